@@ -1,0 +1,152 @@
+package boltstore_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/postern-auth/postern/boltstore"
+	"github.com/postern-auth/postern/core"
+)
+
+func TestOptions(t *testing.T) {
+	_, err := boltstore.Open(boltstore.Options{LockTimeout: -time.Second})
+	for _, complaint := range []string{"Path", "LockTimeout"} {
+		if err == nil || !strings.Contains(err.Error(), complaint) {
+			t.Errorf("Open = %v; want a complaint about %s", err, complaint)
+		}
+	}
+}
+
+func TestOpenMakesPrivateFile(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "var", "postern")
+	path := filepath.Join(folder, "postern.db")
+	s := open(t, path)
+	for name, want := range map[string]os.FileMode{path: 0o600, folder: 0o700} {
+		info, err := os.Stat(name)
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s has mode %v, %v; want %v", name, info.Mode().Perm(), err, want)
+		}
+	}
+	if fitness, err := s.Check(t.Context()); err != nil || len(fitness.Findings) != 0 {
+		t.Errorf("Check = %+v, %v; want nothing found", fitness, err)
+	}
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	fitness, err := s.Check(t.Context())
+	if err != nil || len(fitness.Findings) != 1 || fitness.Findings[0].Code != "file_mode" || fitness.Findings[0].Refuse {
+		t.Errorf("Check = %+v, %v; want a warning about the file's mode", fitness, err)
+	}
+}
+
+// TestOpenRefuses opens files that are not, or no longer, what this version writes.
+func TestOpenRefuses(t *testing.T) {
+	whole := wholeFile(t)
+	for name, c := range map[string]struct {
+		content []byte
+		want    error
+	}{
+		"text":              {[]byte(strings.Repeat("this is no database\n", 1000)), boltstore.ErrDamaged},
+		"short":             {[]byte("x"), boltstore.ErrDamaged},
+		"zeros":             {make([]byte, 1<<16), boltstore.ErrDamaged},
+		"first page only":   {whole[:os.Getpagesize()], boltstore.ErrDamaged},
+		"metas only":        {whole[:2*os.Getpagesize()], boltstore.ErrDamaged},
+		"first half":        {whole[:len(whole)/2], boltstore.ErrDamaged},
+		"metas overwritten": {append(make([]byte, 2*os.Getpagesize()), whole[2*os.Getpagesize():]...), boltstore.ErrDamaged},
+		"another program's": {boltFile(t, "todo", "", nil), boltstore.ErrDamaged},
+		"no format":         {boltFile(t, "meta", "", nil), boltstore.ErrDamaged},
+		"garbled format":    {boltFile(t, "meta", "format", []byte("1")), boltstore.ErrDamaged},
+		"newer format":      {boltFile(t, "meta", "format", []byte{0, 0, 0, 2}), boltstore.ErrNewerFormat},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "postern.db")
+			if err := os.WriteFile(path, c.content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // a refusal lets go of the file
+				s, err := boltstore.Open(boltstore.Options{Path: path, LockTimeout: 50 * time.Millisecond})
+				if s != nil || !errors.Is(err, c.want) || !strings.Contains(err.Error(), path) {
+					t.Fatalf("Open = %v; want %q about %s", err, c.want, path)
+				}
+			}
+			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, c.content) {
+				t.Errorf("the file changed, %v; want it left alone", err)
+			}
+		})
+	}
+}
+
+// TestOpenFolder opens what the operating system will not.
+func TestOpenFolder(t *testing.T) {
+	s, err := boltstore.Open(boltstore.Options{Path: t.TempDir()})
+	if s != nil || err == nil || errors.Is(err, boltstore.ErrDamaged) {
+		t.Errorf("Open(folder) = %v; want what the operating system says", err)
+	}
+}
+
+// TestOpenEmptyFile opens what is left of a first start that was cut off.
+func TestOpenEmptyFile(t *testing.T) {
+	for name, content := range map[string][]byte{"no bytes": nil, "no buckets": boltFile(t, "", "", nil)} {
+		path := filepath.Join(t.TempDir(), "postern.db")
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := open(t, path).Get(t.Context(), core.Key{Name: "a"}); err != nil || r[0].Version != 0 {
+			t.Errorf("%s: Get = %+v, %v; want an empty store", name, r, err)
+		}
+	}
+}
+
+// wholeFile returns the content of a sound file of some size.
+func wholeFile(t *testing.T) []byte {
+	path := filepath.Join(t.TempDir(), "whole.db")
+	s := open(t, path)
+	for _, id := range []string{"one", "two", "three"} {
+		put := core.Put{Name: id, Value: make([]byte, core.MaxValueSize)}
+		if _, err := s.Apply(t.Context(), &core.Transaction{ID: id, Put: []core.Put{put}}); err != nil {
+			t.Fatalf("Apply = %v; want it done", err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatalf("Close = %v; want it closed", err)
+	}
+	return content(t, path)
+}
+
+// boltFile returns the content of a bbolt file with one bucket and one key in it, where they are not "".
+func boltFile(t *testing.T, bucket, key string, value []byte) []byte {
+	path := filepath.Join(t.TempDir(), "bolt.db")
+	db, err := bolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		if bucket == "" {
+			return nil
+		}
+		b, err := tx.CreateBucket([]byte(bucket))
+		if err != nil || key == "" {
+			return err
+		}
+		return b.Put([]byte(key), value)
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return content(t, path)
+}
+
+func content(t *testing.T, path string) []byte {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -1,0 +1,108 @@
+package boltstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// Store is a core.Store over one file. It is made by Open and safe for concurrent use.
+type Store struct {
+	db     *bolt.DB
+	now    func() time.Time
+	commit *committer
+	bells  *bells
+
+	closing  context.Context // done once Close is called
+	stop     context.CancelFunc
+	running  sync.WaitGroup // the committer's and the sweeper's goroutines
+	closed   sync.Once
+	closeErr error
+}
+
+var _ core.Store = (*Store)(nil)
+
+// errClosed is what callers of a closed Store hear.
+var errClosed = fmt.Errorf("the store is closed: %w", core.ErrUnavailable)
+
+// start returns a Store over db, with its goroutines running.
+func start(db *bolt.DB, options Options) *Store {
+	closing, stop := context.WithCancel(context.Background())
+	bells := newBells()
+	s := &Store{
+		db:      db,
+		now:     options.Now,
+		commit:  newCommitter(db, bells, closing.Done()),
+		bells:   bells,
+		closing: closing,
+		stop:    stop,
+	}
+	s.running.Go(s.commit.run)
+	s.running.Go(s.keepTidy)
+	return s
+}
+
+// Close lets the commit under way finish and closes the file. What is called during or after it returns an
+// error that wraps core.ErrUnavailable. Closing again does nothing and returns what the first call did.
+func (s *Store) Close() error {
+	s.closed.Do(func() {
+		s.stop()
+		s.running.Wait()
+		if err := s.db.Close(); err != nil {
+			s.closeErr = fmt.Errorf("boltstore: close: %w", err)
+		}
+	})
+	return s.closeErr
+}
+
+// Check returns this machine's clock, and a warning where others can read the file. It reads only.
+func (s *Store) Check(ctx context.Context) (core.Fitness, error) {
+	fitness := core.Fitness{Server: "bolt", Now: s.now()}
+	err := s.view(ctx, func(*bolt.Tx) error {
+		info, err := os.Stat(s.db.Path())
+		if err != nil {
+			return err
+		}
+		if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
+			fitness.Findings = append(fitness.Findings, core.Finding{
+				Code: "file_mode",
+				Text: fmt.Sprintf("Others on this machine may open %s (its mode is %#o), which holds password hashes: run chmod 600 on it.", s.db.Path(), mode),
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return core.Fitness{}, fmt.Errorf("boltstore: check: %w", err)
+	}
+	return fitness, nil
+}
+
+// view calls read with what is in the file at one moment, unless ctx is done or the Store closed.
+func (s *Store) view(ctx context.Context, read func(*bolt.Tx) error) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	defer recoverGarbled(&err)
+	err = s.db.View(read)
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return errClosed
+	}
+	return err
+}
+
+// recoverGarbled turns a panic into an error. bbolt panics when it meets a damaged page, which must cost the caller its
+// answer and not everyone the process.
+func recoverGarbled(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%w: %v", errGarbled, r)
+	}
+}

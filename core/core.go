@@ -1,0 +1,169 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Options configures a Core. Store and MasterKey are required.
+type Options struct {
+	Store     Store
+	MasterKey *MasterKey
+
+	// PublicURL is where the outside reaches /v1 from, without it: "https://auth.example.com". It is stored
+	// as part of the issuer of each realm made from now on. "" makes issuers of the form urn:postern:<realm>.
+	PublicURL string
+
+	MaxStaleness time.Duration // for how long a remembered verdict outlives silence of the feed; 1s to 1m, default 5s
+
+	HashSlots  int // password hashes computed at once; default one less than the cores Go uses, at least 1
+	HashMemory int // KiB of memory a password hash takes (Argon2 m); 8 MiB to 1 GiB, default 19 MiB
+	HashPasses int // passes over it (Argon2 t); 1 to 10, default 2
+
+	Now    func() time.Time // default time.Now
+	Random io.Reader        // default crypto/rand.Reader
+}
+
+// validate fills the defaults and returns all complaints at once.
+func (o *Options) validate() error {
+	var errs []error
+	complain := func(bad bool, text string) {
+		if bad {
+			errs = append(errs, errors.New(text))
+		}
+	}
+	complain(o.Store == nil, "a store is required")
+	complain(o.MasterKey == nil, "a master key is required")
+	o.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
+	if o.PublicURL != "" {
+		u, err := url.Parse(o.PublicURL)
+		complain(err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "",
+			"the public URL must look like https://auth.example.com")
+	}
+	defaultTo(&o.MaxStaleness, 5*time.Second)
+	defaultTo(&o.HashSlots, max(1, runtime.GOMAXPROCS(0)-1))
+	defaultTo(&o.HashMemory, 19<<10)
+	defaultTo(&o.HashPasses, 2)
+	complain(o.MaxStaleness < time.Second || o.MaxStaleness > time.Minute, "max staleness must be from 1s to 1m")
+	complain(o.HashSlots < 1 || o.HashSlots > 1024, "hash slots must be from 1 to 1024")
+	complain(o.HashMemory < 8<<10 || o.HashMemory > 1<<20, "hash memory must be from 8 MiB to 1 GiB")
+	complain(o.HashPasses < 1 || o.HashPasses > 10, "hash passes must be from 1 to 10")
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	return errors.Join(errs...)
+}
+
+// defaultTo sets *v to d where it is zero.
+func defaultTo[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// Core is Postern's rules over one store. Make it with New, keep it current with Run. Safe for
+// concurrent use.
+type Core struct {
+	Realms         *Realms
+	ManagementKeys *ManagementKeys
+	APTKeys        *APTKeys
+	APTs           *APTs
+	Users          *Users
+	Passwords      *Passwords
+	Sessions       *Sessions
+	Feed           *InvalidationFeed
+
+	d *deps
+}
+
+// deps is what the services of a Core share.
+type deps struct {
+	store     Store
+	clock     *clock
+	ids       *source
+	random    io.Reader
+	master    *MasterKey
+	publicURL string
+
+	feed   *InvalidationFeed
+	realms *Realms
+	hasher *hasher
+	touch  chan touch // sessions seen, to be noted off the request path
+}
+
+// New returns a Core over o.Store. It reads and writes nothing yet.
+func New(o Options) (*Core, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("core: %w", err)
+	}
+	c := &clock{local: o.Now}
+	d := &deps{
+		store: o.Store, clock: c, random: o.Random, master: o.MasterKey, publicURL: o.PublicURL,
+		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
+		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.Random),
+		touch:  make(chan touch, touchBacklog),
+	}
+	d.feed = newFeed(d, o.MaxStaleness)
+	d.realms = newRealms(d)
+	core := &Core{
+		Realms: d.realms, Feed: d.feed, d: d,
+		ManagementKeys: newManagementKeys(d),
+		APTKeys:        &APTKeys{d},
+		Users:          &Users{d},
+		Sessions:       &Sessions{d},
+	}
+	core.Passwords = &Passwords{d, core.Users, core.Sessions}
+	core.APTs = &APTs{d, core.Users, core.Sessions}
+	return core, nil
+}
+
+// Run follows the feed, keeps the clock in step with the store's, and notes which sessions were seen,
+// until ctx ends. Without it a Core works, and reads the store for everything.
+func (c *Core) Run(ctx context.Context) {
+	done := make(chan struct{}, 3)
+	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.Sessions.noteSeen} {
+		go func() { part(ctx); done <- struct{}{} }()
+	}
+	for range cap(done) {
+		<-done
+	}
+}
+
+// Check asks the store whether it is fit to be a system of record, and takes its clock.
+func (c *Core) Check(ctx context.Context) (Fitness, error) { return c.d.check(ctx) }
+
+// check reads the store's Fitness and corrects the clock by it.
+func (d *deps) check(ctx context.Context) (Fitness, error) {
+	before := d.clock.local()
+	fit, err := d.store.Check(ctx)
+	if err != nil {
+		return Fitness{}, err
+	}
+	d.clock.correct(before, fit.Now, d.clock.local())
+	return fit, nil
+}
+
+// keepTime corrects the clock every minute.
+func (d *deps) keepTime(ctx context.Context) {
+	for {
+		call, cancel := context.WithTimeout(ctx, 5*time.Second)
+		_, _ = d.check(call) // a store that does not answer is seen by the feed and by every call
+		cancel()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Minute):
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package core
+
+// Event is a change or an attempt that was made, kept in the log of its partition by the same
+// Transaction that made it.
+type Event struct {
+	ID      EventID   `json:"id"`
+	Realm   RealmID   `json:"realm"`
+	Type    string    `json:"type"` // Users API, "Events": "user.created"
+	At      Instant   `json:"at"`
+	User    UserID    `json:"user,omitempty"`
+	Session SessionID `json:"session,omitempty"`
+	APTKey  APTKeyID  `json:"apt_key,omitempty"` // that vouched for it
+	Request Request   `json:"request,omitzero"`
+}
+
+// Request is what a caller says of the request that it acts for (Users API, "Request attributes").
+// It is a claim, kept for people to read, and decides nothing.
+type Request struct {
+	IP     string `json:"ip,omitempty"`     // at most 64 bytes are kept
+	Client string `json:"client,omitempty"` // at most 256 bytes are kept
+}
+
+// clean cuts what is longer than is kept.
+func (r Request) clean() Request {
+	return Request{IP: cut(r.IP, 64), Client: cut(r.Client, 256)}
+}
+
+// cut returns the first n bytes of s, less a character that n cuts in two.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}
+
+// The types of events (Users API, "Events and hooks"; session.* are ours).
+const (
+	eventRealmCreated    = "realm.created"
+	eventUserCreated     = "user.created"
+	eventUserUpdated     = "user.updated"
+	eventUserDeleted     = "user.deleted"
+	eventLoginSucceeded  = "user.login.succeeded"
+	eventLoginFailed     = "user.login.failed"
+	eventVerifyRequested = "user.email.verification_requested"
+	eventVerified        = "user.email.verified"
+	eventSessionDeleted  = "session.deleted"
+	eventAPTKeyCreated   = "apt_key.created"
+	eventMKeyCreated     = "management_key.created"
+)

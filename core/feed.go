@@ -1,0 +1,202 @@
+package core
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Listener is told what is no longer true. Its methods are called one at a time, must not block, and must
+// have taken effect when they return.
+type Listener interface {
+	// Forget drops all that depends on one of the subjects: ids of users, sessions, realms, keys.
+	Forget(subjects []string)
+	// ForgetAll drops everything: news may have been missed.
+	ForgetAll()
+}
+
+// InvalidationFeed follows the invalidation logs of the partitions that somebody listens to. One goroutine and one
+// Tail serve all listeners. Safe for concurrent use.
+type InvalidationFeed struct {
+	d            *deps
+	maxStaleness time.Duration
+
+	mu        sync.Mutex
+	positions map[Log]Position
+	watches   map[*Watch]struct{}
+	changed   func() // ends the Tail under way, so that a new log is followed at once
+}
+
+// Watch is one listener's subscription.
+type Watch struct {
+	feed      *InvalidationFeed
+	logs      []Log
+	listener  Listener
+	joined    bool         // it has been told to forget what it read before it was followed
+	confirmed atomic.Int64 // nanoseconds since the epoch: all news up to then has been passed on
+}
+
+// feedWait is how long one Tail waits, and so how often silence is confirmed.
+const feedWait = time.Second
+
+func newFeed(d *deps, maxStaleness time.Duration) *InvalidationFeed {
+	return &InvalidationFeed{d: d, maxStaleness: maxStaleness, positions: map[Log]Position{},
+		watches: map[*Watch]struct{}{}, changed: func() {}}
+}
+
+// Follow subscribes l to news of a realm: its users and sessions, its keys and settings. The Watch is
+// not Fresh before the first news, or silence, has been confirmed.
+func (f *InvalidationFeed) Follow(ctx context.Context, realm RealmID, l Listener) (*Watch, error) {
+	r, err := f.d.realms.Get(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	logs := []Log{invalidationLog(Partition{})}
+	for _, p := range r.partitions() {
+		logs = append(logs, invalidationLog(p))
+	}
+	return f.watch(l, logs...), nil
+}
+
+// watch subscribes l to logs.
+func (f *InvalidationFeed) watch(l Listener, logs ...Log) *Watch {
+	w := &Watch{feed: f, logs: logs, listener: l}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.watches[w] = struct{}{}
+	for _, log := range logs {
+		if _, followed := f.positions[log]; !followed {
+			f.positions[log] = End
+		}
+	}
+	f.changed()
+	return w
+}
+
+// Stop ends the subscription. The listener may be told once more.
+func (w *Watch) Stop() {
+	w.feed.mu.Lock()
+	defer w.feed.mu.Unlock()
+	delete(w.feed.watches, w)
+	w.confirmed.Store(0)
+}
+
+// Fresh reports whether all news up to at most max staleness ago has been passed on, so that what is
+// remembered may be answered from. It takes no lock and allocates nothing.
+func (w *Watch) Fresh(now time.Time) bool {
+	return now.UnixNano()-w.confirmed.Load() <= int64(w.feed.maxStaleness)
+}
+
+// run tails until ctx ends.
+func (f *InvalidationFeed) run(ctx context.Context) {
+	pause := 10 * time.Millisecond
+	for ctx.Err() == nil {
+		if f.round(ctx) {
+			pause = 10 * time.Millisecond
+			continue
+		}
+		select { // the store is away; freshness runs out by itself
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, feedWait)
+	}
+}
+
+// round makes one Tail and passes on what it found. It reports whether the store answered.
+func (f *InvalidationFeed) round(ctx context.Context) bool {
+	logs, watches, call, cancel := f.begin(ctx)
+	defer cancel()
+	asked, err := f.d.clock.now()
+	if err != nil {
+		return false
+	}
+	feeds, err := f.d.store.Tail(call, logs, feedWait)
+	if err != nil {
+		return call.Err() != nil && ctx.Err() == nil // ended to follow a new log: nothing is wrong
+	}
+	f.pass(feeds, watches, asked)
+	return true
+}
+
+// begin returns what to tail and for whom, under a context that a new subscription ends.
+func (f *InvalidationFeed) begin(ctx context.Context) ([]LogPosition, []*Watch, context.Context, context.CancelFunc) {
+	call, cancel := context.WithTimeout(ctx, feedWait+2*time.Second)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.changed = cancel
+	f.forgetUnwatched()
+	logs := make([]LogPosition, 0, len(f.positions))
+	for log, after := range f.positions {
+		logs = append(logs, LogPosition{log, after})
+	}
+	watches := make([]*Watch, 0, len(f.watches))
+	for w := range f.watches {
+		watches = append(watches, w)
+	}
+	return logs, watches, call, cancel
+}
+
+// forgetUnwatched drops the positions of logs that nobody listens to any more.
+func (f *InvalidationFeed) forgetUnwatched() {
+	wanted := map[Log]bool{}
+	for w := range f.watches {
+		for _, log := range w.logs {
+			wanted[log] = true
+		}
+	}
+	for log := range f.positions {
+		if !wanted[log] {
+			delete(f.positions, log)
+		}
+	}
+}
+
+// pass tells each watch what was found in its logs, and notes how far they have been read and when they
+// were asked for.
+func (f *InvalidationFeed) pass(feeds []Feed, watches []*Watch, asked time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, found := range feeds {
+		if _, followed := f.positions[found.Log]; followed {
+			f.positions[found.Log] = found.Next
+		}
+		for _, w := range watches {
+			if w.hears(found.Log) {
+				w.tell(found)
+			}
+		}
+	}
+	for _, w := range watches {
+		if !w.joined {
+			w.joined = true
+			w.listener.ForgetAll()
+		}
+		if _, still := f.watches[w]; still {
+			w.confirmed.Store(asked.UnixNano())
+		}
+	}
+}
+
+// hears reports whether the watch listens to log.
+func (w *Watch) hears(log Log) bool {
+	for _, l := range w.logs {
+		if l == log {
+			return true
+		}
+	}
+	return false
+}
+
+// tell passes on what was found in one log.
+func (w *Watch) tell(found Feed) {
+	if found.Gap {
+		w.listener.ForgetAll()
+		return
+	}
+	for _, e := range found.Entries {
+		w.listener.Forget(strings.Fields(string(e.Data)))
+	}
+}

@@ -1,0 +1,193 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestIDsGrow(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	s := &source{random: rand.Reader, now: func() time.Time { return now }}
+	var ids []string
+	for i := range 2000 {
+		if i%100 == 0 {
+			now = now.Add(time.Millisecond)
+		}
+		if i == 1000 {
+			now = now.Add(-time.Hour) // a clock that steps back
+		}
+		id, err := s.id(prefixUser, bucket(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, ok := bucketOf(id); !ok || b != bucket(i) || !validID(prefixUser, id) {
+			t.Fatalf("id = %q; want a valid id in bucket %d", id, i)
+		}
+		ids = append(ids, id)
+	}
+	if !slices.IsSorted(ids) {
+		t.Error("ids do not grow")
+	}
+	if len(slices.Compact(ids)) != 2000 {
+		t.Error("ids repeat")
+	}
+}
+
+func TestChecksum(t *testing.T) {
+	s := &source{random: rand.Reader, now: time.Now}
+	body, err := s.secret(prefixManagementSecret, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := body + checksum(body)
+	if !hasChecksum(key) {
+		t.Errorf("hasChecksum(%q) = false", key)
+	}
+	for i := range len(key) {
+		wrong := []byte(key)
+		wrong[i] ^= 1
+		if hasChecksum(string(wrong)) {
+			t.Errorf("hasChecksum with character %d changed = true", i)
+		}
+	}
+}
+
+func TestSeal(t *testing.T) {
+	master, err := NewMasterKey(bytes.Repeat([]byte{1}, MasterKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _ := NewMasterKey(bytes.Repeat([]byte{2}, MasterKeySize))
+	sealed, err := master.seal(rand.Reader, "here", []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := master.open("here", sealed); err != nil || string(got) != "secret" {
+		t.Errorf("open = %q, %v; want secret", got, err)
+	}
+	for name, open := range map[string]func() ([]byte, error){
+		"elsewhere":         func() ([]byte, error) { return master.open("there", sealed) },
+		"another key":       func() ([]byte, error) { return other.open("here", sealed) },
+		"another key's id":  func() ([]byte, error) { return other.open("here", other.id+sealed[8:]) },
+		"a character fewer": func() ([]byte, error) { return master.open("here", sealed[:len(sealed)-1]) },
+		"nothing":           func() ([]byte, error) { return master.open("here", "") },
+	} {
+		if got, err := open(); !errors.Is(err, ErrWrongMasterKey) || got != nil {
+			t.Errorf("open %s = %q, %v; want ErrWrongMasterKey", name, got, err)
+		}
+	}
+	if _, err := NewMasterKey([]byte("short")); err == nil {
+		t.Error("NewMasterKey(5 bytes) = nil error")
+	}
+}
+
+func TestPHC(t *testing.T) {
+	p := params{memory: 64, passes: 1}
+	text, err := newPHC(rand.Reader, p, []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := parsePHC(text)
+	if err != nil || !h.matches([]byte("secret")) || h.matches([]byte("Secret")) || h.params != p {
+		t.Errorf("parsePHC(%q) = %v, %v; want a hash that matches the password alone", text, h, err)
+	}
+	// From the reference implementation's tests: argon2id, t=2, m=64 MiB, p=1, "password", "somesalt".
+	known, err := parsePHC("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
+	if err != nil || !known.matches([]byte("password")) {
+		t.Errorf("the reference implementation's hash: %v; want a match", err)
+	}
+	for _, bad := range []string{"", "$argon2id$", strings.Replace(text, "m=64", "m=4294967295", 1), strings.Replace(text, "t=1", "t=11", 1),
+		strings.Replace(text, "argon2id", "argon2i", 1), strings.Replace(text, "p=1", "p=4", 1), text + "$", text[:len(text)-30]} {
+		if _, err := parsePHC(bad); err == nil {
+			t.Errorf("parsePHC(%q) = nil error; want a refusal", bad)
+		}
+	}
+}
+
+func FuzzParsePHC(f *testing.F) {
+	f.Add("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
+	f.Add("$argon2id$v=19$m=8,t=1,p=1$$")
+	f.Fuzz(func(t *testing.T, text string) {
+		h, err := parsePHC(text)
+		if err == nil && (h.String() != text || h.memory > maxParams.memory || h.passes > maxParams.passes) {
+			t.Errorf("parsePHC(%q) = %q; want the same text, within bounds", text, h)
+		}
+	})
+}
+
+func TestHasherIsBounded(t *testing.T) {
+	h := newHasher(1, params{memory: 8, passes: 1}, rand.Reader)
+	release, err := h.admit(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	results := make(chan error, queuePerSlot)
+	for range queuePerSlot {
+		go func() { _, err := h.admit(ctx); results <- err }()
+	}
+	for h.waiting.Load() < 1+queuePerSlot {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := h.admit(ctx); !errors.Is(err, ErrBusy) {
+		t.Errorf("admit beyond the queue = %v; want ErrBusy", err)
+	}
+	cancel()
+	for range queuePerSlot {
+		if err := <-results; !errors.Is(err, context.Canceled) {
+			t.Errorf("admit of a caller who left = %v; want canceled", err)
+		}
+	}
+	release()
+	if release, err = h.admit(context.Background()); err != nil {
+		t.Errorf("admit with all gone = %v", err)
+	}
+	release()
+}
+
+func TestNormalise(t *testing.T) {
+	for in, want := range map[string]string{
+		"Dave": "dave", "ＤＡＶＥ": "dave", "STRASSE": "strasse", "Straße": "strasse", "ﬁn": "fin", "K": "k", "İ": "i̇", "a b": "a b",
+	} {
+		if got, ok := normalise(in); !ok || got != want {
+			t.Errorf("normalise(%q) = %q, %v; want %q", in, got, ok, want)
+		}
+	}
+	for _, bad := range []string{"\xff", "a\u200bb", "a\x00", "a\u202eb", "\ue000", "\u0378"} {
+		if got, ok := normalise(bad); ok {
+			t.Errorf("normalise(%q) = %q; want a refusal", bad, got)
+		}
+	}
+}
+
+func FuzzNormalise(f *testing.F) {
+	for _, s := range []string{"Dave", "ẞ", "İ", "ﬀ", "Å", "ǰ", "ΐ", "ᾳ", "\u1fb3\u0345"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		once, ok := normalise(s)
+		if !ok {
+			return
+		}
+		if twice, ok := normalise(once); !ok || twice != once {
+			t.Errorf("normalise(%q) = %q, and of that %q, %v; want it to stay", s, once, twice, ok)
+		}
+	})
+}
+
+// TestLiveChecks goes through session tokens that are signed by the right key and still prove nothing.
+func TestReadClaims(t *testing.T) {
+	// The table lives with the gate in internal/jose; what core adds is held by the stories in session_test.go.
+	r := &Realm{Issuer: "a", FormerIssuers: []string{"b"}}
+	for issuer, want := range map[string]bool{"a": true, "b": true, "c": false, "": false} {
+		if got := r.issued(issuer); got != want {
+			t.Errorf("issued(%q) = %v; want %v", issuer, got, want)
+		}
+	}
+}

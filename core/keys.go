@@ -1,0 +1,119 @@
+package core
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+)
+
+// All names of records, indexes, logs and buckets are built in this file. A name's first part says
+// what is kept there:
+//
+//	system partition
+//	  first            what the store was set up with
+//	  r:<realm>        Realm
+//	  k:<realm>        its signing keys
+//	  a:<realm>        its APT keys
+//	  g:<guid>         environment guid -> realm
+//	  m:<digest>       ManagementKey, by the digest of its secret
+//	  index realms     <name> NUL <realm>
+//	realm partition of the owner's bucket
+//	  u:<user>         User
+//	  p:<user>         password credential
+//	  s:<session>      Session
+//	  i:<digest>       arbitrary_id -> user
+//	  x:<digest>       a spent APT
+//	  index us:<user>  sessions of a user: <expiry> <session>
+//	  index u:<order>:<state><type>  users in a sort order
+//	  bucket f:<user>  failed sign-ins
+//	  bucket r:<user>  reissued tokens
+//	realm partition of the name's hash
+//	  n:<digest>       username or e-mail address -> user
+//	  bucket f:<digest> failed sign-ins under a name that is nobody's
+//	any partition
+//	  log inv          subjects whose verdicts are no longer true
+//	  log ev           events
+const (
+	indexRealms     = "realms"
+	logInvalidation = "inv"
+	logEvents       = "ev"
+)
+
+// How many of a log's newest entries are kept.
+const (
+	keepInvalidations = 10_000
+	keepEvents        = 100_000
+)
+
+func firstKey() Key                   { return Key{Name: "first"} }
+func realmKey(id RealmID) Key         { return Key{Name: "r:" + string(id)} }
+func signingKeysKey(id RealmID) Key   { return Key{Name: "k:" + string(id)} }
+func aptKeysKey(id RealmID) Key       { return Key{Name: "a:" + string(id)} }
+func environmentKey(guid string) Key  { return Key{Name: "g:" + digest(guid)} }
+func managementKeyKey(sum string) Key { return Key{Name: "m:" + sum} }
+
+func userKey(p Partition, id UserID) Key         { return Key{p, "u:" + string(id)} }
+func passwordKey(p Partition, id UserID) Key     { return Key{p, "p:" + string(id)} }
+func sessionKey(p Partition, id SessionID) Key   { return Key{p, "s:" + string(id)} }
+func arbitraryIDKey(p Partition, id string) Key  { return Key{p, "i:" + shortDigest(id)} }
+func spentKey(p Partition, what string) Key      { return Key{p, "x:" + digest(what)} }
+func nameKey(p Partition, normalised string) Key { return Key{p, "n:" + shortDigest(normalised)} }
+
+func userSessionsIndex(p Partition, id UserID) Index { return Index{p, "us:" + string(id)} }
+
+func failuresBucket(p Partition, id UserID) Bucket { return Bucket{p, "f:" + string(id)} }
+func reissuesBucket(p Partition, id UserID) Bucket { return Bucket{p, "r:" + string(id)} }
+
+// strangerBucket counts sign-ins under a name that is nobody's, so that they are refused like others.
+func strangerBucket(p Partition, normalised string) Bucket {
+	return Bucket{p, "f:" + shortDigest(normalised)}
+}
+
+func invalidationLog(p Partition) Log { return Log{p, logInvalidation} }
+
+// partition returns the partition of a bucket in a realm.
+func (r *Realm) partition(b bucket) Partition {
+	return Partition{Realm: r.ID, Number: int(b) % r.Partitions}
+}
+
+// partitions returns all partitions of a realm.
+func (r *Realm) partitions() []Partition {
+	all := make([]Partition, r.Partitions)
+	for i := range all {
+		all[i] = Partition{Realm: r.ID, Number: i}
+	}
+	return all
+}
+
+// owner returns the partition of an entity by its id, and false for what cannot be an id.
+func (r *Realm) owner(id string) (Partition, bool) {
+	b, ok := bucketOf(id)
+	return r.partition(b), ok
+}
+
+// bucketOfText spreads names and arbitrary_ids over the buckets.
+func bucketOfText(s string) bucket {
+	sum := sha256.Sum256([]byte(s))
+	return bucket((int(sum[0])<<16 | int(sum[1])<<8 | int(sum[2])) % bucketCount)
+}
+
+// digest returns the SHA-256 of s in 43 characters. Secrets are kept by it.
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// shortDigest returns half a SHA-256 in 22 characters, for names, of which there are many. Two names
+// that share one would take 2^64 tries to make, and would only be in each other's way.
+func shortDigest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// sessionMember is a session's place among its user's: by expiry, so that the dead are in front.
+func sessionMember(s *Session) string {
+	return hexMillis(s.deadline().UnixMilli()) + string(s.ID)
+}
+
+// hexMillis writes milliseconds since the epoch so that they sort as text.
+func hexMillis(ms int64) string { return fmt.Sprintf("%012x", ms) }

@@ -1,0 +1,193 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// Permission is what a management key allows.
+type Permission string
+
+// The permissions (Users API, "Permissions"). Each stands for itself; none includes another.
+const (
+	PermissionRead   Permission = "read"   // list and get
+	PermissionWrite  Permission = "write"  // change users and their like, authenticate, make tokens
+	PermissionManage Permission = "manage" // realms, keys, hooks
+)
+
+// ManagementKey is the right of a back end to call the API.
+type ManagementKey struct {
+	ID          ManagementKeyID `json:"id"`
+	Digest      string          `json:"digest"` // SHA-256 of its secret, the only trace of it
+	Name        string          `json:"name"`
+	Realm       RealmID         `json:"realm,omitempty"` // "" = all realms, and each call names one
+	Permissions []Permission    `json:"permissions"`
+	CreatedAt   Instant         `json:"created"`
+	ExpiresAt   Instant         `json:"expires,omitzero"` // zero = never
+}
+
+func (k *ManagementKey) key(Partition) Key { return managementKeyKey(k.Digest) }
+
+// Allows reports whether the key carries permission p.
+func (k *ManagementKey) Allows(p Permission) bool { return slices.Contains(k.Permissions, p) }
+
+// Reaches reports whether the key is for the realm.
+func (k *ManagementKey) Reaches(realm RealmID) bool { return k.Realm == "" || k.Realm == realm }
+
+// ErrManagementKey says that a management key is missing, unknown or expired.
+var ErrManagementKey = &Error{Kind: KindForbidden, Code: "management_key", Detail: "a valid management key is required"}
+
+// ManagementKeys makes and checks management keys, and remembers those in use for as long as the feed
+// says that they have not changed. Safe for concurrent use.
+type ManagementKeys struct {
+	d     *deps
+	watch *Watch
+
+	mu    sync.Mutex
+	known map[string]*ManagementKey // by digest
+	epoch int
+}
+
+func newManagementKeys(d *deps) *ManagementKeys {
+	m := &ManagementKeys{d: d, known: map[string]*ManagementKey{}}
+	m.watch = d.feed.watch(m, invalidationLog(Partition{}))
+	return m
+}
+
+// Forget drops the keys among subjects.
+func (m *ManagementKeys) Forget(subjects []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.epoch++
+	for sum, k := range m.known {
+		if slices.Contains(subjects, string(k.ID)) {
+			delete(m.known, sum)
+		}
+	}
+}
+
+// ForgetAll drops all keys.
+func (m *ManagementKeys) ForgetAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.epoch++
+	clear(m.known)
+}
+
+// NewManagementKey is what a management key is made of.
+type NewManagementKey struct {
+	Name        string  // 1 to 100 characters
+	Realm       RealmID // "" = all
+	Permissions []Permission
+}
+
+// NewSecret returns a secret for a management key that is yet to be made: "ko_" and 30 characters, the
+// last 6 a checksum. It lets a caller put the secret in a safe place before the key exists.
+func (m *ManagementKeys) NewSecret() (string, error) {
+	b, err := m.d.ids.bucket()
+	if err != nil {
+		return "", err
+	}
+	body, err := m.d.ids.secret(prefixManagementSecret, b)
+	return body + checksum(body), err
+}
+
+// Create makes a management key with a secret from NewSecret, which is not kept. It fails with
+// KindInvalid, or KindConflict where a key with this secret exists.
+func (m *ManagementKeys) Create(ctx context.Context, in NewManagementKey, secret string, req Request) (*ManagementKey, error) {
+	now, err := m.d.clock.now()
+	if err != nil {
+		return nil, err
+	}
+	c := m.d.change(Partition{}, now)
+	key, err := m.add(c, in, secret, req)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.commit(ctx); conflictOn(err, key.key(Partition{})) {
+		return nil, &Error{Kind: KindConflict, Code: "management_key_exists", Detail: "a management key with this secret exists"}
+	} else if err != nil {
+		return nil, fmt.Errorf("core: create management key: %w", err)
+	}
+	return key, nil
+}
+
+// add puts a new key into a Transaction.
+func (m *ManagementKeys) add(c *change, in NewManagementKey, secret string, req Request) (*ManagementKey, error) {
+	if n := utf8.RuneCountInString(in.Name); n < 1 || n > 100 {
+		return nil, invalid("name", "Name must have 1 to 100 characters")
+	}
+	if len(in.Permissions) == 0 {
+		return nil, invalid("permissions", "Permissions can't be blank")
+	}
+	for _, p := range in.Permissions {
+		if !slices.Contains([]Permission{PermissionRead, PermissionWrite, PermissionManage}, p) {
+			return nil, invalid("permissions", "Permissions must be of read, write and manage")
+		}
+	}
+	if !strings.HasPrefix(secret, prefixManagementSecret) || !hasChecksum(secret) {
+		return nil, fmt.Errorf("core: add management key: secret is not from NewSecret")
+	}
+	b, _ := bucketOf(secret[:len(secret)-checksumLength])
+	id, err := m.d.ids.id(prefixManagementKey, b)
+	if err != nil {
+		return nil, err
+	}
+	key := &ManagementKey{ID: ManagementKeyID(id), Digest: digest(secret), Name: in.Name, Realm: in.Realm,
+		Permissions: in.Permissions, CreatedAt: Instant{c.tx.Now}}
+	c.create(key, noExpiry)
+	c.event(Event{Realm: in.Realm, Type: eventMKeyCreated, Request: req.clean()})
+	return key, nil
+}
+
+// Authenticate returns the key that a secret belongs to, or ErrManagementKey. Garbage costs no look
+// in the store, a key seen before only where the feed is silent for too long.
+func (m *ManagementKeys) Authenticate(ctx context.Context, secret string) (*ManagementKey, error) {
+	if !strings.HasPrefix(secret, prefixManagementSecret) || len(secret) > 64 || !hasChecksum(secret) {
+		return nil, ErrManagementKey
+	}
+	now, err := m.d.clock.now()
+	if err != nil {
+		return nil, err
+	}
+	key, err := m.find(ctx, digest(secret), now)
+	if err != nil {
+		return nil, err
+	}
+	if key == nil || !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt.Time) {
+		return nil, ErrManagementKey
+	}
+	return key, nil
+}
+
+// find returns the key with this digest, from memory or the store, or nil.
+func (m *ManagementKeys) find(ctx context.Context, sum string, now time.Time) (*ManagementKey, error) {
+	m.mu.Lock()
+	key, epoch := m.known[sum], m.epoch
+	m.mu.Unlock()
+	if key != nil && m.watch.Fresh(now) {
+		return key, nil
+	}
+	key = &ManagementKey{}
+	_, found, err := m.d.load(ctx, managementKeyKey(sum), key)
+	if err != nil {
+		return nil, fmt.Errorf("core: find management key: %w", err)
+	}
+	if !found {
+		return nil, nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.epoch == epoch && len(m.known) < maxManagementKeysKnown {
+		m.known[sum] = key
+	}
+	return key, nil
+}
+
+// maxManagementKeysKnown bounds what is remembered.
+const maxManagementKeysKnown = 10_000

@@ -1,0 +1,73 @@
+package core
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Bounds of names, in bytes after normalising.
+const (
+	maxUsernameLength = 255
+	maxEmailLength    = 254 // RFC 5321 §4.5.3.1.3
+)
+
+// normalise brings a username or an e-mail address to the one form that it is kept, compared and found
+// by: NFKC, case folded, NFKC again. It reports false for what is not UTF-8 or holds a character that
+// cannot be seen or is assigned to nothing. It is idempotent.
+//
+// Keys are made of its result: to change it is to re-key every user.
+func normalise(s string) (string, bool) {
+	if !utf8.ValidString(s) {
+		return "", false
+	}
+	folded := norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
+	for _, r := range folded {
+		if !unicode.IsGraphic(r) {
+			return "", false
+		}
+	}
+	return folded, true
+}
+
+// reservedNames would be taken for something else in the path of a request.
+var reservedNames = map[string]bool{
+	"me": true, "reauth": true, "authenticate": true, "authenticate_key": true,
+	"-": true, "--": true, ".": true, "..": true,
+}
+
+// normaliseUsername returns the form in which a username is kept, or a KindInvalid error.
+func normaliseUsername(s string) (string, error) {
+	name, ok := normalise(strings.TrimSpace(s))
+	switch {
+	case name == "" && ok:
+		return "", invalid("username", "Username can't be blank")
+	case !ok || strings.ContainsFunc(name, unicode.IsSpace) || strings.ContainsAny(name, `/\`):
+		return "", invalid("username", "Username contains characters that are not allowed")
+	case len(name) > maxUsernameLength:
+		return "", invalid("username", "Username is too long (maximum is 255 bytes)")
+	case reservedNames[name] || strings.HasPrefix(name, prefixUser):
+		return "", invalid("username", "Username is reserved")
+	}
+	return name, nil
+}
+
+// normaliseEmail returns the form in which an e-mail address is kept, or a KindInvalid error. It asks
+// for one @ with something on both sides and leaves the rest to the proof of a mail that arrives.
+func normaliseEmail(s string) (string, error) {
+	email, ok := normalise(strings.TrimSpace(s))
+	local, domain, at := strings.Cut(email, "@")
+	switch {
+	case email == "" && ok:
+		return "", invalid("email", "Email can't be blank")
+	case !ok || !at || local == "" || domain == "" || strings.Contains(domain, "@"),
+		strings.ContainsFunc(email, unicode.IsSpace), strings.ContainsAny(email, `<>()[],;:\/"`):
+		return "", invalid("email", "Email is not a valid address")
+	case len(email) > maxEmailLength:
+		return "", invalid("email", "Email is too long (maximum is 254 bytes)")
+	}
+	return email, nil
+}

@@ -1,0 +1,339 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/postern-auth/postern/internal/jose"
+)
+
+// Realm is an isolated set of users with its keys and policies. The Work-API's "environment" is the
+// same record seen by an account provider, under its guid.
+type Realm struct {
+	ID              RealmID       `json:"id"`
+	Name            string        `json:"name"`
+	EnvironmentGUID string        `json:"guid"` // a UUID in lower case
+	Issuer          string        `json:"iss"`  // of its tokens; fixed when the realm is made
+	FormerIssuers   []string      `json:"former_iss,omitempty"`
+	Partitions      int           `json:"partitions"`
+	CreatedAt       Instant       `json:"created"`
+	Settings        RealmSettings `json:"settings"`
+}
+
+func (r *Realm) key(Partition) Key { return realmKey(r.ID) }
+
+// RealmSettings are the policies of a realm. Zero values stand for the defaults.
+type RealmSettings struct {
+	TokenAlg jose.Alg `json:"token_alg,omitempty"` // of session tokens; default EdDSA
+
+	TokenLifetime    Seconds `json:"token_lifetime,omitempty"`     // of a token from a sign-in; 1 minute to 30 days, default 360 minutes
+	APTTokenLifetime Seconds `json:"apt_token_lifetime,omitempty"` // of a token from an APT; 1 minute to 90 days, default 28 days
+	SessionIdle      Seconds `json:"session_idle,omitempty"`       // a session not seen for this long is over; default 28 days
+	SessionAbsolute  Seconds `json:"session_absolute,omitempty"`   // and at the latest this long after sign-in; default 90 days
+
+	APTLifetime Seconds `json:"apt_lifetime,omitempty"` // longest accepted exp - iat of an APT; default 5 minutes
+	APTSkew     Seconds `json:"apt_skew,omitempty"`     // how far an account provider's clock may be off; default 30 seconds
+
+	PasswordMinLength int  `json:"password_min,omitempty"`  // characters; 8 to 128, default 15
+	SharedEmails      bool `json:"shared_emails,omitempty"` // e-mail addresses may repeat, and then do not sign in
+}
+
+// withDefaults returns s with its zero values filled.
+func (s RealmSettings) withDefaults() RealmSettings {
+	defaultTo(&s.TokenAlg, jose.EdDSA)
+	defaultTo(&s.TokenLifetime, 360*60)
+	defaultTo(&s.APTTokenLifetime, 28*day)
+	defaultTo(&s.SessionIdle, 28*day)
+	defaultTo(&s.SessionAbsolute, 90*day)
+	defaultTo(&s.APTLifetime, 5*60)
+	defaultTo(&s.APTSkew, 30)
+	defaultTo(&s.PasswordMinLength, 15)
+	return s
+}
+
+const day Seconds = 24 * 60 * 60
+
+// validate refuses settings outside their bounds.
+func (s RealmSettings) validate() error {
+	var fields []FieldError
+	bound := func(name string, v, low, high Seconds) {
+		if v < low || v > high {
+			fields = append(fields, FieldError{name, fmt.Sprintf("%s must be from %s to %s", name, low.Duration(), high.Duration())})
+		}
+	}
+	bound("token_lifetime", s.TokenLifetime, 60, 30*day)
+	bound("apt_token_lifetime", s.APTTokenLifetime, 60, 90*day)
+	bound("session_idle", s.SessionIdle, 60, 366*day)
+	bound("session_absolute", s.SessionAbsolute, 60, 3660*day)
+	bound("apt_lifetime", s.APTLifetime, 1, day)
+	bound("apt_skew", s.APTSkew, 0, 5*60)
+	if s.PasswordMinLength < 8 || s.PasswordMinLength > 128 {
+		fields = append(fields, FieldError{"password_min_length", "password_min_length must be from 8 to 128 characters"})
+	}
+	if !slices.Contains([]jose.Alg{jose.EdDSA, jose.ES256, jose.RS256, jose.HS256}, s.TokenAlg) {
+		fields = append(fields, FieldError{"token_alg", "token_alg must be EdDSA, ES256, RS256 or HS256"})
+	}
+	if len(fields) > 0 {
+		return &Error{Kind: KindInvalid, Code: "validation", Fields: fields}
+	}
+	return nil
+}
+
+// Failures of realms.
+var (
+	ErrRealmNotFound       = &Error{Kind: KindNotFound, Code: "realm_not_found", Detail: "realm not found"}
+	ErrEnvironmentNotFound = &Error{Kind: KindNotFound, Code: "environment_not_found", Detail: "environment not found"}
+)
+
+// Realms makes and finds realms, and remembers those in use for as long as the feed says that they
+// have not changed. Safe for concurrent use.
+type Realms struct {
+	d     *deps
+	watch *Watch
+
+	mu     sync.Mutex
+	known  map[RealmID]*realmState
+	byGUID map[string]RealmID
+	epoch  int // counts what was forgotten, so that a read that was overtaken is not remembered
+}
+
+// realmState is a realm with all that verifying its tokens takes.
+type realmState struct {
+	*Realm
+	version uint64
+	keys    *keyring
+	apt     *aptKeys
+	aptAt   uint64 // version of apt
+}
+
+func newRealms(d *deps) *Realms {
+	r := &Realms{d: d, known: map[RealmID]*realmState{}, byGUID: map[string]RealmID{}}
+	r.watch = d.feed.watch(r, invalidationLog(Partition{}))
+	return r
+}
+
+// Forget drops the realms among subjects.
+func (r *Realms) Forget(subjects []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.epoch++
+	for _, s := range subjects {
+		if state := r.known[RealmID(s)]; state != nil {
+			delete(r.byGUID, state.EnvironmentGUID)
+			delete(r.known, state.ID)
+		}
+	}
+}
+
+// ForgetAll drops all realms.
+func (r *Realms) ForgetAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.epoch++
+	clear(r.known)
+	clear(r.byGUID)
+}
+
+// NewRealm is what a realm is made of.
+type NewRealm struct {
+	Name     string // 1 to 100 characters
+	Settings RealmSettings
+}
+
+// Create makes a realm with its signing keys. It fails with KindInvalid.
+func (r *Realms) Create(ctx context.Context, in NewRealm, req Request) (*Realm, error) {
+	c, realm, err := r.creation(in, req)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.commit(ctx); err != nil {
+		return nil, fmt.Errorf("core: create realm: %w", err)
+	}
+	realm.Settings = realm.Settings.withDefaults()
+	return realm, nil
+}
+
+// creation puts together the Transaction that makes a realm, for callers who have more to add to it.
+func (r *Realms) creation(in NewRealm, req Request) (*change, *Realm, error) {
+	name := strings.TrimSpace(in.Name)
+	if name == "" || utf8.RuneCountInString(name) > 100 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return nil, nil, invalid("name", "Name must have 1 to 100 characters")
+	}
+	settings := in.Settings.withDefaults()
+	if err := settings.validate(); err != nil {
+		return nil, nil, err
+	}
+	now, err := r.d.clock.now()
+	if err != nil {
+		return nil, nil, err
+	}
+	realm, err := r.fresh(name, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	realm.Settings = in.Settings
+	keys, err := newSigningKeys(r.d, realm.ID, settings.TokenAlg, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := r.d.change(Partition{}, now)
+	c.create(realm, noExpiry)
+	c.create(keys, noExpiry)
+	c.create(&aptKeys{Realm: realm.ID}, noExpiry)
+	c.create(&environment{GUID: realm.EnvironmentGUID, Realm: realm.ID}, noExpiry)
+	c.index(indexRealms, realm.Name+"\x00"+string(realm.ID))
+	c.event(Event{Realm: realm.ID, Type: eventRealmCreated, Request: req.clean()})
+	return c, realm, nil
+}
+
+// fresh returns a realm that has its names and no settings.
+func (r *Realms) fresh(name string, now time.Time) (*Realm, error) {
+	b, err := r.d.ids.bucket()
+	if err != nil {
+		return nil, err
+	}
+	id, err := r.d.ids.id(prefixRealm, b)
+	if err != nil {
+		return nil, err
+	}
+	guid, err := uuid.NewRandomFromReader(r.d.random)
+	if err != nil {
+		return nil, fmt.Errorf("core: environment guid: %w", err)
+	}
+	issuer := "urn:postern:" + id
+	if r.d.publicURL != "" {
+		issuer = r.d.publicURL + "/v1/realms/" + id
+	}
+	return &Realm{ID: RealmID(id), Name: name, EnvironmentGUID: guid.String(), Issuer: issuer, Partitions: 1, CreatedAt: Instant{now}}, nil
+}
+
+// Get returns a realm by its id, or ErrRealmNotFound.
+func (r *Realms) Get(ctx context.Context, id RealmID) (*Realm, error) {
+	state, err := r.state(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return state.Realm, nil
+}
+
+// Find returns a realm by its id or its name. Names may repeat; one that does is not found by, and
+// the error says so.
+func (r *Realms) Find(ctx context.Context, idOrName string) (*Realm, error) {
+	if validID(prefixRealm, idOrName) {
+		return r.Get(ctx, RealmID(idOrName))
+	}
+	members, err := r.d.store.Range(ctx, Range{Index: Index{Name: indexRealms}, From: idOrName + "\x00", To: idOrName + "\x01", Limit: 2})
+	if err != nil {
+		return nil, fmt.Errorf("core: find realm: %w", err)
+	}
+	switch len(members) {
+	case 0:
+		return nil, ErrRealmNotFound
+	case 1:
+		return r.Get(ctx, RealmID(strings.TrimPrefix(members[0], idOrName+"\x00")))
+	}
+	return nil, ErrRealmNotFound.with("several realms have this name; name one by its id")
+}
+
+// ByEnvironment returns the realm of an environment guid, or ErrEnvironmentNotFound.
+func (r *Realms) ByEnvironment(ctx context.Context, guid string) (*Realm, error) {
+	state, err := r.stateByEnvironment(ctx, guid)
+	if err != nil {
+		return nil, err
+	}
+	return state.Realm, nil
+}
+
+// stateByEnvironment returns the realm of an environment guid, which is compared byte for byte.
+func (r *Realms) stateByEnvironment(ctx context.Context, guid string) (*realmState, error) {
+	r.mu.Lock()
+	id, known := r.byGUID[guid]
+	r.mu.Unlock()
+	if known { // a guid never moves to another realm
+		return r.state(ctx, id)
+	}
+	var env environment
+	_, found, err := r.d.load(ctx, environmentKey(guid), &env)
+	if err != nil {
+		return nil, fmt.Errorf("core: find environment: %w", err)
+	}
+	if !found {
+		return nil, ErrEnvironmentNotFound
+	}
+	state, err := r.state(ctx, env.Realm)
+	if err == nil && state.EnvironmentGUID != guid {
+		return nil, fmt.Errorf("core: realm %s is not the environment that points to it", env.Realm)
+	}
+	return state, err
+}
+
+// state returns a realm with its keys.
+func (r *Realms) state(ctx context.Context, id RealmID) (*realmState, error) {
+	now, err := r.d.clock.now()
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	s, epoch := r.known[id], r.epoch
+	r.mu.Unlock()
+	if s != nil && r.watch.Fresh(now) {
+		return s, nil
+	}
+	s, err = r.read(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.epoch == epoch && len(r.known) < maxRealmsKnown {
+		r.known[id] = s
+		r.byGUID[s.EnvironmentGUID] = id
+	}
+	return s, nil
+}
+
+// maxRealmsKnown bounds what is remembered.
+const maxRealmsKnown = 10_000
+
+// read reads a realm and its keys in one go.
+func (r *Realms) read(ctx context.Context, id RealmID) (*realmState, error) {
+	if !validID(prefixRealm, string(id)) {
+		return nil, ErrRealmNotFound
+	}
+	recs, err := r.d.store.Get(ctx, realmKey(id), signingKeysKey(id), aptKeysKey(id))
+	if err != nil {
+		return nil, fmt.Errorf("core: get realm: %w", err)
+	}
+	s := &realmState{Realm: &Realm{}, version: recs[0].Version, apt: &aptKeys{Realm: id}, aptAt: recs[2].Version}
+	var keys signingKeys
+	found, err := decode(realmKey(id), recs[0], s.Realm)
+	if err == nil && !found {
+		return nil, ErrRealmNotFound
+	}
+	_, keysErr := decode(signingKeysKey(id), recs[1], &keys)
+	_, aptErr := decode(aptKeysKey(id), recs[2], s.apt)
+	if err := errors.Join(err, keysErr, aptErr); err != nil {
+		return nil, err
+	}
+	s.Settings = s.Settings.withDefaults()
+	if s.keys, err = r.d.openKeys(&keys); err != nil {
+		return nil, err
+	}
+	return s, s.apt.parse()
+}
+
+// environment finds a realm by its guid.
+type environment struct {
+	GUID  string  `json:"guid"`
+	Realm RealmID `json:"realm"`
+}
+
+func (e *environment) key(Partition) Key { return environmentKey(e.GUID) }

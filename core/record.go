@@ -1,0 +1,172 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// entity is what core keeps as a record. Each knows its own key, so that a reader can tell a reply
+// meant for somebody else from its own, whatever the fault in between.
+type entity interface {
+	key(p Partition) Key
+}
+
+// schema is the version of the JSON inside records.
+const schema = 1
+
+// decode reads rec, found under key, into v. It reports false for a missing record.
+func decode(key Key, rec Record, v entity) (bool, error) {
+	if rec.Version == 0 {
+		return false, nil
+	}
+	if rec.Schema != schema {
+		return false, fmt.Errorf("core: record %s has schema %d, this version reads %d", key.Name, rec.Schema, schema)
+	}
+	if err := json.Unmarshal(rec.Value, v); err != nil {
+		return false, fmt.Errorf("core: record %s: %w", key.Name, err)
+	}
+	if got := v.key(key.Partition); got != key {
+		return false, fmt.Errorf("core: record asked for as %s says that it is %s", key.Name, got.Name)
+	}
+	return true, nil
+}
+
+// load reads one record into v.
+func (d *deps) load(ctx context.Context, key Key, v entity) (version uint64, found bool, err error) {
+	recs, err := d.store.Get(ctx, key)
+	if err != nil {
+		return 0, false, err
+	}
+	found, err = decode(key, recs[0], v)
+	return recs[0].Version, found, err
+}
+
+// change is a Transaction being put together. Its methods keep the first error for commit.
+type change struct {
+	d   *deps
+	tx  Transaction
+	err error
+}
+
+// change begins a Transaction in p at the given time.
+func (d *deps) change(p Partition, now time.Time) *change {
+	id, err := d.ids.operation()
+	return &change{d: d, tx: Transaction{Partition: p, ID: id, Now: now}, err: err}
+}
+
+// create puts a record that must not be there yet. expires may be zero.
+func (c *change) create(v entity, expires time.Time) { c.replace(v, 0, expires) }
+
+// replace puts a record in the place of the version that was read.
+func (c *change) replace(v entity, version uint64, expires time.Time) {
+	name := v.key(c.tx.Partition).Name
+	value, err := json.Marshal(v)
+	c.err = errors.Join(c.err, err)
+	c.tx.Require = append(c.tx.Require, Precondition{name, version})
+	c.tx.Put = append(c.tx.Put, Put{Name: name, Value: value, Schema: schema, Expires: expires})
+}
+
+// remove deletes the version of a record that was read.
+func (c *change) remove(key Key, version uint64) {
+	c.tx.Require = append(c.tx.Require, Precondition{key.Name, version})
+	c.tx.Delete = append(c.tx.Delete, key.Name)
+}
+
+// index adds a member to an index.
+func (c *change) index(index, member string) {
+	c.tx.Index = append(c.tx.Index, IndexChange{Index: index, Member: member})
+}
+
+// unindex removes a member from an index.
+func (c *change) unindex(index, member string) {
+	c.tx.Index = append(c.tx.Index, IndexChange{Index: index, Member: member, Remove: true})
+}
+
+// invalidate tells all who remember a verdict about these subjects (ids) to forget it. The loss of
+// such news would re-open an account, so the Transaction becomes durable.
+func (c *change) invalidate(subjects ...string) {
+	c.tx.Durable = true
+	c.tx.Append = append(c.tx.Append, Append{Log: logInvalidation, Data: []byte(strings.Join(subjects, " ")), Keep: keepInvalidations})
+}
+
+// event appends e to the partition's event log.
+func (c *change) event(e Event) {
+	b := bucket(c.tx.Partition.Number)
+	if e.User != "" {
+		b, _ = bucketOf(string(e.User))
+	}
+	id, err := c.d.ids.id(prefixEvent, b)
+	c.err = errors.Join(c.err, err)
+	e.ID, e.At = EventID(id), Instant{c.tx.Now}
+	data, err := json.Marshal(e)
+	c.err = errors.Join(c.err, err)
+	c.tx.Append = append(c.tx.Append, Append{Log: logEvents, Data: data, Keep: keepEvents})
+}
+
+// commit carries the Transaction out. A failed precondition is a *ConflictError.
+func (c *change) commit(ctx context.Context) error {
+	if c.err != nil {
+		return c.err
+	}
+	_, err := c.d.store.Apply(ctx, &c.tx)
+	return err
+}
+
+// conflictOn reports whether err says that key was not as required.
+func conflictOn(err error, key Key) bool {
+	var conflict *ConflictError
+	return errors.As(err, &conflict) && conflict.Key == key
+}
+
+// isConflict reports whether err says that something else was faster.
+func isConflict(err error) bool {
+	var conflict *ConflictError
+	return errors.As(err, &conflict)
+}
+
+// maxTries is how often a change is tried anew when something else was faster.
+const maxTries = 8
+
+// retry runs f again while it meets a conflict that f did not explain, with what it reads fresh each time.
+func retry(f func() error) error {
+	var err error
+	for range maxTries {
+		if err = f(); !isConflict(err) {
+			return err
+		}
+	}
+	return &Error{Kind: KindUnavailable, Code: "contention", Detail: "others change the same thing all the time; try again", RetryAfter: time.Second}
+}
+
+// Instant is a time kept to the millisecond, in JSON as milliseconds since the epoch.
+type Instant struct{ time.Time }
+
+// MarshalJSON writes milliseconds since the epoch.
+func (t Instant) MarshalJSON() ([]byte, error) {
+	return strconv.AppendInt(nil, t.UnixMilli(), 10), nil
+}
+
+// UnmarshalJSON reads milliseconds since the epoch.
+func (t *Instant) UnmarshalJSON(b []byte) error {
+	ms, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
+	if err != nil {
+		return fmt.Errorf("core: instant: %w", err)
+	}
+	t.Time = time.UnixMilli(ms).UTC()
+	return nil
+}
+
+// Seconds is a duration in whole seconds, also in JSON.
+type Seconds int64
+
+// Duration returns s as a time.Duration.
+func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Second }
+
+// noExpiry is the expiry of a record that stays.
+var noExpiry time.Time

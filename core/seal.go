@@ -1,0 +1,68 @@
+package core
+
+import (
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// MasterKeySize is the size of a master key in bytes.
+const MasterKeySize = chacha20poly1305.KeySize
+
+// MasterKey seals what the store must be able to keep but not to read: signing keys and shared
+// secrets. The store never sees it.
+type MasterKey struct {
+	id   string // tells which key sealed a text; reveals nothing of it
+	aead cipher.AEAD
+}
+
+// NewMasterKey returns the MasterKey made of 32 random bytes.
+func NewMasterKey(key []byte) (*MasterKey, error) {
+	aead, err := chacha20poly1305.NewX(key)
+	if err != nil {
+		return nil, fmt.Errorf("a master key has %d bytes, this one %d", MasterKeySize, len(key))
+	}
+	sum := sha256.Sum256(append([]byte("postern master key id\x00"), key...))
+	return &MasterKey{id: hex.EncodeToString(sum[:4]), aead: aead}, nil
+}
+
+// ID returns 8 hex digits that tell this key from another and reveal nothing of it.
+func (m *MasterKey) ID() string { return m.id }
+
+// ErrWrongMasterKey says that a text was sealed under another master key, or was tampered with.
+var ErrWrongMasterKey = errors.New("sealed under another master key, or damaged")
+
+// seal encrypts secret for the given place (a record's name), so that it opens nowhere else.
+// XChaCha20-Poly1305 with a random nonce; the result is "<key id>.<base64url>".
+func (m *MasterKey) seal(random io.Reader, place string, secret []byte) (string, error) {
+	nonce := make([]byte, chacha20poly1305.NonceSizeX, chacha20poly1305.NonceSizeX+len(secret)+chacha20poly1305.Overhead)
+	if _, err := io.ReadFull(random, nonce); err != nil {
+		return "", fmt.Errorf("core: seal: %w", err)
+	}
+	box := m.aead.Seal(nonce, nonce, secret, []byte(place))
+	return m.id + "." + base64.RawURLEncoding.EncodeToString(box), nil
+}
+
+// open returns what seal was given, or an error that wraps ErrWrongMasterKey.
+func (m *MasterKey) open(place, sealed string) ([]byte, error) {
+	id, text, _ := strings.Cut(sealed, ".")
+	if id != m.id {
+		return nil, fmt.Errorf("core: open %s: sealed under master key %s, this one is %s: %w", place, id, m.id, ErrWrongMasterKey)
+	}
+	box, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(box) < chacha20poly1305.NonceSizeX {
+		return nil, fmt.Errorf("core: open %s: %w", place, ErrWrongMasterKey)
+	}
+	secret, err := m.aead.Open(nil, box[:chacha20poly1305.NonceSizeX], box[chacha20poly1305.NonceSizeX:], []byte(place))
+	if err != nil {
+		return nil, fmt.Errorf("core: open %s: %w", place, ErrWrongMasterKey)
+	}
+	return secret, nil
+}

@@ -1,0 +1,328 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Session is one sign-in of a user. It is over at its deadline, when it is deleted, and when the user's
+// generation has moved on.
+type Session struct {
+	ID         SessionID `json:"id"`
+	Realm      RealmID   `json:"realm"`
+	User       UserID    `json:"user"`
+	Generation int       `json:"gen"`
+	CreatedAt  Instant   `json:"created"`
+	SeenAt     Instant   `json:"seen"` // written at most every five minutes
+	Idle       Seconds   `json:"idle"`
+	Until      Instant   `json:"until"`             // at the latest
+	Lifetime   Seconds   `json:"lifetime"`          // of the tokens it gives
+	APTKey     APTKeyID  `json:"apt_key,omitempty"` // that vouched for it
+	Request    Request   `json:"request,omitzero"`
+}
+
+func (s *Session) key(p Partition) Key { return sessionKey(p, s.ID) }
+
+// deadline is when the session is over if nothing more is heard of it.
+func (s *Session) deadline() time.Time {
+	idle := s.SeenAt.Add(s.Idle.Duration())
+	if s.Until.Before(idle) {
+		return s.Until.Time
+	}
+	return idle
+}
+
+// ExpiresAt returns when the session is over if nothing more is heard of it.
+func (s *Session) ExpiresAt() time.Time { return s.deadline() }
+
+// seenEvery is how often "last seen" is written.
+const seenEvery = 5 * time.Minute
+
+// Failures of sessions.
+var (
+	ErrSessionNotFound = &Error{Kind: KindNotFound, Code: "session_not_found", Detail: "session not found"}
+
+	// ErrInvalidToken says that a token proves nothing: malformed, forged, expired, or of a session that is over.
+	ErrInvalidToken = &Error{Kind: KindUnauthenticated, Code: "invalid_token", Detail: "the token is not valid"}
+)
+
+// Sessions starts, resolves, refreshes, lists and ends sessions. Safe for concurrent use.
+type Sessions struct{ d *deps }
+
+// start is what a session begins with.
+type start struct {
+	user     *User
+	version  uint64 // of the user's record; 0 = made in the same Transaction
+	now      time.Time
+	lifetime Seconds
+	aptKey   APTKeyID
+	request  Request
+}
+
+// open puts a new session into c, notes the sign-in in the user, and returns it with its token.
+func (s *Sessions) open(c *change, state *realmState, in start) (*SignedIn, error) {
+	b, _ := bucketOf(string(in.user.ID))
+	id, err := s.d.ids.id(prefixSession, b)
+	if err != nil {
+		return nil, err
+	}
+	session := &Session{
+		ID: SessionID(id), Realm: state.ID, User: in.user.ID, Generation: in.user.Generation,
+		CreatedAt: Instant{in.now}, SeenAt: Instant{in.now}, Idle: state.Settings.SessionIdle,
+		Until:    Instant{in.now.Add(state.Settings.SessionAbsolute.Duration())},
+		Lifetime: in.lifetime, APTKey: in.aptKey, Request: in.request.clean(),
+	}
+	token, err := s.d.mint(state, in.user, session, in.now)
+	if err != nil {
+		return nil, err
+	}
+	c.create(session, session.deadline())
+	c.index(userSessionsIndex(c.tx.Partition, in.user.ID).Name, sessionMember(session))
+	c.event(Event{Realm: state.ID, Type: eventLoginSucceeded, User: in.user.ID, Session: session.ID, APTKey: in.aptKey, Request: in.request.clean()})
+	return &SignedIn{User: in.user, Session: session, Token: token}, nil
+}
+
+// start begins a session of a user who is there, in one Transaction with what add adds.
+func (s *Sessions) start(ctx context.Context, state *realmState, in start, add func(*change)) (*SignedIn, error) {
+	before := *in.user
+	after := before
+	after.LastLoginAt = Instant{in.now}
+	in.user = &after
+	p, _ := state.owner(string(after.ID))
+	c := s.d.change(p, in.now)
+	signedIn, err := s.open(c, state, in)
+	if err != nil {
+		return nil, err
+	}
+	c.replace(&after, in.version, noExpiry)
+	c.reindex(&before, &after)
+	add(c)
+	if err := s.sweep(ctx, c, after.ID); err != nil {
+		return nil, err
+	}
+	if err := c.commit(ctx); err != nil {
+		return nil, fmt.Errorf("core: start session: %w", err)
+	}
+	return signedIn, nil
+}
+
+// sweptAtOnce is how many places of dead sessions each sign-in clears from its user's list.
+const sweptAtOnce = 10
+
+// sweep removes the first few dead from the list of a user's sessions. The store drops the sessions
+// themselves.
+func (s *Sessions) sweep(ctx context.Context, c *change, user UserID) error {
+	index := userSessionsIndex(c.tx.Partition, user)
+	dead, err := s.d.store.Range(ctx, Range{Index: index, To: hexMillis(c.tx.Now.UnixMilli()), Limit: sweptAtOnce})
+	if err != nil {
+		return fmt.Errorf("core: sweep sessions: %w", err)
+	}
+	for _, member := range dead {
+		c.unindex(index.Name, member)
+	}
+	return nil
+}
+
+// live is a session and its user, read together, found to be alive.
+type live struct {
+	session        *Session
+	sessionVersion uint64
+	user           *User
+	userVersion    uint64
+}
+
+// alive reads a session and its user in one go. It fails with ErrInvalidToken where the session is over, and
+// with ErrUserInactive.
+func (s *Sessions) alive(ctx context.Context, realm *Realm, id SessionID, user UserID, now time.Time) (*live, error) {
+	p, _ := realm.owner(string(user))
+	keys := []Key{sessionKey(p, id), userKey(p, user)}
+	recs, err := s.d.store.Get(ctx, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("core: read session: %w", err)
+	}
+	l := &live{session: &Session{}, user: &User{}, sessionVersion: recs[0].Version, userVersion: recs[1].Version}
+	haveSession, err := decode(keys[0], recs[0], l.session)
+	if err != nil {
+		return nil, err
+	}
+	haveUser, err := decode(keys[1], recs[1], l.user)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !haveSession || !haveUser || l.session.User != user || l.session.Realm != realm.ID || l.user.Realm != realm.ID,
+		l.session.Generation != l.user.Generation, !now.Before(l.session.deadline()):
+		return nil, ErrInvalidToken.with("its session is over")
+	case l.user.State != StateActive:
+		return nil, ErrUserInactive
+	}
+	return l, nil
+}
+
+// Get returns a session by its id, with its user, or ErrSessionNotFound where it is not there or over.
+func (s *Sessions) Get(ctx context.Context, realm RealmID, id SessionID) (*Session, *User, error) {
+	state, err := s.d.realms.state(ctx, realm)
+	if err != nil {
+		return nil, nil, err
+	}
+	now, err := s.d.clock.now()
+	if err != nil {
+		return nil, nil, err
+	}
+	p, ok := state.owner(string(id))
+	if !ok || !validID(prefixSession, string(id)) {
+		return nil, nil, ErrSessionNotFound
+	}
+	session := &Session{}
+	_, found, err := s.d.load(ctx, sessionKey(p, id), session)
+	if err != nil {
+		return nil, nil, fmt.Errorf("core: get session: %w", err)
+	}
+	if !found {
+		return nil, nil, ErrSessionNotFound
+	}
+	l, err := s.alive(ctx, state.Realm, id, session.User, now)
+	if e, ok := errors.AsType[*Error](err); ok && (e.Kind == KindUnauthenticated || e.Kind == KindForbidden) {
+		return nil, nil, ErrSessionNotFound
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return l.session, l.user, nil
+}
+
+// List returns the sessions of a user that are alive, those that expire first in front, at most MaxRange.
+func (s *Sessions) List(ctx context.Context, realm RealmID, user UserID) ([]*Session, error) {
+	state, err := s.d.realms.state(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	now, err := s.d.clock.now()
+	if err != nil {
+		return nil, err
+	}
+	p, ok := state.owner(string(user))
+	if !ok || !validID(prefixUser, string(user)) {
+		return nil, ErrUserNotFound
+	}
+	members, err := s.d.store.Range(ctx, Range{Index: userSessionsIndex(p, user), From: hexMillis(now.UnixMilli()), Limit: MaxRange})
+	if err != nil {
+		return nil, fmt.Errorf("core: list sessions: %w", err)
+	}
+	keys := []Key{userKey(p, user)}
+	for _, m := range members {
+		keys = append(keys, sessionKey(p, SessionID(m[len(hexMillis(0)):])))
+	}
+	recs, err := s.d.store.Get(ctx, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("core: list sessions: %w", err)
+	}
+	return liveOnes(keys, recs, now)
+}
+
+// liveOnes decodes a user and sessions, and returns those that are alive.
+func liveOnes(keys []Key, recs []Record, now time.Time) ([]*Session, error) {
+	user := &User{}
+	if found, err := decode(keys[0], recs[0], user); err != nil || !found || user.State != StateActive {
+		return nil, err
+	}
+	var list []*Session
+	for i := 1; i < len(keys); i++ {
+		session := &Session{}
+		found, err := decode(keys[i], recs[i], session)
+		if err != nil {
+			return nil, err
+		}
+		if found && session.Generation == user.Generation && now.Before(session.deadline()) {
+			list = append(list, session)
+		}
+	}
+	return list, nil
+}
+
+// Delete ends a session. Its tokens are refused everywhere at once. It fails with ErrSessionNotFound.
+func (s *Sessions) Delete(ctx context.Context, realm RealmID, id SessionID, req Request) error {
+	return retry(func() error {
+		state, err := s.d.realms.state(ctx, realm)
+		if err != nil {
+			return err
+		}
+		now, err := s.d.clock.now()
+		if err != nil {
+			return err
+		}
+		p, ok := state.owner(string(id))
+		if !ok || !validID(prefixSession, string(id)) {
+			return ErrSessionNotFound
+		}
+		session := &Session{}
+		version, found, err := s.d.load(ctx, sessionKey(p, id), session)
+		if err != nil {
+			return fmt.Errorf("core: delete session: %w", err)
+		}
+		if !found || !now.Before(session.deadline()) {
+			return ErrSessionNotFound
+		}
+		c := s.d.change(p, now)
+		c.remove(session.key(p), version)
+		c.unindex(userSessionsIndex(p, session.User).Name, sessionMember(session))
+		c.event(Event{Realm: realm, Type: eventSessionDeleted, User: session.User, Session: id, Request: req.clean()})
+		c.invalidate(string(id))
+		return c.commit(ctx)
+	})
+}
+
+// touch is a session that was seen.
+type touch struct {
+	realm   RealmID
+	session SessionID
+	user    UserID
+}
+
+// touchBacklog is how many sightings wait to be noted; more are dropped, and noted at the next sight.
+const touchBacklog = 1024
+
+// noteSeen writes "last seen" for sessions that Resolve met, until ctx ends.
+func (s *Sessions) noteSeen(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case t := <-s.d.touch:
+			_ = s.see(ctx, t) // what fails or was faster is noted at the next sight
+		}
+	}
+}
+
+// see notes that a session was seen now.
+func (s *Sessions) see(ctx context.Context, t touch) error {
+	state, now, err := (&Users{s.d}).begin(ctx, t.realm)
+	if err != nil {
+		return err
+	}
+	l, err := s.alive(ctx, state.Realm, t.session, t.user, now)
+	if err != nil || now.Sub(l.session.SeenAt.Time) < seenEvery {
+		return err
+	}
+	_, err = s.renew(ctx, state, l, now)
+	return err
+}
+
+// renew writes that a session was seen, on condition that it is still as it was read: what was deleted
+// meanwhile stays deleted.
+func (s *Sessions) renew(ctx context.Context, state *realmState, l *live, now time.Time) (*Session, error) {
+	after := *l.session
+	after.SeenAt = Instant{now}
+	p, _ := state.owner(string(after.User))
+	c := s.d.change(p, now)
+	c.replace(&after, l.sessionVersion, after.deadline())
+	c.tx.Require = append(c.tx.Require, Precondition{userKey(p, after.User).Name, l.userVersion})
+	index := userSessionsIndex(p, after.User).Name
+	if was, is := sessionMember(l.session), sessionMember(&after); was != is {
+		c.unindex(index, was)
+		c.index(index, is)
+	}
+	return &after, c.commit(ctx)
+}

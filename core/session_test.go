@@ -1,0 +1,249 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/teststore"
+)
+
+func teststoreBolt(t *testing.T) core.Store { return teststore.Bolt(t) }
+
+func TestSessionLife(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		in := w.signIn("Ann@example.com")
+		id, err := w.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+		w.must(err)
+		if id.User != in.User.ID || id.Username != "ann" || id.Email != "ann@example.com" || id.Session != in.Session.ID {
+			t.Errorf("Resolve = %+v; want ann and her session", id)
+		}
+		again, err := w.Sessions.Refresh(w.ctx, in.Token)
+		w.must(err)
+		if again.Token == in.Token || again.Session.ID != in.Session.ID {
+			t.Errorf("Refresh = session %s; want another token of session %s", again.Session.ID, in.Session.ID)
+		}
+		w.must(w.knows(in.Token))
+		list, err := w.Sessions.List(w.ctx, w.realm.ID, in.User.ID)
+		if err != nil || len(list) != 1 || list[0].ID != in.Session.ID {
+			t.Errorf("List = %v, %v; want the one session", list, err)
+		}
+		w.must(w.Sessions.Delete(w.ctx, w.realm.ID, in.Session.ID, core.Request{}))
+		for _, token := range []string{in.Token, again.Token} {
+			w.refused("Resolve after Delete", w.knows(token), core.ErrInvalidToken)
+		}
+		_, err = w.Sessions.Refresh(w.ctx, again.Token)
+		w.refused("Refresh after Delete", err, core.ErrInvalidToken)
+		w.refused("Delete twice", w.Sessions.Delete(w.ctx, w.realm.ID, in.Session.ID, core.Request{}), core.ErrSessionNotFound)
+	})
+}
+
+// TestWhatEndsSessions lists the changes after which a token must be refused.
+func TestWhatEndsSessions(t *testing.T) {
+	update := func(in core.UserChange) func(*world) error {
+		return func(w *world) error {
+			_, err := w.Users.Update(w.ctx, w.realm.ID, "ann", in, core.Request{})
+			return err
+		}
+	}
+	tests := []struct {
+		name string
+		do   func(*world) error
+		want *core.Error // nil = the token stays good
+	}{
+		{"nothing", func(*world) error { return nil }, nil},
+		{"another name", update(core.UserChange{FirstName: ptr("Anna")}), nil},
+		{"new password", update(core.UserChange{Password: ptr("another four words it is")}), core.ErrInvalidToken},
+		{"inactive", update(core.UserChange{State: ptr(core.StateInactive)}), core.ErrInvalidToken},
+		{"deleted", func(w *world) error { return w.Users.Delete(w.ctx, w.realm.ID, "ann", core.Request{}) }, core.ErrInvalidToken},
+		{"token expired", func(w *world) error { w.clock.Advance(6*time.Hour + time.Second); return nil }, core.ErrInvalidToken},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.human("ann")
+				in := w.signIn("ann")
+				w.must(tt.do(w))
+				err := w.knows(in.Token)
+				if tt.want == nil {
+					w.must(err)
+					return
+				}
+				w.refused("Resolve", err, tt.want)
+			})
+		})
+	}
+}
+
+// TestSessionGrowsOld moves the clock: refreshing keeps a session alive up to its absolute end, and an idle one
+// dies before.
+func TestSessionGrowsOld(t *testing.T) {
+	each(t, func(w *world) {
+		token, idle := w.provided("acct-1").Token, w.provided("acct-2").Token
+		w.clock.Advance(27 * 24 * time.Hour)
+		w.must(w.knows(idle))
+		for range 3 {
+			again, err := w.Sessions.Refresh(w.ctx, token)
+			w.must(err)
+			token = again.Token
+			w.clock.Advance(20 * 24 * time.Hour) // day 47, 67, 87
+			w.refused("Resolve after the idle end", w.knows(idle), core.ErrInvalidToken)
+		}
+		w.must(w.knows(token))
+		w.clock.Advance(3*24*time.Hour + time.Second)
+		w.refused("Resolve after the absolute end", w.knows(token), core.ErrInvalidToken)
+	})
+}
+
+// TestRefreshNeverOutlivesRevocation races refreshes against a sign-out; no token may survive.
+func TestRefreshNeverOutlivesRevocation(t *testing.T) {
+	each(t, func(w *world) {
+		in := w.provided("acct")
+		tokens := make([]string, 20)
+		var all sync.WaitGroup
+		for i := range tokens {
+			all.Go(func() {
+				if i == 10 {
+					if err := w.Sessions.Delete(w.ctx, w.realm.ID, in.Session.ID, core.Request{}); err != nil {
+						w.Errorf("Delete = %v", err)
+					}
+					return
+				}
+				if again, err := w.Sessions.Refresh(w.ctx, in.Token); err == nil {
+					tokens[i] = again.Token
+				}
+			})
+		}
+		all.Wait()
+		for _, token := range append(tokens, in.Token) {
+			if token != "" {
+				w.refused("Resolve after the sign-out", w.knows(token), core.ErrInvalidToken)
+			}
+		}
+	})
+}
+
+// listener notes what it was told.
+type listener struct {
+	mu   sync.Mutex
+	seen map[string]bool
+	all  int
+	news chan struct{}
+}
+
+func newListener() *listener {
+	return &listener{seen: map[string]bool{}, news: make(chan struct{}, 1000)}
+}
+
+func (l *listener) Forget(subjects []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range subjects {
+		l.seen[s] = true
+	}
+	l.news <- struct{}{}
+}
+
+func (l *listener) ForgetAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all++
+	l.news <- struct{}{}
+}
+
+// await waits until holds does.
+func (l *listener) await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		l.mu.Lock()
+		ok := holds()
+		l.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-l.news:
+		case <-deadline:
+			t.Fatalf("%s: no news", what)
+		}
+	}
+}
+
+// TestFeedTells follows a realm in one core while another changes it.
+func TestFeedTells(t *testing.T) {
+	each(t, func(w *world) {
+		reader := w.another(w.store)
+		w.run(reader)
+		heard := newListener()
+		watch, err := reader.Feed.Follow(w.ctx, w.realm.ID, heard)
+		w.must(err)
+		defer watch.Stop()
+		heard.await(t, "joining", func() bool { return heard.all > 0 })
+		if !watch.Fresh(w.clock.Now()) {
+			t.Error("Fresh = false after the first news")
+		}
+		in := w.provided("acct")
+		w.must(w.Sessions.Delete(w.ctx, w.realm.ID, in.Session.ID, core.Request{}))
+		heard.await(t, "a deleted session", func() bool { return heard.seen[string(in.Session.ID)] })
+		w.must(w.Users.Delete(w.ctx, w.realm.ID, string(in.User.ID), core.Request{}))
+		heard.await(t, "a deleted user", func() bool { return heard.seen[string(in.User.ID)] })
+		w.clock.Advance(time.Hour)
+		if watch.Fresh(w.clock.Now()) {
+			t.Error("Fresh = true an hour after the last news; want false")
+		}
+	})
+}
+
+// away is a store that does not answer.
+type away struct{ core.Store }
+
+func (away) Get(context.Context, ...core.Key) ([]core.Record, error) { return nil, core.ErrUnavailable }
+
+// TestOutageIsNoVerdict holds that what cannot be known is never told as a refusal.
+func TestOutageIsNoVerdict(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	in := w.provided("acct")
+	blind := w.another(away{w.store})
+	_, err := blind.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+	if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind != core.KindUnavailable {
+		t.Errorf("Resolve with the store away = %v; want unavailable", err)
+	}
+	_, err = blind.APTs.Create(w.ctx, core.APTCall{Token: w.apt(""), ArbitraryID: ptr("x")})
+	if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind != core.KindUnavailable {
+		t.Errorf("Create with the store away = %v; want unavailable", err)
+	}
+}
+
+// skewed is a store whose clock is off.
+type skewed struct {
+	core.Store
+	now func() time.Time
+}
+
+func (s skewed) Check(context.Context) (core.Fitness, error) {
+	return core.Fitness{Now: s.now()}, nil
+}
+
+// TestClocksApart holds that expiry is judged by the store's clock, and not at all where the two are more than a
+// minute apart.
+func TestClocksApart(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	in := w.provided("acct")
+	offset := 50 * time.Second
+	c := w.another(skewed{w.store, func() time.Time { return w.clock.Now().Add(offset) }})
+	_, err := c.Check(w.ctx)
+	w.must(err)
+	if _, err := c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token); err != nil {
+		t.Errorf("Resolve with clocks %s apart = %v; want the user", offset, err)
+	}
+	offset = 61 * time.Second
+	_, err = c.Check(w.ctx)
+	w.must(err)
+	_, err = c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+	w.refused("Resolve with clocks 61s apart", err, core.ErrUnavailable)
+}

@@ -1,0 +1,266 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/postern-auth/postern/internal/jose"
+)
+
+// typeSession is the typ of a session token, which no other kind of token has (RFC 8725 §3.11).
+const typeSession = "session+jwt"
+
+// tokenClaims are the claims of a session token: the registered ones (RFC 7519 §4.1), ours, those that the Users
+// API's clients read, and the user as Work-API clients know it.
+type tokenClaims struct {
+	Issuer    string    `json:"iss"`
+	Subject   UserID    `json:"sub"`
+	Audience  RealmID   `json:"aud"`
+	IssuedAt  int64     `json:"iat"`
+	Expires   int64     `json:"exp"`
+	ID        string    `json:"jti"`
+	Session   SessionID `json:"sid"`
+	Gen       int       `json:"gen"`
+	UID       UserID    `json:"uid"`
+	Username  string    `json:"un"`
+	FirstName string    `json:"fn"`
+	LastName  string    `json:"ln"`
+	Name      string    `json:"n"`
+	Ticket    SessionID `json:"tk"`
+	User      tokenUser `json:"user"`
+}
+
+// tokenUser is the user as Work-API clients know it.
+type tokenUser struct {
+	ID          UserID `json:"id"`
+	ArbitraryID string `json:"arbitrary_id,omitempty"`
+}
+
+// ErrTokenTooLong says that a user's names make a token longer than any client could send.
+var ErrTokenTooLong = &Error{Kind: KindInvalid, Code: "token_too_long", Detail: "the token would be longer than 8 KiB"}
+
+// mint returns a new token of a session. It lives for the session's token lifetime, and never longer
+// than the session may.
+func (d *deps) mint(state *realmState, user *User, session *Session, now time.Time) (string, error) {
+	id, err := d.ids.text(idLength)
+	if err != nil {
+		return "", err
+	}
+	expires := now.Add(session.Lifetime.Duration())
+	if session.Until.Before(expires) {
+		expires = session.Until.Time
+	}
+	claims, err := json.Marshal(tokenClaims{
+		Issuer: state.Issuer, Subject: user.ID, Audience: state.ID, IssuedAt: now.Unix(), Expires: expires.Unix(),
+		ID: id, Session: session.ID, Gen: session.Generation,
+		UID: user.ID, Username: user.Username, FirstName: user.FirstName, LastName: user.LastName, Name: user.Name(), Ticket: session.ID,
+		User: tokenUser{user.ID, user.ArbitraryID},
+	})
+	if err != nil {
+		return "", fmt.Errorf("core: mint: %w", err)
+	}
+	token, err := state.keys.session.Sign(typeSession, claims)
+	if err != nil {
+		return "", fmt.Errorf("core: mint: %w", err)
+	}
+	if len(token) > jose.MaxTokenLength {
+		return "", ErrTokenTooLong
+	}
+	return token, nil
+}
+
+// proven is what a session token says, once its signature, kind, realm and times are checked. Whether
+// the session is alive is another question.
+type proven struct {
+	realm   *realmState
+	session SessionID
+	user    UserID
+	gen     int
+	expires time.Time
+}
+
+// prove checks a session token. realm "" takes the realm from the token, which only says whose keys to
+// try. Anything wrong is ErrInvalidToken.
+func (d *deps) prove(ctx context.Context, realm RealmID, text string, now time.Time) (*proven, error) {
+	token, err := jose.Parse(text)
+	if err != nil || token.Type() != typeSession {
+		return nil, ErrInvalidToken
+	}
+	audience, _ := token.Unverified().String("aud")
+	if realm == "" {
+		realm = RealmID(audience)
+	}
+	if audience != string(realm) {
+		return nil, ErrInvalidToken
+	}
+	state, err := d.realms.state(ctx, realm)
+	if err == ErrRealmNotFound {
+		return nil, ErrInvalidToken
+	} else if err != nil {
+		return nil, err
+	}
+	key := state.keys.verify[token.KeyID()]
+	if key == nil {
+		return nil, ErrInvalidToken
+	}
+	claims, err := token.Verify(key)
+	if err != nil {
+		return nil, ErrInvalidToken
+	}
+	return state.read(claims, now)
+}
+
+// read takes from verified claims what is needed, and refuses what is missing, another's or expired.
+func (s *realmState) read(claims jose.Claims, now time.Time) (*proven, error) {
+	issuer, okIss := claims.String("iss")
+	sub, okSub := claims.String("sub")
+	sid, okSid := claims.String("sid")
+	_, okJti := claims.String("jti")
+	gen, okGen := claims.Int("gen")
+	iat, okIat := claims.Int("iat")
+	exp, okExp := claims.Int("exp")
+	if !okIss || !okSub || !okSid || !okJti || !okGen || !okIat || !okExp || !s.issued(issuer) ||
+		!validID(prefixUser, sub) || !validID(prefixSession, sid) {
+		return nil, ErrInvalidToken
+	}
+	expires := time.Unix(exp, 0).UTC()
+	if !now.Before(expires) {
+		return nil, ErrInvalidToken.with("it has expired")
+	}
+	if time.Unix(iat, 0).After(now.Add(maxClockSkew)) {
+		return nil, ErrInvalidToken.with("it was issued in the future")
+	}
+	return &proven{realm: s, session: SessionID(sid), user: UserID(sub), gen: int(gen), expires: expires}, nil
+}
+
+// issued reports whether issuer is, or was, this realm's.
+func (r *Realm) issued(issuer string) bool {
+	if issuer == r.Issuer {
+		return true
+	}
+	for _, former := range r.FormerIssuers {
+		if issuer == former {
+			return true
+		}
+	}
+	return false
+}
+
+// Identity is who a request comes from, as far as it was checked just now.
+type Identity struct {
+	Realm       RealmID
+	User        UserID
+	Session     SessionID
+	Type        UserType
+	Username    string
+	Email       string // "" = none
+	Name        string
+	ArbitraryID string // "" = none
+
+	SignedInAt time.Time
+	ExpiresAt  time.Time // until when this may be remembered, while the feed says nothing else
+	RecheckAt  time.Time // from when on a request should be reported again, so that the session counts as seen
+}
+
+// Resolve says who a session token stands for. It reads the store. It fails with ErrInvalidToken,
+// ErrUserInactive, and ErrUnavailable where it cannot know.
+func (s *Sessions) Resolve(ctx context.Context, realm RealmID, text string) (Identity, error) {
+	now, err := s.d.clock.now()
+	if err != nil {
+		return Identity{}, err
+	}
+	p, l, err := s.resolve(ctx, realm, text, now)
+	if err != nil {
+		return Identity{}, err
+	}
+	if now.Sub(l.session.SeenAt.Time) >= seenEvery {
+		select {
+		case s.d.touch <- touch{p.realm.ID, l.session.ID, l.user.ID}:
+		default: // a backlog: it is noted at the next sight
+		}
+	}
+	expires := p.expires
+	if d := l.session.deadline(); d.Before(expires) {
+		expires = d
+	}
+	return Identity{
+		Realm: p.realm.ID, User: l.user.ID, Session: l.session.ID, Type: l.user.Type, Username: l.user.Username,
+		Email: l.user.Email, Name: l.user.Name(), ArbitraryID: l.user.ArbitraryID,
+		SignedInAt: l.session.CreatedAt.Time, ExpiresAt: expires, RecheckAt: now.Add(seenEvery),
+	}, nil
+}
+
+// resolve checks a token and reads its session.
+func (s *Sessions) resolve(ctx context.Context, realm RealmID, text string, now time.Time) (*proven, *live, error) {
+	p, err := s.d.prove(ctx, realm, text, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := s.alive(ctx, p.realm.Realm, p.session, p.user, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if l.session.Generation != p.gen {
+		return nil, nil, ErrInvalidToken.with("its session is over")
+	}
+	return p, l, nil
+}
+
+// ByToken returns the session of a token, with its user. It fails like Resolve.
+func (s *Sessions) ByToken(ctx context.Context, realm RealmID, text string) (*Session, *User, error) {
+	now, err := s.d.clock.now()
+	if err != nil {
+		return nil, nil, err
+	}
+	_, l, err := s.resolve(ctx, realm, text, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l.session, l.user, nil
+}
+
+// Refresh gives a session a new token; the one shown stays good until it expires. It is conditional on
+// the session: racing a sign-out, it either comes first and is ended with the rest, or fails. It fails like
+// Resolve.
+func (s *Sessions) Refresh(ctx context.Context, text string) (*SignedIn, error) {
+	var in *SignedIn
+	err := retry(func() error {
+		now, err := s.d.clock.now()
+		if err != nil {
+			return err
+		}
+		p, l, err := s.resolve(ctx, "", text, now)
+		if err != nil {
+			return err
+		}
+		session, err := s.renew(ctx, p.realm, l, now)
+		if err != nil {
+			return err
+		}
+		token, err := s.d.mint(p.realm, l.user, session, now)
+		in = &SignedIn{User: l.user, Session: session, Token: token}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// DeleteUser removes the user that a token stands for (Work-API, "delete_user"). It fails like Resolve.
+func (s *Sessions) DeleteUser(ctx context.Context, text string, req Request) error {
+	return retry(func() error {
+		now, err := s.d.clock.now()
+		if err != nil {
+			return err
+		}
+		p, l, err := s.resolve(ctx, "", text, now)
+		if err != nil {
+			return err
+		}
+		users := &Users{s.d}
+		return users.deletion(p.realm.Realm, l.user, l.userVersion, now, req).commit(ctx)
+	})
+}

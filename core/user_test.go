@@ -1,0 +1,146 @@
+package core_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/postern-auth/postern/core"
+)
+
+func TestUserLife(t *testing.T) {
+	each(t, func(w *world) {
+		u, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserHuman), Username: ptr(" Johnny "),
+			Email: ptr("Johnny@Example.com"), FirstName: ptr("Johnny"), LastName: ptr("Doe"), Reference: ptr("acct-7"),
+			Custom: &core.Custom{"plan": json.RawMessage(`"gold"`)}}, core.Request{})
+		w.must(err)
+		if u.Username != "johnny" || u.Email != "johnny@example.com" || u.Name() != "Johnny Doe" {
+			t.Errorf("Create = %q, %q, %q; want johnny, johnny@example.com, Johnny Doe", u.Username, u.Email, u.Name())
+		}
+		for _, name := range []string{string(u.ID), "johnny", "JOHNNY", "johnny@EXAMPLE.com"} {
+			if got, err := w.Users.Get(w.ctx, w.realm.ID, name); err != nil || got.ID != u.ID {
+				t.Errorf("Get(%q) = %v, %v; want the user", name, got, err)
+			}
+		}
+		changed, err := w.Users.Update(w.ctx, w.realm.ID, "johnny", core.UserChange{Username: ptr("dave"), FirstName: ptr("")}, core.Request{})
+		w.must(err)
+		if changed.Username != "dave" || changed.Name() != "Doe" || string(changed.Custom["plan"]) != `"gold"` {
+			t.Errorf("Update = %+v; want username dave, name Doe, plan gold", changed)
+		}
+		_, err = w.Users.Get(w.ctx, w.realm.ID, "johnny")
+		w.refused("Get by the former name", err, core.ErrUserNotFound)
+		_, err = w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: ptr("johnny")}, core.Request{})
+		w.must(err) // the name is free again
+		w.must(w.Users.Delete(w.ctx, w.realm.ID, "dave", core.Request{}))
+		_, err = w.Users.Get(w.ctx, w.realm.ID, string(u.ID))
+		w.refused("Get after Delete", err, core.ErrUserNotFound)
+		w.refused("Delete twice", w.Users.Delete(w.ctx, w.realm.ID, string(u.ID), core.Request{}), core.ErrUserNotFound)
+	})
+}
+
+func TestUserRefusals(t *testing.T) {
+	human := core.UserHuman
+	base := func(change func(*core.UserChange)) core.UserChange {
+		in := core.UserChange{Type: &human, Username: ptr("somebody"), Email: ptr("somebody@example.com")}
+		change(&in)
+		return in
+	}
+	tests := []struct {
+		name string
+		in   core.UserChange
+		want string
+	}{
+		{"no type", base(func(c *core.UserChange) { c.Type = nil }), "User type must be human or api"},
+		{"no username", base(func(c *core.UserChange) { c.Username = nil }), "Username can't be blank"},
+		{"blank username", base(func(c *core.UserChange) { c.Username = ptr("  ") }), "Username can't be blank"},
+		{"no email", base(func(c *core.UserChange) { c.Email = nil }), "Email can't be blank"},
+		{"route as username", base(func(c *core.UserChange) { c.Username = ptr("ME") }), "Username is reserved"},
+		{"id as username", base(func(c *core.UserChange) { c.Username = ptr("usr_x") }), "Username is reserved"},
+		{"slash", base(func(c *core.UserChange) { c.Username = ptr("a/b") }), "Username contains characters that are not allowed"},
+		{"invisible", base(func(c *core.UserChange) { c.Username = ptr("a\u200bb") }), "Username contains characters that are not allowed"},
+		{"not UTF-8", base(func(c *core.UserChange) { c.Username = ptr("a\xff") }), "Username contains characters that are not allowed"},
+		{"no address", base(func(c *core.UserChange) { c.Email = ptr("somebody") }), "Email is not a valid address"},
+		{"state", base(func(c *core.UserChange) { c.State = ptr(core.State("asleep")) }), "State must be active or inactive"},
+		{"custom key", base(func(c *core.UserChange) { c.Custom = &core.Custom{"a-b": json.RawMessage(`1`)} }), "Custom keys must have 1 to 64 letters, digits and underscores"},
+		{"custom value", base(func(c *core.UserChange) { c.Custom = &core.Custom{"a": json.RawMessage(`{}`)} }), "Custom values must be strings, numbers, booleans, null or arrays of those"},
+		{"short password", base(func(c *core.UserChange) { c.Password = ptr("short") }), "Password is too short (minimum is 15 characters)"},
+		{"long password", base(func(c *core.UserChange) { c.Password = ptr(strings.Repeat("x", 1025)) }), "Password is too long (maximum is 1024 bytes)"},
+		{"confirmation", base(func(c *core.UserChange) { c.Password, c.PasswordConfirmation = ptr(goodPassword), ptr("other") }), "Password confirmation does not match"},
+	}
+	w := newWorld(t, teststoreBolt(t))
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := w.Users.Create(w.ctx, w.realm.ID, tt.in, core.Request{})
+			e, ok := errors.AsType[*core.Error](err)
+			if !ok || e.Kind != core.KindInvalid || e.Error() != tt.want {
+				t.Errorf("Create = %v; want %q", err, tt.want)
+			}
+		})
+	}
+	if _, err := w.Users.Get(w.ctx, w.realm.ID, "somebody"); !errors.Is(err, core.ErrUserNotFound) {
+		t.Errorf("Get after refusals = %v; want nobody", err)
+	}
+}
+
+// TestNamesAreUnique lets fifty create users under spellings of one name; exactly one may win.
+func TestNamesAreUnique(t *testing.T) {
+	each(t, func(w *world) {
+		var wins, losses int
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for i := range 50 {
+			all.Go(func() {
+				name := []string{"one", "ONE", "Oｎe", " one "}[i%4]
+				_, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: &name}, core.Request{})
+				mu.Lock()
+				defer mu.Unlock()
+				e, ok := errors.AsType[*core.Error](err)
+				switch {
+				case err == nil:
+					wins++
+				case ok && e.Error() == "Username has already been taken":
+					losses++
+				default:
+					w.Errorf("Create = %v; want a user, or a name that is taken", err)
+				}
+			})
+		}
+		all.Wait()
+		if wins != 1 || losses != 49 {
+			w.Errorf("%d won and %d lost; want 1 and 49", wins, losses)
+		}
+	})
+}
+
+// TestOneNamespace holds usernames and e-mail addresses, which both sign in, to one namespace.
+func TestOneNamespace(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		_, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: ptr("ANN@example.com")}, core.Request{})
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Error() != "Username has already been taken" {
+			w.Errorf("Create with another's address as username = %v; want a name that is taken", err)
+		}
+	})
+}
+
+func TestRealmsAreApart(t *testing.T) {
+	each(t, func(w *world) {
+		u := w.human("ann")
+		in := w.signIn("ann")
+		other, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "other"}, core.Request{})
+		w.must(err)
+		_, err = w.Users.Get(w.ctx, other.ID, string(u.ID))
+		w.refused("Get by id from another realm", err, core.ErrUserNotFound)
+		_, err = w.Users.Get(w.ctx, other.ID, "ann")
+		w.refused("Get by name from another realm", err, core.ErrUserNotFound)
+		_, err = w.Sessions.Resolve(w.ctx, other.ID, in.Token)
+		w.refused("Resolve in another realm", err, core.ErrInvalidToken)
+		w.refused("Delete a session from another realm", w.Sessions.Delete(w.ctx, other.ID, in.Session.ID, core.Request{}), core.ErrSessionNotFound)
+		found, err := w.Realms.Find(w.ctx, "other")
+		if err != nil || found.ID != other.ID {
+			w.Errorf("Find(other) = %v, %v; want the realm", found, err)
+		}
+	})
+}

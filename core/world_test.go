@@ -1,0 +1,160 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/client"
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/redistest"
+	"github.com/postern-auth/postern/internal/teststore"
+)
+
+func TestMain(m *testing.M) { os.Exit(redistest.Main(m)) }
+
+// world is a core over a store of its own, with a clock that tests move and an account provider.
+type world struct {
+	*testing.T
+	*core.Core
+	ctx      context.Context
+	store    core.Store
+	clock    *fakeClock
+	realm    *core.Realm
+	provider *client.APTSigner
+}
+
+// each runs a story on every kind of store.
+func each(t *testing.T, story func(w *world)) {
+	t.Helper()
+	teststore.Each(t, func(t *testing.T, open teststore.Open) { story(newWorld(t, open(t))) })
+}
+
+// newWorld sets up a store with the default realm.
+func newWorld(t *testing.T, store core.Store) *world {
+	t.Helper()
+	w := &world{T: t, ctx: t.Context(), store: store, clock: &fakeClock{at: time.Now()}}
+	w.Core = w.another(store)
+	secret, err := w.ManagementKeys.NewSecret()
+	w.must(err)
+	w.must(w.SetUp(w.ctx, secret))
+	w.realm, _, err = w.First(w.ctx, secret)
+	w.must(err)
+	private, public, err := providerKey()
+	w.must(err)
+	_, err = w.APTKeys.Add(w.ctx, w.realm.ID, "provider", public, "", core.Request{})
+	w.must(err)
+	w.provider, err = client.NewAPTSigner(private, w.realm.EnvironmentGUID)
+	w.must(err)
+	return w
+}
+
+// providerKey is one key pair for all tests: to make an RSA key takes long.
+var providerKey = func() func() (private, public []byte, err error) {
+	var once sync.Once
+	var private, public []byte
+	var err error
+	return func() ([]byte, []byte, error) {
+		once.Do(func() { private, public, err = client.GenerateAPTKey() })
+		return private, public, err
+	}
+}()
+
+// another returns a second core over a store, as in another process.
+func (w *world) another(store core.Store) *core.Core {
+	w.Helper()
+	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+	w.must(err)
+	c, err := core.New(core.Options{Store: store, MasterKey: master, Now: w.clock.Now, HashMemory: 8 << 10, HashPasses: 1})
+	w.must(err)
+	return c
+}
+
+// run keeps c current until the test ends.
+func (w *world) run(c *core.Core) {
+	ctx, cancel := context.WithCancel(w.ctx)
+	done := make(chan struct{})
+	go func() { c.Run(ctx); close(done) }()
+	w.Cleanup(func() { cancel(); <-done })
+}
+
+// must ends the test on an error.
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatalf("unexpected error: %v", err)
+	}
+}
+
+// refused asserts that err is want, by kind and code.
+func (w *world) refused(what string, err error, want *core.Error) {
+	w.Helper()
+	if !errors.Is(err, want) {
+		w.Errorf("%s = %v; want %q", what, err, want.Code)
+	}
+}
+
+// apt signs an APT; "" leaves open whom it is for.
+func (w *world) apt(arbitraryID string) string {
+	w.Helper()
+	text, err := w.provider.Sign(arbitraryID, time.Minute)
+	w.must(err)
+	return text
+}
+
+// provided creates a user by arbitrary_id.
+func (w *world) provided(arbitraryID string) *core.SignedIn {
+	w.Helper()
+	in, err := w.APTs.Create(w.ctx, core.APTCall{Token: w.apt(""), ArbitraryID: &arbitraryID})
+	w.must(err)
+	return in
+}
+
+// goodPassword passes the rules of the default realm.
+const goodPassword = "four words make it long"
+
+// human creates a person with a password.
+func (w *world) human(username string) *core.User {
+	w.Helper()
+	u, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserHuman), Username: &username,
+		Email: ptr(username + "@example.com"), Password: ptr(goodPassword)}, core.Request{})
+	w.must(err)
+	return u
+}
+
+// signIn signs a person in with goodPassword.
+func (w *world) signIn(username string) *core.SignedIn {
+	w.Helper()
+	in, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, username, goodPassword, core.Request{})
+	w.must(err)
+	return in
+}
+
+// knows resolves a token.
+func (w *world) knows(token string) error {
+	_, err := w.Sessions.Resolve(w.ctx, w.realm.ID, token)
+	return err
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// fakeClock is a clock that tests move. It also ticks, so that stores and feeds make progress.
+type fakeClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *fakeClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *fakeClock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}

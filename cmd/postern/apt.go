@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-auth/postern/client"
+)
+
+// aptCommand is 'postern apt'.
+func aptCommand() *cobra.Command {
+	c := &cobra.Command{Use: "apt", Short: "Account provider tokens"}
+	c.AddCommand(aptSignCommand())
+	return c
+}
+
+// aptSignCommand is 'postern apt sign'.
+func aptSignCommand() *cobra.Command {
+	var keyFile, environment, arbitraryID string
+	var lifetime time.Duration
+	c := &cobra.Command{
+		Use:   "sign",
+		Short: "Sign an account provider token and print it",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			key, err := os.ReadFile(keyFile)
+			if err != nil {
+				return fmt.Errorf("cannot read the private key: %w", err)
+			}
+			signer, err := client.NewAPTSigner(key, environment)
+			if err != nil {
+				return fmt.Errorf("%s: %w", keyFile, err)
+			}
+			apt, err := signer.Sign(arbitraryID, lifetime)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), apt)
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&keyFile, "key", "", "the environment's private key, PEM")
+	f.StringVar(&environment, "environment", "", "the environment_guid")
+	f.StringVar(&arbitraryID, "arbitrary-id", "", "the user it is for; may be left out to create one")
+	f.DurationVar(&lifetime, "lifetime", client.DefaultAPTLifetime, "how long it is good")
+	_ = c.MarkFlagRequired("key")
+	_ = c.MarkFlagRequired("environment")
+	return c
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/postern-auth/postern/sidecar"
+)
+
+// storeFlags are the flags that dev and serve share.
+func storeFlags(f *pflag.FlagSet, o *sidecar.Options) {
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "guarded address; port 0 takes a free one, for the API too")
+	f.StringVar(&o.APIListen, "api-listen", "", "address of the /v1 API (default 127.0.0.1:8081)")
+	f.StringVar(&o.Data, "data", "postern-data", "folder for the data and the keys")
+	f.StringVar(&o.RedisURL, "redis", os.Getenv("POSTERN_REDIS_URL"), "keep the data in this Redis: redis://user:password@host:6379/0 (env POSTERN_REDIS_URL)")
+	f.StringVar(&o.MasterKeyFile, "master-key-file", os.Getenv("POSTERN_MASTER_KEY_FILE"), "file with the master key (env POSTERN_MASTER_KEY_FILE)")
+	f.Lookup("redis").DefValue = "" // a URL may hold a password, which help must not show
+}
+
+// devCommand is 'postern dev'.
+func devCommand() *cobra.Command {
+	o := sidecar.DevOptions{Program: os.Args[0]}
+	c := &cobra.Command{
+		Use:   "dev",
+		Short: "Guard a demo app, and print how to use it",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.Log = newLog(zapcore.WarnLevel)
+			return sidecar.Dev(c.Context(), o, c.OutOrStdout())
+		},
+	}
+	storeFlags(c.Flags(), &o.Options)
+	c.Flags().BoolVar(&o.JSON, "json", false, "print the facts as one JSON object on the first line")
+	return c
+}
+
+// serveCommand is 'postern serve'.
+func serveCommand() *cobra.Command {
+	var o sidecar.Options
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Guard an app and serve the /v1 API",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.Log = newLog(zapcore.InfoLevel)
+			s, err := sidecar.Open(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			return s.Run(c.Context())
+		},
+	}
+	storeFlags(c.Flags(), &o)
+	c.Flags().StringVar(&o.Upstream, "upstream", "", "URL of the app to guard: http://127.0.0.1:3000")
+	c.Flags().StringVar(&o.Realm, "realm", "default", "realm whose users get in, by id or name")
+	c.Flags().StringVar(&o.PublicURL, "public-url", "", "where the outside reaches the API, without /v1; part of the issuer of new realms")
+	_ = c.MarkFlagRequired("upstream")
+	return c
+}
+
+// newLog returns a log to standard error: JSON lines, each with a constant message.
+func newLog(level zapcore.Level) *zap.Logger {
+	encoder := zap.NewProductionEncoderConfig()
+	encoder.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.Lock(os.Stderr), level))
+}

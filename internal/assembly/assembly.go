@@ -1,0 +1,133 @@
+// Package assembly puts the parts together, alike in both hosts: from one options struct and an open
+// store to core, guard and API. It knows no listener and no configuration file.
+package assembly
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/httpapi"
+)
+
+// Options says what to put together. Store and MasterKey are required.
+type Options struct {
+	Store        core.Store
+	MasterKey    *core.MasterKey
+	PublicURL    string            // see core.Options
+	MaxStaleness time.Duration     // see core.Options
+	Realm        string            // whose users the guard lets in, by id or name; default "default"
+	CopyHeaders  map[string]string // see guard.Options
+	PassToken    bool              // see guard.Options
+	Log          *zap.Logger       // default none
+}
+
+// Assembly is a Postern without listeners.
+type Assembly struct {
+	Core  *core.Core
+	Guard *guard.Guard
+	API   *httpapi.API
+}
+
+// New puts a Postern together. It reads and writes nothing yet; the caller calls Run.
+func New(o Options) (*Assembly, error) {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness})
+	if err != nil {
+		return nil, err
+	}
+	g, err := guard.New(guard.Options{Realm: o.Realm, Realms: c.Realms, Resolver: c.Sessions, Feed: c.Feed,
+		CopyHeaders: o.CopyHeaders, PassToken: o.PassToken, Logger: o.Log.Named("guard")})
+	if err != nil {
+		return nil, err
+	}
+	api, err := httpapi.New(httpapi.Options{Core: c, Logger: o.Log.Named("api")})
+	if err != nil {
+		return nil, err
+	}
+	return &Assembly{Core: c, Guard: g, API: api}, nil
+}
+
+// Run does the work that no request waits for, until ctx ends.
+func (a *Assembly) Run(ctx context.Context) {
+	a.Core.Run(ctx)
+	a.Guard.Close()
+}
+
+// FirstKeyFile is the file in the data folder that holds the first management key until somebody takes it.
+const FirstKeyFile = "management.key"
+
+// SetUp makes sure that the store has a first realm and management key. The key's secret is written to
+// FirstKeyFile in folder, mode 0600, before the key exists, so that whatever interrupts the two, nobody is locked
+// out: the next SetUp goes on from there.
+func (a *Assembly) SetUp(ctx context.Context, folder string) (*core.Realm, error) {
+	file := filepath.Join(folder, FirstKeyFile)
+	kept, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("cannot read the first management key: %w", err)
+	}
+	realm, _, err := a.Core.First(ctx, "")
+	if !errors.Is(err, core.ErrEmptyStore) {
+		return realm, err
+	}
+	secret := string(kept)
+	if secret == "" {
+		if secret, err = a.Core.ManagementKeys.NewSecret(); err != nil {
+			return nil, err
+		}
+		if err := WriteSecretFile(file, []byte(secret)); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.Core.SetUp(ctx, secret); err != nil {
+		return nil, err
+	}
+	realm, ours, err := a.Core.First(ctx, secret)
+	if err == nil && !ours {
+		err = os.Remove(file) // another process set the same store up, and has the key
+	}
+	return realm, err
+}
+
+// TakeFirstKey returns the first management key, if it still lies in folder, and removes the file.
+func (a *Assembly) TakeFirstKey(ctx context.Context, folder string) (string, error) {
+	file := filepath.Join(folder, FirstKeyFile)
+	secret, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	} else if err != nil {
+		return "", fmt.Errorf("cannot read the first management key: %w", err)
+	}
+	if _, ours, err := a.Core.First(ctx, string(secret)); err != nil || !ours {
+		return "", err
+	}
+	return string(secret), os.Remove(file)
+}
+
+// WriteSecretFile writes a new file that only its owner may read, whole or not at all. It fails where the
+// file is there already.
+func WriteSecretFile(path string, secret []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.Write(secret)
+	err = errors.Join(err, temp.Sync(), temp.Close())
+	if err == nil {
+		err = os.Link(temp.Name(), path) // unlike a rename, never replaces what is there
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package demo
+
+import (
+	"io"
+	"text/template"
+)
+
+// Facts are what whoever started the demo needs to use it. They are also what 'postern dev --json' prints.
+type Facts struct {
+	GuardURL        string  `json:"guard_url"`
+	APIURL          string  `json:"api_url"`        // with its /v1
+	ManagementKey   *string `json:"management_key"` // null where it was shown before
+	RealmID         string  `json:"realm_id"`
+	EnvironmentGUID string  `json:"environment_guid"`
+	APTKeyFile      string  `json:"apt_key_file"`
+
+	Program     string `json:"-"` // how to call postern again
+	ArbitraryID string `json:"-"` // of the user that the walk makes
+	Store       string `json:"-"`
+}
+
+// WriteWalk writes the facts, and numbered commands that walk the main job.
+func WriteWalk(w io.Writer, f Facts) error { return walk.Execute(w, f) }
+
+var walk = template.Must(template.New("walk").Parse(`
+  Postern guards a demo app.
+
+    guarded app        {{.GuardURL}}
+    API                {{.APIURL}}
+    management key     {{with .ManagementKey}}{{.}}   <- shown this once, note it{{else}}shown at the first start; only its hash is kept{{end}}
+    realm              {{.RealmID}}
+    environment_guid   {{.EnvironmentGUID}}
+    provider's key     {{.APTKeyFile}}
+    data               {{.Store}}
+
+  Now, in another terminal, in this folder, paste one block after another.
+
+  0. What the other blocks use:
+
+     APP={{.GuardURL}} API={{.APIURL}} ID={{.ArbitraryID}}
+     KEY={{with .ManagementKey}}{{.}}{{else}}the-management-key-you-noted{{end}}
+     apt() { {{.Program}} apt sign --key {{.APTKeyFile}} --environment {{.EnvironmentGUID}} "$@"; }
+     pick() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
+
+  1. The app refuses whom it does not know (401):
+
+     curl -i $APP
+
+  2. Your back end signs an account provider token, good for a minute, and creates a user with it:
+
+     curl -s $API/users -H "Authorization: Bearer $(apt)" -H "Content-Type: application/vnd.api+json" \
+       -d "{\"data\":{\"type\":\"user\",\"attributes\":{\"arbitrary_id\":\"$ID\"}}}" | tee answer.json; echo
+     TOKEN=$(pick token < answer.json) WHO=$(pick id < answer.json)
+
+  3. The app knows the user (200):
+
+     curl -s $APP -H "Authorization: Bearer $TOKEN"
+
+  4. The token is refreshed while it is good:
+
+     TOKEN=$(curl -s $API/users/me -H "Authorization: Bearer $TOKEN" | pick token); echo $TOKEN
+
+  5. The user gets a password, and signs in with it:
+
+     curl -s -X PUT $API/users/$WHO -H "X-Authrocket-Api-Key: $KEY" -H "X-Authrocket-Realm: {{.RealmID}}" \
+       -H "Content-Type: application/json" -d '{"user":{"password":"four words make it long"}}'; echo
+     TOKEN=$(curl -s $API/users/$WHO/authenticate -H "X-Authrocket-Api-Key: $KEY" -H "X-Authrocket-Realm: {{.RealmID}}" \
+       -H "Content-Type: application/json" -d '{"password":"four words make it long"}' | pick token); echo $TOKEN
+
+  6. The session is ended, and the app refuses its token at once (401):
+
+     SESSION=$(curl -s $API/sessions/$TOKEN -H "X-Authrocket-Api-Key: $KEY" -H "X-Authrocket-Realm: {{.RealmID}}" \
+       | grep -o 'kss_[0-9A-Za-z]*' | head -n 1)
+     curl -s -o /dev/null -w '%{http_code}\n' -X DELETE $API/sessions/$SESSION -H "X-Authrocket-Api-Key: $KEY" -H "X-Authrocket-Realm: {{.RealmID}}"
+     curl -i $APP -H "Authorization: Bearer $TOKEN"
+
+  7. Your back end has a token reissued, with an APT that names the user:
+
+     TOKEN=$(curl -s $API/users/reauth -H "Authorization: Bearer $(apt --arbitrary-id $ID)" \
+       -H "Content-Type: application/vnd.api+json" -d "{\"data\":{\"type\":\"user\",\"attributes\":{\"arbitrary_id\":\"$ID\"}}}" | pick token)
+     curl -s $APP -H "Authorization: Bearer $TOKEN"
+
+  Ctrl-C stops it; what was made stays. Remove the data folder to begin anew.
+
+`))

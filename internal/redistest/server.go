@@ -1,0 +1,249 @@
+package redistest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// startTimeout is how long a server may take until it answers.
+const startTimeout = 10 * time.Second
+
+// Server is a running Redis or Valkey server.
+type Server struct {
+	Kind string // "redis", "valkey", or "given" for the one that POSTERN_TEST_REDIS names
+
+	url      string
+	addr     string
+	binary   string // "" for a given server
+	settings []string
+	running  *process
+}
+
+// Start starts a server that belongs to the test and ends with it: Redis, or Valkey where there is no
+// Redis. It keeps nothing on disk unless settings, in the form of redis.conf lines ("appendonly yes"), say so.
+func Start(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	for _, kind := range kinds {
+		if find(kind) != "" {
+			return StartKind(t, kind, settings...)
+		}
+	}
+	missing(t)
+	return nil
+}
+
+// StartKind is Start for a test that needs "redis" or "valkey". Without one, the test is skipped.
+func StartKind(t testing.TB, kind string, settings ...string) *Server {
+	t.Helper()
+	binary := find(kind)
+	if binary == "" {
+		t.Skipf("NOT TESTED: no %s-server; run scripts/fetch-redis %s", kind, kind)
+	}
+	s, err := launch(kind, binary, append([]string{"dir " + t.TempDir()}, settings...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.kill)
+	return s
+}
+
+// Addr returns host:port.
+func (s *Server) Addr() string { return s.addr }
+
+// URL returns the server's redis:// URL.
+func (s *Server) URL() string { return s.url }
+
+// Stop kills the server at once (SIGKILL), as a crash would.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	s.kill()
+}
+
+// Pause freezes the server (SIGSTOP): connections stay, answers do not come.
+func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+// Restart stops the server if it runs, and starts it again on the same port and the same files.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.kill()
+	if err := s.run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Client returns a plain client of the server, closed with the test, to look behind the store's back.
+func (s *Server) Client(t testing.TB) *redis.Client {
+	t.Helper()
+	options, err := redis.ParseURL(s.url)
+	if err != nil {
+		t.Fatalf("%s is not a URL of a Redis server", Environment)
+	}
+	options.DialerRetries, options.ContextTimeoutEnabled = 1, true
+	c := redis.NewClient(options)
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func (s *Server) signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if s.running == nil {
+		t.Fatalf("the %s server does not run, or is not ours", s.Kind)
+	}
+	if err := s.running.cmd.Process.Signal(sig); err != nil {
+		t.Fatalf("signal %s to the %s server: %v", sig, s.Kind, err)
+	}
+}
+
+func (s *Server) kill() {
+	if s.running != nil {
+		s.running.kill()
+		s.running = nil
+	}
+}
+
+// launch starts a server on a free port. Another process may take the port first: then it tries another.
+func launch(kind, binary string, settings []string) (*Server, error) {
+	var failed error
+	for range 3 {
+		addr, err := freeAddr()
+		if err != nil {
+			return nil, err
+		}
+		s := &Server{Kind: kind, addr: addr, url: "redis://" + addr, binary: binary, settings: settings}
+		if err := s.run(); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		return s, nil
+	}
+	return nil, failed
+}
+
+// freeAddr returns a loopback address that nobody listens on, with room for the port of the cluster
+// bus 10,000 above.
+func freeAddr() (string, error) {
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", fmt.Errorf("find a free port: %w", err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if port < 55_000 {
+			return l.Addr().String(), nil
+		}
+	}
+}
+
+// run starts the server's process and waits until it answers.
+func (s *Server) run() error {
+	_, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		return err
+	}
+	config := "bind 127.0.0.1\nport " + port + "\nsave \"\"\nappendonly no\nrepl-diskless-sync-delay 0\n"
+	for _, line := range s.settings {
+		config += line + "\n"
+	}
+	p, err := start(s.binary, config, "-")
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.binary, err)
+	}
+	if err := s.await(p); err != nil {
+		p.kill()
+		return fmt.Errorf("%s on %s: %w\n%s", s.binary, s.addr, err, p.output.String())
+	}
+	s.running = p
+	return nil
+}
+
+// await waits until p, and no other process on its port, answers and has loaded its data.
+func (s *Server) await(p *process) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	c := redis.NewClient(&redis.Options{Addr: s.addr, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true})
+	defer c.Close()
+	for {
+		if s.listens() && s.answers(ctx, c, p) {
+			return nil
+		}
+		select {
+		case <-p.ended:
+			return errors.New("the server ended")
+		case <-ctx.Done():
+			return errors.New("the server does not answer")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// listens reports whether anybody does on the server's port.
+func (s *Server) listens() bool {
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// answers reports whether the server that c reaches is p and ready. A server that demands a
+// password is taken at its word.
+func (s *Server) answers(ctx context.Context, c *redis.Client, p *process) bool {
+	info, err := c.InfoMap(ctx, "server", "persistence").Result()
+	if err != nil {
+		return redis.IsAuthError(err)
+	}
+	return info["Server"]["process_id"] == strconv.Itoa(p.cmd.Process.Pid) &&
+		(info["Persistence"]["loading"] == "0" || info["Persistence"] == nil)
+}
+
+// process is a server's process.
+type process struct {
+	cmd    *exec.Cmd
+	output *bytes.Buffer // complete once ended is closed
+	ended  chan struct{}
+}
+
+// start starts the binary. The thread that does it waits for its end: the kernel ties the life of
+// the process to this thread.
+func start(binary, stdin string, arguments ...string) (*process, error) {
+	p := &process{output: new(bytes.Buffer), ended: make(chan struct{})}
+	p.cmd = exec.Command(binary, arguments...)
+	p.cmd.Stdin = strings.NewReader(stdin)
+	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	p.cmd.SysProcAttr = dieWithUs()
+	started := make(chan error, 1)
+	go func() {
+		defer close(p.ended)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait()
+		}
+	}()
+	return p, <-started
+}
+
+// kill ends the process and waits until it is gone.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+}

@@ -1,0 +1,108 @@
+package redistest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// slots is how many hash slots a cluster has.
+const slots = 16384
+
+// StartReplica starts a server that copies s, and waits until it has caught up.
+func StartReplica(t testing.TB, s *Server, settings ...string) *Server {
+	t.Helper()
+	host, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Start(t, append([]string{"replicaof " + host + " " + port}, settings...)...)
+	master := s.Client(t)
+	Eventually(t, "the replica is in step", func() bool {
+		write := master.Pipeline() // one connection: WAIT answers for no other
+		write.Set(t.Context(), "redistest", "", time.Second)
+		confirmed := write.Do(t.Context(), "wait", 1, 100)
+		_, _ = write.Exec(t.Context())
+		replicas, err := confirmed.Int()
+		return err == nil && replicas > 0
+	})
+	return r
+}
+
+// StartSentinel starts a Sentinel that watches master under the given name, with a quorum of one, and
+// returns its address.
+func StartSentinel(t testing.TB, master *Server, name string) string {
+	t.Helper()
+	addr, err := freeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(addr)
+	host, masterPort, _ := net.SplitHostPort(master.addr)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "sentinel.conf")
+	config := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nsentinel monitor %s %s %s 1\n"+
+		"sentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 5000\n", port, dir, name, host, masterPort, name, name)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Kind: "sentinel", addr: addr, url: "redis://" + addr}
+	p, err := start(master.binary, "", file, "--sentinel")
+	if err == nil {
+		t.Cleanup(p.kill)
+		err = s.await(p)
+	}
+	if err != nil {
+		t.Fatalf("start a sentinel: %v", err)
+	}
+	return addr
+}
+
+// SentinelClient returns a plain client of a Sentinel, closed with the test.
+func SentinelClient(t testing.TB, addr string) *redis.SentinelClient {
+	t.Helper()
+	c := redis.NewSentinelClient(&redis.Options{Addr: addr, DialerRetries: 1})
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// StartCluster starts n masters that share the hash slots evenly, and waits until all agree on it.
+func StartCluster(t testing.TB, n int) []*Server {
+	t.Helper()
+	nodes := make([]*Server, n)
+	for i := range nodes {
+		nodes[i] = Start(t, "cluster-enabled yes", "cluster-node-timeout 2000")
+		c := nodes[i].Client(t)
+		if err := c.ClusterAddSlotsRange(t.Context(), i*slots/n, (i+1)*slots/n-1).Err(); err != nil {
+			t.Fatalf("give slots to node %d: %v", i, err)
+		}
+		host, port, _ := net.SplitHostPort(nodes[0].addr)
+		if err := c.ClusterMeet(t.Context(), host, port).Err(); err != nil {
+			t.Fatalf("join node %d: %v", i, err)
+		}
+	}
+	for _, node := range nodes {
+		c := node.Client(t)
+		Eventually(t, "the cluster is whole", func() bool {
+			info, err := c.ClusterInfo(t.Context()).Result()
+			return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r\n", n))
+		})
+	}
+	return nodes
+}
+
+// Eventually waits until the condition holds, and fails the test after ten seconds.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for until := time.Now().Add(startTimeout); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}

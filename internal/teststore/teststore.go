@@ -1,0 +1,47 @@
+// Package teststore opens every kind of store that this machine can, for tests of what stands on one.
+package teststore
+
+import (
+	"crypto/rand"
+	"path/filepath"
+	"testing"
+
+	"github.com/postern-auth/postern/boltstore"
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/redistest"
+	"github.com/postern-auth/postern/redisstore"
+)
+
+// Open opens a store over an empty database of its own, closed when its t ends.
+type Open func(t *testing.T) core.Store
+
+// Each runs test once on the embedded file and once on each real Redis and Valkey at hand.
+func Each(t *testing.T, test func(t *testing.T, open Open)) {
+	t.Helper()
+	t.Run("bolt", func(t *testing.T) { test(t, Bolt) })
+	redistest.Each(t, func(t *testing.T, server *redistest.Server) {
+		test(t, func(t *testing.T) core.Store { return Redis(t, server) })
+	})
+}
+
+// Bolt opens the embedded store in a temporary folder.
+func Bolt(t *testing.T) core.Store {
+	t.Helper()
+	store, err := boltstore.Open(boltstore.Options{Path: filepath.Join(t.TempDir(), "postern.db")})
+	if err != nil {
+		t.Fatalf("boltstore.Open = %v", err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+// Redis opens a store on a server, under key names of its own.
+func Redis(t *testing.T, server *redistest.Server) core.Store {
+	t.Helper()
+	store, err := redisstore.Open(t.Context(), redisstore.Options{URL: server.URL(), KeyPrefix: "test-" + rand.Text() + ":"})
+	if err != nil {
+		t.Fatalf("redisstore.Open = %v", err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}

@@ -1,0 +1,101 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// errBadReply says that a script returned what it never does.
+var errBadReply = errors.New("a reply of an unexpected form")
+
+// Apply carries out a transaction; see core.Store.
+func (s *Store) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, error) {
+	if err := checkTransaction(tx); err != nil {
+		return core.Outcome{}, fmt.Errorf("redisstore: apply: %w", err)
+	}
+	c := s.applyCall(tx)
+	err := s.run(ctx, action{name: "apply", write: true, repeats: true, durable: s.waits(tx)}, c)
+	if err != nil {
+		return core.Outcome{}, err
+	}
+	return readOutcome(c.reply, tx)
+}
+
+// applyCall spells tx out as apply.lua expects it.
+func (s *Store) applyCall(tx *core.Transaction) *call {
+	p := tx.Partition
+	c := &call{script: applyScript}
+	c.keys = append(make([]string, 0, 2+core.MaxOperations/8), s.keys.outcome(p, tx.ID), s.keys.version(p))
+	c.args = append(make([]any, 0, 12+core.MaxOperations/8), tx.ID, floor(tx.Now), core.OutcomeLifetime.Milliseconds(),
+		s.keys.wake(), p.String(), s.waits(tx),
+		len(tx.Require), len(tx.Put), len(tx.Delete), len(tx.Index), len(tx.Append), len(tx.Reset))
+	add := func(key string, args ...any) {
+		c.keys = append(c.keys, key)
+		c.args = append(c.args, args...)
+	}
+	for _, r := range tx.Require {
+		add(s.keys.record(p, r.Name), r.Version)
+	}
+	for _, put := range tx.Put {
+		add(s.keys.record(p, put.Name), encode(put), lifetime(put.Expires, tx.Now))
+	}
+	for _, name := range tx.Delete {
+		add(s.keys.record(p, name))
+	}
+	for _, change := range tx.Index {
+		add(s.keys.index(p, change.Index), sign(change), change.Member)
+	}
+	for _, entry := range tx.Append {
+		add(s.keys.log(p, entry.Log), entry.Data, entry.Keep)
+	}
+	for _, name := range tx.Reset {
+		add(s.keys.bucket(p, name))
+	}
+	return c
+}
+
+// versionEpoch is where floor begins to count: 2025-01-01, in milliseconds.
+const versionEpoch = 1_735_689_600_000
+
+// floor returns the lowest version to give at a time. Versions grow by one, or jump to the time: so a server
+// that lost its newest writes, in a failover or with an older backup, does not give their versions once more
+// to something else, which a precondition would take for what it saw.
+func floor(now time.Time) int64 {
+	return min(max(now.UnixMilli()-versionEpoch, 0), 1<<52) // Lua counts in 53 bits
+}
+
+// lifetime returns for how many milliseconds a record is kept, 0 = for ever.
+func lifetime(expires, now time.Time) int64 {
+	if expires.IsZero() {
+		return 0
+	}
+	return max(expires.UnixMilli()-now.UnixMilli()+core.ExpirySlack.Milliseconds(), 1)
+}
+
+func sign(change core.IndexChange) string {
+	if change.Remove {
+		return "-"
+	}
+	return "+"
+}
+
+// readOutcome reads the reply of apply.lua.
+func readOutcome(reply []any, tx *core.Transaction) (core.Outcome, error) {
+	if len(reply) != 2 {
+		return core.Outcome{}, fmt.Errorf("redisstore: apply: %w", errBadReply)
+	}
+	if failed, ok := reply[1].(int64); ok && reply[0] == "conflict" && failed >= 1 && failed <= int64(len(tx.Require)) {
+		return core.Outcome{}, &core.ConflictError{Key: core.Key{Partition: tx.Partition, Name: tx.Require[failed-1].Name}}
+	}
+	text, _ := reply[1].(string)
+	version, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || reply[0] != "done" && reply[0] != "again" {
+		return core.Outcome{}, fmt.Errorf("redisstore: apply: %w", errBadReply)
+	}
+	return core.Outcome{Version: version, Repeated: reply[0] == "again"}, nil
+}

@@ -1,0 +1,110 @@
+package redisstore
+
+import (
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// bells wake those who wait for log entries in a partition. All share one pub/sub connection, made when somebody
+// first waits. It may fail, and announcements be lost: then those who wait find out at their next poll.
+// Safe for concurrent use.
+type bells struct {
+	subscribe func() *redis.PubSub
+
+	mu      sync.Mutex
+	pubsub  *redis.PubSub // nil until somebody waits, and after close
+	closed  bool
+	waiting map[string]map[chan struct{}]struct{} // by partition
+	done    sync.WaitGroup
+}
+
+func newBells(subscribe func() *redis.PubSub) *bells {
+	return &bells{subscribe: subscribe, waiting: make(map[string]map[chan struct{}]struct{})}
+}
+
+// listen returns a channel that has something in it whenever one of the partitions may have got log entries
+// since it was last empty. It must be given back with leave.
+func (b *bells) listen(partitions []members) chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bell := make(chan struct{}, 1)
+	for _, m := range partitions {
+		name := m.partition.String()
+		if b.waiting[name] == nil {
+			b.waiting[name] = make(map[chan struct{}]struct{})
+		}
+		b.waiting[name][bell] = struct{}{}
+	}
+	if b.pubsub == nil && !b.closed {
+		b.pubsub = b.subscribe()
+		messages := b.pubsub.ChannelWithSubscriptions()
+		b.done.Go(func() { b.hear(messages) })
+	}
+	return bell
+}
+
+// leave ends what listen began.
+func (b *bells) leave(partitions []members, bell chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range partitions {
+		name := m.partition.String()
+		delete(b.waiting[name], bell)
+		if len(b.waiting[name]) == 0 {
+			delete(b.waiting, name)
+		}
+	}
+}
+
+// hear rings for what is announced. When the connection is made, or made again, it rings for everybody:
+// announcements may have been lost before.
+func (b *bells) hear(messages <-chan any) {
+	for m := range messages {
+		switch m := m.(type) {
+		case *redis.Message:
+			b.ring(m.Payload)
+		case *redis.Subscription:
+			b.ringAll()
+		}
+	}
+}
+
+func (b *bells) ring(partition string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for bell := range b.waiting[partition] {
+		pull(bell)
+	}
+}
+
+func (b *bells) ringAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, all := range b.waiting {
+		for bell := range all {
+			pull(bell)
+		}
+	}
+}
+
+// pull rings a bell that is not ringing yet.
+func pull(bell chan struct{}) {
+	select {
+	case bell <- struct{}{}:
+	default:
+	}
+}
+
+// close ends the subscription.
+func (b *bells) close() {
+	b.mu.Lock()
+	b.closed = true
+	pubsub := b.pubsub
+	b.pubsub = nil
+	b.mu.Unlock()
+	if pubsub != nil {
+		_ = pubsub.Close()
+		b.done.Wait()
+	}
+}

@@ -1,0 +1,97 @@
+-- Carries out one transaction of a partition, all of it or nothing.
+--
+-- KEYS  1 outcome of the operation
+--       2 version counter of the partition
+--       then, in this order: one record per precondition, one per put, one per delete, one index per
+--       index change, one log per entry, one bucket per reset
+-- ARGV  1 call number, returned
+--       2 operation id
+--       3 lowest version to give (the milliseconds of core's clock, see floor in apply.go)
+--       4 milliseconds to keep the outcome
+--       5 channel to announce log entries on
+--       6 partition, as announced
+--       7 "1" if the caller waits for replicas or the disk afterwards
+--       8-13 how many preconditions, puts, deletes, index changes, entries, resets
+--       then, in this order:
+--         precondition  version, 0 = absent
+--         put           "<schema> <expires> <value>", milliseconds to keep it or 0
+--         index change  "+" or "-", member
+--         entry         data, how many entries to keep
+--
+-- Returns {call number, "done" | "again", version of the puts}, or {call number, "conflict", index of
+-- the precondition that failed}.
+--
+-- Redis refuses a script (READONLY, NOREPLICAS, MISCONF, OOM) at its first write only, so that nothing
+-- is ever half done. What only deletes begins with a DEL, which a full memory does not refuse.
+
+local call = ARGV[1]
+local k, a = 2, 13 -- the last of KEYS and ARGV that was used
+
+local outcome = redis.call('GET', KEYS[1])
+if outcome then
+  if ARGV[7] == '1' then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end -- a write for WAIT to wait for
+  return {call, 'again', outcome}
+end
+
+for i = 1, tonumber(ARGV[8]) do
+  k, a = k + 1, a + 1
+  local head = redis.call('GETRANGE', KEYS[k], 0, 16)
+  if (string.match(head, '^%d+') or '0') ~= ARGV[a] then
+    redis.call('DEL', KEYS[1]) -- not there: changes nothing, and fails where the view may be stale
+    return {call, 'conflict', i}
+  end
+end
+
+local puts, deletes = tonumber(ARGV[9]), tonumber(ARGV[10])
+if puts == 0 and deletes > 0 then redis.call('DEL', KEYS[k + 1]) end
+
+local version = '0'
+if puts > 0 then
+  version = redis.call('GET', KEYS[2])
+  version = string.format('%.0f', math.max(tonumber(version or '0') + 1, tonumber(ARGV[3])))
+  redis.call('SET', KEYS[2], version)
+end
+redis.call('SET', KEYS[1], version, 'PX', ARGV[4])
+
+for _ = 1, puts do
+  k = k + 1
+  local value, keep = version .. ' ' .. ARGV[a + 1], ARGV[a + 2]
+  a = a + 2
+  if keep == '0' then
+    redis.call('SET', KEYS[k], value)
+  else
+    redis.call('SET', KEYS[k], value, 'PX', keep)
+  end
+end
+
+for _ = 1, deletes do
+  k = k + 1
+  redis.call('DEL', KEYS[k])
+end
+
+for _ = 1, tonumber(ARGV[11]) do
+  k = k + 1
+  if ARGV[a + 1] == '+' then
+    redis.call('ZADD', KEYS[k], 0, ARGV[a + 2])
+  else
+    redis.call('ZREM', KEYS[k], ARGV[a + 2])
+  end
+  a = a + 2
+end
+
+local entries = tonumber(ARGV[12])
+for _ = 1, entries do
+  k = k + 1
+  local last = redis.call('XREVRANGE', KEYS[k], '+', '-', 'COUNT', 1)[1]
+  local sequence = last and tonumber(string.match(last[1], '^%d+')) or 0
+  redis.call('XADD', KEYS[k], 'MAXLEN', '~', ARGV[a + 2], string.format('%.0f-0', sequence + 1), 'o', ARGV[2], 'd', ARGV[a + 1])
+  a = a + 2
+end
+
+for _ = 1, tonumber(ARGV[13]) do
+  k = k + 1
+  redis.call('DEL', KEYS[k])
+end
+
+if entries > 0 then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
+return {call, 'done', version}

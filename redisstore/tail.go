@@ -1,0 +1,152 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// pollInterval is how often a Tail that waits looks for itself: this is what unmasks a deposed master and makes
+// up for lost announcements.
+const pollInterval = time.Second
+
+var tailAction = action{name: "tail", repeats: true}
+
+// Tail returns what was appended to logs; see core.Store. While it waits it asks the server about once a
+// second, and fails as soon as that fails.
+func (s *Store) Tail(ctx context.Context, logs []core.LogPosition, wait time.Duration) ([]core.Feed, error) {
+	for _, l := range logs {
+		if err := checkPlace("log", l.Log.Partition, l.Log.Name); err != nil {
+			return nil, fmt.Errorf("redisstore: tail: %w", err)
+		}
+	}
+	t := &tailing{store: s, groups: group(logs, func(l core.LogPosition) core.Partition { return l.Log.Partition })}
+	for _, l := range logs {
+		t.feeds = append(t.feeds, core.Feed{Log: l.Log, Next: l.After})
+	}
+	if wait <= 0 {
+		_, err := t.poll(ctx)
+		return t.answer(err)
+	}
+	bell := s.bells.listen(t.groups) // before the first look, so that nothing falls between the two
+	defer s.bells.leave(t.groups, bell)
+	return t.answer(t.follow(ctx, wait, bell))
+}
+
+// tailing is a Tail under way.
+type tailing struct {
+	store  *Store
+	groups []members
+	feeds  []core.Feed // where it has got to, and in the end what it found
+}
+
+// answer returns the feeds, unless the tailing failed.
+func (t *tailing) answer(err error) ([]core.Feed, error) {
+	if err != nil {
+		return nil, err
+	}
+	return t.feeds, nil
+}
+
+// follow polls until there is something, or the wait is over.
+func (t *tailing) follow(ctx context.Context, wait time.Duration, bell <-chan struct{}) error {
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		if news, err := t.poll(ctx); news || err != nil {
+			return err
+		}
+		select {
+		case <-bell:
+		case <-tick.C:
+		case <-over.C:
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("redisstore: tail: %w", ctx.Err())
+		case <-t.store.closed: // the next poll fails
+		}
+	}
+}
+
+// poll asks once, and reports whether any log has something new.
+func (t *tailing) poll(ctx context.Context) (news bool, err error) {
+	calls := make([]*call, len(t.groups))
+	for i, g := range t.groups {
+		c := &call{script: tailScript, keys: []string{t.store.keys.heartbeat(g.partition)}, args: []any{core.MaxTail}}
+		for _, at := range g.at {
+			c.keys = append(c.keys, t.store.keys.log(g.partition, t.feeds[at].Log.Name))
+			c.args = append(c.args, positionArgs(t.feeds[at].Next)...)
+		}
+		calls[i] = c
+	}
+	if err := t.store.run(ctx, tailAction, calls...); err != nil {
+		return false, err
+	}
+	for i, g := range t.groups {
+		if len(calls[i].reply) != len(g.at) {
+			return false, fmt.Errorf("redisstore: tail: %w", errBadReply)
+		}
+		for j, at := range g.at {
+			feed := &t.feeds[at]
+			if err := readFeed(feed, calls[i].reply[j]); err != nil {
+				return false, fmt.Errorf("redisstore: tail %s in partition %s: %w", feed.Log.Name, g.partition, err)
+			}
+			news = news || feed.Gap || len(feed.Entries) > 0
+		}
+	}
+	return news, nil
+}
+
+// positionArgs spells a position out as tail.lua expects it.
+func positionArgs(p core.Position) []any {
+	if p == core.End {
+		return []any{"end", "", ""}
+	}
+	return []any{strconv.FormatUint(p.Sequence, 10), p.Operation, strconv.FormatUint(p.Sequence+1, 10)}
+}
+
+// readFeed moves a feed on by what tail.lua replied about its log.
+func readFeed(feed *core.Feed, reply any) error {
+	parts, _ := reply.([]any)
+	if len(parts) < 3 {
+		return errBadReply
+	}
+	newest, err := readPosition(parts[1], parts[2])
+	if err != nil {
+		return err
+	}
+	if feed.Gap = parts[0] == "gap"; feed.Gap || feed.Next == core.End {
+		feed.Next = newest
+		return nil
+	}
+	feed.Entries = make([]core.Entry, 0, len(parts)-3)
+	for _, part := range parts[3:] {
+		fields, _ := part.([]any)
+		if len(fields) != 3 {
+			return errBadReply
+		}
+		data, ok := fields[2].(string)
+		feed.Next, err = readPosition(fields[0], fields[1])
+		if err != nil || !ok {
+			return errBadReply
+		}
+		feed.Entries = append(feed.Entries, core.Entry{Position: feed.Next, Data: []byte(data)})
+	}
+	return nil
+}
+
+// readPosition reads the sequence and the operation id of an entry.
+func readPosition(sequence, operation any) (core.Position, error) {
+	text, _ := sequence.(string)
+	n, err := strconv.ParseUint(text, 10, 64)
+	id, ok := operation.(string)
+	if err != nil || !ok {
+		return core.Position{}, errBadReply
+	}
+	return core.Position{Sequence: n, Operation: id}, nil
+}

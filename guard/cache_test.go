@@ -1,0 +1,58 @@
+package guard
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+func TestCacheIsBounded(t *testing.T) {
+	for _, size := range []int{1, 3, 511, 512, 5000} {
+		c := newCache(size)
+		now := time.Unix(1_800_000_000, 0)
+		for i := range 3 * size {
+			k := newKnown(fmt.Sprint("token", i), core.Identity{User: "usr_a", Session: "kss_a", ExpiresAt: now.Add(time.Hour)}, c.heard())
+			c.put(k)
+			if c.get(k.token, now) != k {
+				t.Fatalf("size %d: token %d is forgotten at once", size, i)
+			}
+			if i%7 == 0 {
+				c.drop(k)
+			}
+		}
+		kept := 0
+		for i := range c.shards {
+			kept += len(c.shards[i].byHash)
+			if len(c.shards[i].ring) > c.shards[i].limit {
+				t.Errorf("size %d: a shard keeps %d, more than %d", size, len(c.shards[i].ring), c.shards[i].limit)
+			}
+		}
+		if kept > size {
+			t.Errorf("a cache of %d keeps %d", size, kept)
+		}
+	}
+}
+
+func TestHashIsNoProof(t *testing.T) {
+	c := newCache(8)
+	now := time.Unix(1_800_000_000, 0)
+	k := newKnown("token", core.Identity{ExpiresAt: now.Add(time.Hour)}, 0)
+	c.put(k)
+	s := c.shard(k.hash)
+	k2 := newKnown("another", core.Identity{ExpiresAt: now.Add(time.Hour)}, 0)
+	k2.hash = k.hash // as if they collided
+	s.put(k2)
+	if got := c.get("token", now); got != nil {
+		t.Errorf("get(token) = %q, want nothing", got.token)
+	}
+}
+
+func TestPackKeepsEveryText(t *testing.T) {
+	who := core.Identity{Realm: "rlm_1", User: "usr_1", Session: "kss_1", Type: core.UserAPI, Username: "u", Email: "", Name: "n m",
+		ArbitraryID: "\xff", SignedInAt: time.Unix(1, 0), ExpiresAt: time.Unix(2, 0), RecheckAt: time.Unix(3, 0)}
+	if token, got := pack("t.t.t", who); token != "t.t.t" || got != who {
+		t.Errorf("pack = %q, %+v; want t.t.t, %+v", token, got, who)
+	}
+}

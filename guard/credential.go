@@ -1,0 +1,79 @@
+package guard
+
+import (
+	"net/http"
+	"strings"
+)
+
+// maxTokenLength bounds what is taken for a token, in bytes. Core mints none that is longer.
+const maxTokenLength = 8 << 10
+
+// credential returns the one credential of a request, or why there is none to judge.
+func credential(h http.Header) (token string, why *Refusal) {
+	lines := h["Authorization"]
+	switch {
+	case len(lines) == 0:
+		return "", &refuseAnonymous
+	case len(lines) > 1:
+		return "", &refuseSeveral
+	case !isBearer(lines[0]): // a scheme that is not ours
+		return "", &refuseAnonymous
+	case len(lines[0]) > len("Bearer ")+maxTokenLength:
+		return "", &refuseTooLong
+	}
+	token, ok := bearer(lines[0])
+	if !ok {
+		return "", &refuseMalformed
+	}
+	return token, nil
+}
+
+// isBearer reports whether the scheme of an Authorization header is Bearer, in any case (RFC 9110 §11.1).
+func isBearer(value string) bool {
+	const scheme = "Bearer"
+	return len(value) >= len(scheme) && strings.EqualFold(value[:len(scheme)], scheme) &&
+		(len(value) == len(scheme) || value[len(scheme)] == ' ' || value[len(scheme)] == '\t')
+}
+
+// bearer returns the token of an Authorization header: "Bearer", one or more spaces, and a b64token
+// (RFC 6750 §2.1).
+func bearer(value string) (token string, ok bool) {
+	if !isBearer(value) {
+		return "", false
+	}
+	token = strings.TrimLeft(value[len("Bearer"):], " ")
+	body := strings.TrimRight(token, "=")
+	if body == "" {
+		return "", false
+	}
+	for i := range len(body) {
+		if !tokenByte[body[i]] {
+			return "", false
+		}
+	}
+	return token, true
+}
+
+// tokenByte marks the bytes that a b64token is made of, before its padding.
+var tokenByte = func() (set [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
+		set[c] = true
+	}
+	return set
+}()
+
+// removeBearer removes the session token from what is passed on. Other schemes are the application's affair.
+func removeBearer(h http.Header) {
+	for _, line := range h["Authorization"] {
+		if isBearer(line) {
+			delete(h, "Authorization")
+			return
+		}
+	}
+}
+
+// isPreflight reports whether r asks, before a cross-origin request, whether that would be allowed (Fetch
+// Standard, "CORS-preflight request"). It carries no credentials.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}

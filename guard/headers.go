@@ -1,0 +1,134 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// prefix is where all identity headers live that nobody named otherwise, folded.
+const prefix = "x-postern-"
+
+// reserved are names that mean something to HTTP itself, or carry credentials, folded.
+var reserved = []string{
+	"authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive",
+	"proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+}
+
+// identityHeader is a header that tells the application something about the user.
+type identityHeader struct {
+	name   string // canonical
+	folded string
+	field  field
+}
+
+// identityHeaders are the headers that only the guard may set, sorted by name.
+type identityHeaders []identityHeader
+
+// newIdentityHeaders reads Options.CopyHeaders, and returns all complaints at once.
+func newIdentityHeaders(copied map[string]string) (identityHeaders, error) {
+	var all identityHeaders
+	var errs []error
+	for name, fieldName := range copied {
+		h := identityHeader{name: http.CanonicalHeaderKey(name), folded: strings.ToLower(name)}
+		f := slices.Index(fieldNames[:], fieldName)
+		switch {
+		case !isPlainName(name):
+			errs = append(errs, fmt.Errorf("CopyHeaders: %q is not a name of 1 to 64 letters, digits and hyphens", name))
+		case slices.Contains(reserved, h.folded):
+			errs = append(errs, fmt.Errorf("CopyHeaders: %s means something else; take another name", h.name))
+		case slices.ContainsFunc(all, func(other identityHeader) bool { return other.folded == h.folded }):
+			errs = append(errs, fmt.Errorf("CopyHeaders: %s is there twice", h.name))
+		case f < 0:
+			errs = append(errs, fmt.Errorf("CopyHeaders: %s: there is no field %q; there are %s", h.name, fieldName, strings.Join(fieldNames[:], ", ")))
+		}
+		h.field = field(f)
+		all = append(all, h)
+	}
+	slices.SortFunc(all, func(a, b identityHeader) int { return strings.Compare(a.name, b.name) })
+	return all, errors.Join(errs...)
+}
+
+// isPlainName reports whether name has letters, digits and hyphens only: what every server on the way passes on.
+func isPlainName(name string) bool {
+	for i := range len(name) {
+		if c := fold(name[i]); (c < 'a' || c > 'z') && (c < '0' || c > '9') && name[i] != '-' {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 64
+}
+
+// owns reports whether a name is, folded, that of an identity header.
+func (hs identityHeaders) owns(name string) bool {
+	if len(name) >= len(prefix) && foldsTo(name[:len(prefix)], prefix) {
+		return true
+	}
+	for i := range hs {
+		if foldsTo(name, hs[i].folded) {
+			return true
+		}
+	}
+	return false
+}
+
+// named reports whether a header whose value is a list of names, such as Connection, names an identity header.
+func (hs identityHeaders) named(values []string) bool {
+	for _, v := range values {
+		for name := range strings.SplitSeq(v, ",") {
+			if hs.owns(strings.Trim(name, " \t")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// strip removes all identity headers.
+func (hs identityHeaders) strip(h http.Header) {
+	for name := range h {
+		if hs.owns(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// set tells who it is. The values are this request's own, so that whoever alters them in place alters nothing
+// that is remembered.
+func (hs identityHeaders) set(h http.Header, who *core.Identity, sendable fieldSet) {
+	values := make([]string, len(hs))
+	for i := range hs {
+		if sendable.has(hs[i].field) {
+			values[i] = hs[i].field.of(who)
+			h[hs[i].name] = values[i : i+1 : i+1]
+		}
+	}
+}
+
+// foldsTo reports whether name is folded, a name in lower case whose other characters are hyphens.
+func foldsTo(name, folded string) bool {
+	if len(name) != len(folded) {
+		return false
+	}
+	for i := range len(name) {
+		if fold(name[i]) != folded[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// fold makes equal what an application may take for equal: case, and all that is neither letter nor digit.
+func fold(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return c
+	}
+	return '-'
+}

@@ -1,0 +1,79 @@
+package guard
+
+import (
+	"encoding/json"
+	"fmt"
+	"html"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// problem is the body of a refusal for programs (RFC 9457).
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	Code   string `json:"code"`
+}
+
+// page is the body of a refusal for people. It loads nothing.
+const page = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<title>%[1]s</title>
+<h1>%[1]s</h1>
+<p>%[2]s</p>
+</html>
+`
+
+// Refuse answers a request that v does not allow: status, challenge, and a body in the form that the caller reads, a
+// small page for a browser that navigates, application/problem+json for all others.
+func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, v Verdict) {
+	refusal := v.Refusal
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if refusal.Challenge != "" {
+		h.Set("WWW-Authenticate", refusal.Challenge)
+	}
+	if refusal.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))
+	}
+	title := http.StatusText(refusal.Status)
+	if isNavigation(r) {
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		w.WriteHeader(refusal.Status)
+		fmt.Fprintf(w, page, html.EscapeString(title), html.EscapeString(refusal.Detail))
+		return
+	}
+	h.Set("Content-Type", "application/problem+json")
+	w.WriteHeader(refusal.Status)
+	_ = json.NewEncoder(w).Encode(problem{title, refusal.Status, refusal.Detail, refusal.Reason}) // a client that left
+}
+
+// isNavigation reports whether r is a browser going to a page, as opposed to a script or a program. A browser that
+// sends Sec-Fetch-Mode says so itself; others are known by what they accept.
+func isNavigation(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+		return false
+	}
+	wantsPage := false
+	for _, line := range r.Header["Accept"] {
+		for item := range strings.SplitSeq(line, ",") {
+			media, _, _ := strings.Cut(item, ";")
+			switch strings.ToLower(strings.TrimSpace(media)) {
+			case "text/html", "application/xhtml+xml":
+				wantsPage = true
+			case "application/json", "application/problem+json":
+				return false // no browser asks for that by itself
+			}
+		}
+	}
+	return wantsPage
+}

@@ -1,0 +1,112 @@
+package guard
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// Decision is what a Verdict comes to.
+type Decision uint8
+
+// The decisions. The zero Decision denies, so that a Verdict made without thought opens nothing.
+const (
+	Deny       Decision = iota // who is asking may not enter
+	Allow                      // pass the request on
+	CannotKnow                 // the store is away; nothing is said about who is asking
+)
+
+// String returns "deny", "allow" or "cannot know".
+func (d Decision) String() string {
+	switch d {
+	case Deny:
+		return "deny"
+	case Allow:
+		return "allow"
+	}
+	return "cannot know"
+}
+
+// Verdict is what a Guard says about one request.
+type Verdict struct {
+	Decision Decision
+	Refusal  Refusal // of Deny and CannotKnow
+
+	known *known // who it is; nil where nobody in particular is allowed or denied
+}
+
+// Identity returns who may enter. It reports false where the request is refused, and where it may pass
+// without identity.
+func (v Verdict) Identity() (core.Identity, bool) {
+	if v.known == nil {
+		return core.Identity{}, false
+	}
+	return v.known.identity, true
+}
+
+// Refusal is what the client of a refused request is told. It never holds a secret.
+type Refusal struct {
+	Status     int           // 400, 401, 403 or 503
+	Reason     string        // stable, machine-readable, snake_case: "invalid_token"
+	Detail     string        // whole sentences: what is wrong and what to do
+	Challenge  string        // WWW-Authenticate (RFC 6750 §3); "" = none
+	RetryAfter time.Duration // 503 only
+}
+
+// The challenges of refusals.
+const (
+	challenge             = `Bearer realm="postern"`
+	challengeInvalidToken = challenge + `, error="invalid_token"`
+	challengeMalformed    = challenge + `, error="invalid_request"`
+)
+
+// Refusals that depend on nothing but the request.
+var (
+	refuseMeddling = Refusal{Status: http.StatusBadRequest, Reason: "identity_header_in_connection",
+		Detail: "The Connection header names a header that only the server may set. Send the request without it."}
+
+	refuseAnonymous = Refusal{Status: http.StatusUnauthorized, Reason: "no_credential", Challenge: challenge,
+		Detail: "This needs a signed-in user. Sign in, and send the session token as Authorization: Bearer."}
+
+	refuseSeveral = Refusal{Status: http.StatusUnauthorized, Reason: "invalid_request", Challenge: challengeMalformed,
+		Detail: "There is more than one Authorization header. Send exactly one."}
+
+	refuseMalformed = Refusal{Status: http.StatusUnauthorized, Reason: "invalid_request", Challenge: challengeMalformed,
+		Detail: "The Authorization header could not be read. Send it as: Bearer, a space, and one session token."}
+
+	refuseTooLong = Refusal{Status: http.StatusUnauthorized, Reason: "invalid_token", Challenge: challengeInvalidToken,
+		Detail: "The session token is longer than any that is given out. Sign in again."}
+)
+
+// deny returns the Verdict of a refusal.
+func deny(r Refusal) Verdict { return Verdict{Decision: Deny, Refusal: r} }
+
+// judgeError returns the Verdict where reading who it is failed. Only what core says about the token or the user
+// is a refusal; anything else says nothing about them.
+func judgeError(err error) Verdict {
+	e := coreError(err)
+	switch e.Kind {
+	case core.KindUnauthenticated:
+		return deny(Refusal{Status: http.StatusUnauthorized, Reason: e.Code, Challenge: challengeInvalidToken,
+			Detail: sentence(e.Detail) + " Sign in again."})
+	case core.KindForbidden:
+		return deny(Refusal{Status: http.StatusForbidden, Reason: e.Code,
+			Detail: sentence(e.Detail) + " Ask whoever runs this service."})
+	}
+	retry := e.RetryAfter
+	if retry <= 0 {
+		retry = time.Second
+	}
+	return Verdict{Decision: CannotKnow, Refusal: Refusal{Status: http.StatusServiceUnavailable, Reason: "unavailable",
+		Detail: "Whether you are signed in cannot be checked right now. Nothing is wrong with your session; try again in a moment.", RetryAfter: retry}}
+}
+
+// sentence returns a detail of core as a sentence of its own: "user is inactive" as "User is inactive."
+func sentence(detail string) string {
+	if detail == "" {
+		return ""
+	}
+	return strings.ToUpper(detail[:1]) + detail[1:] + "."
+}

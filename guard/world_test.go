@@ -1,0 +1,168 @@
+package guard_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+)
+
+const realmID = core.RealmID("rlm_1")
+
+// world stands for core: a realm, tokens and what they stand for, and a feed that a test speaks through.
+type world struct {
+	mu       sync.Mutex
+	now      time.Time
+	realmErr error
+	answers  map[string]answer
+	reads    map[string]int // of each token
+	finds    int
+	listener core.Listener
+
+	during func(token string) // called in each read, before it answers
+	silent atomic.Bool        // the feed confirms nothing
+	stops  atomic.Int32
+}
+
+type answer struct {
+	who core.Identity
+	err error
+}
+
+func newWorld() *world {
+	return &world{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), answers: map[string]answer{}, reads: map[string]int{}}
+}
+
+func (w *world) Find(_ context.Context, idOrName string) (*core.Realm, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.finds++
+	if w.realmErr != nil {
+		return nil, w.realmErr
+	}
+	return &core.Realm{ID: realmID, Name: idOrName}, nil
+}
+
+func (w *world) Resolve(ctx context.Context, realm core.RealmID, token string) (core.Identity, error) {
+	w.mu.Lock()
+	a, ok := w.answers[token]
+	w.reads[token]++
+	during := w.during
+	w.mu.Unlock()
+	if during != nil {
+		during(token)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return core.Identity{}, ctx.Err()
+	case !ok || realm != realmID:
+		return core.Identity{}, core.ErrInvalidToken
+	}
+	return a.who, a.err
+}
+
+func (w *world) Follow(_ context.Context, _ core.RealmID, l core.Listener) (guard.Watch, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listener = l
+	return watch{w}, nil
+}
+
+type watch struct{ w *world }
+
+func (w watch) Fresh(time.Time) bool { return !w.w.silent.Load() }
+func (w watch) Stop()                { w.w.stops.Add(1) }
+
+// knows lets a token stand for who, for an hour.
+func (w *world) knows(token string, who core.Identity) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if who.ExpiresAt.IsZero() {
+		who.ExpiresAt = w.now.Add(time.Hour)
+	}
+	w.answers[token] = answer{who: who}
+}
+
+// fails makes reading a token fail.
+func (w *world) fails(token string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answers[token] = answer{err: err}
+}
+
+func (w *world) readsOf(token string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.reads[token]
+}
+
+func (w *world) time() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// guard returns a Guard over w that ends with the test.
+func (w *world) guard(t testing.TB, o guard.Options) *guard.Guard {
+	t.Helper()
+	o.Realms, o.Resolver, o.Feed = w, w, w
+	if o.Now == nil {
+		o.Now = w.time
+	}
+	g, err := guard.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	return g
+}
+
+var ann = core.Identity{
+	Realm: realmID, User: "usr_ann", Session: "kss_ann1", Type: core.UserHuman,
+	Username: "ann", Email: "ann@example.com", Name: "Ann Döe", ArbitraryID: "42",
+}
+
+// with returns a request that shows a token.
+func with(token string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	return r
+}
+
+// wantDecision fails the test unless g decides so about a token.
+func wantDecision(t *testing.T, g *guard.Guard, token string, want guard.Decision) {
+	t.Helper()
+	if v := g.Judge(with(token)); v.Decision != want {
+		t.Errorf("Judge(%s) = %s %+v, want %s", token, v.Decision, v.Refusal, want)
+	}
+}
+
+// wantReads fails the test unless a token has been read so often.
+func (w *world) wantReads(t *testing.T, token string, want int) {
+	t.Helper()
+	if got := w.readsOf(token); got != want {
+		t.Errorf("%s was read %d times, want %d", token, got, want)
+	}
+}
+
+// eventually fails the test unless ok comes true soon.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 10s in vain until %s", what)
+		}
+	}
+}

@@ -140,6 +140,16 @@ func (c *Core) Run(ctx context.Context) {
 	}
 }
 
+// Now returns the time by which expiry is judged and news confirmed: the machine's, corrected by the store's. While
+// the two are too far apart to judge anything it is the machine's.
+func (c *Core) Now() time.Time {
+	now, err := c.d.clock.now()
+	if err != nil {
+		return c.d.clock.local()
+	}
+	return now
+}
+
 // Check asks the store whether it is fit to be a system of record, and takes its clock.
 func (c *Core) Check(ctx context.Context) (Fitness, error) { return c.d.check(ctx) }
 

@@ -264,3 +264,9 @@ func (s *Sessions) DeleteUser(ctx context.Context, text string, req Request) err
 		return users.deletion(p.realm.Realm, l.user, l.userVersion, now, req).commit(ctx)
 	})
 }
+
+// IsSessionToken reports whether a text has the form of a session token, which proves nothing yet.
+func IsSessionToken(text string) bool {
+	token, err := jose.Parse(text)
+	return err == nil && token.Type() == typeSession
+}

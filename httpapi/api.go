@@ -1,0 +1,146 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// Options configures an API. Core is required.
+type Options struct {
+	Core   *core.Core
+	Logger *zap.Logger // default none
+}
+
+// API serves /v1. Safe for concurrent use.
+type API struct {
+	core   *core.Core
+	log    *zap.Logger
+	routes []route
+}
+
+// New returns the API of a Core.
+func New(o Options) (*API, error) {
+	if o.Core == nil {
+		return nil, errors.New("httpapi: a core is required")
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	a := &API{core: o.Core, log: o.Logger}
+	a.routes = a.table()
+	return a, nil
+}
+
+// handler serves one route. What it returns is rendered for the caller.
+type handler func(w http.ResponseWriter, r *call) error
+
+// route is a line of the table. A segment in braces matches any one segment.
+type route struct {
+	method, path string
+	serve        handler
+}
+
+// table is all that the API serves. The first line that matches wins, so words come before braces.
+func (a *API) table() []route {
+	return []route{
+		{"POST", "/v1/users", a.createUser},
+		{"GET", "/v1/users/me", a.refresh},
+		{"DELETE", "/v1/users/me", a.deleteMe},
+		{"POST", "/v1/users/reauth", a.reauth},
+		{"GET", "/v1/users/{user}", a.getUser},
+		{"PUT", "/v1/users/{user}", a.updateUser},
+		{"DELETE", "/v1/users/{user}", a.deleteUser},
+		{"POST", "/v1/users/{user}/authenticate", a.authenticate},
+		{"GET", "/v1/sessions", a.listSessions},
+		{"GET", "/v1/sessions/{session}", a.getSession},
+		{"DELETE", "/v1/sessions/{session}", a.deleteSession},
+		{"GET", "/v1/realms/{realm}", a.getRealm},
+	}
+}
+
+// ServeHTTP serves one call. In which family of media types it is answered is settled before anything can fail.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := newCall(r)
+	settle(w, c)
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			a.fail(w, c, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	serve, err := a.route(c)
+	if err == nil {
+		err = serve(w, c)
+	}
+	if err != nil {
+		a.fail(w, c, err)
+	}
+}
+
+// Failures of routing.
+var (
+	errNoRoute  = &core.Error{Kind: core.KindNotFound, Code: "not_found", Detail: "there is nothing at this address"}
+	errNoMethod = &core.Error{Kind: core.KindMalformed, Code: "method_not_allowed", Detail: "this method is not for this address"}
+)
+
+// route finds what serves a call, and notes the segments that its path names. The first path of the table that
+// matches is the one that is meant, whatever the method.
+func (a *API) route(c *call) (handler, error) {
+	sent := strings.Split(c.URL.EscapedPath(), "/")
+	meant := ""
+	for _, rt := range a.routes {
+		if meant == "" {
+			segments, ok := match(strings.Split(rt.path, "/"), sent)
+			if !ok {
+				continue
+			}
+			meant, c.segments = rt.path, segments
+		}
+		if rt.path != meant {
+			continue
+		}
+		if c.Method == rt.method || c.Method == http.MethodHead && rt.method == http.MethodGet {
+			c.pattern = rt.method + " " + rt.path
+			return rt.serve, nil
+		}
+		c.allowed = append(c.allowed, rt.method)
+	}
+	if meant == "" {
+		return nil, errNoRoute
+	}
+	return nil, errNoMethod
+}
+
+// match compares a path with a pattern, segment by segment, and returns the segments that braces stand for. A
+// path is split as it was sent and unescaped after, so that an escaped slash stays in its segment.
+func match(pattern, sent []string) (map[string]string, bool) {
+	if len(pattern) != len(sent) {
+		return nil, false
+	}
+	segments := map[string]string{}
+	for i, p := range pattern {
+		name, ok := strings.CutPrefix(p, "{")
+		if !ok && p != sent[i] || ok && sent[i] == "" {
+			return nil, false
+		}
+		if !ok {
+			continue
+		}
+		value, err := url.PathUnescape(sent[i])
+		if err != nil {
+			return nil, false
+		}
+		segments[strings.TrimSuffix(name, "}")] = value
+	}
+	return segments, true
+}

@@ -1,0 +1,135 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// call is a request on its way through the API.
+type call struct {
+	*http.Request
+	id       string            // X-Request-Id
+	sent     family            // of the body, otherFamily where it has no or another media type
+	wanted   family            // of the answer
+	problems bool              // errors as RFC 9457
+	pattern  string            // the line of the table that serves it
+	segments map[string]string // of the path, by the names in the pattern
+	allowed  []string          // methods, where the one that was used is not among them
+	body     *body             // nil until it is read
+}
+
+// family is one of the two kinds of clients that /v1 serves alike, told apart by their media types.
+type family int
+
+const (
+	otherFamily family = iota
+	plainJSON          // application/json: the Users API
+	jsonAPI            // application/vnd.api+json: Work-API
+)
+
+// The media types of the families, and of errors for whoever asks for those.
+const (
+	mediaJSON    = "application/json"
+	mediaJSONAPI = "application/vnd.api+json"
+	mediaProblem = "application/problem+json"
+)
+
+// newCall works out in which family a request speaks and wants to be answered: as Accept says where it names one of
+// the two alone, else as the body does, else in plain JSON.
+func newCall(r *http.Request) *call {
+	c := &call{Request: r, id: rand.Text(), sent: familyOf(r.Header.Get("Content-Type"))}
+	accepted := map[family]bool{}
+	for _, line := range r.Header["Accept"] {
+		for item := range strings.SplitSeq(line, ",") {
+			media, parameters, err := mime.ParseMediaType(item)
+			if err != nil || isZero(parameters["q"]) {
+				continue
+			}
+			c.problems = c.problems || media == mediaProblem
+			accepted[familyOf(media)] = true
+		}
+	}
+	switch {
+	case accepted[jsonAPI] != accepted[plainJSON]:
+		c.wanted = plainJSON
+		if accepted[jsonAPI] {
+			c.wanted = jsonAPI
+		}
+	case c.sent != otherFamily:
+		c.wanted = c.sent
+	default:
+		c.wanted = plainJSON
+	}
+	return c
+}
+
+// isZero reports whether a quality value means "not acceptable" (RFC 9110 §12.4.2).
+func isZero(q string) bool { return q != "" && strings.Trim(q, "0.") == "" }
+
+// familyOf returns the family of a media type, whatever its parameters.
+func familyOf(contentType string) family {
+	media, _, _ := strings.Cut(contentType, ";")
+	switch strings.ToLower(strings.TrimSpace(media)) {
+	case mediaJSON:
+		return plainJSON
+	case mediaJSONAPI:
+		return jsonAPI
+	}
+	return otherFamily
+}
+
+// settle sets the headers that every answer has.
+func settle(w http.ResponseWriter, c *call) {
+	h := w.Header()
+	h.Set("X-Request-Id", c.id)
+	h.Set("Cache-Control", "no-store") // most answers hold a secret or somebody's data
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Vary", "Accept, Content-Type, Origin")
+}
+
+// header returns the first of several headers that is there.
+func (c *call) header(names ...string) string {
+	for _, name := range names {
+		if v := c.Header.Get(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// bearer returns the token of the Authorization header. there is false where the header is missing or names
+// another scheme; a bearer without a token is there, and empty.
+func (c *call) bearer() (token string, there bool) {
+	lines := c.Header["Authorization"]
+	if len(lines) != 1 {
+		return "", len(lines) > 1 // several prove nothing
+	}
+	scheme, token, _ := strings.Cut(lines[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	return strings.TrimSpace(token), true
+}
+
+// segment returns a segment of the path that may be a name. Clients escape a space as "+", and would a plus; so
+// one that comes as it is stands for a space, unless somebody goes by it.
+func (c *call) segment(name string, find func(string) error) error {
+	value := c.segments[name]
+	err := find(value)
+	if err != nil && strings.Contains(value, "+") && isNotFound(err) {
+		return find(strings.ReplaceAll(value, "+", " "))
+	}
+	return err
+}
+
+// request returns what the caller says of the request that it acts for.
+func (c *call) request() core.Request {
+	if c.body == nil {
+		return core.Request{}
+	}
+	return c.body.request
+}

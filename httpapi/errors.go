@@ -1,0 +1,181 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// statuses turns a kind into a status. It is the one place that does.
+var statuses = map[core.Kind]int{
+	core.KindInternal:        http.StatusInternalServerError,
+	core.KindInvalid:         http.StatusUnprocessableEntity,
+	core.KindMalformed:       http.StatusBadRequest,
+	core.KindUnauthenticated: http.StatusUnauthorized,
+	core.KindForbidden:       http.StatusForbidden,
+	core.KindNotFound:        http.StatusNotFound,
+	core.KindConflict:        http.StatusConflict,
+	core.KindThrottled:       http.StatusTooManyRequests,
+	core.KindUnavailable:     http.StatusServiceUnavailable,
+}
+
+// Failures that belong to HTTP alone: they are malformed calls, whose status says more than 400 does.
+var (
+	errBadRequest  = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Detail: "the body could not be read"}
+	errMediaType   = &core.Error{Kind: core.KindMalformed, Code: "unsupported_media_type", Detail: "send the body as application/json or application/vnd.api+json"}
+	errTooLarge    = &core.Error{Kind: core.KindMalformed, Code: "content_too_large", Detail: "the body is larger than 128 KiB"}
+	malformedStati = map[string]int{
+		errMediaType.Code: http.StatusUnsupportedMediaType,
+		errTooLarge.Code:  http.StatusRequestEntityTooLarge,
+		errNoMethod.Code:  http.StatusMethodNotAllowed,
+	}
+)
+
+// statusOf returns the status of an error.
+func statusOf(e *core.Error) int {
+	if status, ok := malformedStati[e.Code]; ok && e.Kind == core.KindMalformed {
+		return status
+	}
+	return statuses[e.Kind]
+}
+
+// isNotFound reports whether err says that something is not there.
+func isNotFound(err error) bool {
+	e, ok := errors.AsType[*core.Error](err)
+	return ok && e.Kind == core.KindNotFound
+}
+
+// fail answers with an error, in the caller's form. What is no *core.Error is logged whole and told to nobody.
+func (a *API) fail(w http.ResponseWriter, c *call, err error) {
+	e, ok := errors.AsType[*core.Error](err)
+	if !ok && c.Context().Err() != nil {
+		return // the caller has gone
+	}
+	if !ok || e.Kind == core.KindInternal {
+		a.log.Error("request failed", zap.String("route", c.pattern), zap.String("request_id", c.id), zap.Error(err))
+		e = core.ErrInternal
+	}
+	h := w.Header()
+	switch status := statusOf(e); status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", allow(c.allowed))
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
+		h.Set("Retry-After", strconv.Itoa(seconds))
+		if status == http.StatusTooManyRequests {
+			h.Set("X-Ratelimit-Reset", strconv.FormatInt(time.Now().Add(time.Duration(seconds)*time.Second).Unix(), 10))
+		}
+	}
+	switch {
+	case c.problems:
+		write(w, statusOf(e), mediaProblem, asProblem(e))
+	case c.wanted == jsonAPI:
+		write(w, statusOf(e), mediaJSONAPI, asJSONAPI(e))
+	default:
+		write(w, statusOf(e), mediaJSON, asV1(e))
+	}
+}
+
+// allow lists methods as the Allow header does.
+func allow(methods []string) string {
+	if slices.Contains(methods, http.MethodGet) {
+		methods = append(methods, http.MethodHead)
+	}
+	slices.Sort(methods)
+	return strings.Join(slices.Compact(methods), ", ")
+}
+
+// asV1 is the Users API's form: an object that has for each attribute an array of sentences. What concerns no
+// attribute stands under "base".
+func asV1(e *core.Error) any {
+	messages := map[string][]string{}
+	for _, f := range e.Fields {
+		messages[f.Attribute] = append(messages[f.Attribute], f.Message)
+	}
+	if len(messages) == 0 {
+		messages["base"] = []string{sentence(e.Detail)}
+	}
+	return map[string]any{"errors": messages}
+}
+
+// sentence begins a detail with a capital.
+func sentence(detail string) string {
+	if detail == "" {
+		return detail
+	}
+	return strings.ToUpper(detail[:1]) + detail[1:]
+}
+
+// jsonAPIError is an error as JSON:API has it. Work-API clients read code and detail, and need both to be texts.
+type jsonAPIError struct {
+	Status string `json:"status"`
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+}
+
+// asJSONAPI is Work-API's form: an array of objects.
+func asJSONAPI(e *core.Error) any {
+	status := statusOf(e)
+	one := jsonAPIError{Status: strconv.Itoa(status), Code: e.Code + "_error", Title: http.StatusText(status), Detail: sentence(e.Error())}
+	all := []jsonAPIError{one}
+	for i, f := range e.Fields {
+		one.Detail = f.Message
+		all = append(all[:i], one)
+	}
+	return map[string]any{"errors": all}
+}
+
+// problem is an error as RFC 9457 has it.
+type problem struct {
+	Title  string         `json:"title"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail"`
+	Code   string         `json:"code"`
+	Errors []problemField `json:"errors,omitempty"`
+}
+
+// problemField is one attribute that breaks a rule.
+type problemField struct {
+	Attribute string `json:"attribute"`
+	Detail    string `json:"detail"`
+}
+
+// asProblem is RFC 9457's form.
+func asProblem(e *core.Error) any {
+	status := statusOf(e)
+	p := problem{Title: http.StatusText(status), Status: status, Detail: sentence(e.Error()), Code: e.Code}
+	for _, f := range e.Fields {
+		p.Errors = append(p.Errors, problemField{f.Attribute, f.Message})
+	}
+	return p
+}
+
+// write sends a JSON body.
+func write(w http.ResponseWriter, status int, media string, body any) {
+	text, err := json.Marshal(body)
+	if err != nil { // our own types: a programming error, which the recovery answers
+		panic(err)
+	}
+	w.Header().Set("Content-Type", media)
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // a caller that has gone
+}
+
+// isRefusal reports whether err says that a credential proves nothing, or nothing any more.
+func isRefusal(err error) bool {
+	e, ok := errors.AsType[*core.Error](err)
+	return ok && (e.Kind == core.KindUnauthenticated || e.Kind == core.KindForbidden)
+}

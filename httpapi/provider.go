@@ -1,0 +1,117 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// createUser serves POST /v1/users: with a management key it creates a user of any kind (Users API, "Create a user"),
+// with an APT one that an account provider vouches for (Work-API, "create_user").
+func (a *API) createUser(w http.ResponseWriter, c *call) error {
+	b, err := c.readBody(w, "user")
+	if err != nil {
+		return err
+	}
+	if _, bearer := c.bearer(); bearer && c.managementKey() == "" || c.wanted == jsonAPI && c.managementKey() == "" {
+		return a.provide(w, c, b)
+	}
+	realm, err := a.manage(c, core.PermissionWrite)
+	if err != nil {
+		return err
+	}
+	in, err := userChange(&b.object)
+	if err != nil {
+		return err
+	}
+	user, err := a.core.Users.Create(c.Context(), realm, in, b.request)
+	if err != nil {
+		return err
+	}
+	return a.writeUser(w, c, http.StatusCreated, user, "")
+}
+
+// provide serves POST /v1/users with an APT.
+func (a *API) provide(w http.ResponseWriter, c *call, b *body) error {
+	apt, err := c.apt(b)
+	if err != nil {
+		return err
+	}
+	in, err := a.core.APTs.Create(c.Context(), apt)
+	if err != nil {
+		return err
+	}
+	return a.writeUser(w, c, http.StatusCreated, in.User, in.Token)
+}
+
+// reauth serves POST /v1/users/reauth (Work-API, "reauth_user").
+func (a *API) reauth(w http.ResponseWriter, c *call) error {
+	b, err := c.readBody(w, "user")
+	if err != nil {
+		return err
+	}
+	apt, err := c.apt(b)
+	if err != nil {
+		return err
+	}
+	in, err := a.core.APTs.Reissue(c.Context(), apt)
+	if err != nil {
+		return err
+	}
+	return a.writeUser(w, c, http.StatusCreated, in.User, in.Token)
+}
+
+// apt returns what a call with an APT asks for.
+func (c *call) apt(b *body) (core.APTCall, error) {
+	token, _ := c.bearer()
+	if c.sent == jsonAPI && !b.wrapped {
+		return core.APTCall{}, core.ErrEnvironmentNotFound // as the original service answers
+	}
+	b.object.ignore("id", "token", "created_at", "integrations")
+	apt := core.APTCall{
+		Token:           token,
+		EnvironmentGUID: b.object.text("environment_guid"),
+		ArbitraryID:     b.object.text("arbitrary_id"),
+		Request:         b.request,
+	}
+	return apt, b.object.end()
+}
+
+// refresh serves GET /v1/users/me: the user of a token, with a new token (Work-API, "get_user"). HEAD says
+// whether the token is good, and mints nothing.
+func (a *API) refresh(w http.ResponseWriter, c *call) error {
+	token, _ := c.bearer()
+	if c.managementKey() != "" {
+		return core.ErrUserNotFound // a management key stands for no user
+	}
+	if c.Method == http.MethodHead {
+		_, user, err := a.core.Sessions.ByToken(c.Context(), "", token)
+		if err != nil {
+			return err
+		}
+		return a.writeUser(w, c, http.StatusOK, user, "")
+	}
+	in, err := a.core.Sessions.Refresh(c.Context(), token)
+	if err != nil {
+		return err
+	}
+	return a.writeUser(w, c, http.StatusOK, in.User, in.Token)
+}
+
+// deleteMe serves DELETE /v1/users/me, by a user's token or an APT that names the user (Work-API, "delete_user").
+func (a *API) deleteMe(w http.ResponseWriter, c *call) error {
+	token, _ := c.bearer()
+	if c.managementKey() != "" {
+		return core.ErrUserNotFound
+	}
+	err := a.core.Sessions.DeleteUser(c.Context(), token, core.Request{})
+	if errors.Is(err, core.ErrInvalidToken) && !core.IsSessionToken(token) {
+		err = a.core.APTs.Delete(c.Context(), core.APTCall{Token: token})
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

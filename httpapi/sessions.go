@@ -1,0 +1,95 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// listSessions serves GET /v1/sessions?user_id=: those of a user that are alive.
+func (a *API) listSessions(w http.ResponseWriter, c *call) error {
+	realm, err := a.manage(c, core.PermissionRead)
+	if err != nil {
+		return err
+	}
+	user, err := a.core.Users.Get(c.Context(), realm, c.URL.Query().Get("user_id"))
+	if err != nil {
+		return err
+	}
+	sessions, err := a.core.Sessions.List(c.Context(), realm, user.ID)
+	if err != nil {
+		return err
+	}
+	list := wire.List[wire.Session]{Collection: []wire.Session{}}
+	for _, s := range sessions {
+		list.Collection = append(list.Collection, sessionBody(s, nil))
+	}
+	write(w, http.StatusOK, mediaJSON, list)
+	return nil
+}
+
+// getSession serves GET /v1/sessions/{session}, by id or by a whole token, with the user.
+func (a *API) getSession(w http.ResponseWriter, c *call) error {
+	realm, err := a.manage(c, core.PermissionRead)
+	if err != nil {
+		return err
+	}
+	session, user, err := a.session(c, realm)
+	if err != nil {
+		return err
+	}
+	write(w, http.StatusOK, mediaJSON, sessionBody(session, user))
+	return nil
+}
+
+// session finds the session that the path names. A token that proves nothing names none.
+func (a *API) session(c *call, realm core.RealmID) (*core.Session, *core.User, error) {
+	name := c.segments["session"]
+	if !strings.Contains(name, ".") {
+		return a.core.Sessions.Get(c.Context(), realm, core.SessionID(name))
+	}
+	session, user, err := a.core.Sessions.ByToken(c.Context(), realm, name)
+	if isRefusal(err) {
+		err = core.ErrSessionNotFound
+	}
+	return session, user, err
+}
+
+// deleteSession serves DELETE /v1/sessions/{session}: its tokens are refused everywhere at once.
+func (a *API) deleteSession(w http.ResponseWriter, c *call) error {
+	b, err := c.readBody(w, "")
+	if err != nil {
+		return err
+	}
+	realm, err := a.manage(c, core.PermissionWrite)
+	if err != nil {
+		return err
+	}
+	session, _, err := a.session(c, realm)
+	if err != nil {
+		return err
+	}
+	if err := a.core.Sessions.Delete(c.Context(), realm, session.ID, b.request); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// sessionBody returns a session, with its user where that is asked for.
+func sessionBody(s *core.Session, user *core.User) wire.Session {
+	body := wire.Session{
+		ID: string(s.ID), UserID: string(s.User), CreatedAt: wire.Time{Time: s.CreatedAt.Time}, SeenAt: wire.Time{Time: s.SeenAt.Time},
+		ExpiresAt: wire.Seconds(s.ExpiresAt().Unix()), Object: "session",
+	}
+	if s.Request != (core.Request{}) {
+		body.Request = &wire.Request{IP: s.Request.IP, Client: s.Request.Client}
+	}
+	if user != nil {
+		u := userBody(user)
+		body.User = &u
+	}
+	return body
+}

@@ -1,0 +1,172 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// getUser serves GET /v1/users/{user} (Users API, "Get a user").
+func (a *API) getUser(w http.ResponseWriter, c *call) error {
+	realm, err := a.manage(c, core.PermissionRead)
+	if err != nil {
+		return err
+	}
+	return c.segment("user", func(name string) error {
+		user, err := a.core.Users.Get(c.Context(), realm, name)
+		if err != nil {
+			return err
+		}
+		return a.writeUser(w, c, http.StatusOK, user, "")
+	})
+}
+
+// updateUser serves PUT /v1/users/{user} (Users API, "Update a user").
+func (a *API) updateUser(w http.ResponseWriter, c *call) error {
+	b, err := c.readBody(w, "user")
+	if err != nil {
+		return err
+	}
+	realm, err := a.manage(c, core.PermissionWrite)
+	if err != nil {
+		return err
+	}
+	in, err := userChange(&b.object)
+	if err != nil {
+		return err
+	}
+	return c.segment("user", func(name string) error {
+		user, err := a.core.Users.Update(c.Context(), realm, name, in, b.request)
+		if err != nil {
+			return err
+		}
+		return a.writeUser(w, c, http.StatusOK, user, "")
+	})
+}
+
+// deleteUser serves DELETE /v1/users/{user} (Users API, "Delete a user").
+func (a *API) deleteUser(w http.ResponseWriter, c *call) error {
+	b, err := c.readBody(w, "")
+	if err != nil {
+		return err
+	}
+	realm, err := a.manage(c, core.PermissionWrite)
+	if err != nil {
+		return err
+	}
+	return c.segment("user", func(name string) error {
+		if err := a.core.Users.Delete(c.Context(), realm, name, b.request); err != nil {
+			return err
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+}
+
+// authenticate serves POST /v1/users/{user}/authenticate (Users API, "Authenticate using a password").
+func (a *API) authenticate(w http.ResponseWriter, c *call) error {
+	b, err := c.readBody(w, "")
+	if err != nil {
+		return err
+	}
+	realm, err := a.manage(c, core.PermissionWrite)
+	if err != nil {
+		return err
+	}
+	password := b.object.text("password")
+	b.object.ignore("expand")
+	if err := b.object.end(); err != nil {
+		return err
+	}
+	if password == nil {
+		return &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: []core.FieldError{{Attribute: "password", Message: "Password can't be blank"}}}
+	}
+	return c.segment("user", func(name string) error {
+		in, err := a.core.Passwords.Authenticate(c.Context(), realm, name, *password, b.request)
+		if err != nil {
+			return err
+		}
+		return a.writeUser(w, c, http.StatusOK, in.User, in.Token)
+	})
+}
+
+// readOnly are attributes that callers send back as they got them.
+var readOnly = []string{"id", "object", "created_at", "last_login_at", "membership_count", "credentials", "memberships",
+	"arbitrary_id", "token", "realm_id"}
+
+// userChange reads the attributes of a user that a management key may set.
+func userChange(f *fields) (core.UserChange, error) {
+	in := core.UserChange{
+		Type:                 named[core.UserType](f, "user_type"),
+		State:                named[core.State](f, "state"),
+		Username:             f.text("username"),
+		Email:                f.optional("email"),
+		EmailVerification:    named[core.EmailVerification](f, "email_verification"),
+		FirstName:            f.optional("first_name"),
+		LastName:             f.optional("last_name"),
+		Name:                 f.optional("name"),
+		Reference:            f.optional("reference"),
+		Password:             f.text("password"),
+		PasswordConfirmation: f.text("password_confirmation"),
+	}
+	if raw, there := f.take("custom"); there {
+		custom := core.Custom{}
+		if json.Unmarshal(raw, &custom) != nil {
+			f.complain("custom", "must be an object")
+		}
+		in.Custom = &custom
+	}
+	f.ignore(readOnly...)
+	return in, f.end()
+}
+
+// named takes a text that is one of a type's words; which, core knows.
+func named[T ~string](f *fields, name string) *T {
+	text := f.text(name)
+	if text == nil {
+		return nil
+	}
+	word := T(*text)
+	return &word
+}
+
+// writeUser answers with a user, and with a token where one was minted.
+func (a *API) writeUser(w http.ResponseWriter, c *call, status int, user *core.User, token string) error {
+	if c.wanted == jsonAPI {
+		write(w, status, mediaJSONAPI, wire.Document{Data: wire.Resource{ID: string(user.ID), Type: "user",
+			Attributes: wire.Attributes{ArbitraryID: user.ArbitraryID, Token: token}}})
+		return nil
+	}
+	body := userBody(user)
+	body.Token = token
+	write(w, status, mediaJSON, body)
+	return nil
+}
+
+// userBody returns a user as Get answers.
+func userBody(u *core.User) wire.User {
+	body := wire.User{
+		ID: string(u.ID), RealmID: string(u.Realm), Username: u.Username, State: string(u.State), UserType: string(u.Type),
+		Reference: orNull(u.Reference), Custom: u.Custom, Name: u.Name(), Email: orNull(u.Email),
+		EmailVerification: string(u.EmailVerification), Object: "user", LastLoginAt: wire.Time{Time: u.LastLoginAt.Time},
+		CreatedAt: wire.Time{Time: u.CreatedAt.Time}, FirstName: orNull(u.FirstName), LastName: orNull(u.LastName),
+		MembershipCount: u.Memberships, Credentials: []wire.Credential{}, ArbitraryID: u.ArbitraryID,
+	}
+	if body.Custom == nil {
+		body.Custom = map[string]json.RawMessage{}
+	}
+	for _, c := range u.Credentials {
+		body.Credentials = append(body.Credentials, wire.Credential{ID: string(c.ID), CredentialType: string(c.Type), Object: "credential"})
+	}
+	return body
+}
+
+// orNull returns nil for an empty text.
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,121 @@
+// Package wire holds the JSON of /v1 as Go types, for the server and for clients. It has no logic beyond what
+// reading and writing them takes.
+package wire
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// Time is a time as the Users API writes it: seconds since the epoch, with milliseconds as a fraction. The zero
+// Time is null.
+type Time struct{ time.Time }
+
+// MarshalJSON writes 1392447538.275, or null.
+func (t Time) MarshalJSON() ([]byte, error) {
+	if t.IsZero() {
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, float64(t.UnixMilli())/1000, 'f', -1, 64), nil
+}
+
+// UnmarshalJSON reads a number of seconds, or null.
+func (t *Time) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*t = Time{}
+		return nil
+	}
+	seconds, err := strconv.ParseFloat(string(b), 64)
+	if err != nil {
+		return err
+	}
+	t.Time = time.UnixMilli(int64(seconds*1000 + 0.5)).UTC()
+	return nil
+}
+
+// User is a user in full (Users API, "Fields"), as Get answers.
+type User struct {
+	ID                string                     `json:"id"`
+	RealmID           string                     `json:"realm_id"`
+	Username          string                     `json:"username"`
+	State             string                     `json:"state"`
+	UserType          string                     `json:"user_type"`
+	Reference         *string                    `json:"reference"`
+	Custom            map[string]json.RawMessage `json:"custom"`
+	Name              string                     `json:"name"`
+	Email             *string                    `json:"email"`
+	EmailVerification string                     `json:"email_verification"`
+	Object            string                     `json:"object"` // "user"
+	LastLoginAt       Time                       `json:"last_login_at"`
+	CreatedAt         Time                       `json:"created_at"`
+	FirstName         *string                    `json:"first_name"`
+	LastName          *string                    `json:"last_name"`
+	MembershipCount   int                        `json:"membership_count"`
+	Credentials       []Credential               `json:"credentials"`
+	ArbitraryID       string                     `json:"arbitrary_id,omitempty"` // of users made with an APT
+	Token             string                     `json:"token,omitempty"`        // where one was minted
+}
+
+// Credential names a credential of a user.
+type Credential struct {
+	ID             string `json:"id"`
+	CredentialType string `json:"credential_type"`
+	Object         string `json:"object"` // "credential"
+}
+
+// Session is a session (Users API, "Sessions").
+type Session struct {
+	ID        string   `json:"id"`
+	UserID    string   `json:"user_id"`
+	CreatedAt Time     `json:"created_at"`
+	ExpiresAt Seconds  `json:"expires_at"`
+	SeenAt    Time     `json:"last_seen_at"`
+	Request   *Request `json:"request"`
+	Object    string   `json:"object"` // "session"
+	User      *User    `json:"user,omitempty"`
+}
+
+// Seconds is a time in whole seconds since the epoch.
+type Seconds int64
+
+// Request is what a back end says of the request that it acts for.
+type Request struct {
+	Client string `json:"client,omitempty"`
+	IP     string `json:"ip,omitempty"`
+}
+
+// Realm is a realm.
+type Realm struct {
+	ID              string `json:"id"`
+	Name            string `json:"name"`
+	EnvironmentGUID string `json:"environment_guid"`
+	Issuer          string `json:"issuer"`
+	JWTAlgo         string `json:"jwt_algo"`
+	CreatedAt       Time   `json:"created_at"`
+	Object          string `json:"object"` // "realm"
+}
+
+// List is a page of a list.
+type List[T any] struct {
+	MoreResults bool `json:"more_results"`
+	Collection  []T  `json:"collection"`
+}
+
+// Document is a JSON:API document with one user (Work-API, "Answer").
+type Document struct {
+	Data Resource `json:"data"`
+}
+
+// Resource is a user as JSON:API shows it.
+type Resource struct {
+	ID         string     `json:"id"`
+	Type       string     `json:"type"` // "user"
+	Attributes Attributes `json:"attributes"`
+}
+
+// Attributes are all that a Work-API client bears to be told of a user.
+type Attributes struct {
+	ArbitraryID string `json:"arbitrary_id"`
+	Token       string `json:"token,omitempty"`
+}

@@ -23,9 +23,17 @@ func (o *Options) openStore(ctx context.Context) (core.Store, error) {
 		return nil, fmt.Errorf("cannot make the data folder: %w", err)
 	}
 	if o.RedisURL != "" {
-		return redisstore.Open(ctx, redisstore.Options{URL: o.RedisURL})
+		return opened(redisstore.Open(ctx, redisstore.Options{URL: o.RedisURL}))
 	}
-	return boltstore.Open(boltstore.Options{Path: filepath.Join(o.Data, storeFile)})
+	return opened(boltstore.Open(boltstore.Options{Path: filepath.Join(o.Data, storeFile)}))
+}
+
+// opened keeps a store that is not there from looking like one.
+func opened[S core.Store](store S, err error) (core.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
 }
 
 // checkStore logs what is wrong with the database, and refuses one that should not be a system of record.

@@ -106,7 +106,7 @@ func (r *running) interrupt(t *testing.T) {
 func stores(t *testing.T, test func(t *testing.T, flags []string)) {
 	t.Run("bolt", func(t *testing.T) { test(t, []string{"--data", filepath.Join(t.TempDir(), "data")}) })
 	t.Run("redis", func(t *testing.T) {
-		server := redistest.Start(t, "--appendonly", "yes")
+		server := redistest.Start(t, "appendonly yes")
 		test(t, []string{"--data", filepath.Join(t.TempDir(), "data"), "--redis", server.URL()})
 	})
 }

@@ -45,8 +45,8 @@ func New(o Options) (*Assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := guard.New(guard.Options{Realm: o.Realm, Realms: c.Realms, Resolver: c.Sessions, Feed: c.Feed,
-		CopyHeaders: o.CopyHeaders, PassToken: o.PassToken, Logger: o.Log.Named("guard")})
+	g, err := guard.New(guard.Options{Realm: o.Realm, Realms: c.Realms, Resolver: c.Sessions, Feed: guard.FeedOf(c.Feed),
+		CopyHeaders: o.CopyHeaders, PassToken: o.PassToken, Now: c.Now, Logger: o.Log.Named("guard")})
 	if err != nil {
 		return nil, err
 	}

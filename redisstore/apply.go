@@ -15,7 +15,7 @@ var errBadReply = errors.New("a reply of an unexpected form")
 
 // Apply carries out a transaction; see core.Store.
 func (s *Store) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, error) {
-	if err := checkTransaction(tx); err != nil {
+	if err := tx.Validate(); err != nil {
 		return core.Outcome{}, fmt.Errorf("redisstore: apply: %w", err)
 	}
 	c := s.applyCall(tx)

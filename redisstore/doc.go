@@ -14,7 +14,10 @@
 //	postern:wake                        pub/sub channel: the partitions that got log entries
 //
 // The system partition is {_}. An ACL user needs ~postern:*, &postern:*, and the commands +@scripting +@read
-// +@write +@pubsub +@connection +info +time +config|get +wait +waitaof; with Cluster +cluster too.
+// +@write +@pubsub +@connection +info +time +config|get; with Durability +wait or +waitaof, with Cluster +cluster.
+//
+// Errors are returned and nothing is logged; but the Redis client has a log of its own, which a host directs
+// with its SetLogger.
 //
 // # What an error means
 //

@@ -130,7 +130,8 @@ func (f *facts) role() core.Finding {
 
 func (f *facts) loading() core.Finding {
 	if f.number("loading") != 0 {
-		return refuse("loading", "the server is still reading its data after a start and answers nothing until then: wait, and watch loading_eta_seconds in INFO persistence")
+		return refuse("loading", "the server is still reading its data after a start and answers nothing until then: wait, "+
+			"and watch loading_eta_seconds in INFO persistence")
 	}
 	return core.Finding{}
 }
@@ -154,7 +155,8 @@ func (f *facts) memory() core.Finding {
 	used, limit, total := f.number("used_memory"), f.number("maxmemory"), f.number("total_system_memory")
 	switch {
 	case limit > 0 && used > limit/5*4:
-		return warn(code, "%d of %d MiB of maxmemory are used, and when it is full every change is refused: give the server more with CONFIG SET maxmemory", used>>20, limit>>20)
+		return warn(code, "%d of %d MiB of maxmemory are used, and when it is full every change is refused: "+
+			"give the server more with CONFIG SET maxmemory", used>>20, limit>>20)
 	case limit == 0 && total > 0 && used > total/2:
 		return warn(code, "%d MiB of the machine's %d are used and maxmemory is not set, so that the system may kill the server: "+
 			"add memory, and CONFIG SET maxmemory to less than the machine has", used>>20, total>>20)
@@ -185,16 +187,19 @@ func (f *facts) fsync() core.Finding {
 	}
 	switch f.config["appendfsync"] {
 	case "no":
-		return refuse(code, "appendfsync is no, so that a power failure loses all that the system had not written by itself, often 30 seconds: CONFIG SET appendfsync everysec (or always), and in the configuration file")
+		return refuse(code, "appendfsync is no, so that a power failure loses all that the system had not written by itself, often 30 seconds: "+
+			"CONFIG SET appendfsync everysec (or always), and in the configuration file")
 	case "everysec":
-		return warn(code, "appendfsync is everysec, so that a power failure loses up to about two seconds of confirmed changes: accept that, or CONFIG SET appendfsync always, and in the configuration file")
+		return warn(code, "appendfsync is everysec, so that a power failure loses up to about two seconds of confirmed changes: accept that, "+
+			"or CONFIG SET appendfsync always, and in the configuration file")
 	}
 	return core.Finding{}
 }
 
 func (f *facts) truncation() core.Finding {
 	if f.number("aof_enabled") != 0 && f.config["aof-load-truncated"] == "yes" {
-		return warn("truncation", "aof-load-truncated is yes, so that a server whose file was cut short starts as if nothing were missing: CONFIG SET aof-load-truncated no, and in the configuration file")
+		return warn("truncation", "aof-load-truncated is yes, so that a server whose file was cut short starts as if nothing were missing: "+
+			"CONFIG SET aof-load-truncated no, and in the configuration file")
 	}
 	return core.Finding{}
 }
@@ -217,7 +222,8 @@ func (f *facts) waiting() core.Finding {
 		return refuse(code, "durability disk needs WAITAOF, which Redis %s does not have, so that every such change would be reported as uncertain: "+
 			"install Redis 7.2 or later, or Valkey, or set durability replicas", f.info["redis_version"])
 	case waits && replicas < int64(o.WaitReplicas):
-		return warn(code, "%d replicas are to confirm changes and %d are connected, so that every such change is reported as uncertain: connect replicas, or ask for fewer", o.WaitReplicas, replicas)
+		return warn(code, "%d replicas are to confirm changes and %d are connected, so that every such change is reported as uncertain: "+
+			"connect replicas, or ask for fewer", o.WaitReplicas, replicas)
 	}
 	return core.Finding{}
 }
@@ -229,7 +235,8 @@ func (f *facts) access() core.Finding {
 	}
 	for _, addr := range o.Addrs {
 		if host, _, _ := net.SplitHostPort(addr); host != "localhost" && !net.ParseIP(host).IsLoopback() {
-			return warn("access", "%s is reached without password and TLS, so that whoever reaches it too can read and change every account: set a password with ACL SETUSER, and use rediss://", addr)
+			return warn("access", "%s is reached without password and TLS, so that whoever reaches it too can read and change every account: "+
+				"set a password with ACL SETUSER, and use rediss://", addr)
 		}
 	}
 	return core.Finding{}
@@ -261,6 +268,7 @@ func (f *facts) unknown() core.Finding {
 	if len(missing) == 0 {
 		return core.Finding{}
 	}
-	return warn("unknown", "CONFIG GET is not allowed, so that nobody looks whether %s risk losing changes: allow it with ACL SETUSER <user> +config|get, or make sure by other means",
+	return warn("unknown", "CONFIG GET is not allowed, so that nobody looks whether %s risk losing changes: "+
+		"allow it with ACL SETUSER <user> +config|get, or make sure by other means",
 		strings.Join(missing, " and "))
 }

@@ -12,7 +12,7 @@ var getAction = action{name: "get", repeats: true}
 // Get returns one Record per key; see core.Store.
 func (s *Store) Get(ctx context.Context, wanted ...core.Key) ([]core.Record, error) {
 	for _, k := range wanted {
-		if err := checkPlace("record", k.Partition, k.Name); err != nil {
+		if err := k.Validate(); err != nil {
 			return nil, fmt.Errorf("redisstore: get: %w", err)
 		}
 	}

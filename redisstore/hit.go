@@ -17,10 +17,10 @@ var hitAction = action{name: "hit", write: true}
 
 // Hit takes one unit from a rate bucket; see core.Store.
 func (s *Store) Hit(ctx context.Context, bucket core.Bucket, rate core.Rate, now time.Time) (core.Allowance, error) {
-	if err := checkPlace("bucket", bucket.Partition, bucket.Name); err != nil {
+	if err := bucket.Validate(); err != nil {
 		return core.Allowance{}, fmt.Errorf("redisstore: hit: %w", err)
 	}
-	if err := checkRate(rate); err != nil {
+	if err := rate.Validate(); err != nil {
 		return core.Allowance{}, fmt.Errorf("redisstore: hit: %w", err)
 	}
 	interval := rate.Every.Microseconds()

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/postern-auth/postern/core"
 )
 
 // Mode says what the addresses in Options lead to.
@@ -82,7 +84,7 @@ func (o *Options) validate() error {
 	complain(o.Mode != ModeSingle && o.unix(), "URL is a unix socket, which mode %s cannot use", o.Mode)
 	complain((o.Mode == ModeSentinel) != (o.MasterName != ""), "MasterName is needed in mode sentinel, and only there")
 	complain(o.DB < 0 || o.Mode == ModeCluster && o.DB != 0, "DB is %d; 0 or more is needed, and 0 in mode cluster", o.DB)
-	complain(len(o.KeyPrefix) > 64 || checkName("KeyPrefix", o.KeyPrefix) != nil,
+	complain(len(o.KeyPrefix) > 64 || core.Key{Name: o.KeyPrefix}.Validate() != nil,
 		"KeyPrefix is %q; 1 to 64 bytes of printable ASCII without space and braces are needed", o.KeyPrefix)
 	complain(o.PoolSize < 1 || o.PoolSize > 10_000, "PoolSize is %d; 1 to 10000 is needed", o.PoolSize)
 	for _, timeout := range []struct {

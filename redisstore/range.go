@@ -11,7 +11,7 @@ var rangeAction = action{name: "range", repeats: true}
 
 // Range returns members of an ordered index; see core.Store.
 func (s *Store) Range(ctx context.Context, r core.Range) ([]string, error) {
-	if err := checkRange(r); err != nil {
+	if err := r.Validate(); err != nil {
 		return nil, fmt.Errorf("redisstore: range: %w", err)
 	}
 	begin, end, order := lexBounds(r)

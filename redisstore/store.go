@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/postern-auth/postern/core"
@@ -35,11 +35,16 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("redisstore: options: %w", err)
 	}
+	quiet()
 	s := &Store{options: o, keys: keys(o.KeyPrefix), conns: newConnections(), closed: make(chan struct{})}
 	s.connect()
 	s.bells = newBells(func() *redis.PubSub { return s.client.Subscribe(context.Background(), s.keys.wake()) })
 	return s, nil
 }
+
+// quiet ends what go-redis writes to standard error by itself: what matters of it comes back as errors, for the host to
+// log.
+var quiet = sync.OnceFunc(logging.Disable)
 
 // connect makes the client. Retrying is call.go's business, so the client does none, but for what Cluster
 // redirects. RESP2 and no identity or maintenance notices: nothing but replies to what was asked arrives on
@@ -99,6 +104,3 @@ func (s *Store) Close() error {
 	})
 	return err
 }
-
-// milliseconds returns d rounded up, as Redis takes times to live.
-func milliseconds(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }

@@ -19,7 +19,7 @@ var tailAction = action{name: "tail", repeats: true}
 // second, and fails as soon as that fails.
 func (s *Store) Tail(ctx context.Context, logs []core.LogPosition, wait time.Duration) ([]core.Feed, error) {
 	for _, l := range logs {
-		if err := checkPlace("log", l.Log.Partition, l.Log.Name); err != nil {
+		if err := l.Log.Validate(); err != nil {
 			return nil, fmt.Errorf("redisstore: tail: %w", err)
 		}
 	}

@@ -54,7 +54,7 @@ func TestPromotedReplica(t *testing.T) {
 		t.Errorf("Tail on a replica = %v; want ErrUnavailable, as it may see old data", err)
 	}
 
-	if err := replica.Client(t).SlaveOf(t.Context(), "NO", "ONE").Err(); err != nil {
+	if err := replica.Client(t).ReplicaOf(t.Context(), "NO", "ONE").Err(); err != nil {
 		t.Fatal(err)
 	}
 	appendTo(t, old, "c", "d")

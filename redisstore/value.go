@@ -35,7 +35,7 @@ func decode(kept string) (core.Record, error) {
 
 	v, okVersion := number(version, 10)
 	s, okSchema := number(schema, 10)
-	if !whole || !okVersion || v < 1 || !okSchema || s < 0 || s > maxSchema {
+	if !whole || !okVersion || v < 1 || !okSchema || s < 0 || s > core.MaxSchema {
 		return core.Record{}, errNotARecord
 	}
 	r := core.Record{Value: []byte(value), Schema: int(s), Version: uint64(v)}

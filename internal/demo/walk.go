@@ -35,49 +35,47 @@ var walk = template.Must(template.New("walk").Parse(`
 
   Now, in another terminal, in this folder, paste one block after another.
 
-  0. What the other blocks use:
+  0. What the other blocks use. api calls the API as your back end:
 
-     APP={{.GuardURL}} API={{.APIURL}} ID={{.ArbitraryID}}
+     APP={{.GuardURL}} API={{.APIURL}} REALM={{.RealmID}} ID={{.ArbitraryID}}
      KEY={{with .ManagementKey}}{{.}}{{else}}the-management-key-you-noted{{end}}
      apt() { {{.Program}} apt sign --key {{.APTKeyFile}} --environment {{.EnvironmentGUID}} "$@"; }
+     api() { curl -s -H "X-Authrocket-Api-Key: $KEY" -H "X-Authrocket-Realm: $REALM" -H "Content-Type: application/json" "$@"; }
      pick() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
   1. The app refuses whom it does not know (401):
 
      curl -i $APP
 
-  2. Your back end signs an account provider token, good for a minute, and creates a user with it:
+  2. Your back end signs an account provider token (APT), good for a minute, and creates a user with it (201):
 
-     curl -s $API/users -H "Authorization: Bearer $(apt)" -H "Content-Type: application/vnd.api+json" \
-       -d "{\"data\":{\"type\":\"user\",\"attributes\":{\"arbitrary_id\":\"$ID\"}}}" | tee answer.json; echo
-     TOKEN=$(pick token < answer.json) WHO=$(pick id < answer.json)
+     ANSWER=$(curl -s $API/users -H "Authorization: Bearer $(apt)" -H "Content-Type: application/vnd.api+json" \
+       -d '{"data":{"type":"user","attributes":{"arbitrary_id":"'$ID'"}}}'); echo "$ANSWER"
+     TOKEN=$(echo "$ANSWER" | pick token) WHO=$(echo "$ANSWER" | pick id)
 
   3. The app knows the user (200):
 
      curl -s $APP -H "Authorization: Bearer $TOKEN"
 
-  4. The token is refreshed while it is good:
+  4. While it is good, the token is refreshed:
 
      TOKEN=$(curl -s $API/users/me -H "Authorization: Bearer $TOKEN" | pick token); echo $TOKEN
 
   5. The user gets a password, and signs in with it:
 
-     curl -s -X PUT $API/users/$WHO -H "X-Authrocket-Api-Key: $KEY" -H "X-Authrocket-Realm: {{.RealmID}}" \
-       -H "Content-Type: application/json" -d '{"user":{"password":"four words make it long"}}'; echo
-     TOKEN=$(curl -s $API/users/$WHO/authenticate -H "X-Authrocket-Api-Key: $KEY" -H "X-Authrocket-Realm: {{.RealmID}}" \
-       -H "Content-Type: application/json" -d '{"password":"four words make it long"}' | pick token); echo $TOKEN
+     api -X PUT $API/users/$WHO -d '{"user":{"password":"four words make it long"}}'; echo
+     TOKEN=$(api $API/users/$WHO/authenticate -d '{"password":"four words make it long"}' | pick token); echo $TOKEN
 
-  6. The session is ended, and the app refuses its token at once (401):
+  6. The session is ended (204), and the app refuses its token at once (401):
 
-     SESSION=$(curl -s $API/sessions/$TOKEN -H "X-Authrocket-Api-Key: $KEY" -H "X-Authrocket-Realm: {{.RealmID}}" \
-       | grep -o 'kss_[0-9A-Za-z]*' | head -n 1)
-     curl -s -o /dev/null -w '%{http_code}\n' -X DELETE $API/sessions/$SESSION -H "X-Authrocket-Api-Key: $KEY" -H "X-Authrocket-Realm: {{.RealmID}}"
+     SESSION=$(api $API/sessions/$TOKEN | grep -o 'kss_[0-9A-Za-z]*' | head -n 1)
+     api -X DELETE $API/sessions/$SESSION -w '%{http_code}\n'
      curl -i $APP -H "Authorization: Bearer $TOKEN"
 
-  7. Your back end has a token reissued, with an APT that names the user:
+  7. Your back end has a token reissued, by an APT that names the user (201):
 
-     TOKEN=$(curl -s $API/users/reauth -H "Authorization: Bearer $(apt --arbitrary-id $ID)" \
-       -H "Content-Type: application/vnd.api+json" -d "{\"data\":{\"type\":\"user\",\"attributes\":{\"arbitrary_id\":\"$ID\"}}}" | pick token)
+     TOKEN=$(curl -s $API/users/reauth -H "Authorization: Bearer $(apt --arbitrary-id $ID)" -H "Content-Type: application/vnd.api+json" \
+       -d '{"data":{"type":"user","attributes":{"arbitrary_id":"'$ID'"}}}' | pick token)
      curl -s $APP -H "Authorization: Bearer $TOKEN"
 
   Ctrl-C stops it; what was made stays. Remove the data folder to begin anew.

@@ -133,7 +133,10 @@ func (a *APTs) Delete(ctx context.Context, call APTCall) error {
 		if err != nil {
 			return err
 		}
-		c := a.users.deletion(apt.state.Realm, user, version, apt.now, call.Request)
+		c, err := a.users.deletion(ctx, apt.state.Realm, user, version, apt.now, call.Request)
+		if err != nil {
+			return err
+		}
 		spent, err := a.spend(ctx, c, apt, "delete", id)
 		if err != nil {
 			return err

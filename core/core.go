@@ -27,6 +27,9 @@ type Options struct {
 	HashMemory int // KiB of memory a password hash takes (Argon2 m); 8 MiB to 1 GiB, default 19 MiB
 	HashPasses int // passes over it (Argon2 t); 1 to 10, default 2
 
+	// Report is told what Check found, or why it failed, every minute while Run runs; default nobody is.
+	Report func(Fitness, error)
+
 	Now    func() time.Time // default time.Now
 	Random io.Reader        // default crypto/rand.Reader
 }
@@ -55,6 +58,9 @@ func (o *Options) validate() error {
 	complain(o.HashSlots < 1 || o.HashSlots > 1024, "hash slots must be from 1 to 1024")
 	complain(o.HashMemory < 8<<10 || o.HashMemory > 1<<20, "hash memory must be from 8 MiB to 1 GiB")
 	complain(o.HashPasses < 1 || o.HashPasses > 10, "hash passes must be from 1 to 10")
+	if o.Report == nil {
+		o.Report = func(Fitness, error) {}
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -99,6 +105,7 @@ type deps struct {
 	feed   *InvalidationFeed
 	realms *Realms
 	hasher *hasher
+	report func(Fitness, error)
 	touch  chan touch // sessions seen, to be noted off the request path
 }
 
@@ -112,6 +119,7 @@ func New(o Options) (*Core, error) {
 		store: o.Store, clock: c, random: o.Random, master: o.MasterKey, publicURL: o.PublicURL,
 		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
 		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.Random),
+		report: o.Report,
 		touch:  make(chan touch, touchBacklog),
 	}
 	d.feed = newFeed(d, o.MaxStaleness)
@@ -164,12 +172,15 @@ func (d *deps) check(ctx context.Context) (Fitness, error) {
 	return fit, nil
 }
 
-// keepTime corrects the clock every minute.
+// keepTime corrects the clock every minute, and reports how fit the store is.
 func (d *deps) keepTime(ctx context.Context) {
 	for {
 		call, cancel := context.WithTimeout(ctx, 5*time.Second)
-		_, _ = d.check(call) // a store that does not answer is seen by the feed and by every call
+		fit, err := d.check(call)
 		cancel()
+		if ctx.Err() == nil {
+			d.report(fit, err)
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -115,5 +115,8 @@ func sessionMember(s *Session) string {
 	return hexMillis(s.deadline().UnixMilli()) + string(s.ID)
 }
 
+// sessionOf returns the session that has a place among its user's.
+func sessionOf(member string) SessionID { return SessionID(member[len(hexMillis(0)):]) }
+
 // hexMillis writes milliseconds since the epoch so that they sort as text.
 func hexMillis(ms int64) string { return fmt.Sprintf("%012x", ms) }

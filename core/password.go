@@ -92,13 +92,6 @@ func (d *deps) newCredentialID(user *User) (CredentialID, error) {
 	return CredentialID(id), err
 }
 
-// set puts a record whatever was there. The user's own record, in the same Transaction, is the one that is
-// conditional.
-func (c *change) set(v entity) {
-	c.replace(v, 0, noExpiry)
-	c.tx.Require = c.tx.Require[:len(c.tx.Require)-1]
-}
-
 // failedSignIns is how many wrong passwords in a row an account bears: ten at once, then one a minute.
 var failedSignIns = Rate{Burst: 10, Every: time.Minute}
 
@@ -162,9 +155,11 @@ func (p *Passwords) Authenticate(ctx context.Context, realm RealmID, idOrName, t
 type account struct {
 	user     *User
 	version  uint64
-	password password // zero where there is none
 	at       Partition
 	failures Bucket
+
+	password        password // zero where there is none
+	passwordVersion uint64
 }
 
 // account finds whom a name means, and reads the user and their password in one go.
@@ -193,7 +188,7 @@ func (p *Passwords) read(ctx context.Context, realm *Realm, id UserID) (*account
 	if err != nil {
 		return nil, fmt.Errorf("core: sign in: %w", err)
 	}
-	a := &account{user: &User{}, version: recs[0].Version, at: at, failures: failuresBucket(at, id)}
+	a := &account{user: &User{}, version: recs[0].Version, passwordVersion: recs[1].Version, at: at, failures: failuresBucket(at, id)}
 	found, err := decode(keys[0], recs[0], a.user)
 	if err != nil {
 		return nil, err
@@ -236,28 +231,47 @@ func (p *Passwords) failed(ctx context.Context, realm RealmID, who *account, now
 	return ErrWrongPassword
 }
 
-// succeeded starts a session, clears the count, and hashes the password anew where its cost has changed.
-// Should the account change in between, its password among the rest, the sign-in starts over.
+// succeeded starts a session, clears the count, and hashes the password anew where its cost has changed. Where
+// the account changes in between, it goes on only if the password that was checked is still the account's.
 func (p *Passwords) succeeded(ctx context.Context, state *realmState, who *account, prepared []byte, stale bool, req Request) (*SignedIn, error) {
-	now, err := p.d.clock.now()
-	if err != nil {
-		return nil, err
-	}
+	checked, renewed := who.password.Hash, ""
 	if stale {
-		if who.password.Hash, err = p.d.hasher.hash(prepared); err != nil {
+		var err error
+		if renewed, err = p.d.hasher.hash(prepared); err != nil {
 			return nil, err
 		}
 	}
-	add := func(c *change) {
-		c.tx.Reset = append(c.tx.Reset, who.failures.Name)
-		if stale {
-			c.set(&who.password)
+	var in *SignedIn
+	err := retry(func() error {
+		now, err := p.d.clock.now()
+		if err != nil {
+			return err
 		}
+		in, err = p.sessions.start(ctx, state, start{user: who.user, version: who.version, now: now,
+			lifetime: state.Settings.TokenLifetime, request: req}, func(c *change) {
+			c.tx.Reset = append(c.tx.Reset, who.failures.Name)
+			if stale {
+				again := who.password
+				again.Hash = renewed
+				c.unchanged(again.key(who.at), who.passwordVersion)
+				c.set(&again, noExpiry)
+			}
+		})
+		if !isConflict(err) {
+			return err
+		}
+		again, readErr := p.read(ctx, state.Realm, who.user.ID)
+		if readErr != nil {
+			return readErr
+		}
+		if again.user == nil || again.user.State != StateActive || again.password.Hash != checked {
+			return ErrWrongPassword
+		}
+		who = again
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	in, err := p.sessions.start(ctx, state, start{user: who.user, version: who.version, now: now,
-		lifetime: state.Settings.TokenLifetime, request: req}, add)
-	if isConflict(err) {
-		return nil, ErrUnavailable.with("the account changed during the sign-in")
-	}
-	return in, err
+	return in, nil
 }

@@ -69,13 +69,29 @@ func (c *change) replace(v entity, version uint64, expires time.Time) {
 	value, err := json.Marshal(v)
 	c.err = errors.Join(c.err, err)
 	c.tx.Require = append(c.tx.Require, Precondition{name, version})
+	c.put(name, value, expires)
+}
+
+// set puts a record whatever was there: another, in the same Transaction, is the one that is conditional.
+func (c *change) set(v entity, expires time.Time) {
+	value, err := json.Marshal(v)
+	c.err = errors.Join(c.err, err)
+	c.put(v.key(c.tx.Partition).Name, value, expires)
+}
+
+func (c *change) put(name string, value []byte, expires time.Time) {
 	c.tx.Put = append(c.tx.Put, Put{Name: name, Value: value, Schema: schema, Expires: expires})
 }
 
 // remove deletes the version of a record that was read.
 func (c *change) remove(key Key, version uint64) {
-	c.tx.Require = append(c.tx.Require, Precondition{key.Name, version})
+	c.unchanged(key, version)
 	c.tx.Delete = append(c.tx.Delete, key.Name)
+}
+
+// unchanged requires a record to be at the version that was read.
+func (c *change) unchanged(key Key, version uint64) {
+	c.tx.Require = append(c.tx.Require, Precondition{key.Name, version})
 }
 
 // index adds a member to an index.

@@ -86,26 +86,35 @@ func (s *Sessions) open(c *change, state *realmState, in start) (*SignedIn, erro
 
 // start begins a session of a user who is there, in one Transaction with what add adds.
 func (s *Sessions) start(ctx context.Context, state *realmState, in start, add func(*change)) (*SignedIn, error) {
-	before := *in.user
-	after := before
-	after.LastLoginAt = Instant{in.now}
-	in.user = &after
-	p, _ := state.owner(string(after.ID))
+	p, _ := state.owner(string(in.user.ID))
 	c := s.d.change(p, in.now)
+	c.loggedIn(&in)
 	signedIn, err := s.open(c, state, in)
 	if err != nil {
 		return nil, err
 	}
-	c.replace(&after, in.version, noExpiry)
-	c.reindex(&before, &after)
 	add(c)
-	if err := s.sweep(ctx, c, after.ID); err != nil {
+	if err := s.sweep(ctx, c, in.user.ID); err != nil {
 		return nil, err
 	}
 	if err := c.commit(ctx); err != nil {
 		return nil, fmt.Errorf("core: start session: %w", err)
 	}
 	return signedIn, nil
+}
+
+// loggedIn notes the sign-in in the user's record, unless one was noted within the second: sign-ins at the same
+// moment must not be in each other's way.
+func (c *change) loggedIn(in *start) {
+	if in.now.Sub(in.user.LastLoginAt.Time) < time.Second {
+		c.unchanged(in.user.key(c.tx.Partition), in.version)
+		return
+	}
+	after := *in.user
+	after.LastLoginAt = Instant{in.now}
+	c.replace(&after, in.version, noExpiry)
+	c.reindex(in.user, &after)
+	in.user = &after
 }
 
 // sweptAtOnce is how many places of dead sessions each sign-in clears from its user's list.
@@ -213,7 +222,7 @@ func (s *Sessions) List(ctx context.Context, realm RealmID, user UserID) ([]*Ses
 	}
 	keys := []Key{userKey(p, user)}
 	for _, m := range members {
-		keys = append(keys, sessionKey(p, SessionID(m[len(hexMillis(0)):])))
+		keys = append(keys, sessionKey(p, sessionOf(m)))
 	}
 	recs, err := s.d.store.Get(ctx, keys...)
 	if err != nil {
@@ -310,19 +319,22 @@ func (s *Sessions) see(ctx context.Context, t touch) error {
 	return err
 }
 
-// renew writes that a session was seen, on condition that it is still as it was read: what was deleted
+// renew makes sure that a session and its user are still as they were read, and writes that the session was seen,
+// unless that was written a moment ago: those who refresh at once must not be in each other's way. What was deleted
 // meanwhile stays deleted.
 func (s *Sessions) renew(ctx context.Context, state *realmState, l *live, now time.Time) (*Session, error) {
+	p, _ := state.owner(string(l.user.ID))
+	c := s.d.change(p, now)
+	c.unchanged(userKey(p, l.user.ID), l.userVersion)
+	if now.Sub(l.session.SeenAt.Time) < seenEvery {
+		c.unchanged(l.session.key(p), l.sessionVersion)
+		return l.session, c.commit(ctx)
+	}
 	after := *l.session
 	after.SeenAt = Instant{now}
-	p, _ := state.owner(string(after.User))
-	c := s.d.change(p, now)
 	c.replace(&after, l.sessionVersion, after.deadline())
-	c.tx.Require = append(c.tx.Require, Precondition{userKey(p, after.User).Name, l.userVersion})
 	index := userSessionsIndex(p, after.User).Name
-	if was, is := sessionMember(l.session), sessionMember(&after); was != is {
-		c.unindex(index, was)
-		c.index(index, is)
-	}
+	c.unindex(index, sessionMember(l.session))
+	c.index(index, sessionMember(&after))
 	return &after, c.commit(ctx)
 }

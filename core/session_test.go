@@ -247,3 +247,63 @@ func TestClocksApart(t *testing.T) {
 	_, err = c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
 	w.refused("Resolve with clocks 61s apart", err, core.ErrUnavailable)
 }
+
+// TestCrowds lets many refresh, sign in and have tokens reissued at the same moment; none may be in another's way.
+func TestCrowds(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		provided := w.provided("acct")
+		crowds := map[string]func() error{
+			"refresh": func() error { _, err := w.Sessions.Refresh(w.ctx, provided.Token); return err },
+			"reissue": func() error {
+				_, err := w.APTs.Reissue(w.ctx, core.APTCall{Token: w.aptAt("acct")})
+				return err
+			},
+			"sign in": func() error {
+				_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", goodPassword, core.Request{})
+				return err
+			},
+		}
+		for name, do := range crowds {
+			w.clock.Advance(6 * time.Minute) // so that each must be noted
+			var all sync.WaitGroup
+			for range 10 {
+				all.Go(func() {
+					if err := do(); err != nil {
+						w.Errorf("%s in a crowd = %v", name, err)
+					}
+				})
+			}
+			all.Wait()
+		}
+	})
+}
+
+// TestManySessions deletes a user who has more sessions than one transaction removes.
+func TestManySessions(t *testing.T) {
+	each(t, func(w *world) {
+		in := w.provided("acct")
+		for range 220 {
+			w.clock.Advance(time.Second)
+			if _, err := w.APTs.Reissue(w.ctx, core.APTCall{Token: w.aptAt("acct")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, err := w.Sessions.List(w.ctx, w.realm.ID, in.User.ID)
+		if err != nil || len(list) != 221 {
+			t.Fatalf("List = %d sessions, %v; want 221", len(list), err)
+		}
+		w.must(w.Users.Delete(w.ctx, w.realm.ID, string(in.User.ID), core.Request{}))
+		left, err := w.store.Range(w.ctx, core.Range{Index: core.Index{
+			Partition: core.Partition{Realm: w.realm.ID}, Name: "us:" + string(in.User.ID)}, Limit: 1000})
+		if err != nil || len(left) != 0 {
+			t.Errorf("%d places of sessions are left behind, %v; want none", len(left), err)
+		}
+		w.refused("Get a session of the deleted user", get(w, list[0].ID), core.ErrSessionNotFound)
+	})
+}
+
+func get(w *world, id core.SessionID) error {
+	_, _, err := w.Sessions.Get(w.ctx, w.realm.ID, id)
+	return err
+}

@@ -261,7 +261,11 @@ func (s *Sessions) DeleteUser(ctx context.Context, text string, req Request) err
 			return err
 		}
 		users := &Users{s.d}
-		return users.deletion(p.realm.Realm, l.user, l.userVersion, now, req).commit(ctx)
+		c, err := users.deletion(ctx, p.realm.Realm, l.user, l.userVersion, now, req)
+		if err != nil {
+			return err
+		}
+		return c.commit(ctx)
 	})
 }
 

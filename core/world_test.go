@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/postern-auth/postern/client"
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/jose"
 	"github.com/postern-auth/postern/internal/redistest"
 	"github.com/postern-auth/postern/internal/teststore"
 )
@@ -103,6 +105,18 @@ func (w *world) apt(arbitraryID string) string {
 	text, err := w.provider.Sign(arbitraryID, time.Minute)
 	w.must(err)
 	return text
+}
+
+// aptAt signs an APT by the world's clock, which may be far from the machine's.
+func (w *world) aptAt(arbitraryID string) string {
+	w.Helper()
+	private, _, err := providerKey()
+	w.must(err)
+	key, err := jose.ParsePrivateKey(private)
+	w.must(err)
+	now := w.clock.Now().Unix()
+	return signed(w.T, key, map[string]any{"exp": now + 60, "iat": now, "jti": rand.Text(),
+		"user": map[string]any{"environment_guid": w.realm.EnvironmentGUID, "arbitrary_id": arbitraryID}})
 }
 
 // provided creates a user by arbitrary_id.

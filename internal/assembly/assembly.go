@@ -41,7 +41,8 @@ func New(o Options) (*Assembly, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness})
+	r := reporter{log: o.Log}
+	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Report: r.report})
 	if err != nil {
 		return nil, err
 	}

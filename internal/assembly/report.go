@@ -1,0 +1,42 @@
+package assembly
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// reporter logs how fit the store is, whenever that has changed.
+type reporter struct {
+	log  *zap.Logger
+	last map[string]bool // the findings that were logged
+	away bool
+}
+
+// report takes what core found in the minute. It is called by one goroutine.
+func (r *reporter) report(fit core.Fitness, err error) {
+	if err != nil {
+		if !r.away {
+			r.log.Error("the store cannot be checked", zap.Error(err))
+		}
+		r.away = true
+		return
+	}
+	if r.away {
+		r.log.Info("the store is back", zap.String("store", fit.Server))
+	}
+	r.away = false
+	found := map[string]bool{}
+	for _, f := range fit.Findings {
+		found[f.Text] = true
+		if r.last[f.Text] {
+			continue
+		}
+		level := zap.WarnLevel
+		if f.Refuse {
+			level = zap.ErrorLevel
+		}
+		r.log.Log(level, "database is less than fit", zap.String("reason", f.Code), zap.String("finding", f.Text))
+	}
+	r.last = found
+}

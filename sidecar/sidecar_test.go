@@ -1,0 +1,274 @@
+package sidecar
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/assembly"
+	"github.com/postern-auth/postern/internal/hosttest"
+	"github.com/postern-auth/postern/internal/redistest"
+)
+
+func TestMain(m *testing.M) { os.Exit(redistest.Main(m)) }
+
+// served is a sidecar that runs until its test ends.
+type served struct {
+	*testing.T
+	*Sidecar
+	logged *observer.ObservedLogs
+	stop   func()
+}
+
+// serve opens a sidecar in front of app and runs it.
+func serve(t *testing.T, app http.Handler, change func(*Options)) *served {
+	t.Helper()
+	upstream := httptest.NewServer(app)
+	t.Cleanup(upstream.Close)
+	logs, logged := observer.New(zapcore.DebugLevel)
+	o := Options{Upstream: upstream.URL, Listen: "127.0.0.1:0", Data: filepath.Join(t.TempDir(), "data"), MakeMasterKey: true, AllowUnfit: true, Log: zap.New(logs)}
+	change(&o)
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	v := &served{T: t, Sidecar: s, logged: logged}
+	v.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+		done <- nil
+	}
+	t.Cleanup(v.stop)
+	return v
+}
+
+// stores runs a test with the options that name each store.
+func stores(t *testing.T, test func(t *testing.T, change func(*Options))) {
+	t.Run("bolt", func(t *testing.T) { test(t, func(*Options) {}) })
+	t.Run("redis", func(t *testing.T) {
+		server := redistest.Start(t)
+		test(t, func(o *Options) { o.RedisURL = server.URL() })
+	})
+}
+
+const password = "four words make it long"
+
+// signIn makes a person and signs them in.
+func (v *served) signIn(c *core.Core, realm core.RealmID, name string) *core.SignedIn {
+	v.Helper()
+	kind, email, text := core.UserHuman, name+"@example.com", password
+	_, err := c.Users.Create(v.Context(), realm, core.UserChange{Type: &kind, Username: &name, Email: &email, Password: &text}, core.Request{})
+	v.must(err)
+	in, err := c.Passwords.Authenticate(v.Context(), realm, name, text, core.Request{})
+	v.must(err)
+	return in
+}
+
+func (v *served) must(err error) {
+	v.Helper()
+	if err != nil {
+		v.Fatal(err)
+	}
+}
+
+// yesterday returns a core over the same store whose clock is hours behind, to make tokens that have expired.
+func (v *served) yesterday() *core.Core {
+	v.Helper()
+	master, err := v.o.masterKey()
+	v.must(err)
+	c, err := core.New(core.Options{Store: v.store, MasterKey: master, Now: func() time.Time { return time.Now().Add(-7 * time.Hour) }})
+	v.must(err)
+	return c
+}
+
+// TestHost runs the table that all hosts run.
+func TestHost(t *testing.T) {
+	stores(t, func(t *testing.T, change func(*Options)) {
+		v := serve(t, hosttest.App(), change)
+		c := v.parts.Core
+		other, err := c.Realms.Create(t.Context(), core.NewRealm{Name: "other"}, core.Request{})
+		v.must(err)
+		expired := v.signIn(v.yesterday(), v.realm.ID, "early")
+		valid, revoked, inactive := v.signIn(c, v.realm.ID, "ann"), v.signIn(c, v.realm.ID, "bob"), v.signIn(c, v.realm.ID, "cat")
+		stranger := v.signIn(c, other.ID, "ann")
+		v.must(c.Sessions.Delete(t.Context(), v.realm.ID, revoked.Session.ID, core.Request{}))
+		state := core.StateInactive
+		_, err = c.Users.Update(t.Context(), v.realm.ID, "cat", core.UserChange{State: &state}, core.Request{})
+		v.must(err)
+		hosttest.Run(t, hosttest.Host{URL: v.GuardURL(),
+			Tokens:   hosttest.Tokens{Valid: valid.Token, Expired: expired.Token, Revoked: revoked.Token, Inactive: inactive.Token, OtherRealm: stranger.Token},
+			Identity: map[string]string{"X-Postern-User-Id": string(valid.User.ID), "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com"},
+		})
+		for _, entry := range v.logged.All() {
+			for _, secret := range []string{valid.Token, revoked.Token, stranger.Token, password} {
+				if strings.Contains(entry.Message, secret) || containsValue(entry.ContextMap(), secret) {
+					t.Errorf("the log holds a secret: %s", entry.Message)
+				}
+			}
+		}
+	})
+}
+
+// containsValue reports whether a log entry's fields hold a text.
+func containsValue(fields map[string]any, text string) bool {
+	for _, v := range fields {
+		if s, ok := v.(string); ok && strings.Contains(s, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// status asks the guarded app with a token.
+func (v *served) status(token string) int {
+	v.Helper()
+	req, err := http.NewRequestWithContext(v.Context(), "GET", v.GuardURL(), nil)
+	v.must(err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	v.must(err)
+	_, _ = io.Copy(io.Discard, res.Body)
+	v.must(res.Body.Close())
+	return res.StatusCode
+}
+
+// TestRevocationReachesOtherNodes ends a session at one sidecar and looks at another that remembers it.
+func TestRevocationReachesOtherNodes(t *testing.T) {
+	server := redistest.Start(t)
+	data := filepath.Join(t.TempDir(), "data")
+	change := func(o *Options) { o.RedisURL, o.Data = server.URL(), data }
+	one, two := serve(t, hosttest.App(), change), serve(t, hosttest.App(), change)
+	in := one.signIn(one.parts.Core, one.realm.ID, "ann")
+	for range 2 { // the second time from memory
+		if got := two.status(in.Token); got != http.StatusOK {
+			t.Fatalf("a fresh session = %d; want 200", got)
+		}
+	}
+	one.must(one.parts.Core.Sessions.Delete(t.Context(), one.realm.ID, in.Session.ID, core.Request{}))
+	redistest.Eventually(t, "the other node refuses the ended session", func() bool {
+		return two.status(in.Token) == http.StatusUnauthorized
+	})
+}
+
+// TestOutage stops Redis under a sidecar: no answer may be 401, and all is well when it is back.
+func TestOutage(t *testing.T) {
+	server := redistest.Start(t, "appendonly yes")
+	v := serve(t, hosttest.App(), func(o *Options) { o.RedisURL = server.URL() })
+	seen, unseen := v.signIn(v.parts.Core, v.realm.ID, "ann"), v.signIn(v.parts.Core, v.realm.ID, "bob")
+	if got := v.status(seen.Token); got != http.StatusOK {
+		t.Fatalf("before the outage = %d; want 200", got)
+	}
+	server.Pause(t)
+	if got := v.status(unseen.Token); got != http.StatusServiceUnavailable {
+		t.Errorf("a token never seen, Redis away = %d; want 503", got)
+	}
+	redistest.Eventually(t, "a token seen before is no longer answered from memory", func() bool {
+		got := v.status(seen.Token)
+		if got != http.StatusOK && got != http.StatusServiceUnavailable {
+			t.Errorf("a token seen before, Redis away = %d; want 200, then 503", got)
+		}
+		return got == http.StatusServiceUnavailable
+	})
+	server.Resume(t)
+	redistest.Eventually(t, "all is well again", func() bool {
+		return v.status(seen.Token) == http.StatusOK && v.status(unseen.Token) == http.StatusOK
+	})
+}
+
+// TestEdge sends what only serves to confuse those behind.
+func TestEdge(t *testing.T) {
+	v := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = r.Header.Write(w) }), func(*Options) {})
+	in := v.signIn(v.parts.Core, v.realm.ID, "ann")
+	req, err := http.NewRequestWithContext(t.Context(), "GET", v.GuardURL(), nil)
+	v.must(err)
+	req.Header = http.Header{"Authorization": {"Bearer " + in.Token}, "X_Postern_User_Id": {"evil"}, "X.postern.user": {"evil"}, "X-Other_Name": {"evil"},
+		"X-Forwarded-For": {"6.6.6.6"}, "X-Forwarded-Host": {"evil.example"}, "Upgrade": {"h2c"}, "Connection": {"Upgrade, HTTP2-Settings"}, "Http2-Settings": {"AAMAAABk"}}
+	res, err := http.DefaultClient.Do(req)
+	v.must(err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	v.must(err)
+	for _, bad := range []string{"evil", "6.6.6.6", "h2c", "Http2-Settings", in.Token} {
+		if strings.Contains(string(body), bad) {
+			t.Errorf("the app was told %q:\n%s", bad, body)
+		}
+	}
+	if !strings.Contains(string(body), "X-Forwarded-For: 127.0.0.1") {
+		t.Errorf("the app was not told the client's address:\n%s", body)
+	}
+}
+
+// TestUpstreamAway asks for an app that does not answer.
+func TestUpstreamAway(t *testing.T) {
+	v := serve(t, http.NotFoundHandler(), func(o *Options) { o.Upstream = "http://127.0.0.1:1" })
+	in := v.signIn(v.parts.Core, v.realm.ID, "ann")
+	if got := v.status(in.Token); got != http.StatusBadGateway {
+		t.Errorf("status = %d; want 502", got)
+	}
+}
+
+// TestNothingIsLeftRunning opens, serves and ends a sidecar.
+func TestNothingIsLeftRunning(t *testing.T) {
+	ignore := goleak.IgnoreCurrent()
+	v := serve(t, http.NotFoundHandler(), func(*Options) {})
+	v.status("x.y.z")
+	v.stop()
+	http.DefaultClient.CloseIdleConnections()
+	if err := goleak.Find(ignore, goleak.IgnoreAnyFunction("net/http/httptest.(*Server).goServe.func1")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSetUpIsRepeatable interrupts the first start between the key file and the store, and after both.
+func TestSetUpIsRepeatable(t *testing.T) {
+	data := t.TempDir()
+	open := func() *Sidecar {
+		t.Helper()
+		s, err := Open(t.Context(), Options{Upstream: "http://127.0.0.1:1", Listen: "127.0.0.1:0", Data: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	secret, err := os.ReadFile(filepath.Join(data, assembly.FirstKeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	if err := os.Remove(filepath.Join(data, storeFile)); err != nil { // as if the key had been written and nothing else
+		t.Fatal(err)
+	}
+	for range 2 {
+		s = open()
+		if _, err := s.parts.Core.ManagementKeys.Authenticate(t.Context(), string(secret)); err != nil {
+			t.Errorf("the key in the file after an interrupted first start = %v; want it to be good", err)
+		}
+		s.close()
+	}
+	s = open()
+	defer s.close()
+	if got, err := s.parts.TakeFirstKey(t.Context(), data); err != nil || got != string(secret) {
+		t.Errorf("TakeFirstKey = %q, %v; want the key", got, err)
+	}
+	if got, err := s.parts.TakeFirstKey(t.Context(), data); err != nil || got != "" {
+		t.Errorf("TakeFirstKey again = %q, %v; want nothing", got, err)
+	}
+}

@@ -169,7 +169,7 @@ func (a *APTs) verify(ctx context.Context, call APTCall) (*apt, error) {
 	if err != nil {
 		return nil, err
 	}
-	claims, key, err := state.apt.verify(token)
+	claims, key, err := state.apt.verify(token, now)
 	if err != nil {
 		return nil, ErrInvalidToken
 	}
@@ -199,6 +199,9 @@ func readAPT(state *realmState, key *APTKey, text string, claims jose.Claims, no
 			return nil, ErrInvalidToken.with(fmt.Sprintf("its jti must be a text of 1 to 255 bytes, not %d bytes of something else", len(raw)))
 		}
 	}
+	if a.id == "" && state.Settings.APTRequireJTI {
+		return nil, ErrInvalidToken.with("this environment accepts only APTs with a jti")
+	}
 	user, _ := claims.Object("user")
 	if _, there := user.Raw("arbitrary_id"); there {
 		id, ok := user.String("arbitrary_id")
@@ -206,6 +209,9 @@ func readAPT(state *realmState, key *APTKey, text string, claims jose.Claims, no
 			return nil, ErrInvalidToken.with("its arbitrary_id must be a text")
 		}
 		a.arbitraryID = &id
+	}
+	if a.arbitraryID == nil && state.Settings.APTRequireArbitraryID {
+		return nil, ErrInvalidToken.with("this environment accepts only APTs that name an arbitrary_id")
 	}
 	return a, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/postern-auth/postern/internal/jose"
 )
@@ -12,15 +14,26 @@ import (
 // comes here, unless Generate made it, and then it leaves in the same breath.
 type APTKey struct {
 	ID        APTKeyID `json:"id"`
+	Realm     RealmID  `json:"realm"`
 	KeyID     string   `json:"kid"` // RFC 7638 thumbprint
 	Alg       jose.Alg `json:"alg"`
 	PublicKey string   `json:"pem"` // PKIX PEM
 	Name      string   `json:"name,omitempty"`
-	State     State    `json:"state"`
+	State     State    `json:"state"` // active or retired
 	CreatedAt Instant  `json:"created"`
+	NotAfter  Instant  `json:"not_after,omitzero"` // zero = no limit
+
+	// EndedSessions says that no session that the key vouched for is alive any more.
+	EndedSessions bool `json:"ended_sessions,omitempty"`
 
 	public *jose.PublicKey
 }
+
+// Failures of APT keys.
+var (
+	ErrAPTKeyNotFound = &Error{Kind: KindNotFound, Code: "apt_key_not_found", Detail: "APT key not found"}
+	errTooManyAPTKeys = &Error{Kind: KindConflict, Code: "too_many_keys", Detail: "a realm has at most 5 active APT keys; retire one first"}
+)
 
 // maxActiveAPTKeys is how many of a realm's APT keys may be active.
 const maxActiveAPTKeys = 5
@@ -45,11 +58,37 @@ func (k *aptKeys) parse() error {
 	return nil
 }
 
+// byID returns a copy of a key, or ErrAPTKeyNotFound.
+func (k *aptKeys) byID(id APTKeyID) (*APTKey, error) {
+	for _, key := range k.Keys {
+		if key.ID == id {
+			return &key, nil
+		}
+	}
+	return nil, ErrAPTKeyNotFound
+}
+
+// put replaces the key that has the same id.
+func (k *aptKeys) put(key APTKey) {
+	for i := range k.Keys {
+		if k.Keys[i].ID == key.ID {
+			k.Keys[i] = key
+		}
+	}
+}
+
+// ended reports whether the sessions that a key vouched for were ended.
+func (k *aptKeys) ended(id APTKeyID) bool {
+	key, err := k.byID(id)
+	return err == nil && key.EndedSessions
+}
+
 // active returns the keys that may have signed an APT with this kid; all active ones where it has none.
-func (k *aptKeys) active(kid string) []APTKey {
+func (k *aptKeys) active(kid string, now time.Time) []APTKey {
 	var keys []APTKey
 	for _, key := range k.Keys {
-		if key.State == StateActive && (kid == "" || kid == key.KeyID) {
+		inTime := key.NotAfter.IsZero() || now.Before(key.NotAfter.Time)
+		if key.State == StateActive && inTime && (kid == "" || kid == key.KeyID) {
 			keys = append(keys, key)
 		}
 	}
@@ -62,6 +101,9 @@ type APTKeys struct{ d *deps }
 // Generate makes a key pair for an account provider and keeps its public half. The private half is
 // returned as PKCS#8 PEM, this once.
 func (a *APTKeys) Generate(ctx context.Context, realm RealmID, name string, alg jose.Alg, req Request) (key *APTKey, privatePEM []byte, err error) {
+	if !alg.Asymmetric() {
+		return nil, nil, invalid("generate", "Generate must be RS256, PS256, ES256 or EdDSA")
+	}
 	private, err := jose.Generate(alg, a.d.random)
 	if err != nil {
 		return nil, nil, fmt.Errorf("core: generate APT key: %w", err)
@@ -103,7 +145,7 @@ func (a *APTKeys) Add(ctx context.Context, realm RealmID, name string, publicPEM
 
 // add appends key to the realm's keys, and completes it.
 func (a *APTKeys) add(ctx context.Context, realm RealmID, key *APTKey, req Request) error {
-	state, err := a.d.realms.read(ctx, realm)
+	state, now, err := a.read(ctx, realm)
 	if err != nil {
 		return err
 	}
@@ -113,33 +155,142 @@ func (a *APTKeys) add(ctx context.Context, realm RealmID, key *APTKey, req Reque
 			return nil
 		}
 	}
-	if len(state.apt.active("")) >= maxActiveAPTKeys {
-		return &Error{Kind: KindConflict, Code: "too_many_keys", Detail: fmt.Sprintf("a realm has at most %d active APT keys; retire one first", maxActiveAPTKeys)}
-	}
-	now, err := a.d.clock.now()
-	if err != nil {
-		return err
+	if len(state.apt.active("", now)) >= maxActiveAPTKeys {
+		return errTooManyAPTKeys
 	}
 	b, _ := bucketOf(string(realm))
 	id, err := a.d.ids.id(prefixAPTKey, b)
 	if err != nil {
 		return err
 	}
-	key.ID, key.CreatedAt = APTKeyID(id), Instant{now}
+	key.ID, key.Realm, key.CreatedAt = APTKeyID(id), realm, Instant{now}
 	state.apt.Keys = append(state.apt.Keys, *key)
+	return a.commit(ctx, state, now, Event{Type: eventAPTKeyCreated, APTKey: key.ID, Request: req.clean()}, moreKeys)
+}
+
+// read returns a realm as the store has it now, and the time.
+func (a *APTKeys) read(ctx context.Context, realm RealmID) (*realmState, time.Time, error) {
+	now, err := a.d.clock.now()
+	if err != nil {
+		return nil, now, err
+	}
+	state, err := a.d.realms.read(ctx, realm)
+	return state, now, err
+}
+
+// commit writes a realm's APT keys. news is what follows the realm's id in the subject that is invalidated.
+func (a *APTKeys) commit(ctx context.Context, state *realmState, now time.Time, e Event, news string) error {
+	e.Realm = state.ID
 	c := a.d.change(Partition{}, now)
 	c.replace(state.apt, state.aptAt, noExpiry)
-	c.event(Event{Realm: realm, Type: eventAPTKeyCreated, APTKey: key.ID, Request: req.clean()})
-	c.invalidate(string(realm))
+	c.event(e)
+	c.invalidate(string(state.ID) + news)
 	return c.commit(ctx)
+}
+
+// List returns a realm's APT keys, the oldest first. It fails with ErrRealmNotFound.
+func (a *APTKeys) List(ctx context.Context, realm RealmID) ([]APTKey, error) {
+	state, err := a.d.realms.state(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(state.apt.Keys), nil
+}
+
+// Get returns an APT key by its id, or ErrAPTKeyNotFound.
+func (a *APTKeys) Get(ctx context.Context, realm RealmID, id APTKeyID) (*APTKey, error) {
+	state, err := a.d.realms.state(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	return state.apt.byID(id)
+}
+
+// APTKeyChange is what is to be set of an APT key. What is nil stays as it is.
+type APTKeyChange struct {
+	Name     *string    // at most 100 bytes are kept
+	NotAfter *time.Time // from then on the key verifies nothing; the zero time takes the limit away
+	State    *State     // StateRetired; a retired key stays retired
+
+	// EndSessions ends, with the retirement, all sessions that the key vouched for, for when it has leaked.
+	EndSessions bool
+}
+
+// Update changes an APT key. It fails with ErrAPTKeyNotFound and KindInvalid.
+func (a *APTKeys) Update(ctx context.Context, realm RealmID, id APTKeyID, in APTKeyChange, req Request) (*APTKey, error) {
+	if in.State != nil && *in.State != StateActive && *in.State != StateRetired {
+		return nil, invalid("state", "State must be active or retired")
+	}
+	var key *APTKey
+	err := retry(func() error {
+		state, now, err := a.read(ctx, realm)
+		if err != nil {
+			return err
+		}
+		if key, err = state.apt.byID(id); err != nil {
+			return err
+		}
+		if err := key.change(in); err != nil {
+			return err
+		}
+		state.apt.put(*key)
+		news := moreKeys
+		if key.EndedSessions {
+			news = "" // every guard of the realm must look again
+		}
+		return a.commit(ctx, state, now, Event{Type: eventAPTKeyUpdated, APTKey: id, Request: req.clean()}, news)
+	})
+	return key, err
+}
+
+// change sets what in asks for.
+func (k *APTKey) change(in APTKeyChange) error {
+	if in.Name != nil {
+		k.Name = cut(*in.Name, 100)
+	}
+	if in.NotAfter != nil {
+		k.NotAfter = Instant{*in.NotAfter}
+	}
+	if in.State != nil && *in.State == StateActive && k.State == StateRetired {
+		return invalid("state", "State can't be changed: a retired key stays retired; add it again")
+	}
+	if in.State != nil {
+		k.State = *in.State
+	}
+	if in.EndSessions && k.State != StateRetired {
+		return invalid("end_sessions", "End sessions goes with retiring the key")
+	}
+	k.EndedSessions = k.EndedSessions || in.EndSessions
+	return nil
+}
+
+// Delete removes an APT key, retired or not. Sessions that it vouched for live on unless it was retired with
+// EndSessions: such a key is kept until they have expired, and deleting it is a KindConflict. It fails with
+// ErrAPTKeyNotFound.
+func (a *APTKeys) Delete(ctx context.Context, realm RealmID, id APTKeyID, req Request) error {
+	return retry(func() error {
+		state, now, err := a.read(ctx, realm)
+		if err != nil {
+			return err
+		}
+		key, err := state.apt.byID(id)
+		if err != nil {
+			return err
+		}
+		if key.EndedSessions {
+			return &Error{Kind: KindConflict, Code: "key_ended_sessions", Detail: "this key ended the sessions that it vouched for, and must be kept so that they stay ended"}
+		}
+		state.apt.Keys = slices.DeleteFunc(state.apt.Keys, func(k APTKey) bool { return k.ID == id })
+		return a.commit(ctx, state, now, Event{Type: eventAPTKeyDeleted, APTKey: id, Request: req.clean()}, moreKeys)
+	})
 }
 
 // errNoKeyFits says that no active key of the realm verifies a token.
 var errNoKeyFits = errors.New("no active APT key of this environment verifies it")
 
 // verify returns the claims of an APT that one of the keys signed, and that key.
-func (k *aptKeys) verify(token jose.Token) (jose.Claims, *APTKey, error) {
-	for _, key := range k.active(token.KeyID()) {
+func (k *aptKeys) verify(token jose.Token, now time.Time) (jose.Claims, *APTKey, error) {
+	for _, key := range k.active(token.KeyID(), now) {
 		if claims, err := token.Verify(key.public); err == nil {
 			return claims, &key, nil
 		}

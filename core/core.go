@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -136,16 +137,14 @@ func New(o Options) (*Core, error) {
 	return core, nil
 }
 
-// Run follows the feed, keeps the clock in step with the store's, and notes which sessions were seen,
-// until ctx ends. Without it a Core works, and reads the store for everything.
+// Run follows the feed, keeps the clock in step with the store's, notes which sessions were seen, and rotates
+// signing keys that are due, until ctx ends. Without it a Core works, and reads the store for everything.
 func (c *Core) Run(ctx context.Context) {
-	done := make(chan struct{}, 3)
-	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.Sessions.noteSeen} {
-		go func() { part(ctx); done <- struct{}{} }()
+	var work sync.WaitGroup
+	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.Sessions.noteSeen, c.Realms.rotateOnSchedule} {
+		work.Go(func() { part(ctx) })
 	}
-	for range cap(done) {
-		<-done
-	}
+	work.Wait()
 }
 
 // Now returns the time by which expiry is judged and news confirmed: the machine's, corrected by the store's. While

@@ -39,6 +39,7 @@ func cut(s string, n int) string {
 // The types of events (Users API, "Events and hooks"; session.* are ours).
 const (
 	eventRealmCreated    = "realm.created"
+	eventRealmUpdated    = "realm.updated"
 	eventUserCreated     = "user.created"
 	eventUserUpdated     = "user.updated"
 	eventUserDeleted     = "user.deleted"
@@ -47,6 +48,9 @@ const (
 	eventVerifyRequested = "user.email.verification_requested"
 	eventVerified        = "user.email.verified"
 	eventSessionDeleted  = "session.deleted"
+	eventKeysRotated     = "realm.keys_rotated"
 	eventAPTKeyCreated   = "apt_key.created"
+	eventAPTKeyUpdated   = "apt_key.updated"
+	eventAPTKeyDeleted   = "apt_key.deleted"
 	eventMKeyCreated     = "management_key.created"
 )

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,8 +26,8 @@ type InvalidationFeed struct {
 
 	mu        sync.Mutex
 	positions map[Log]Position
-	watches   map[*Watch]struct{}
-	changed   func() // ends the Tail under way, so that a new log is followed at once
+	watches   []*Watch // in the order they came: core's own first, so that whoever asks core again after news gets new answers
+	changed   func()   // ends the Tail under way, so that a new log is followed at once
 }
 
 // Watch is one listener's subscription.
@@ -43,7 +44,7 @@ const feedWait = time.Second
 
 func newFeed(d *deps, maxStaleness time.Duration) *InvalidationFeed {
 	return &InvalidationFeed{d: d, maxStaleness: maxStaleness, positions: map[Log]Position{},
-		watches: map[*Watch]struct{}{}, changed: func() {}}
+		changed: func() {}}
 }
 
 // Follow subscribes l to news of a realm: its users and sessions, its keys and settings. The Watch is
@@ -65,7 +66,7 @@ func (f *InvalidationFeed) watch(l Listener, logs ...Log) *Watch {
 	w := &Watch{feed: f, logs: logs, listener: l}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.watches[w] = struct{}{}
+	f.watches = append(f.watches, w)
 	for _, log := range logs {
 		if _, followed := f.positions[log]; !followed {
 			f.positions[log] = End
@@ -79,7 +80,7 @@ func (f *InvalidationFeed) watch(l Listener, logs ...Log) *Watch {
 func (w *Watch) Stop() {
 	w.feed.mu.Lock()
 	defer w.feed.mu.Unlock()
-	delete(w.feed.watches, w)
+	w.feed.watches = slices.DeleteFunc(w.feed.watches, func(other *Watch) bool { return other == w })
 	w.confirmed.Store(0)
 }
 
@@ -132,17 +133,13 @@ func (f *InvalidationFeed) begin(ctx context.Context) ([]LogPosition, []*Watch, 
 	for log, after := range f.positions {
 		logs = append(logs, LogPosition{log, after})
 	}
-	watches := make([]*Watch, 0, len(f.watches))
-	for w := range f.watches {
-		watches = append(watches, w)
-	}
-	return logs, watches, call, cancel
+	return logs, slices.Clone(f.watches), call, cancel
 }
 
 // forgetUnwatched drops the positions of logs that nobody listens to any more.
 func (f *InvalidationFeed) forgetUnwatched() {
 	wanted := map[Log]bool{}
-	for w := range f.watches {
+	for _, w := range f.watches {
 		for _, log := range w.logs {
 			wanted[log] = true
 		}
@@ -164,7 +161,7 @@ func (f *InvalidationFeed) pass(feeds []Feed, watches []*Watch, asked time.Time)
 			f.positions[found.Log] = found.Next
 		}
 		for _, w := range watches {
-			if w.hears(found.Log) {
+			if slices.Contains(w.logs, found.Log) {
 				w.tell(found)
 			}
 		}
@@ -174,20 +171,10 @@ func (f *InvalidationFeed) pass(feeds []Feed, watches []*Watch, asked time.Time)
 			w.joined = true
 			w.listener.ForgetAll()
 		}
-		if _, still := f.watches[w]; still {
+		if slices.Contains(f.watches, w) {
 			w.confirmed.Store(asked.UnixNano())
 		}
 	}
-}
-
-// hears reports whether the watch listens to log.
-func (w *Watch) hears(log Log) bool {
-	for _, l := range w.logs {
-		if l == log {
-			return true
-		}
-	}
-	return false
 }
 
 // tell passes on what was found in one log.

@@ -3,6 +3,7 @@ package core
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 )
 
@@ -24,7 +25,9 @@ import (
 //	  i:<digest>       arbitrary_id -> user
 //	  x:<digest>       a spent APT
 //	  index us:<user>  sessions of a user: <expiry> <session>
-//	  index u:<order>:<state><type>  users in a sort order
+//	  d:<user>         places of a deleted user
+//	  index u:<order>:<state><type>  users in a sort order: <place>
+//	  index ur:<order>:<state><type>:<bucket>  users with a reference: <digest> <place>
 //	  bucket f:<user>  failed sign-ins
 //	  bucket r:<user>  reissued tokens
 //	realm partition of the name's hash
@@ -53,6 +56,7 @@ func environmentKey(guid string) Key  { return Key{Name: "g:" + digest(guid)} }
 func managementKeyKey(sum string) Key { return Key{Name: "m:" + sum} }
 
 func userKey(p Partition, id UserID) Key         { return Key{p, "u:" + string(id)} }
+func formerUserKey(p Partition, id UserID) Key   { return Key{p, "d:" + string(id)} }
 func passwordKey(p Partition, id UserID) Key     { return Key{p, "p:" + string(id)} }
 func sessionKey(p Partition, id SessionID) Key   { return Key{p, "s:" + string(id)} }
 func arbitraryIDKey(p Partition, id string) Key  { return Key{p, "i:" + shortDigest(id)} }
@@ -60,6 +64,24 @@ func spentKey(p Partition, what string) Key      { return Key{p, "x:" + digest(w
 func nameKey(p Partition, normalised string) Key { return Key{p, "n:" + shortDigest(normalised)} }
 
 func userSessionsIndex(p Partition, id UserID) Index { return Index{p, "us:" + string(id)} }
+
+// referenceBuckets is how many indexes the users with a reference are spread over, in every order. A Redis
+// keeps a sorted set of up to 128 short members in a third of the room of larger ones: so up to some 1.5 million users of one
+// state and type in a partition take that little.
+const referenceBuckets = 1 << 14
+
+// userIndex returns the names of a group's indexes, by order, and what the group's members in them begin with.
+// What follows in a member is text, so prefix + "\xff" is beyond all of them. Two references
+// that share 62 bits of their SHA-256 share a prefix; a reader compares the reference itself.
+func userIndex(g userGroup) (name func(UserOrder) string, prefix string) {
+	suffix := ":" + string(g.state[0]) + string(g.kind[0])
+	if g.reference == "" {
+		return func(o UserOrder) string { return "u:" + string(o) + suffix }, ""
+	}
+	sum := sha256.Sum256([]byte(g.reference))
+	bucket := encode(0, uint64(binary.BigEndian.Uint16(sum[:]))%referenceBuckets, 3)
+	return func(o UserOrder) string { return "ur:" + string(o) + suffix + ":" + bucket }, string(sum[2:8])
+}
 
 func failuresBucket(p Partition, id UserID) Bucket { return Bucket{p, "f:" + string(id)} }
 func reissuesBucket(p Partition, id UserID) Bucket { return Bucket{p, "r:" + string(id)} }

@@ -42,6 +42,11 @@ type RealmSettings struct {
 	APTLifetime Seconds `json:"apt_lifetime,omitempty"` // longest accepted exp - iat of an APT; default 5 minutes
 	APTSkew     Seconds `json:"apt_skew,omitempty"`     // how far an account provider's clock may be off; default 30 seconds
 
+	APTRequireJTI         bool `json:"apt_require_jti,omitempty"`          // refuse an APT that could be used twice
+	APTRequireArbitraryID bool `json:"apt_require_arbitrary_id,omitempty"` // refuse an APT that does not say whom it is for
+
+	KeyRotation Seconds `json:"key_rotation,omitempty"` // how old signing keys get before new ones are made; 1 day to 10 years, 0 = until told
+
 	PasswordMinLength int  `json:"password_min,omitempty"`  // characters; 8 to 128, default 15
 	SharedEmails      bool `json:"shared_emails,omitempty"` // e-mail addresses may repeat, and then do not sign in
 }
@@ -75,6 +80,9 @@ func (s RealmSettings) validate() error {
 	bound("session_absolute", s.SessionAbsolute, 60, 3660*day)
 	bound("apt_lifetime", s.APTLifetime, 1, day)
 	bound("apt_skew", s.APTSkew, 0, 5*60)
+	if s.KeyRotation != 0 {
+		bound("key_rotation", s.KeyRotation, day, 3660*day)
+	}
 	if s.PasswordMinLength < 8 || s.PasswordMinLength > 128 {
 		fields = append(fields, FieldError{"password_min_length", "password_min_length must be from 8 to 128 characters"})
 	}
@@ -102,23 +110,30 @@ type Realms struct {
 	mu     sync.Mutex
 	known  map[RealmID]*realmState
 	byGUID map[string]RealmID
-	epoch  int // counts what was forgotten, so that a read that was overtaken is not remembered
+	looked map[RealmID]time.Time // when a realm was last read for the sake of an unknown key
+	epoch  int                   // counts what was forgotten, so that a read that was overtaken is not remembered
 }
 
 // realmState is a realm with all that verifying its tokens takes.
 type realmState struct {
 	*Realm
-	version uint64
-	keys    *keyring
-	apt     *aptKeys
-	aptAt   uint64 // version of apt
+	keys *keyring
+
+	sealed   *signingKeys // what keys was opened from
+	sealedAt uint64       // its version
+	apt      *aptKeys
+	aptAt    uint64 // its version
 }
 
 func newRealms(d *deps) *Realms {
-	r := &Realms{d: d, known: map[RealmID]*realmState{}, byGUID: map[string]RealmID{}}
+	r := &Realms{d: d, known: map[RealmID]*realmState{}, byGUID: map[string]RealmID{}, looked: map[RealmID]time.Time{}}
 	r.watch = d.feed.watch(r, invalidationLog(Partition{}))
 	return r
 }
+
+// moreKeys, after a realm's id, is the subject of news that a realm has keys that it had not: to be read anew by core, but
+// no reason for guards to forget anybody.
+const moreKeys = ".keys"
 
 // Forget drops the realms among subjects.
 func (r *Realms) Forget(subjects []string) {
@@ -126,7 +141,7 @@ func (r *Realms) Forget(subjects []string) {
 	defer r.mu.Unlock()
 	r.epoch++
 	for _, s := range subjects {
-		if state := r.known[RealmID(s)]; state != nil {
+		if state := r.known[RealmID(strings.TrimSuffix(s, moreKeys))]; state != nil {
 			delete(r.byGUID, state.EnvironmentGUID)
 			delete(r.known, state.ID)
 		}
@@ -163,9 +178,9 @@ func (r *Realms) Create(ctx context.Context, in NewRealm, req Request) (*Realm, 
 
 // creation puts together the Transaction that makes a realm, for callers who have more to add to it.
 func (r *Realms) creation(in NewRealm, req Request) (*change, *Realm, error) {
-	name := strings.TrimSpace(in.Name)
-	if name == "" || utf8.RuneCountInString(name) > 100 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
-		return nil, nil, invalid("name", "Name must have 1 to 100 characters")
+	name, err := realmName(in.Name)
+	if err != nil {
+		return nil, nil, err
 	}
 	settings := in.Settings.withDefaults()
 	if err := settings.validate(); err != nil {
@@ -189,7 +204,7 @@ func (r *Realms) creation(in NewRealm, req Request) (*change, *Realm, error) {
 	c.create(keys, noExpiry)
 	c.create(&aptKeys{Realm: realm.ID}, noExpiry)
 	c.create(&environment{GUID: realm.EnvironmentGUID, Realm: realm.ID}, noExpiry)
-	c.index(indexRealms, realm.Name+"\x00"+string(realm.ID))
+	c.index(indexRealms, realm.member())
 	c.event(Event{Realm: realm.ID, Type: eventRealmCreated, Request: req.clean()})
 	return c, realm, nil
 }
@@ -213,6 +228,76 @@ func (r *Realms) fresh(name string, now time.Time) (*Realm, error) {
 		issuer = r.d.publicURL + "/v1/realms/" + id
 	}
 	return &Realm{ID: RealmID(id), Name: name, EnvironmentGUID: guid.String(), Issuer: issuer, Partitions: 1, CreatedAt: Instant{now}}, nil
+}
+
+// RealmChange is what is to be set of a realm. What is nil stays as it is.
+type RealmChange struct {
+	Name     *string                // 1 to 100 characters
+	Settings func(s *RealmSettings) // changes the settings in place; zero values stand for the defaults
+}
+
+// Update changes a realm. It is felt everywhere within the moment that news takes. It fails with
+// ErrRealmNotFound and KindInvalid.
+func (r *Realms) Update(ctx context.Context, id RealmID, in RealmChange, req Request) (*Realm, error) {
+	var realm *Realm
+	err := retry(func() (err error) {
+		realm, err = r.update(ctx, id, in, req)
+		return err
+	})
+	return realm, err
+}
+
+// update tries once.
+func (r *Realms) update(ctx context.Context, id RealmID, in RealmChange, req Request) (*Realm, error) {
+	now, err := r.d.clock.now()
+	if err != nil {
+		return nil, err
+	}
+	before := &Realm{}
+	version, found, err := r.d.load(ctx, realmKey(id), before)
+	if err != nil {
+		return nil, fmt.Errorf("core: update realm: %w", err)
+	}
+	if !found {
+		return nil, ErrRealmNotFound
+	}
+	after := *before
+	if in.Name != nil {
+		if after.Name, err = realmName(*in.Name); err != nil {
+			return nil, err
+		}
+	}
+	if in.Settings != nil {
+		in.Settings(&after.Settings)
+	}
+	if err := after.Settings.withDefaults().validate(); err != nil {
+		return nil, err
+	}
+	c := r.d.change(Partition{}, now)
+	c.replace(&after, version, noExpiry)
+	if before.Name != after.Name {
+		c.unindex(indexRealms, before.member())
+		c.index(indexRealms, after.member())
+	}
+	c.event(Event{Realm: id, Type: eventRealmUpdated, Request: req.clean()})
+	c.invalidate(string(id))
+	if err := c.commit(ctx); err != nil {
+		return nil, err
+	}
+	after.Settings = after.Settings.withDefaults()
+	return &after, nil
+}
+
+// member is a realm's place among the realms, by name.
+func (r *Realm) member() string { return r.Name + "\x00" + string(r.ID) }
+
+// realmName returns the form in which a realm's name is kept, or a KindInvalid error.
+func realmName(s string) (string, error) {
+	name := strings.TrimSpace(s)
+	if name == "" || utf8.RuneCountInString(name) > 100 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return "", invalid("name", "Name must have 1 to 100 characters")
+	}
+	return name, nil
 }
 
 // Get returns a realm by its id, or ErrRealmNotFound.
@@ -303,6 +388,35 @@ func (r *Realms) state(ctx context.Context, id RealmID) (*realmState, error) {
 // maxRealmsKnown bounds what is remembered.
 const maxRealmsKnown = 10_000
 
+// lookEvery is how often a key that nobody has heard of is worth a look in the store, in each realm.
+const lookEvery = time.Second
+
+// verifier returns the key that a session token names. One that is not known may have been made a moment ago
+// elsewhere, so the realm is read anew, but seldom: anybody can make up names of keys.
+func (r *Realms) verifier(ctx context.Context, state *realmState, kid string, now time.Time) (*realmState, *jose.PublicKey, error) {
+	if key := state.keys.verifier(useSession, kid); key != nil {
+		return state, key, nil
+	}
+	r.mu.Lock()
+	if now.Sub(r.looked[state.ID]) < lookEvery {
+		r.mu.Unlock()
+		return nil, nil, ErrInvalidToken
+	}
+	if len(r.looked) >= maxRealmsKnown {
+		clear(r.looked)
+	}
+	r.looked[state.ID] = now
+	r.mu.Unlock()
+	state, err := r.read(ctx, state.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if key := state.keys.verifier(useSession, kid); key != nil {
+		return state, key, nil
+	}
+	return nil, nil, ErrInvalidToken
+}
+
 // read reads a realm and its keys in one go.
 func (r *Realms) read(ctx context.Context, id RealmID) (*realmState, error) {
 	if !validID(prefixRealm, string(id)) {
@@ -312,19 +426,18 @@ func (r *Realms) read(ctx context.Context, id RealmID) (*realmState, error) {
 	if err != nil {
 		return nil, fmt.Errorf("core: get realm: %w", err)
 	}
-	s := &realmState{Realm: &Realm{}, version: recs[0].Version, apt: &aptKeys{Realm: id}, aptAt: recs[2].Version}
-	var keys signingKeys
+	s := &realmState{Realm: &Realm{}, sealed: &signingKeys{}, sealedAt: recs[1].Version, apt: &aptKeys{Realm: id}, aptAt: recs[2].Version}
 	found, err := decode(realmKey(id), recs[0], s.Realm)
 	if err == nil && !found {
 		return nil, ErrRealmNotFound
 	}
-	_, keysErr := decode(signingKeysKey(id), recs[1], &keys)
+	_, keysErr := decode(signingKeysKey(id), recs[1], s.sealed)
 	_, aptErr := decode(aptKeysKey(id), recs[2], s.apt)
 	if err := errors.Join(err, keysErr, aptErr); err != nil {
 		return nil, err
 	}
 	s.Settings = s.Settings.withDefaults()
-	if s.keys, err = r.d.openKeys(&keys); err != nil {
+	if s.keys, err = r.d.openKeys(s.sealed); err != nil {
 		return nil, err
 	}
 	return s, s.apt.parse()

@@ -19,8 +19,9 @@ const MasterKeySize = chacha20poly1305.KeySize
 // MasterKey seals what the store must be able to keep but not to read: signing keys and shared
 // secrets. The store never sees it.
 type MasterKey struct {
-	id   string // tells which key sealed a text; reveals nothing of it
-	aead cipher.AEAD
+	id     string // tells which key sealed a text; reveals nothing of it
+	aead   cipher.AEAD
+	former *MasterKey // opens what was sealed before it was replaced; nil for none
 }
 
 // NewMasterKey returns the MasterKey made of 32 random bytes.
@@ -31,6 +32,12 @@ func NewMasterKey(key []byte) (*MasterKey, error) {
 	}
 	sum := sha256.Sum256(append([]byte("postern master key id\x00"), key...))
 	return &MasterKey{id: hex.EncodeToString(sum[:4]), aead: aead}, nil
+}
+
+// Replacing returns m as the successor of former, which is still good to open what it sealed: see
+// Realms.Reseal.
+func (m *MasterKey) Replacing(former *MasterKey) *MasterKey {
+	return &MasterKey{id: m.id, aead: m.aead, former: former}
 }
 
 // ID returns 8 hex digits that tell this key from another and reveal nothing of it.
@@ -53,6 +60,9 @@ func (m *MasterKey) seal(random io.Reader, place string, secret []byte) (string,
 // open returns what seal was given, or an error that wraps ErrWrongMasterKey.
 func (m *MasterKey) open(place, sealed string) ([]byte, error) {
 	id, text, _ := strings.Cut(sealed, ".")
+	if id != m.id && m.former != nil {
+		return m.former.open(place, sealed)
+	}
 	if id != m.id {
 		return nil, fmt.Errorf("core: open %s: sealed under master key %s, this one is %s: %w", place, id, m.id, ErrWrongMasterKey)
 	}
@@ -65,4 +75,10 @@ func (m *MasterKey) open(place, sealed string) ([]byte, error) {
 		return nil, fmt.Errorf("core: open %s: %w", place, ErrWrongMasterKey)
 	}
 	return secret, nil
+}
+
+// sealedHere reports whether a text was sealed under this very key, and not its predecessor.
+func (m *MasterKey) sealedHere(sealed string) bool {
+	id, _, _ := strings.Cut(sealed, ".")
+	return id == m.id
 }

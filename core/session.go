@@ -37,8 +37,9 @@ func (s *Session) deadline() time.Time {
 // ExpiresAt returns when the session is over if nothing more is heard of it.
 func (s *Session) ExpiresAt() time.Time { return s.deadline() }
 
-// seenEvery is how often "last seen" is written.
-const seenEvery = 5 * time.Minute
+// seenEvery is how often "last seen" is written: every five minutes, or more often where a session that is not seen
+// is soon over.
+func (s *Session) seenEvery() time.Duration { return min(5*time.Minute, s.Idle.Duration()/4) }
 
 // Failures of sessions.
 var (
@@ -144,8 +145,8 @@ type live struct {
 
 // alive reads a session and its user in one go. It fails with ErrInvalidToken where the session is over, and
 // with ErrUserInactive.
-func (s *Sessions) alive(ctx context.Context, realm *Realm, id SessionID, user UserID, now time.Time) (*live, error) {
-	p, _ := realm.owner(string(user))
+func (s *Sessions) alive(ctx context.Context, state *realmState, id SessionID, user UserID, now time.Time) (*live, error) {
+	p, _ := state.owner(string(user))
 	keys := []Key{sessionKey(p, id), userKey(p, user)}
 	recs, err := s.d.store.Get(ctx, keys...)
 	if err != nil {
@@ -161,8 +162,8 @@ func (s *Sessions) alive(ctx context.Context, realm *Realm, id SessionID, user U
 		return nil, err
 	}
 	switch {
-	case !haveSession || !haveUser || l.session.User != user || l.session.Realm != realm.ID || l.user.Realm != realm.ID,
-		l.session.Generation != l.user.Generation, !now.Before(l.session.deadline()):
+	case !haveSession || !haveUser || l.session.User != user || l.session.Realm != state.ID || l.user.Realm != state.ID,
+		state.apt.ended(l.session.APTKey), l.session.Generation != l.user.Generation, !now.Before(l.session.deadline()):
 		return nil, ErrInvalidToken.with("its session is over")
 	case l.user.State != StateActive:
 		return nil, ErrUserInactive
@@ -192,7 +193,7 @@ func (s *Sessions) Get(ctx context.Context, realm RealmID, id SessionID) (*Sessi
 	if !found {
 		return nil, nil, ErrSessionNotFound
 	}
-	l, err := s.alive(ctx, state.Realm, id, session.User, now)
+	l, err := s.alive(ctx, state, id, session.User, now)
 	if e, ok := errors.AsType[*Error](err); ok && (e.Kind == KindUnauthenticated || e.Kind == KindForbidden) {
 		return nil, nil, ErrSessionNotFound
 	}
@@ -228,11 +229,11 @@ func (s *Sessions) List(ctx context.Context, realm RealmID, user UserID) ([]*Ses
 	if err != nil {
 		return nil, fmt.Errorf("core: list sessions: %w", err)
 	}
-	return liveOnes(keys, recs, now)
+	return liveOnes(state, keys, recs, now)
 }
 
 // liveOnes decodes a user and sessions, and returns those that are alive.
-func liveOnes(keys []Key, recs []Record, now time.Time) ([]*Session, error) {
+func liveOnes(state *realmState, keys []Key, recs []Record, now time.Time) ([]*Session, error) {
 	user := &User{}
 	if found, err := decode(keys[0], recs[0], user); err != nil || !found || user.State != StateActive {
 		return nil, err
@@ -244,7 +245,7 @@ func liveOnes(keys []Key, recs []Record, now time.Time) ([]*Session, error) {
 		if err != nil {
 			return nil, err
 		}
-		if found && session.Generation == user.Generation && now.Before(session.deadline()) {
+		if found && !state.apt.ended(session.APTKey) && session.Generation == user.Generation && now.Before(session.deadline()) {
 			list = append(list, session)
 		}
 	}
@@ -311,8 +312,8 @@ func (s *Sessions) see(ctx context.Context, t touch) error {
 	if err != nil {
 		return err
 	}
-	l, err := s.alive(ctx, state.Realm, t.session, t.user, now)
-	if err != nil || now.Sub(l.session.SeenAt.Time) < seenEvery {
+	l, err := s.alive(ctx, state, t.session, t.user, now)
+	if err != nil || now.Sub(l.session.SeenAt.Time) < l.session.seenEvery() {
 		return err
 	}
 	_, err = s.renew(ctx, state, l, now)
@@ -326,7 +327,7 @@ func (s *Sessions) renew(ctx context.Context, state *realmState, l *live, now ti
 	p, _ := state.owner(string(l.user.ID))
 	c := s.d.change(p, now)
 	c.unchanged(userKey(p, l.user.ID), l.userVersion)
-	if now.Sub(l.session.SeenAt.Time) < seenEvery {
+	if now.Sub(l.session.SeenAt.Time) < l.session.seenEvery() {
 		c.unchanged(l.session.key(p), l.sessionVersion)
 		return l.session, c.commit(ctx)
 	}

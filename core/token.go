@@ -61,7 +61,11 @@ func (d *deps) mint(state *realmState, user *User, session *Session, now time.Ti
 	if err != nil {
 		return "", fmt.Errorf("core: mint: %w", err)
 	}
-	token, err := state.keys.session.Sign(typeSession, claims)
+	key, err := state.keys.current(useSession, now)
+	if err != nil {
+		return "", err
+	}
+	token, err := key.Sign(typeSession, claims)
 	if err != nil {
 		return "", fmt.Errorf("core: mint: %w", err)
 	}
@@ -101,9 +105,9 @@ func (d *deps) prove(ctx context.Context, realm RealmID, text string, now time.T
 	} else if err != nil {
 		return nil, err
 	}
-	key := state.keys.verify[token.KeyID()]
-	if key == nil {
-		return nil, ErrInvalidToken
+	state, key, err := d.realms.verifier(ctx, state, token.KeyID(), now)
+	if err != nil {
+		return nil, err
 	}
 	claims, err := token.Verify(key)
 	if err != nil {
@@ -175,7 +179,7 @@ func (s *Sessions) Resolve(ctx context.Context, realm RealmID, text string) (Ide
 	if err != nil {
 		return Identity{}, err
 	}
-	if now.Sub(l.session.SeenAt.Time) >= seenEvery {
+	if now.Sub(l.session.SeenAt.Time) >= l.session.seenEvery() {
 		select {
 		case s.d.touch <- touch{p.realm.ID, l.session.ID, l.user.ID}:
 		default: // a backlog: it is noted at the next sight
@@ -188,7 +192,7 @@ func (s *Sessions) Resolve(ctx context.Context, realm RealmID, text string) (Ide
 	return Identity{
 		Realm: p.realm.ID, User: l.user.ID, Session: l.session.ID, Type: l.user.Type, Username: l.user.Username,
 		Email: l.user.Email, Name: l.user.Name(), ArbitraryID: l.user.ArbitraryID,
-		SignedInAt: l.session.CreatedAt.Time, ExpiresAt: expires, RecheckAt: now.Add(seenEvery),
+		SignedInAt: l.session.CreatedAt.Time, ExpiresAt: expires, RecheckAt: now.Add(l.session.seenEvery()),
 	}, nil
 }
 
@@ -198,7 +202,7 @@ func (s *Sessions) resolve(ctx context.Context, realm RealmID, text string, now 
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := s.alive(ctx, p.realm.Realm, p.session, p.user, now)
+	l, err := s.alive(ctx, p.realm, p.session, p.user, now)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,30 +5,82 @@ import (
 	"strings"
 )
 
-// The orders that users are listed in (Users API, "List users"). Each is an index of its own for every pair of
-// state and type, so that any filter is a merge of at most four ranges.
+// UserOrder is an order that users are listed in (Users API, "List users", sort). Each is an index of its own for
+// every UserGroup, so that any filter is a merge of a few ranges.
+type UserOrder string
+
+// The orders. Names and usernames are compared without regard to case, bytewise, by their first 400 bytes. Users
+// that are alike in an order follow each other by id.
 const (
-	orderID        = "id"
-	orderLastLogin = "last_login"
-	orderName      = "name"
-	orderNameAlt   = "name_alt"
-	orderUsername  = "username"
+	OrderID        UserOrder = "id"         // the order in which users were made
+	OrderLastLogin UserOrder = "last_login" // who never signed in comes first
+	OrderName      UserOrder = "name"       // "First Last"
+	OrderNameAlt   UserOrder = "name_alt"   // "Last, First"; of a program, its name
+	OrderUsername  UserOrder = "username"
 )
+
+// userOrders are all of them.
+var userOrders = []UserOrder{OrderID, OrderLastLogin, OrderName, OrderNameAlt, OrderUsername}
 
 // maxSortKey bounds the part of a name that decides its place, in bytes.
 const maxSortKey = 400
 
-// members returns a user's place in every order: index -> member. A member is the sort key, NUL and the id.
-func (u *User) members() map[string]string {
-	suffix := ":" + string(u.State[0]) + string(u.Type[0])
-	member := func(sort string) string { return cut(sort, maxSortKey) + "\x00" + string(u.ID) }
-	return map[string]string{
-		"u:" + orderID + suffix:        string(u.ID),
-		"u:" + orderLastLogin + suffix: member(hexMillis(u.lastLoginMillis())),
-		"u:" + orderName + suffix:      member(sortable(u.Name())),
-		"u:" + orderNameAlt + suffix:   member(sortable(u.nameAlt())),
-		"u:" + orderUsername + suffix:  member(u.Username),
+// place returns where a user is in an order, for bytewise comparing: the sort key, NUL, and the id without its
+// prefix, which tells users with one key apart. No sort key holds a NUL.
+func (u *User) place(order UserOrder) string {
+	id := strings.TrimPrefix(string(u.ID), prefixUser)
+	key := ""
+	switch order {
+	case OrderID:
+		return id
+	case OrderLastLogin:
+		key = hexMillis(u.lastLoginMillis())
+	case OrderName:
+		key = sortable(u.Name())
+	case OrderNameAlt:
+		key = sortable(u.nameAlt())
+	case OrderUsername:
+		key = u.Username
 	}
+	return cut(key, maxSortKey) + "\x00" + id
+}
+
+// userAt returns the id of the user that a place, or a member that ends with one, is of.
+func userAt(place string) UserID { return UserID(prefixUser + place[len(place)-idLength:]) }
+
+// userGroup is the users that one index lists, in each order: those of one state and type, and with a
+// reference, those of them that carry it. Groups with references share their indexes with others of the same
+// bucket; a prefix of each member tells them apart.
+type userGroup struct {
+	state     State
+	kind      UserType
+	reference string // "" = whatever the reference
+}
+
+// groups returns those that a user is in. Without a reference it is one, and takes no room for the other.
+func (u *User) groups() []userGroup {
+	groups := []userGroup{{u.State, u.Type, ""}}
+	if u.Reference != "" {
+		groups = append(groups, userGroup{u.State, u.Type, u.Reference})
+	}
+	return groups
+}
+
+// holds reports whether a user is in the group.
+func (g userGroup) holds(u *User) bool {
+	return u.State == g.state && u.Type == g.kind && (g.reference == "" || u.Reference == g.reference)
+}
+
+// members returns a user's place in every index: index -> member.
+func (u *User) members() map[string]string {
+	all := map[string]string{}
+	for _, g := range u.groups() {
+		index, prefix := userIndex(g)
+		for _, order := range userOrders {
+			all[index(order)] = prefix + u.place(order)
+		}
+	}
+	return all
 }
 
 // lastLoginMillis is 0 for a user who never signed in.

@@ -1,0 +1,223 @@
+package core_test
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/jose"
+)
+
+// published returns the kids of a realm's JWKS.
+func (w *world) published() []string {
+	w.Helper()
+	text, err := w.Realms.KeySet(w.ctx, w.realm.ID)
+	w.must(err)
+	var set struct {
+		Keys []struct{ Kid, D, K string }
+	}
+	w.must(json.Unmarshal(text, &set))
+	var kids []string
+	for _, k := range set.Keys {
+		if k.D != "" || k.K != "" {
+			w.Errorf("KeySet shows the private half of %s", k.Kid)
+		}
+		kids = append(kids, k.Kid)
+	}
+	return kids
+}
+
+// kid returns which key signed a token.
+func (w *world) kid(token string) string {
+	w.Helper()
+	t, err := jose.Parse(token)
+	w.must(err)
+	return t.KeyID()
+}
+
+// refresh returns a new token of a session.
+func (w *world) refresh(token string) string {
+	w.Helper()
+	in, err := w.Sessions.Refresh(w.ctx, token)
+	w.must(err)
+	return in.Token
+}
+
+// TestRotation follows signing keys through their life: nobody is signed out at any time.
+func TestRotation(t *testing.T) {
+	each(t, func(w *world) {
+		token := w.provided("acct").Token
+		first := w.kid(token)
+		w.must(w.Realms.RotateKeys(w.ctx, w.realm.ID, core.Request{}))
+		if got := w.published(); len(got) != 4 || !slices.Contains(got, first) {
+			t.Errorf("KeySet after a rotation = %v; want four keys, the old among them", got)
+		}
+		err := w.Realms.RotateKeys(w.ctx, w.realm.ID, core.Request{})
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind != core.KindConflict {
+			t.Errorf("RotateKeys at once again = %v; want a conflict", err)
+		}
+		if got := w.kid(w.refresh(token)); got != first {
+			t.Errorf("a token right after a rotation is signed by %s; want the old key for ten minutes", got)
+		}
+		w.clock.Advance(10 * time.Minute)
+		again := w.refresh(token)
+		if got := w.kid(again); got == first || !slices.Contains(w.published(), got) {
+			t.Errorf("a token ten minutes after a rotation is signed by %s; want the new key", got)
+		}
+		w.must(w.knows(token))
+		w.must(w.knows(again))
+
+		reader := w.another(w.store) // as in another process
+		_, err = reader.Sessions.Resolve(w.ctx, w.realm.ID, again)
+		w.must(err)
+
+		w.clock.Advance(27 * 24 * time.Hour)
+		w.must(w.knows(again))
+		w.clock.Advance(2 * 24 * time.Hour)
+		w.must(w.Realms.RotateKeys(w.ctx, w.realm.ID, core.Request{}))
+		if got := w.published(); len(got) != 4 || slices.Contains(got, first) {
+			t.Errorf("KeySet after a second rotation = %v; want four keys, the first gone", got)
+		}
+	})
+}
+
+// TestMasterKeyIsReplaced seals a realm's keys anew, and forgets the former master key.
+func TestMasterKeyIsReplaced(t *testing.T) {
+	each(t, func(w *world) {
+		token := w.provided("acct").Token
+		old, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+		w.must(err)
+		fresh, err := core.NewMasterKey([]byte("0123456789abcdef0123456789abcdef"))
+		w.must(err)
+		under := func(m *core.MasterKey) *core.Core {
+			c, err := core.New(core.Options{Store: w.store, MasterKey: m, Now: w.clock.Now})
+			w.must(err)
+			return c
+		}
+		resolve := func(c *core.Core) error {
+			_, err := c.Sessions.Resolve(w.ctx, w.realm.ID, token)
+			return err
+		}
+		both := under(fresh.Replacing(old))
+		w.must(resolve(both))
+		if err := resolve(under(fresh)); !errors.Is(err, core.ErrWrongMasterKey) {
+			t.Errorf("Resolve under the new key alone, before Reseal = %v; want ErrWrongMasterKey", err)
+		}
+		for _, want := range []int{2, 0} {
+			if n, err := both.Realms.Reseal(w.ctx); err != nil || n != want {
+				t.Errorf("Reseal = %d, %v; want %d", n, err, want)
+			}
+		}
+		w.must(resolve(under(fresh)))
+		if err := resolve(under(old)); !errors.Is(err, core.ErrWrongMasterKey) {
+			t.Errorf("Resolve under the old key, after Reseal = %v; want ErrWrongMasterKey", err)
+		}
+	})
+}
+
+// TestAPTKeysRetire ends what a leaked key vouched for, and nothing else.
+func TestAPTKeysRetire(t *testing.T) {
+	each(t, func(w *world) {
+		kept := w.provided("kept")
+		leaked, err := jose.Generate(jose.EdDSA, rand.Reader)
+		w.must(err)
+		public, err := leaked.Public().MarshalPEM()
+		w.must(err)
+		key, err := w.APTKeys.Add(w.ctx, w.realm.ID, "leaked", public, "", core.Request{})
+		w.must(err)
+		now := w.clock.Now().Unix()
+		apt := func(id string) core.APTCall {
+			return core.APTCall{Token: signed(t, leaked, map[string]any{"exp": now + 60, "iat": now, "jti": rand.Text(),
+				"user": map[string]any{"environment_guid": w.realm.EnvironmentGUID, "arbitrary_id": id}})}
+		}
+		in, err := w.APTs.Create(w.ctx, apt("stolen"))
+		w.must(err)
+
+		retired := core.StateRetired
+		_, err = w.APTKeys.Update(w.ctx, w.realm.ID, key.ID, core.APTKeyChange{State: &retired}, core.Request{})
+		w.must(err)
+		w.must(w.knows(in.Token))
+		_, err = w.APTs.Create(w.ctx, apt("more"))
+		w.refused("Create by a retired key", err, core.ErrInvalidToken)
+
+		_, err = w.APTKeys.Update(w.ctx, w.realm.ID, key.ID, core.APTKeyChange{EndSessions: true}, core.Request{})
+		w.must(err)
+		w.refused("Resolve what a leaked key vouched for", w.knows(in.Token), core.ErrInvalidToken)
+		w.must(w.knows(kept.Token))
+		if err := w.APTKeys.Delete(w.ctx, w.realm.ID, key.ID, core.Request{}); err == nil {
+			t.Error("Delete of a key that ended its sessions = nil; want a refusal, or they would rise again")
+		}
+	})
+}
+
+// TestAPTKeyBounds holds how many keys may be active, and what is no key.
+func TestAPTKeyBounds(t *testing.T) {
+	each(t, func(w *world) {
+		add := func(alg jose.Alg) (*core.APTKey, error) {
+			key, _, err := w.APTKeys.Generate(w.ctx, w.realm.ID, string(alg), alg, core.Request{})
+			return key, err
+		}
+		for _, alg := range []jose.Alg{jose.EdDSA, jose.ES256, jose.EdDSA, jose.EdDSA} { // one is there
+			_, err := add(alg)
+			w.must(err)
+		}
+		_, err := add(jose.EdDSA)
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind != core.KindConflict {
+			t.Errorf("a sixth active key = %v; want a conflict", err)
+		}
+		list, err := w.APTKeys.List(w.ctx, w.realm.ID)
+		if err != nil || len(list) != 5 {
+			t.Fatalf("List = %d keys, %v; want 5", len(list), err)
+		}
+		w.must(w.APTKeys.Delete(w.ctx, w.realm.ID, list[4].ID, core.Request{}))
+		_, err = w.APTKeys.Get(w.ctx, w.realm.ID, list[4].ID)
+		w.refused("Get after Delete", err, core.ErrAPTKeyNotFound)
+		_, err = add(jose.EdDSA)
+		w.must(err)
+		private, _, err := providerKey()
+		w.must(err)
+		if _, err := w.APTKeys.Add(w.ctx, w.realm.ID, "oops", private, "", core.Request{}); err == nil {
+			t.Error("Add of a private key = nil; want a refusal")
+		}
+	})
+}
+
+// TestAPTDemands turns on what an environment may demand of APTs.
+func TestAPTDemands(t *testing.T) {
+	each(t, func(w *world) {
+		create := func(named bool, jti bool) error {
+			private, _, err := providerKey()
+			w.must(err)
+			key, err := jose.ParsePrivateKey(private)
+			w.must(err)
+			user := map[string]any{"environment_guid": w.realm.EnvironmentGUID}
+			id := rand.Text()
+			if named {
+				user["arbitrary_id"] = id
+			}
+			claims := map[string]any{"exp": w.clock.Now().Unix() + 60, "iat": w.clock.Now().Unix(), "user": user}
+			if jti {
+				claims["jti"] = id
+			}
+			_, err = w.APTs.Create(w.ctx, core.APTCall{Token: signed(t, key, claims), ArbitraryID: &id})
+			return err
+		}
+		demand := func(jti, id bool) {
+			_, err := w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) {
+				s.APTRequireJTI, s.APTRequireArbitraryID = jti, id
+			}}, core.Request{})
+			w.must(err)
+		}
+		w.must(create(false, false))
+		demand(true, false)
+		w.refused("Create without jti", create(false, false), core.ErrInvalidToken)
+		w.must(create(false, true))
+		demand(false, true)
+		w.refused("Create without arbitrary_id", create(false, true), core.ErrInvalidToken)
+		w.must(create(true, false))
+	})
+}

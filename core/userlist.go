@@ -1,0 +1,302 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ListUsers says which users to list and which page of them (Users API, "List users"). The zero ListUsers asks for
+// the first 100 of all users by username.
+type ListUsers struct {
+	Reference  *string   // exactly this, byte for byte; nil = any. "" is no reference, and nobody's
+	State      State     // StateActive or StateInactive; "" = any
+	Type       UserType  // "" = any
+	After      UserID    // go on after this user's place in the order, whether or not the filter holds for them; "" = from the start
+	Limit      int       // users on the page, 1 to MaxRange; default 100
+	Sort       UserOrder // default OrderUsername
+	Descending bool      // the last first
+}
+
+// UserPage is a page of a list of users.
+type UserPage struct {
+	Users []*User
+	More  bool // there are users after these
+}
+
+// defaultPage is how many users a page has unless it is said.
+const defaultPage = 100
+
+// validate fills the defaults and returns what is wrong, all of it, as KindInvalid.
+func (in *ListUsers) validate() error {
+	defaultTo(&in.Limit, defaultPage)
+	defaultTo(&in.Sort, OrderUsername)
+	var errs fieldErrors
+	errs.check(slices.Contains([]State{"", StateActive, StateInactive}, in.State), "state", "State must be active or inactive")
+	errs.check(slices.Contains([]UserType{"", UserHuman, UserAPI}, in.Type), "user_type", "User type must be human or api")
+	errs.check(in.Limit >= 1 && in.Limit <= MaxRange, "max_results", "Max results must be from 1 to 1000")
+	errs.check(slices.Contains(userOrders, in.Sort), "sort", "Sort must be id, last_login, name, name_alt or username")
+	errs.check(in.After == "" || validID(prefixUser, string(in.After)), errAfter.Fields[0].Attribute, errAfter.Fields[0].Message)
+	return errs.err()
+}
+
+// groups returns the groups that together are the users asked for, at most four.
+func (in *ListUsers) groups() []userGroup {
+	if in.Reference != nil && *in.Reference == "" {
+		return nil
+	}
+	var groups []userGroup
+	for _, s := range []State{StateActive, StateInactive} {
+		for _, t := range []UserType{UserHuman, UserAPI} {
+			if (in.State == "" || in.State == s) && (in.Type == "" || in.Type == t) {
+				g := userGroup{state: s, kind: t}
+				if in.Reference != nil {
+					g.reference = *in.Reference
+				}
+				groups = append(groups, g)
+			}
+		}
+	}
+	return groups
+}
+
+// List returns a page of a realm's users. Any page of any list costs the same: ranges of the
+// groups' indexes, read at once, and one read of the records, after one of the place of After where that is given.
+// Users that change while a list is read may be missed or met twice on its later pages, as their place moves.
+//
+// It fails with KindInvalid, also where After is nobody, or was deleted more than 24 hours ago, and with
+// ErrRealmNotFound.
+func (u *Users) List(ctx context.Context, realm RealmID, in ListUsers) (UserPage, error) {
+	if err := in.validate(); err != nil {
+		return UserPage{}, err
+	}
+	state, now, err := u.begin(ctx, realm)
+	if err != nil {
+		return UserPage{}, err
+	}
+	after, err := u.placeOf(ctx, state.Realm, in.After, in.Sort, now)
+	if err != nil {
+		return UserPage{}, fmt.Errorf("core: list users: %w", err)
+	}
+	page, err := u.d.merge(state.Realm, in, after).page(ctx, in.Limit)
+	if err != nil {
+		return UserPage{}, fmt.Errorf("core: list users: %w", err)
+	}
+	return page, nil
+}
+
+// keepPlace is for how long a deleted user's place in the lists is known, so that whoever is reading one can go on.
+const keepPlace = 24 * time.Hour
+
+// formerUser is what is left of a deleted user until keepPlace is over.
+type formerUser struct {
+	ID     UserID               `json:"id"`
+	Realm  RealmID              `json:"realm"`
+	Places map[UserOrder]string `json:"places"`
+}
+
+func (f *formerUser) key(p Partition) Key { return formerUserKey(p, f.ID) }
+
+// former returns what to leave of a user.
+func (u *User) former() *formerUser {
+	f := &formerUser{ID: u.ID, Realm: u.Realm, Places: map[UserOrder]string{}}
+	for _, order := range userOrders {
+		f.Places[order] = u.place(order)
+	}
+	return f
+}
+
+// errAfter says that After is nobody whose place is known.
+var errAfter = invalid("after", "After must be the id of a user")
+
+// placeOf returns where a user is in an order, or was when deleted. The place of "" is "".
+func (u *Users) placeOf(ctx context.Context, realm *Realm, id UserID, order UserOrder, now time.Time) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	p, _ := realm.owner(string(id))
+	keys := []Key{userKey(p, id), formerUserKey(p, id)}
+	recs, err := u.d.store.Get(ctx, keys...)
+	if err != nil {
+		return "", err
+	}
+	var user User
+	if is, err := decode(keys[0], recs[0], &user); err != nil {
+		return "", err
+	} else if is && user.Realm == realm.ID {
+		return user.place(order), nil
+	}
+	var former formerUser
+	if was, err := decode(keys[1], recs[1], &former); err != nil {
+		return "", err
+	} else if was && former.Realm == realm.ID && now.Before(recs[1].Expires) {
+		return former.Places[order], nil
+	}
+	return "", errAfter
+}
+
+// lane is what is left to read of one index.
+type lane struct {
+	group  userGroup
+	prefix string   // of its members
+	rest   Range    // not yet read
+	ahead  []string // members read and not yet taken
+	ended  bool     // there is nothing in rest
+}
+
+// userMerge reads several indexes as one. It is for one goroutine.
+type userMerge struct {
+	d     *deps
+	realm *Realm
+	in    ListUsers
+	lanes []*lane
+}
+
+// merge returns the merge of all indexes that hold users asked for, from after a place on.
+func (d *deps) merge(realm *Realm, in ListUsers, after string) *userMerge {
+	m := &userMerge{d: d, realm: realm, in: in}
+	for _, g := range in.groups() {
+		name, prefix := userIndex(g)
+		r := Range{From: prefix, Descending: in.Descending}
+		if prefix != "" {
+			r.To = prefix + "\xff"
+		}
+		if after != "" {
+			r.goOn(prefix + after)
+		}
+		for _, p := range realm.partitions() {
+			r.Index = Index{p, name(in.Sort)}
+			m.lanes = append(m.lanes, &lane{group: g, prefix: prefix, rest: r})
+		}
+	}
+	return m
+}
+
+// goOn moves the start of r to just after a member.
+func (r *Range) goOn(after string) {
+	if r.Descending {
+		r.To = after
+	} else {
+		r.From = after + "\x00" // nothing is between the two
+	}
+}
+
+// page reads the next page. Members whose record is no longer what the index says are passed over.
+func (m *userMerge) page(ctx context.Context, limit int) (UserPage, error) {
+	var page UserPage
+	for {
+		entries, err := m.take(ctx, limit-len(page.Users))
+		if err != nil {
+			return UserPage{}, err
+		}
+		users, err := m.read(ctx, entries)
+		if err != nil {
+			return UserPage{}, err
+		}
+		page.Users = append(page.Users, users...)
+		if err := m.fill(ctx, 1); err != nil {
+			return UserPage{}, err
+		}
+		page.More = m.first() != nil
+		if !page.More || len(page.Users) == limit {
+			return page, nil
+		}
+	}
+}
+
+// listed is a member of an index.
+type listed struct {
+	lane   *lane
+	member string
+}
+
+// take returns the next n members, or all that are left.
+func (m *userMerge) take(ctx context.Context, n int) ([]listed, error) {
+	var taken []listed
+	for len(taken) < n {
+		if err := m.fill(ctx, n-len(taken)+1); err != nil { // one more, to know whether there is one
+			return nil, err
+		}
+		l := m.first()
+		if l == nil {
+			break
+		}
+		taken = append(taken, listed{l, l.ahead[0]})
+		l.ahead = l.ahead[1:]
+	}
+	return taken, nil
+}
+
+// first returns the lane with the next member of all, or nil where all have ended.
+func (m *userMerge) first() *lane {
+	var first *lane
+	for _, l := range m.lanes {
+		if len(l.ahead) == 0 {
+			continue
+		}
+		if first == nil || m.in.Descending == (strings.Compare(l.ahead[0], first.ahead[0]) > 0) {
+			first = l
+		}
+	}
+	return first
+}
+
+// fill reads up to n members of every lane that has none ahead, of all lanes at once.
+func (m *userMerge) fill(ctx context.Context, n int) error {
+	var reads sync.WaitGroup
+	errs := make([]error, len(m.lanes))
+	for i, l := range m.lanes {
+		if len(l.ahead) == 0 && !l.ended {
+			reads.Go(func() { errs[i] = l.read(ctx, m.d.store, min(n, MaxRange)) })
+		}
+	}
+	reads.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads the next members of a lane, at most n.
+func (l *lane) read(ctx context.Context, store Store, n int) (err error) {
+	l.rest.Limit = n
+	if l.ahead, err = store.Range(ctx, l.rest); err != nil {
+		return err
+	}
+	if l.ended = len(l.ahead) < n; !l.ended {
+		l.rest.goOn(l.ahead[n-1])
+	}
+	return nil
+}
+
+// read returns the users that entries are of, in their order, but for those that have changed their place since.
+func (m *userMerge) read(ctx context.Context, entries []listed) ([]*User, error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	keys := make([]Key, len(entries))
+	for i, e := range entries {
+		keys[i] = userKey(e.lane.rest.Index.Partition, userAt(e.member))
+	}
+	recs, err := m.d.store.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	users := make([]*User, 0, len(entries))
+	for i, e := range entries {
+		user := &User{}
+		found, err := decode(keys[i], recs[i], user)
+		if err != nil {
+			return nil, err
+		}
+		if found && user.Realm == m.realm.ID && e.lane.group.holds(user) && e.member == e.lane.prefix+user.place(m.in.Sort) {
+			users = append(users, user)
+		}
+	}
+	return users, nil
+}

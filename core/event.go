@@ -53,4 +53,6 @@ const (
 	eventAPTKeyUpdated   = "apt_key.updated"
 	eventAPTKeyDeleted   = "apt_key.deleted"
 	eventMKeyCreated     = "management_key.created"
+	eventMKeyUpdated     = "management_key.updated"
+	eventMKeyDeleted     = "management_key.deleted"
 )

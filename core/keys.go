@@ -18,6 +18,7 @@ import (
 //	  g:<guid>         environment guid -> realm
 //	  m:<digest>       ManagementKey, by the digest of its secret
 //	  index realms     <name> NUL <realm>
+//	  index mkeys      <management key> NUL <digest>
 //	realm partition of the owner's bucket
 //	  u:<user>         User
 //	  p:<user>         password credential
@@ -37,9 +38,10 @@ import (
 //	  log inv          subjects whose verdicts are no longer true
 //	  log ev           events
 const (
-	indexRealms     = "realms"
-	logInvalidation = "inv"
-	logEvents       = "ev"
+	indexRealms         = "realms"
+	indexManagementKeys = "mkeys"
+	logInvalidation     = "inv"
+	logEvents           = "ev"
 )
 
 // How many of a log's newest entries are kept.

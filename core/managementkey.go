@@ -84,6 +84,7 @@ type NewManagementKey struct {
 	Name        string  // 1 to 100 characters
 	Realm       RealmID // "" = all
 	Permissions []Permission
+	ExpiresAt   time.Time // zero = never
 }
 
 // NewSecret returns a secret for a management key that is yet to be made: "ko_" and 30 characters, the
@@ -119,17 +120,6 @@ func (m *ManagementKeys) Create(ctx context.Context, in NewManagementKey, secret
 
 // add puts a new key into a Transaction.
 func (m *ManagementKeys) add(c *change, in NewManagementKey, secret string, req Request) (*ManagementKey, error) {
-	if n := utf8.RuneCountInString(in.Name); n < 1 || n > 100 {
-		return nil, invalid("name", "Name must have 1 to 100 characters")
-	}
-	if len(in.Permissions) == 0 {
-		return nil, invalid("permissions", "Permissions can't be blank")
-	}
-	for _, p := range in.Permissions {
-		if !slices.Contains([]Permission{PermissionRead, PermissionWrite, PermissionManage}, p) {
-			return nil, invalid("permissions", "Permissions must be of read, write and manage")
-		}
-	}
 	if !strings.HasPrefix(secret, prefixManagementSecret) || !hasChecksum(secret) {
 		return nil, fmt.Errorf("core: add management key: secret is not from NewSecret")
 	}
@@ -139,10 +129,158 @@ func (m *ManagementKeys) add(c *change, in NewManagementKey, secret string, req 
 		return nil, err
 	}
 	key := &ManagementKey{ID: ManagementKeyID(id), Digest: digest(secret), Name: in.Name, Realm: in.Realm,
-		Permissions: in.Permissions, CreatedAt: Instant{c.tx.Now}}
+		Permissions: in.Permissions, CreatedAt: Instant{c.tx.Now}, ExpiresAt: Instant{in.ExpiresAt}}
+	if err := key.validate(); err != nil {
+		return nil, err
+	}
 	c.create(key, noExpiry)
+	c.index(indexManagementKeys, key.member())
 	c.event(Event{Realm: in.Realm, Type: eventMKeyCreated, Request: req.clean()})
 	return key, nil
+}
+
+// validate refuses what a key cannot be.
+func (k *ManagementKey) validate() error {
+	if n := utf8.RuneCountInString(k.Name); n < 1 || n > 100 || !utf8.ValidString(k.Name) {
+		return invalid("name", "Name must have 1 to 100 characters")
+	}
+	if len(k.Permissions) == 0 {
+		return invalid("permissions", "Permissions can't be blank")
+	}
+	for _, p := range k.Permissions {
+		if !slices.Contains([]Permission{PermissionRead, PermissionWrite, PermissionManage}, p) {
+			return invalid("permissions", "Permissions must be of read, write and manage")
+		}
+	}
+	return nil
+}
+
+// member is a key's place among the keys: by id, with what it is kept under.
+func (k *ManagementKey) member() string { return string(k.ID) + "\x00" + k.Digest }
+
+// ErrManagementKeyNotFound says that there is no management key with this id.
+var ErrManagementKeyNotFound = &Error{Kind: KindNotFound, Code: "management_key_not_found", Detail: "management key not found"}
+
+// List returns up to limit management keys, 1 to MaxRange, the oldest first, from after the one with the id after; ""
+// begins at the first. more says that there are others behind.
+func (m *ManagementKeys) List(ctx context.Context, after ManagementKeyID, limit int) (list []*ManagementKey, more bool, err error) {
+	from := ""
+	if after != "" {
+		from = string(after) + "\x01"
+	}
+	members, err := m.d.store.Range(ctx, Range{Index: Index{Name: indexManagementKeys}, From: from, Limit: min(limit+1, MaxRange)})
+	if err != nil {
+		return nil, false, fmt.Errorf("core: list management keys: %w", err)
+	}
+	if more = len(members) > limit; more {
+		members = members[:limit]
+	}
+	keys := make([]Key, len(members))
+	for i, member := range members {
+		keys[i] = managementKeyKey(member[strings.IndexByte(member, 0)+1:])
+	}
+	recs, err := m.d.store.Get(ctx, keys...)
+	if err != nil {
+		return nil, false, fmt.Errorf("core: list management keys: %w", err)
+	}
+	for i := range recs {
+		k := &ManagementKey{}
+		found, err := decode(keys[i], recs[i], k)
+		if err != nil {
+			return nil, false, err
+		}
+		if found {
+			list = append(list, k)
+		}
+	}
+	return list, more, nil
+}
+
+// Get returns a management key by its id, or ErrManagementKeyNotFound.
+func (m *ManagementKeys) Get(ctx context.Context, id ManagementKeyID) (*ManagementKey, error) {
+	key, _, err := m.byID(ctx, id)
+	return key, err
+}
+
+// byID reads a key and its version.
+func (m *ManagementKeys) byID(ctx context.Context, id ManagementKeyID) (*ManagementKey, uint64, error) {
+	members, err := m.d.store.Range(ctx, Range{Index: Index{Name: indexManagementKeys}, From: string(id) + "\x00", To: string(id) + "\x01", Limit: 1})
+	if err != nil {
+		return nil, 0, fmt.Errorf("core: find management key: %w", err)
+	}
+	if len(members) == 0 || !validID(prefixManagementKey, string(id)) {
+		return nil, 0, ErrManagementKeyNotFound
+	}
+	key := &ManagementKey{}
+	version, found, err := m.d.load(ctx, managementKeyKey(members[0][len(id)+1:]), key)
+	if err != nil {
+		return nil, 0, fmt.Errorf("core: find management key: %w", err)
+	}
+	if !found {
+		return nil, 0, ErrManagementKeyNotFound
+	}
+	return key, version, nil
+}
+
+// ManagementKeyChange is what is to be set of a management key. What is nil stays as it is.
+type ManagementKeyChange struct {
+	Name        *string
+	Permissions *[]Permission
+	ExpiresAt   *time.Time // the zero time takes the limit away
+}
+
+// Update changes a management key. It fails with ErrManagementKeyNotFound and KindInvalid.
+func (m *ManagementKeys) Update(ctx context.Context, id ManagementKeyID, in ManagementKeyChange, req Request) (*ManagementKey, error) {
+	var key *ManagementKey
+	err := retry(func() error {
+		now, err := m.d.clock.now()
+		if err != nil {
+			return err
+		}
+		var version uint64
+		if key, version, err = m.byID(ctx, id); err != nil {
+			return err
+		}
+		if in.Name != nil {
+			key.Name = *in.Name
+		}
+		if in.Permissions != nil {
+			key.Permissions = *in.Permissions
+		}
+		if in.ExpiresAt != nil {
+			key.ExpiresAt = Instant{*in.ExpiresAt}
+		}
+		if err := key.validate(); err != nil {
+			return err
+		}
+		c := m.d.change(Partition{}, now)
+		c.replace(key, version, noExpiry)
+		c.event(Event{Realm: key.Realm, Type: eventMKeyUpdated, Request: req.clean()})
+		c.invalidate(string(id))
+		return c.commit(ctx)
+	})
+	return key, err
+}
+
+// Delete removes a management key. It is refused everywhere within the moment that news takes. It fails with
+// ErrManagementKeyNotFound.
+func (m *ManagementKeys) Delete(ctx context.Context, id ManagementKeyID, req Request) error {
+	return retry(func() error {
+		now, err := m.d.clock.now()
+		if err != nil {
+			return err
+		}
+		key, version, err := m.byID(ctx, id)
+		if err != nil {
+			return err
+		}
+		c := m.d.change(Partition{}, now)
+		c.remove(key.key(Partition{}), version)
+		c.unindex(indexManagementKeys, key.member())
+		c.event(Event{Realm: key.Realm, Type: eventMKeyDeleted, Request: req.clean()})
+		c.invalidate(string(id))
+		return c.commit(ctx)
+	})
 }
 
 // Authenticate returns the key that a secret belongs to, or ErrManagementKey. Garbage costs no look

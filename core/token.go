@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -66,11 +67,11 @@ func (d *deps) mint(state *realmState, user *User, session *Session, now time.Ti
 		return "", err
 	}
 	token, err := key.Sign(typeSession, claims)
+	if errors.Is(err, jose.ErrTooLong) {
+		return "", ErrTokenTooLong
+	}
 	if err != nil {
 		return "", fmt.Errorf("core: mint: %w", err)
-	}
-	if len(token) > jose.MaxTokenLength {
-		return "", ErrTokenTooLong
 	}
 	return token, nil
 }

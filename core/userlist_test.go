@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ type listHistory struct {
 // Users are of few names, so that they meet and follow each other by id.
 var (
 	drawText      = rapid.SampledFrom([]string{"", "Ann", "ann", "ANNA", "An", "Émile", "émile", "zoë", "Bob B.", strings.Repeat("é", 230) + "x"})
-	drawReference = rapid.SampledFrom([]string{"", "acct-1", "acct-1", "ACCT-1", "acct-2", strings.Repeat("r", 255)})
+	drawReference = rapid.SampledFrom([]string{"", "acct-1", "acct-1", "ACCT-1", "acct-7764", "acct-2014", strings.Repeat("r", 255)}) // those with four figures share an index with acct-1
 	drawState     = rapid.SampledFrom([]core.State{core.StateActive, core.StateInactive})
 	drawType      = rapid.SampledFrom([]core.UserType{core.UserHuman, core.UserAPI})
 	drawOrder     = rapid.SampledFrom([]core.UserOrder{core.OrderID, core.OrderLastLogin, core.OrderName, core.OrderNameAlt, core.OrderUsername})
@@ -249,7 +250,7 @@ func (w *world) programs(n int, reference string) {
 	for writer := range 20 {
 		all.Go(func() {
 			for i := writer; i < n; i += 20 {
-				if _, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: ptr(fmt.Sprintf("p%04d", i)),
+				if _, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: ptr(fmt.Sprintf("p%04d-%s", i, reference)),
 					Reference: &reference}, core.Request{}); err != nil {
 					w.Error(err)
 				}
@@ -272,12 +273,44 @@ func TestListLargestPage(t *testing.T) {
 		}
 		w.human("zoe")
 		page, err := w.Users.List(w.ctx, w.realm.ID, core.ListUsers{Limit: core.MaxRange})
-		if err != nil || len(page.Users) != core.MaxRange || !page.More || page.Users[999].Username != "p0999" {
+		if err != nil || len(page.Users) != core.MaxRange || !page.More || page.Users[999].Username != "p0999-crowd" {
 			t.Errorf("List of 1000 of 1001 = %d users, more %v, %v; want 1000 and more", len(page.Users), page.More, err)
 		}
 		page, err = w.Users.List(w.ctx, w.realm.ID, core.ListUsers{})
-		if err != nil || len(page.Users) != 100 || !page.More || page.Users[99].Username != "p0099" {
+		if err != nil || len(page.Users) != 100 || !page.More || page.Users[99].Username != "p0099-crowd" {
 			t.Errorf("List = %d users, more %v, %v; want the first 100 by username and more", len(page.Users), page.More, err)
+		}
+	})
+}
+
+// TestListSharedIndex lists by references that share an index: none may show, or tell of, the users of another.
+func TestListSharedIndex(t *testing.T) {
+	each(t, func(w *world) {
+		for _, reference := range []string{"acct-7764", "acct-1", "acct-2014"} { // in the order of the index
+			w.programs(2, reference)
+			for _, descending := range []bool{false, true} {
+				page, err := w.Users.List(w.ctx, w.realm.ID, core.ListUsers{Reference: &reference, Descending: descending, Limit: 2})
+				if err != nil || len(page.Users) != 2 || page.More {
+					t.Errorf("List by %s = %s, more %v, %v; want both of its users and no more", reference, names(page.Users), page.More, err)
+				}
+			}
+		}
+	})
+}
+
+// TestListLongNames lists users whose names begin with the same 400 bytes: they follow each other by id.
+func TestListLongNames(t *testing.T) {
+	each(t, func(w *world) {
+		long := strings.Repeat("é", 255)
+		for i, last := range []string{"z", "a", long} {
+			name := fmt.Sprint("user-", i)
+			_, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserHuman), Username: &name,
+				Email: ptr(name + "@example.com"), FirstName: &long, LastName: &last}, core.Request{})
+			w.must(err)
+		}
+		page, err := w.Users.List(w.ctx, w.realm.ID, core.ListUsers{Sort: core.OrderName})
+		if err != nil || len(page.Users) != 3 || page.Users[0].LastName != "z" || page.Users[1].LastName != "a" {
+			t.Errorf("List by name = %s, %v; want the users in the order they were made", names(page.Users), err)
 		}
 	})
 }
@@ -402,10 +435,14 @@ func TestListRoundTrips(t *testing.T) {
 			{core.ListUsers{Reference: ptr("")}, ""},
 		} {
 			store.calls = nil
-			var together sync.WaitGroup // no range ends before all have begun
-			ranges := strings.Count(c.want, "range")
-			together.Add(ranges)
-			store.before = func() { together.Done(); together.Wait() }
+			var begun atomic.Int64 // no range ends before all have begun
+			all, ranges := make(chan struct{}), int64(strings.Count(c.want, "range"))
+			store.before = func() {
+				if begun.Add(1) == ranges {
+					close(all)
+				}
+				<-all
+			}
 			_, err := w.Users.List(w.ctx, w.realm.ID, c.in)
 			if got := strings.Join(store.calls, " "); err != nil || got != c.want {
 				t.Errorf("List(%+v) asks %q, %v; want %q", c.in, got, err, c.want)

@@ -32,9 +32,9 @@ const maxShards = 64
 // shard is a part of the cache, with the second-chance algorithm to make room.
 type shard struct {
 	mu     sync.RWMutex
-	byHash map[uint64]*known
+	byHash table
 	ring   []*known // nil where one was dropped
-	free   []int    // the places of those
+	free   []int32  // the places of those
 	limit  int
 	hand   int
 	_      [24]byte // shards share no cache line
@@ -48,7 +48,7 @@ func newCache(size int) *cache {
 	}
 	c := &cache{seed: maphash.MakeSeed(), shards: make([]shard, count), stamps: make([]atomic.Uint64, stampCount)}
 	for i := range c.shards {
-		c.shards[i] = shard{byHash: map[uint64]*known{}, limit: size / count}
+		c.shards[i] = shard{byHash: newTable(), limit: size / count}
 	}
 	return c
 }
@@ -58,13 +58,16 @@ func (c *cache) get(token string, now time.Time) *known {
 	hash := maphash.String(c.seed, token)
 	s := c.shard(hash)
 	s.mu.RLock()
-	k := s.byHash[hash]
+	k := s.byHash.get(hash)
 	s.mu.RUnlock()
-	if k == nil || k.token != token { // a hash is no proof
+	if k == nil {
 		return nil
 	}
-	if c.overtaken(k) || !now.Before(k.identity.ExpiresAt) {
+	if c.overtaken(k) || now.UnixNano() >= k.expires { // first, so that the token is fetched from memory meanwhile
 		s.drop(k)
+		return nil
+	}
+	if k.token != token { // a hash is no proof
 		return nil
 	}
 	k.use()
@@ -114,7 +117,7 @@ func (c *cache) shard(hash uint64) *shard { return &c.shards[hash&uint64(len(c.s
 func (s *shard) put(k *known) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.byHash[k.hash]
+	old := s.byHash.get(k.hash)
 	switch {
 	case old != nil:
 		k.slot = old.slot
@@ -123,20 +126,20 @@ func (s *shard) put(k *known) {
 		k.slot = s.free[len(s.free)-1]
 		s.free = s.free[:len(s.free)-1]
 	case len(s.ring) < s.limit:
-		k.slot = len(s.ring)
+		k.slot = int32(len(s.ring))
 		s.ring = append(s.ring, nil)
 	default:
 		k.slot = s.evict()
 	}
 	s.ring[k.slot] = k
-	s.byHash[k.hash] = k
+	s.byHash.put(k)
 }
 
 // maxSteps bounds how long making room may take.
 const maxSteps = 128
 
 // evict frees and returns a place: the first whose holder was of no use since the hand last passed.
-func (s *shard) evict() int {
+func (s *shard) evict() int32 {
 	for range maxSteps {
 		if !s.ring[s.hand].used.Swap(false) {
 			break
@@ -145,18 +148,18 @@ func (s *shard) evict() int {
 	}
 	slot := s.hand
 	s.hand = (s.hand + 1) % len(s.ring)
-	delete(s.byHash, s.ring[slot].hash)
-	return slot
+	s.byHash.remove(s.ring[slot].hash)
+	return int32(slot)
 }
 
 // drop removes k, if it is still there.
 func (s *shard) drop(k *known) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byHash[k.hash] != k {
+	if s.byHash.get(k.hash) != k {
 		return
 	}
-	delete(s.byHash, k.hash)
+	s.byHash.remove(k.hash)
 	s.ring[k.slot] = nil
 	s.free = append(s.free, k.slot)
 }

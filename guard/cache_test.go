@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/postern-auth/postern/core"
 )
 
@@ -24,7 +26,7 @@ func TestCacheIsBounded(t *testing.T) {
 		}
 		kept := 0
 		for i := range c.shards {
-			kept += len(c.shards[i].byHash)
+			kept += c.shards[i].byHash.count
 			if len(c.shards[i].ring) > c.shards[i].limit {
 				t.Errorf("size %d: a shard keeps %d, more than %d", size, len(c.shards[i].ring), c.shards[i].limit)
 			}
@@ -55,4 +57,31 @@ func TestPackKeepsEveryText(t *testing.T) {
 	if token, got := pack("t.t.t", who); token != "t.t.t" || got != who {
 		t.Errorf("pack = %q, %+v; want t.t.t, %+v", token, got, who)
 	}
+}
+
+// TestTable holds a table to a map, with hashes that collide often.
+func TestTable(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		real, model := newTable(), map[uint64]*known{}
+		hashes := rapid.SliceOfN(rapid.Uint64Range(0, 40), 0, 300).Draw(t, "hashes")
+		for _, h := range hashes {
+			hash := h%5<<32 | h/5<<34 | h // few homes
+			if rapid.Bool().Draw(t, "remove") {
+				real.remove(hash)
+				delete(model, hash)
+			} else {
+				k := &known{hash: hash}
+				real.put(k)
+				model[hash] = k
+			}
+			if real.count != len(model) {
+				t.Fatalf("count = %d, want %d", real.count, len(model))
+			}
+			for hash, k := range model {
+				if real.get(hash) != k {
+					t.Fatalf("get(%x) = %v, want %v", hash, real.get(hash), k)
+				}
+			}
+		}
+	})
 }

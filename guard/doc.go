@@ -1,7 +1,9 @@
 // Package guard judges HTTP requests: is this one signed in, as whom, and what does the application behind
 // learn of it. The hosts put it in front of an application, and so does any Go program that uses net/http:
 //
-//	g, err := guard.New(guard.Options{Realms: c.Realms, Resolver: c.Sessions, Feed: guard.FeedOf(c.Feed)})
+//	g, err := guard.New(guard.Options{
+//		Realms: c.Realms, Resolver: c.Sessions, Feed: guard.FeedOf(c.Feed), Now: c.Now, // c is a *core.Core
+//	})
 //	...
 //	http.ListenAndServe(":8080", g.Handler(app))
 //

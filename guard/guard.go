@@ -53,7 +53,7 @@ func New(o Options) (*Guard, error) {
 	}, nil
 }
 
-// Close ends the watch over the realm and all work in the background. From then on tokens cannot be judged.
+// Close ends the watch over the realm and all work in the background. From then on CannotKnow is said of tokens.
 func (g *Guard) Close() {
 	g.crew.dismiss()
 	if h := g.home.Load(); h != nil {
@@ -75,7 +75,8 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 }
 
 // Judge says what is to become of r, which it does not change. For a token seen before it neither allocates
-// nor waits; otherwise it reads the store, for at most 5 seconds and no longer than r's context lasts.
+// nor waits; otherwise it reads the store, for at most 5 seconds (10 while the realm is not found yet) and no longer
+// than r's context lasts.
 func (g *Guard) Judge(r *http.Request) Verdict {
 	if g.headers.named(r.Header["Connection"]) { // a proxy would remove what we set
 		return g.refused(deny(refuseMeddling))

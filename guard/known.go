@@ -11,24 +11,26 @@ import (
 
 // known is a token and who it stands for, as it was read once. All but its atomics is fixed.
 type known struct {
-	token    string
-	identity core.Identity
-	sendable fieldSet
-
-	asOf    uint64    // the news that had been heard when the read began
-	stamps  [2]uint32 // of the user and of the session: where news of them is noted
-	hash    uint64
-	slot    int          // in its shard's ring; guarded by the shard
-	used    atomic.Bool  // since the hand of its shard's clock last passed
+	// What a hit looks at lies together, to be fetched from memory at once.
+	token   string
+	asOf    uint64       // the news that had been heard when the read began
+	stamps  [2]uint32    // of the user and of the session: where news of them is noted
+	expires int64        // nanoseconds since the epoch
 	recheck atomic.Int64 // nanoseconds since the epoch: from when on it should be read again; never while that is under way
+	used    atomic.Bool  // since the hand of its shard's clock last passed
+
+	sendable fieldSet
+	slot     int32 // in its shard's ring; guarded by the shard
+	hash     uint64
+	identity core.Identity
 }
 
 const never = math.MaxInt64
 
-// newKnown returns what was read of a token. It keeps nothing that it was given alive: all texts are copied into one,
-// which also spares the garbage collector most of its work.
+// newKnown returns what was read of a token. All texts are copied into one, which keeps nothing else alive and spares
+// the garbage collector most of its work.
 func newKnown(token string, who core.Identity, asOf uint64) *known {
-	k := &known{asOf: asOf, identity: who}
+	k := &known{asOf: asOf, expires: who.ExpiresAt.UnixNano()}
 	k.token, k.identity = pack(token, who)
 	k.sendable = sendableFields(&k.identity)
 	k.recheck.Store(never)

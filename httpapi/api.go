@@ -51,6 +51,7 @@ type route struct {
 // table is all that the API serves. The first line that matches wins, so words come before braces.
 func (a *API) table() []route {
 	return []route{
+		{"GET", "/v1/users", a.listUsers},
 		{"POST", "/v1/users", a.createUser},
 		{"GET", "/v1/users/me", a.refresh},
 		{"DELETE", "/v1/users/me", a.deleteMe},
@@ -63,6 +64,18 @@ func (a *API) table() []route {
 		{"GET", "/v1/sessions/{session}", a.getSession},
 		{"DELETE", "/v1/sessions/{session}", a.deleteSession},
 		{"GET", "/v1/realms/{realm}", a.getRealm},
+		{"GET", "/v1/realms/{realm}/.well-known/jwks.json", a.realmKeySet},
+		{"GET", "/.well-known/jwks.json", a.defaultKeySet},
+		{"GET", "/v1/apt_keys", a.listAPTKeys},
+		{"POST", "/v1/apt_keys", a.createAPTKey},
+		{"GET", "/v1/apt_keys/{key}", a.getAPTKey},
+		{"PUT", "/v1/apt_keys/{key}", a.updateAPTKey},
+		{"DELETE", "/v1/apt_keys/{key}", a.deleteAPTKey},
+		{"GET", "/v1/management_keys", a.listManagementKeys},
+		{"POST", "/v1/management_keys", a.createManagementKey},
+		{"GET", "/v1/management_keys/{key}", a.getManagementKey},
+		{"PUT", "/v1/management_keys/{key}", a.updateManagementKey},
+		{"DELETE", "/v1/management_keys/{key}", a.deleteManagementKey},
 	}
 }
 
@@ -121,8 +134,8 @@ func (a *API) route(c *call) (handler, error) {
 	return nil, errNoMethod
 }
 
-// match compares a path with a pattern, segment by segment, and returns the segments that braces stand for. A
-// path is split as it was sent and unescaped after, so that an escaped slash stays in its segment.
+// match compares a path with a pattern, segment by segment, and returns the segments that braces stand for, as
+// they were sent: a path is split first and unescaped after, so that an escaped slash stays in its segment.
 func match(pattern, sent []string) (map[string]string, bool) {
 	if len(pattern) != len(sent) {
 		return nil, false
@@ -136,11 +149,10 @@ func match(pattern, sent []string) (map[string]string, bool) {
 		if !ok {
 			continue
 		}
-		value, err := url.PathUnescape(sent[i])
-		if err != nil {
+		if _, err := url.PathUnescape(sent[i]); err != nil {
 			return nil, false
 		}
-		segments[strings.TrimSuffix(name, "}")] = value
+		segments[strings.TrimSuffix(name, "}")] = sent[i]
 	}
 	return segments, true
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -11,34 +10,34 @@ import (
 // managementPrefix is what a management key begins with, so that one sent as a bearer is told from a token.
 const managementPrefix = "ko_"
 
-// managementKey returns the secret of the management key that a call shows, or "".
-func (c *call) managementKey() string {
-	if key := c.header("X-Authrocket-Api-Key", "Authrocket-Api-Key"); key != "" {
-		return key
-	}
+// managementKey returns the secret of the management key that a call shows. there is false where it shows none.
+// Several that differ prove nothing, and are there.
+func (c *call) managementKey() (key string, there bool) {
+	sent := slices.Concat(c.Header["X-Authrocket-Api-Key"], c.Header["Authrocket-Api-Key"])
 	if token, _ := c.bearer(); strings.HasPrefix(token, managementPrefix) {
-		return token
+		sent = append(sent, token)
 	}
-	return ""
+	slices.Sort(sent)
+	sent = slices.Compact(sent)
+	if len(sent) != 1 {
+		return "", len(sent) > 1
+	}
+	return sent[0], sent[0] != ""
 }
 
 // Failures of management. A bad key is 403: to the Users API's clients 401 means that a user could not sign in.
 var (
 	errPermission = &core.Error{Kind: core.KindForbidden, Code: "permission", Detail: "this management key does not have the permission that the call needs"}
 	errRealm      = &core.Error{Kind: core.KindForbidden, Code: "realm", Detail: "this management key is for another realm"}
-	errNoRealm    = &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: []core.FieldError{
-		{Attribute: "realm_id", Message: "Realm is required: name it in the X-Authrocket-Realm header or as realm_id"}}}
+	errNoRealm    = invalid("realm_id", "Realm is required: name it in the X-Authrocket-Realm header or as realm_id")
 )
 
 // manage checks that a call shows a management key with permission p for the realm that it names, and returns the
 // realm. A body must have been read before, since it may name the realm.
 func (a *API) manage(c *call, p core.Permission) (core.RealmID, error) {
-	key, err := a.core.ManagementKeys.Authenticate(c.Context(), c.managementKey())
+	key, err := a.permitted(c, p)
 	if err != nil {
 		return "", err
-	}
-	if !key.Allows(p) {
-		return "", errPermission
 	}
 	realm := core.RealmID(c.namedRealm())
 	switch {
@@ -53,6 +52,19 @@ func (a *API) manage(c *call, p core.Permission) (core.RealmID, error) {
 		return "", err
 	}
 	return realm, nil
+}
+
+// permitted returns the management key that a call shows, which must have permission p.
+func (a *API) permitted(c *call, p core.Permission) (*core.ManagementKey, error) {
+	secret, _ := c.managementKey()
+	key, err := a.core.ManagementKeys.Authenticate(c.Context(), secret)
+	if err != nil {
+		return nil, err
+	}
+	if !key.Allows(p) {
+		return nil, errPermission
+	}
+	return key, nil
 }
 
 // namedRealm returns the realm that a call names: in its query or body, which may do so each time, else in the
@@ -71,6 +83,3 @@ func (c *call) namedRealm() string {
 	}
 	return realm
 }
-
-// sortedNames returns the keys of m in order.
-func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

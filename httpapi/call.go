@@ -4,9 +4,8 @@ import (
 	"crypto/rand"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
-
-	"github.com/postern-auth/postern/core"
 )
 
 // call is a request on its way through the API.
@@ -17,7 +16,7 @@ type call struct {
 	wanted   family            // of the answer
 	problems bool              // errors as RFC 9457
 	pattern  string            // the line of the table that serves it
-	segments map[string]string // of the path, by the names in the pattern
+	segments map[string]string // of the path, as they were sent, by the names in the pattern
 	allowed  []string          // methods, where the one that was used is not among them
 	body     *body             // nil until it is read
 }
@@ -45,8 +44,8 @@ func newCall(r *http.Request) *call {
 	accepted := map[family]bool{}
 	for _, line := range r.Header["Accept"] {
 		for item := range strings.SplitSeq(line, ",") {
-			media, parameters, err := mime.ParseMediaType(item)
-			if err != nil || isZero(parameters["q"]) {
+			media, parameters, _ := mime.ParseMediaType(item) // bad parameters say nothing
+			if isZero(parameters["q"]) {
 				continue
 			}
 			c.problems = c.problems || media == mediaProblem
@@ -115,21 +114,19 @@ func (c *call) bearer() (token string, there bool) {
 	return strings.TrimSpace(token), true
 }
 
-// segment returns a segment of the path that may be a name. Clients escape a space as "+", and would a plus; so
-// one that comes as it is stands for a space, unless somebody goes by it.
-func (c *call) segment(name string, find func(string) error) error {
-	value := c.segments[name]
-	err := find(value)
-	if err != nil && strings.Contains(value, "+") && isNotFound(err) {
-		return find(strings.ReplaceAll(value, "+", " "))
-	}
-	return err
+// segment returns a segment of the path, unescaped.
+func (c *call) segment(name string) string {
+	value, _ := url.PathUnescape(c.segments[name]) // match has seen that it can be
+	return value
 }
 
-// request returns what the caller says of the request that it acts for.
-func (c *call) request() core.Request {
-	if c.body == nil {
-		return core.Request{}
+// user calls serve with the user that the path names. Clients escape a space as "+", and a plus as %2B; so a bare
+// plus stands for a space, unless somebody goes by it.
+func (c *call) user(serve func(name string) error) error {
+	err := serve(c.segment("user"))
+	if sent := c.segments["user"]; isNotFound(err) && strings.Contains(sent, "+") {
+		spaced, _ := url.QueryUnescape(sent)
+		return serve(spaced)
 	}
-	return c.body.request
+	return err
 }

@@ -1,12 +1,17 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/postern-auth/postern/core"
@@ -28,13 +33,13 @@ type fields struct {
 // body is a decoded request body: the object that a call is about, and what stands beside it.
 type body struct {
 	top     fields // members beside the object
-	object  fields // the object under the root, or the top level where a call has no root
+	object  fields // the object under its root
 	request core.Request
 	wrapped bool // JSON:API: the document had a data object
 }
 
-// readBody reads the body of a call about one object, named root in plain JSON: {"user":{...}}. With root "" the
-// members are the top level's. An empty body is an empty object. It fails with KindMalformed.
+// readBody reads the body of a call about an object that is named root in plain JSON: {"user":{...}}. A missing one is
+// like an empty object. It fails with KindMalformed.
 func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, c.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -66,17 +71,11 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 
 // unwrap takes the object from under its root.
 func (b *body) unwrap(root string) error {
-	if root == "" {
-		b.object, b.top = b.top, fields{}
-		return nil
-	}
-	raw, there := b.top.members[root]
+	raw, there := b.top.take(root)
 	if !there {
 		return nil
 	}
-	delete(b.top.members, root)
-	var err error
-	if b.object.members, err = parseObject(raw); err != nil {
+	if b.object.members = members(raw); b.object.members == nil {
 		return errBadRequestWith(fmt.Sprintf("%q must be an object", root))
 	}
 	return nil
@@ -88,13 +87,14 @@ var errType = &core.Error{Kind: core.KindConflict, Code: "type_conflict", Detail
 // unwrapDocument takes the attributes from a JSON:API document with one user. The type may be left out, as some
 // clients do; another is a conflict (JSON:API, "Creating Resources").
 func (b *body) unwrapDocument() error {
-	data, there := b.top.members["data"]
+	b.top.ignore("jsonapi", "links", "meta", "included")
+	data, there := b.top.take("data")
 	if !there {
 		return nil
 	}
 	b.wrapped = true
-	resource, err := parseObject(data)
-	if err != nil {
+	resource := members(data)
+	if resource == nil {
 		return errBadRequestWith(`"data" must be an object`)
 	}
 	if raw, there := resource["type"]; there {
@@ -104,7 +104,7 @@ func (b *body) unwrapDocument() error {
 		}
 	}
 	if raw, there := resource["attributes"]; there {
-		if b.object.members, err = parseObject(raw); err != nil {
+		if b.object.members = members(raw); b.object.members == nil {
 			return errBadRequestWith(`"attributes" must be an object`)
 		}
 	}
@@ -122,20 +122,30 @@ func errBadRequestWith(more string) *core.Error {
 // unreadable one is passed over: it decides nothing.
 func (b *body) readRequest() {
 	for _, f := range []*fields{&b.object, &b.top} {
-		raw, there := f.members["request"]
+		raw, there := f.take("request")
 		if !there {
 			continue
 		}
-		delete(f.members, "request")
-		var sent struct{ Client, IP any }
-		if json.Unmarshal(raw, &sent) == nil {
-			b.request.Client, _ = sent.Client.(string)
-			b.request.IP, _ = sent.IP.(string)
+		sent := fields{members: members(raw)}
+		for name, to := range map[string]*string{"client": &b.request.Client, "ip": &b.request.IP} {
+			if text := sent.text(name); text != nil {
+				*to = *text
+			}
 		}
 	}
 }
 
-// text takes a text, which may be null or missing; both give nil unless null is to be told apart.
+// end returns all complaints about a body, about members among them that nobody took.
+func (b *body) end() error {
+	b.top.ignore("expand") // a user is shown whole
+	errs := append(b.object.rest(), b.top.rest()...)
+	if len(errs) == 0 {
+		return nil
+	}
+	return &core.Error{Kind: core.KindInvalid, Code: "validation", Detail: "some attributes are not valid", Fields: errs}
+}
+
+// text takes a text. One that is missing or null gives nil.
 func (f *fields) text(name string) *string {
 	raw, there := f.take(name)
 	if !there || string(raw) == "null" {
@@ -178,78 +188,109 @@ func (f *fields) complain(name, what string) {
 	f.errs = append(f.errs, core.FieldError{Attribute: name, Message: sentence(label) + " " + what})
 }
 
-// end returns all complaints, about members among them that nobody took.
-func (f *fields) end() error {
-	for _, name := range sortedNames(f.members) {
+// rest returns all complaints, about members among them that nobody took.
+func (f *fields) rest() []core.FieldError {
+	for _, name := range slices.Sorted(maps.Keys(f.members)) {
 		f.complain(name, "is not an attribute that can be set here")
 	}
-	if len(f.errs) == 0 {
-		return nil
-	}
-	return &core.Error{Kind: core.KindInvalid, Code: "validation", Detail: "some attributes are not valid", Fields: f.errs}
+	return f.errs
 }
 
-// parseObject reads one strict JSON object: exact names, none twice at any depth, bounded depth, valid UTF-8, no
-// bytes after it. It fails with KindMalformed.
+// errNotJSON says that a body is no JSON at all.
+var errNotJSON = errBadRequestWith("it is not valid JSON")
+
+// parseObject reads one strict JSON object: valid UTF-8, no half characters, no name twice at any depth, bounded
+// depth, nothing after it. Decoders disagree about each of these. It fails with KindMalformed.
 func parseObject(text []byte) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(text) {
+	switch {
+	case !utf8.Valid(text):
 		return nil, errBadRequestWith("it is not UTF-8")
+	case !json.Valid(text):
+		return nil, errNotJSON
+	case hasHalfCharacter(text):
+		return nil, errBadRequestWith("a text has half of a surrogate pair")
 	}
-	if err := checkStrict(text); err != nil {
-		return nil, err
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(text, &members); err != nil || members == nil {
-		return nil, errBadRequestWith("it is not a JSON object")
-	}
-	return members, nil
-}
-
-// checkStrict walks through JSON and refuses what decoders disagree about.
-func checkStrict(text []byte) error {
-	d := json.NewDecoder(strings.NewReader(string(text)))
+	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := walk(d, 0); err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return errBadRequestWith("there is something after the JSON object")
+	object := members(text)
+	if object == nil {
+		return nil, errBadRequestWith("it is not a JSON object")
 	}
-	return nil
+	return object, nil
 }
 
-// walk reads one value.
+// members returns the members of a JSON object, nil where the text is something else.
+func members(text []byte) map[string]json.RawMessage {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(text, &object) != nil {
+		return nil
+	}
+	return object
+}
+
+// walk reads one value, down to the bottom, and refuses names that are there twice and too much depth.
 func walk(d *json.Decoder, depth int) error {
 	token, err := d.Token()
 	if err != nil {
-		return errBadRequestWith("it is not valid JSON")
+		return errNotJSON
 	}
-	delim, ok := token.(json.Delim)
-	if !ok {
+	delim, nested := token.(json.Delim)
+	if !nested {
 		return nil
 	}
 	if depth++; depth > maxDepth {
 		return errBadRequestWith("it is nested too deep")
 	}
-	names := map[string]bool{}
+	names := map[json.Token]bool{}
 	for d.More() {
 		if delim == '{' {
 			name, err := d.Token()
 			if err != nil {
-				return errBadRequestWith("it is not valid JSON")
+				return errNotJSON
 			}
-			text, _ := name.(string)
-			if names[text] {
+			if names[name] {
 				return errBadRequestWith("a name is there twice")
 			}
-			names[text] = true
+			names[name] = true
 		}
 		if err := walk(d, depth); err != nil {
 			return err
 		}
 	}
-	if _, err := d.Token(); err != nil {
-		return errBadRequestWith("it is not valid JSON")
+	if _, err := d.Token(); err != nil { // the closing bracket
+		return errNotJSON
 	}
 	return nil
+}
+
+// hasHalfCharacter reports whether valid JSON escapes one half of a surrogate pair without the other. Go reads
+// U+FFFD there, others something else, so that two names could become one (RFC 8259 §8.2).
+func hasHalfCharacter(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if i++; text[i] != 'u' {
+			continue
+		}
+		first := unit(text[i+1:])
+		i += 4
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		if i+6 >= len(text) || text[i+1] != '\\' || text[i+2] != 'u' || utf16.DecodeRune(first, unit(text[i+3:])) == utf8.RuneError {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// unit returns the UTF-16 code unit that four hexadecimal digits stand for.
+func unit(digits []byte) rune {
+	n, _ := strconv.ParseUint(string(digits[:4]), 16, 16) // what is no digit is no surrogate either
+	return rune(n)
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -8,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -30,10 +30,10 @@ var statuses = map[core.Kind]int{
 
 // Failures that belong to HTTP alone: they are malformed calls, whose status says more than 400 does.
 var (
-	errBadRequest  = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Detail: "the body could not be read"}
-	errMediaType   = &core.Error{Kind: core.KindMalformed, Code: "unsupported_media_type", Detail: "send the body as application/json or application/vnd.api+json"}
-	errTooLarge    = &core.Error{Kind: core.KindMalformed, Code: "content_too_large", Detail: "the body is larger than 128 KiB"}
-	malformedStati = map[string]int{
+	errBadRequest = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Detail: "the body could not be read"}
+	errMediaType  = &core.Error{Kind: core.KindMalformed, Code: "unsupported_media_type", Detail: "send the body as application/json or application/vnd.api+json"}
+	errTooLarge   = &core.Error{Kind: core.KindMalformed, Code: "content_too_large", Detail: "the body is larger than 128 KiB"}
+	malformed     = map[string]int{
 		errMediaType.Code: http.StatusUnsupportedMediaType,
 		errTooLarge.Code:  http.StatusRequestEntityTooLarge,
 		errNoMethod.Code:  http.StatusMethodNotAllowed,
@@ -42,7 +42,7 @@ var (
 
 // statusOf returns the status of an error.
 func statusOf(e *core.Error) int {
-	if status, ok := malformedStati[e.Code]; ok && e.Kind == core.KindMalformed {
+	if status, ok := malformed[e.Code]; ok && e.Kind == core.KindMalformed {
 		return status
 	}
 	return statuses[e.Kind]
@@ -54,29 +54,22 @@ func isNotFound(err error) bool {
 	return ok && e.Kind == core.KindNotFound
 }
 
+// invalid returns an error about one attribute.
+func invalid(attribute, message string) *core.Error {
+	return &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: []core.FieldError{{Attribute: attribute, Message: message}}}
+}
+
 // fail answers with an error, in the caller's form. What is no *core.Error is logged whole and told to nobody.
 func (a *API) fail(w http.ResponseWriter, c *call, err error) {
 	e, ok := errors.AsType[*core.Error](err)
-	if !ok && c.Context().Err() != nil {
-		return // the caller has gone
-	}
-	if !ok || e.Kind == core.KindInternal {
+	switch {
+	case !ok && c.Context().Err() != nil && errors.Is(err, c.Context().Err()):
+		e = core.ErrUnavailable // the caller has gone, or its time is up
+	case !ok || e.Kind == core.KindInternal:
 		a.log.Error("request failed", zap.String("route", c.pattern), zap.String("request_id", c.id), zap.Error(err))
 		e = core.ErrInternal
 	}
-	h := w.Header()
-	switch status := statusOf(e); status {
-	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-	case http.StatusMethodNotAllowed:
-		h.Set("Allow", allow(c.allowed))
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
-		h.Set("Retry-After", strconv.Itoa(seconds))
-		if status == http.StatusTooManyRequests {
-			h.Set("X-Ratelimit-Reset", strconv.FormatInt(time.Now().Add(time.Duration(seconds)*time.Second).Unix(), 10))
-		}
-	}
+	a.explain(w.Header(), c, e)
 	switch {
 	case c.problems:
 		write(w, statusOf(e), mediaProblem, asProblem(e))
@@ -85,6 +78,31 @@ func (a *API) fail(w http.ResponseWriter, c *call, err error) {
 	default:
 		write(w, statusOf(e), mediaJSON, asV1(e))
 	}
+}
+
+// explain sets the headers that go with the status of an error.
+func (a *API) explain(h http.Header, c *call, e *core.Error) {
+	seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
+	switch statusOf(e) {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", challenge(e))
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", allow(c.allowed))
+	case http.StatusTooManyRequests:
+		h.Set("X-Ratelimit-Remaining", "0")
+		h.Set("X-Ratelimit-Reset", strconv.FormatInt(a.core.Now().Unix()+int64(seconds), 10))
+		fallthrough
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", strconv.Itoa(seconds))
+	}
+}
+
+// challenge says what a refused caller should show (RFC 6750 §3). To a wrong password no token is the answer.
+func challenge(e *core.Error) string {
+	if e.Code == core.ErrInvalidToken.Code {
+		return `Bearer error="invalid_token"`
+	}
+	return "Bearer"
 }
 
 // allow lists methods as the Allow header does.
@@ -99,14 +117,38 @@ func allow(methods []string) string {
 // asV1 is the Users API's form: an object that has for each attribute an array of sentences. What concerns no
 // attribute stands under "base".
 func asV1(e *core.Error) any {
-	messages := map[string][]string{}
-	for _, f := range e.Fields {
-		messages[f.Attribute] = append(messages[f.Attribute], f.Message)
+	told := sentences(e.Fields)
+	if len(told) == 0 {
+		told = sentences{{Attribute: "base", Message: sentence(e.Detail)}}
 	}
-	if len(messages) == 0 {
-		messages["base"] = []string{sentence(e.Detail)}
+	return map[string]any{"errors": told}
+}
+
+// sentences are encoded as an object of arrays, by attribute, in order: some clients show no more than the first.
+type sentences []core.FieldError
+
+// MarshalJSON writes {"attribute":["Sentence","Another"]}.
+func (s sentences) MarshalJSON() ([]byte, error) {
+	var order []string
+	told := map[string][]string{}
+	for _, f := range s {
+		if told[f.Attribute] == nil {
+			order = append(order, f.Attribute)
+		}
+		told[f.Attribute] = append(told[f.Attribute], f.Message)
 	}
-	return map[string]any{"errors": messages}
+	var b bytes.Buffer
+	for i, attribute := range order {
+		pair, err := json.Marshal(map[string][]string{attribute: told[attribute]})
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(pair[1 : len(pair)-1])
+	}
+	return []byte("{" + b.String() + "}"), nil
 }
 
 // sentence begins a detail with a capital.
@@ -125,14 +167,19 @@ type jsonAPIError struct {
 	Detail string `json:"detail"`
 }
 
-// asJSONAPI is Work-API's form: an array of objects.
+// asJSONAPI is Work-API's form: an array of objects, one for each attribute that breaks a rule.
 func asJSONAPI(e *core.Error) any {
 	status := statusOf(e)
-	one := jsonAPIError{Status: strconv.Itoa(status), Code: e.Code + "_error", Title: http.StatusText(status), Detail: sentence(e.Error())}
-	all := []jsonAPIError{one}
-	for i, f := range e.Fields {
-		one.Detail = f.Message
-		all = append(all[:i], one)
+	details := []string{sentence(e.Error())}
+	if len(e.Fields) > 0 {
+		details = details[:0]
+	}
+	for _, f := range e.Fields {
+		details = append(details, f.Message)
+	}
+	var all []jsonAPIError
+	for _, detail := range details {
+		all = append(all, jsonAPIError{Status: strconv.Itoa(status), Code: e.Code + "_error", Title: http.StatusText(status), Detail: detail})
 	}
 	return map[string]any{"errors": all}
 }

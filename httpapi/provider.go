@@ -14,14 +14,14 @@ func (a *API) createUser(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	if _, bearer := c.bearer(); bearer && c.managementKey() == "" || c.wanted == jsonAPI && c.managementKey() == "" {
+	if c.showsAPT() {
 		return a.provide(w, c, b)
 	}
 	realm, err := a.manage(c, core.PermissionWrite)
 	if err != nil {
 		return err
 	}
-	in, err := userChange(&b.object)
+	in, err := userChange(b)
 	if err != nil {
 		return err
 	}
@@ -30,6 +30,14 @@ func (a *API) createUser(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	return a.writeUser(w, c, http.StatusCreated, user, "")
+}
+
+// showsAPT reports whether a call that may show a management key or an APT shows the latter. One that shows
+// nothing is told what its family of clients lacks.
+func (c *call) showsAPT() bool {
+	_, bearer := c.bearer()
+	_, managed := c.managementKey()
+	return !managed && (bearer || c.wanted == jsonAPI)
 }
 
 // provide serves POST /v1/users with an APT.
@@ -75,14 +83,14 @@ func (c *call) apt(b *body) (core.APTCall, error) {
 		ArbitraryID:     b.object.text("arbitrary_id"),
 		Request:         b.request,
 	}
-	return apt, b.object.end()
+	return apt, b.end()
 }
 
 // refresh serves GET /v1/users/me: the user of a token, with a new token (Work-API, "get_user"). HEAD says
 // whether the token is good, and mints nothing.
 func (a *API) refresh(w http.ResponseWriter, c *call) error {
 	token, _ := c.bearer()
-	if c.managementKey() != "" {
+	if _, managed := c.managementKey(); managed {
 		return core.ErrUserNotFound // a management key stands for no user
 	}
 	if c.Method == http.MethodHead {
@@ -102,7 +110,7 @@ func (a *API) refresh(w http.ResponseWriter, c *call) error {
 // deleteMe serves DELETE /v1/users/me, by a user's token or an APT that names the user (Work-API, "delete_user").
 func (a *API) deleteMe(w http.ResponseWriter, c *call) error {
 	token, _ := c.bearer()
-	if c.managementKey() != "" {
+	if _, managed := c.managementKey(); managed {
 		return core.ErrUserNotFound
 	}
 	err := a.core.Sessions.DeleteUser(c.Context(), token, core.Request{})

@@ -9,15 +9,12 @@ import (
 
 // getRealm serves GET /v1/realms/{realm}. It needs the manage permission.
 func (a *API) getRealm(w http.ResponseWriter, c *call) error {
-	key, err := a.core.ManagementKeys.Authenticate(c.Context(), c.managementKey())
+	key, err := a.permitted(c, core.PermissionManage)
 	if err != nil {
 		return err
 	}
-	id := core.RealmID(c.segments["realm"])
-	switch {
-	case !key.Allows(core.PermissionManage):
-		return errPermission
-	case !key.Reaches(id):
+	id := core.RealmID(c.segment("realm"))
+	if !key.Reaches(id) {
 		return errRealm
 	}
 	realm, err := a.core.Realms.Get(c.Context(), id)

@@ -2,19 +2,24 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
 )
 
-// listSessions serves GET /v1/sessions?user_id=: those of a user that are alive.
+// listSessions serves GET /v1/sessions?user_id=: those of a user that are alive, the oldest first.
 func (a *API) listSessions(w http.ResponseWriter, c *call) error {
 	realm, err := a.manage(c, core.PermissionRead)
 	if err != nil {
 		return err
 	}
-	user, err := a.core.Users.Get(c.Context(), realm, c.URL.Query().Get("user_id"))
+	owner := c.URL.Query().Get("user_id")
+	if owner == "" {
+		return invalid("user_id", "User can't be blank")
+	}
+	user, err := a.core.Users.Get(c.Context(), realm, owner)
 	if err != nil {
 		return err
 	}
@@ -22,6 +27,7 @@ func (a *API) listSessions(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(sessions, func(a, b *core.Session) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	list := wire.List[wire.Session]{Collection: []wire.Session{}}
 	for _, s := range sessions {
 		list.Collection = append(list.Collection, sessionBody(s, nil))
@@ -46,7 +52,7 @@ func (a *API) getSession(w http.ResponseWriter, c *call) error {
 
 // session finds the session that the path names. A token that proves nothing names none.
 func (a *API) session(c *call, realm core.RealmID) (*core.Session, *core.User, error) {
-	name := c.segments["session"]
+	name := c.segment("session")
 	if !strings.Contains(name, ".") {
 		return a.core.Sessions.Get(c.Context(), realm, core.SessionID(name))
 	}
@@ -59,7 +65,7 @@ func (a *API) session(c *call, realm core.RealmID) (*core.Session, *core.User, e
 
 // deleteSession serves DELETE /v1/sessions/{session}: its tokens are refused everywhere at once.
 func (a *API) deleteSession(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "")
+	b, err := c.readBody(w, "session")
 	if err != nil {
 		return err
 	}

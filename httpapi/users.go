@@ -14,7 +14,7 @@ func (a *API) getUser(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.segment("user", func(name string) error {
+	return c.user(func(name string) error {
 		user, err := a.core.Users.Get(c.Context(), realm, name)
 		if err != nil {
 			return err
@@ -33,11 +33,11 @@ func (a *API) updateUser(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	in, err := userChange(&b.object)
+	in, err := userChange(b)
 	if err != nil {
 		return err
 	}
-	return c.segment("user", func(name string) error {
+	return c.user(func(name string) error {
 		user, err := a.core.Users.Update(c.Context(), realm, name, in, b.request)
 		if err != nil {
 			return err
@@ -48,7 +48,7 @@ func (a *API) updateUser(w http.ResponseWriter, c *call) error {
 
 // deleteUser serves DELETE /v1/users/{user} (Users API, "Delete a user").
 func (a *API) deleteUser(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "")
+	b, err := c.readBody(w, "user")
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (a *API) deleteUser(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.segment("user", func(name string) error {
+	return c.user(func(name string) error {
 		if err := a.core.Users.Delete(c.Context(), realm, name, b.request); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (a *API) deleteUser(w http.ResponseWriter, c *call) error {
 
 // authenticate serves POST /v1/users/{user}/authenticate (Users API, "Authenticate using a password").
 func (a *API) authenticate(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "")
+	b, err := c.readBody(w, "user")
 	if err != nil {
 		return err
 	}
@@ -75,15 +75,17 @@ func (a *API) authenticate(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	password := b.object.text("password")
-	b.object.ignore("expand")
-	if err := b.object.end(); err != nil {
+	password := b.top.text("password")
+	if password == nil {
+		password = b.object.text("password") // newer clients
+	}
+	if err := b.end(); err != nil {
 		return err
 	}
 	if password == nil {
-		return &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: []core.FieldError{{Attribute: "password", Message: "Password can't be blank"}}}
+		return invalid("password", "Password can't be blank")
 	}
-	return c.segment("user", func(name string) error {
+	return c.user(func(name string) error {
 		in, err := a.core.Passwords.Authenticate(c.Context(), realm, name, *password, b.request)
 		if err != nil {
 			return err
@@ -97,7 +99,8 @@ var readOnly = []string{"id", "object", "created_at", "last_login_at", "membersh
 	"arbitrary_id", "token", "realm_id"}
 
 // userChange reads the attributes of a user that a management key may set.
-func userChange(f *fields) (core.UserChange, error) {
+func userChange(b *body) (core.UserChange, error) {
+	f := &b.object
 	in := core.UserChange{
 		Type:                 named[core.UserType](f, "user_type"),
 		State:                named[core.State](f, "state"),
@@ -119,7 +122,7 @@ func userChange(f *fields) (core.UserChange, error) {
 		in.Custom = &custom
 	}
 	f.ignore(readOnly...)
-	return in, f.end()
+	return in, b.end()
 }
 
 // named takes a text that is one of a type's words; which, core knows.

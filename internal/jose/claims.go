@@ -1,53 +1,72 @@
 package jose
 
 import (
-	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
-// Claims are the members of a JSON object that had no name twice and nothing else that readers could disagree
-// about. The zero Claims has none.
+// Claims are the members of a JSON object in which no name repeats and nothing else leaves readers to disagree: see
+// Parse. Names match byte for byte. The zero Claims has none. Safe for concurrent use.
 type Claims struct{ members []member }
 
-// Raw returns a claim as it was sent.
+// Raw returns a copy of a claim's JSON as it was sent, and false where there is no such claim.
 func (c Claims) Raw(name string) (json.RawMessage, bool) {
+	raw, ok := c.raw(name)
+	return slices.Clone(raw), ok
+}
+
+// raw is Raw without the copy.
+func (c Claims) raw(name string) ([]byte, bool) {
 	if i := find(c.members, name); i >= 0 {
-		return json.RawMessage(c.members[i].value), true
+		return c.members[i].value, true
 	}
 	return nil, false
 }
 
-// String returns a claim that is a string.
+// String returns a claim that is a string, and false for any other.
 func (c Claims) String(name string) (string, bool) {
-	raw, _ := c.Raw(name)
-	return text(raw)
+	raw, _ := c.raw(name)
+	s, ok := unquote(raw)
+	return string(s), ok
 }
 
-// text decodes a JSON string, which the scanner has read.
-func text(raw []byte) (string, bool) {
-	if len(raw) < 2 || raw[0] != '"' {
-		return "", false
-	}
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1]), true
-	}
-	var s string
-	err := json.Unmarshal(raw, &s)
-	return s, err == nil
-}
-
-// Int returns a claim that is a whole number, written without fraction or exponent, within 64 bits (of RFC 7519
-// §2, NumericDate, the form that all agree about).
+// Int returns a claim that is a whole number of at most 64 bits, written without fraction or exponent, and false for
+// any other. Of the forms that RFC 7519 §2 leaves a NumericDate it is the one that all readers agree about.
 func (c Claims) Int(name string) (int64, bool) {
-	raw, _ := c.Raw(name)
+	raw, _ := c.raw(name)
 	n, err := strconv.ParseInt(string(raw), 10, 64)
-	return n, err == nil
+	if err != nil {
+		return 0, false
+	}
+	return n, true
 }
 
-// Object returns a claim that is an object.
+// Strings returns a claim that is a string or an array of strings, as aud may be either (RFC 7519 §4.1.3), and false
+// for any other.
+func (c Claims) Strings(name string) ([]string, bool) {
+	if s, ok := c.String(name); ok {
+		return []string{s}, true
+	}
+	raw, _ := c.raw(name)
+	elements, ok := parseArray(raw)
+	if !ok {
+		return nil, false
+	}
+	list := make([]string, 0, len(elements))
+	for _, e := range elements {
+		s, ok := unquote(e.value)
+		if !ok {
+			return nil, false
+		}
+		list = append(list, string(s))
+	}
+	return list, true
+}
+
+// Object returns a claim that is an object, and false for any other.
 func (c Claims) Object(name string) (Claims, bool) {
-	raw, _ := c.Raw(name)
+	raw, _ := c.raw(name)
 	members, ok := parseObject(raw)
 	return Claims{members}, ok
 }

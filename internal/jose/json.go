@@ -2,88 +2,199 @@ package jose
 
 import (
 	"bytes"
-	"encoding/json"
-	"strconv"
+	"slices"
 	"unicode/utf8"
 )
 
 // maxDepth is how deep objects and arrays may nest, the outermost counted.
 const maxDepth = 16
 
-// member is one member of a JSON object. Both halves are parts of the text that was read.
+// maxMembers is how many members one object may have: enough for any claims, and a bound on what a token of nothing but
+// names costs.
+const maxMembers = 256
+
+// member is one member of an object, or one element of an array, which has no name. Its parts are parts of the text
+// that was read, but for a name written with escapes.
 type member struct {
-	name  []byte // without its quotes; names with escapes are refused
+	name  []byte // what it says, without quotes
 	value []byte // as it was sent
 }
 
 // scanner reads JSON (RFC 8259) and refuses what decoders disagree about: names that repeat, at any depth, bytes
-// after the value, names written with escapes, invalid UTF-8, lone surrogates, depth without end.
+// after the value, invalid UTF-8, lone surrogates, depth without end.
 type scanner struct {
-	text []byte
-	at   int
+	text    []byte
+	at      int
+	members []member // of the objects that are being read, the innermost last
 }
 
-// parseObject returns the members of the one object that text is, in order.
-func parseObject(text []byte) ([]member, bool) {
+// parseObject returns the members, in order, of the one object that text is.
+func parseObject(text []byte) ([]member, bool) { return parse(text, (*scanner).object) }
+
+// parseArray returns the elements of the one array that text is.
+func parseArray(text []byte) ([]member, bool) { return parse(text, (*scanner).array) }
+
+// parse reads the whole of text as one object or array.
+func parse(text []byte, read func(s *scanner, depth int) bool) ([]member, bool) {
 	if !utf8.Valid(text) {
 		return nil, false
 	}
-	s := scanner{text: text}
+	s := scanner{text: text, members: make([]member, 0, 20)}
 	s.space()
-	members, ok := s.object(1)
+	ok := read(&s, 1)
 	s.space()
-	return members, ok && s.at == len(text)
+	if !ok || s.at < len(text) {
+		return nil, false
+	}
+	return s.members, true
+}
+
+// object reads an object and leaves its members at the end of s.members.
+func (s *scanner) object(depth int) bool {
+	if depth > maxDepth || !s.take('{') {
+		return false
+	}
+	if s.take('}') {
+		return true
+	}
+	first := len(s.members)
+	for {
+		raw, ok := s.value(depth)
+		if !ok {
+			return false
+		}
+		name, ok := unquote(raw)
+		if !ok || !s.take(':') {
+			return false
+		}
+		value, ok := s.value(depth)
+		if !ok {
+			return false
+		}
+		if len(s.members)-first == maxMembers {
+			return false
+		}
+		s.members = append(s.members, member{name, value})
+		if s.take('}') {
+			return distinct(s.members[first:])
+		}
+		if !s.take(',') {
+			return false
+		}
+	}
+}
+
+// array reads an array, and leaves its elements at the end of s.members if it is the outermost value.
+func (s *scanner) array(depth int) bool {
+	if depth > maxDepth || !s.take('[') {
+		return false
+	}
+	if s.take(']') {
+		return true
+	}
+	for {
+		value, ok := s.value(depth)
+		if !ok {
+			return false
+		}
+		if depth == 1 {
+			s.members = append(s.members, member{value: value})
+		}
+		if s.take(']') {
+			return true
+		}
+		if !s.take(',') {
+			return false
+		}
+	}
+}
+
+// value reads any value within an object or array of this depth.
+func (s *scanner) value(depth int) (raw []byte, ok bool) {
+	s.space()
+	if s.at >= len(s.text) {
+		return nil, false
+	}
+	from, kept := s.at, len(s.members)
+	switch s.text[s.at] {
+	case '{':
+		ok = s.object(depth + 1)
+	case '[':
+		ok = s.array(depth + 1)
+	case '"':
+		ok = s.string()
+	case 't':
+		ok = s.word("true")
+	case 'f':
+		ok = s.word("false")
+	case 'n':
+		ok = s.word("null")
+	default:
+		ok = s.number()
+	}
+	s.members = s.members[:kept]
+	return s.text[from:s.at], ok
 }
 
 // space skips white space.
 func (s *scanner) space() {
-	for s.at < len(s.text) && isSpace(s.text[s.at]) {
-		s.at++
+	for s.at < len(s.text) {
+		switch s.text[s.at] {
+		case ' ', '\t', '\n', '\r':
+			s.at++
+		default:
+			return
+		}
 	}
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
-
-// take skips c, with the white space around it, if it is next.
+// take skips white space and then c, if it is next.
 func (s *scanner) take(c byte) bool {
 	s.space()
+	return s.skip(c)
+}
+
+// skip skips c, if it is next.
+func (s *scanner) skip(c byte) bool {
 	if s.at >= len(s.text) || s.text[s.at] != c {
 		return false
 	}
 	s.at++
-	s.space()
 	return true
 }
 
-// object reads an object.
-func (s *scanner) object(depth int) ([]member, bool) {
-	if depth > maxDepth || !s.take('{') {
-		return nil, false
+// word reads true, false or null.
+func (s *scanner) word(word string) bool {
+	if len(s.text)-s.at < len(word) || string(s.text[s.at:s.at+len(word)]) != word {
+		return false
 	}
-	if s.take('}') {
-		return nil, true
+	s.at += len(word)
+	return true
+}
+
+// number reads a number. A zero in front of other digits is left to be refused by whoever expects the next comma.
+func (s *scanner) number() bool {
+	s.skip('-')
+	if !s.skip('0') && !s.digits() {
+		return false
 	}
-	members := make([]member, 0, 20)
-	for {
-		name, ok := s.string()
-		if !ok || bytes.IndexByte(name, '\\') >= 0 || find(members, name) >= 0 {
-			return nil, false
-		}
-		if !s.take(':') {
-			return nil, false
-		}
-		from := s.at
-		if !s.value(depth + 1) {
-			return nil, false
-		}
-		members = append(members, member{name, s.text[from:s.at]})
-		if s.take('}') {
-			return members, true
-		}
-		if !s.take(',') {
-			return nil, false
-		}
+	if s.skip('.') && !s.digits() {
+		return false
 	}
+	if s.skip('e') || s.skip('E') {
+		_ = s.skip('+') || s.skip('-')
+		return s.digits()
+	}
+	return true
+}
+
+// digits reads one digit or more.
+func (s *scanner) digits() bool {
+	from := s.at
+	for s.at < len(s.text) && s.text[s.at] >= '0' && s.text[s.at] <= '9' {
+		s.at++
+	}
+	return s.at > from
 }
 
 // find returns the index of the member with this name, or -1.
@@ -96,116 +207,22 @@ func find[T []byte | string](members []member, name T) int {
 	return -1
 }
 
-// array reads an array.
-func (s *scanner) array(depth int) bool {
-	if depth > maxDepth || !s.take('[') {
-		return false
-	}
-	if s.take(']') {
-		return true
-	}
-	for {
-		if !s.value(depth + 1) {
-			return false
-		}
-		if s.take(']') {
-			return true
-		}
-		if !s.take(',') {
-			return false
-		}
-	}
-}
-
-// value reads any value.
-func (s *scanner) value(depth int) bool {
-	if s.at >= len(s.text) {
-		return false
-	}
-	ok := true
-	switch s.text[s.at] {
-	case '{':
-		_, ok = s.object(depth)
-		s.trim()
-	case '[':
-		ok = s.array(depth)
-		s.trim()
-	case '"':
-		_, ok = s.string()
-	default:
-		ok = s.word()
-	}
-	return ok
-}
-
-// trim steps back over white space that take skipped, so that a value ends where it ends.
-func (s *scanner) trim() {
-	for s.at > 0 && isSpace(s.text[s.at-1]) {
-		s.at--
-	}
-}
-
-// word reads a number, true, false or null.
-func (s *scanner) word() bool {
-	from := s.at
-	for s.at < len(s.text) && s.text[s.at] != ',' && s.text[s.at] != '}' && s.text[s.at] != ']' && !isSpace(s.text[s.at]) {
-		s.at++
-	}
-	return s.at > from && json.Valid(s.text[from:s.at])
-}
-
-// string reads a string and returns what is between its quotes.
-func (s *scanner) string() ([]byte, bool) {
-	if s.at >= len(s.text) || s.text[s.at] != '"' {
-		return nil, false
-	}
-	s.at++
-	from := s.at
-	for s.at < len(s.text) {
-		switch c := s.text[s.at]; {
-		case c == '"':
-			s.at++
-			return s.text[from : s.at-1], true
-		case c == '\\':
-			if !s.escape() {
-				return nil, false
+// distinct reports whether no name repeats.
+func distinct(members []member) bool {
+	if len(members) <= 32 { // sorting would cost more
+		for i := range members {
+			if find(members[:i], members[i].name) >= 0 {
+				return false
 			}
-		case c < ' ':
-			return nil, false
-		default:
-			s.at++
+		}
+		return true
+	}
+	sorted := slices.Clone(members)
+	slices.SortFunc(sorted, func(a, b member) int { return bytes.Compare(a.name, b.name) })
+	for i := range sorted[1:] {
+		if bytes.Equal(sorted[i].name, sorted[i+1].name) {
+			return false
 		}
 	}
-	return nil, false
-}
-
-// escape reads one escape, or the two that make a surrogate pair.
-func (s *scanner) escape() bool {
-	if s.at+1 >= len(s.text) {
-		return false
-	}
-	switch s.text[s.at+1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		s.at += 2
-		return true
-	}
-	first, ok := s.unit()
-	if !ok || first >= 0xDC00 && first < 0xE000 {
-		return false
-	}
-	if first < 0xD800 || first >= 0xDC00 {
-		return true
-	}
-	second, ok := s.unit()
-	return ok && second >= 0xDC00 && second < 0xE000
-}
-
-// unit reads \uXXXX.
-func (s *scanner) unit() (uint64, bool) {
-	if s.at+6 > len(s.text) || s.text[s.at] != '\\' || s.text[s.at+1] != 'u' {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(string(s.text[s.at+2:s.at+6]), 16, 16)
-	s.at += 6
-	return n, err == nil
+	return true
 }

@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -27,7 +28,7 @@ const (
 	HS256 Alg = "HS256" // HMAC with SHA-256
 )
 
-// Asymmetric reports whether the key that verifies may be known to all.
+// Asymmetric reports whether the key that verifies may be known to all. It is false of a name that is not ours.
 func (a Alg) Asymmetric() bool { return a == EdDSA || a == ES256 || a == RS256 || a == PS256 }
 
 // Bounds of keys.
@@ -35,7 +36,8 @@ const (
 	minRSABits       = 2048
 	maxRSABits       = 8192 // a larger key makes each verification a burden
 	generatedRSABits = 3072
-	minSecret        = 32 // bytes, RFC 7518 §3.2
+	maxRSAExponent   = 1<<31 - 1 // what the standard library verifies with
+	minSecret        = 32        // bytes, RFC 7518 §3.2
 )
 
 // ErrKey says that a key cannot be used. The errors that wrap it say why, and hold nothing of the key.
@@ -55,7 +57,7 @@ type PublicKey struct {
 	key any // ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey or []byte
 }
 
-// ID returns the kid: the RFC 7638 thumbprint, or for a secret a digest that tells nothing of it.
+// ID returns the kid: the RFC 7638 thumbprint with SHA-256, or for a secret a digest that tells nothing of it.
 func (k *PrivateKey) ID() string { return k.public.id }
 
 // Alg returns the one algorithm that the key signs with.
@@ -64,14 +66,26 @@ func (k *PrivateKey) Alg() Alg { return k.public.alg }
 // Public returns what verifies what k signs.
 func (k *PrivateKey) Public() *PublicKey { return k.public }
 
-// ID returns the kid: see PrivateKey.ID.
+// ID returns the kid: see PrivateKey.ID. A key that ParseJWKS read has the kid that it was published with, if any.
 func (k *PublicKey) ID() string { return k.id }
 
 // Alg returns the one algorithm that the key verifies.
 func (k *PublicKey) Alg() Alg { return k.alg }
 
-// Generate makes a key: Ed25519, P-256, RSA of 3072 bits, or a secret of 256 bits. Where random is not
-// crypto/rand.Reader the standard library may still use its own source.
+// String names the key, so that a key that strays into a log tells nothing.
+func (k *PrivateKey) String() string { return "private " + k.public.String() }
+
+// GoString is String.
+func (k *PrivateKey) GoString() string { return k.String() }
+
+// String names the key, so that a secret that strays into a log tells nothing.
+func (k *PublicKey) String() string { return string(k.alg) + " key " + k.id }
+
+// GoString is String.
+func (k *PublicKey) GoString() string { return k.String() }
+
+// Generate makes a key: Ed25519, P-256, RSA of 3072 bits, or a secret of 256 bits. The standard library may use its
+// own source of randomness instead. Of an algorithm that is not ours the error wraps ErrKey.
 func Generate(alg Alg, random io.Reader) (*PrivateKey, error) {
 	var key any
 	var err error
@@ -95,15 +109,13 @@ func Generate(alg Alg, random io.Reader) (*PrivateKey, error) {
 	return newPrivateKey(alg, key)
 }
 
-// NewSecret returns the HS256 key made of a secret of at least 32 bytes (RFC 7518 §3.2).
-func NewSecret(secret []byte) (*PrivateKey, error) {
-	return newPrivateKey(HS256, append([]byte(nil), secret...))
-}
+// NewSecret returns the HS256 key made of a secret of at least 32 bytes (RFC 7518 §3.2). Errors wrap ErrKey.
+func NewSecret(secret []byte) (*PrivateKey, error) { return newPrivateKey(HS256, bytes.Clone(secret)) }
 
 // Secret returns the secret of an HS256 key, and nil of any other.
 func (k *PrivateKey) Secret() []byte {
 	secret, _ := k.key.([]byte)
-	return append([]byte(nil), secret...)
+	return bytes.Clone(secret)
 }
 
 // newPrivateKey binds a key to its algorithm.
@@ -127,19 +139,28 @@ func newPublicKey(alg Alg, key any) (*PublicKey, error) {
 	if err := fits(alg, key); err != nil {
 		return nil, err
 	}
+	id, err := keyID(key)
+	if err != nil {
+		return nil, err
+	}
+	return &PublicKey{id: id, alg: alg, key: key}, nil
+}
+
+// keyID returns the kid that a key has of itself: see PrivateKey.ID.
+func keyID(key any) (string, error) {
 	if secret, ok := key.([]byte); ok {
 		sum := sha256.Sum256(append([]byte("postern HS256 key id\x00"), secret...))
-		return &PublicKey{id: base64.RawURLEncoding.EncodeToString(sum[:16]), alg: alg, key: key}, nil
+		return base64.RawURLEncoding.EncodeToString(sum[:16]), nil
 	}
 	j, err := jwk.FromRaw(key)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it has no JWK form", ErrKey)
+		return "", fmt.Errorf("%w: it has no JWK form", ErrKey)
 	}
 	sum, err := j.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it has no thumbprint", ErrKey)
+		return "", fmt.Errorf("%w: it has no thumbprint", ErrKey)
 	}
-	return &PublicKey{id: base64.RawURLEncoding.EncodeToString(sum), alg: alg, key: key}, nil
+	return base64.RawURLEncoding.EncodeToString(sum), nil
 }
 
 // usual returns the algorithm that a key's type suggests, "" for none.
@@ -157,37 +178,46 @@ func usual(key any) Alg {
 
 // fits refuses a key that is not of its algorithm's type, curve and size.
 func fits(alg Alg, key any) error {
+	var ok bool
+	var err error
 	switch k := key.(type) {
 	case ed25519.PublicKey:
-		if alg == EdDSA && len(k) == ed25519.PublicKeySize {
-			return nil
-		}
+		ok = alg == EdDSA && len(k) == ed25519.PublicKeySize
 	case *ecdsa.PublicKey:
-		if k.Curve != elliptic.P256() {
-			return fmt.Errorf("%w: the one elliptic curve for ECDSA here is P-256", ErrKey)
-		}
-		if alg == ES256 {
-			return nil
-		}
+		ok, err = alg == ES256, fitsP256(k)
 	case *rsa.PublicKey:
-		if bits := k.N.BitLen(); bits < minRSABits || bits > maxRSABits {
-			return fmt.Errorf("%w: an RSA key needs %d to %d bits, this one has %d", ErrKey, minRSABits, maxRSABits, bits)
-		}
-		if k.E < 3 || k.E%2 == 0 {
-			return fmt.Errorf("%w: its RSA exponent is not an odd number from 3", ErrKey)
-		}
-		if alg == RS256 || alg == PS256 {
-			return nil
-		}
+		ok, err = alg == RS256 || alg == PS256, fitsRSA(k)
 	case []byte:
-		if len(k) < minSecret {
-			return fmt.Errorf("%w: an HS256 secret needs at least %d bytes", ErrKey, minSecret)
-		}
-		if alg == HS256 {
-			return nil
+		if ok = alg == HS256; len(k) < minSecret {
+			err = fmt.Errorf("%w: an HS256 secret needs at least %d bytes", ErrKey, minSecret)
 		}
 	default:
-		return fmt.Errorf("%w: it is neither Ed25519, P-256 nor RSA", ErrKey)
+		err = fmt.Errorf("%w: it is neither Ed25519, P-256 nor RSA", ErrKey)
 	}
-	return fmt.Errorf("%w: it is not a key for %q", ErrKey, alg)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: it is not a key for %q", ErrKey, alg)
+	}
+	return err
+}
+
+// fitsP256 refuses other curves, and points that are not on this one.
+func fitsP256(k *ecdsa.PublicKey) error {
+	if k.Curve != elliptic.P256() {
+		return fmt.Errorf("%w: the one elliptic curve for ECDSA here is P-256", ErrKey)
+	}
+	if _, err := k.ECDH(); err != nil {
+		return fmt.Errorf("%w: it is not a point on P-256", ErrKey)
+	}
+	return nil
+}
+
+// fitsRSA refuses what is too small to be safe or too large to be quick.
+func fitsRSA(k *rsa.PublicKey) error {
+	if bits := k.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+		return fmt.Errorf("%w: an RSA key needs %d to %d bits, this one has %d", ErrKey, minRSABits, maxRSABits, bits)
+	}
+	if k.N.Bit(0) == 0 || k.E < 3 || k.E%2 == 0 || k.E > maxRSAExponent {
+		return fmt.Errorf("%w: an RSA key needs an odd modulus and an odd exponent from 3 to 2^31-1", ErrKey)
+	}
+	return nil
 }

@@ -4,66 +4,28 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
 )
 
-// ErrSignature says that a key did not sign a token.
-var ErrSignature = errors.New("signature does not verify")
+// Why something is not signed: the result would be a token that Parse refuses.
+var (
+	// ErrTooLong says that the token would be longer than MaxTokenLength.
+	ErrTooLong = errors.New("token longer than 8 KiB")
 
-// pssOptions is the one form of PS256 (RFC 7518 §3.5).
-var pssOptions = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+	// ErrUnsignable says that claims are not one strict JSON object, or typ not a plain string.
+	ErrUnsignable = errors.New("not claims of a token")
+)
 
-// Verify returns the claims, if k signed the token with k's own algorithm, and the token names no other key. Else
-// it returns ErrSignature. What the claims say, times among the rest, is for the caller to judge.
-func (t Token) Verify(k *PublicKey) (Claims, error) {
-	if t.alg != k.alg || t.kid != "" && t.kid != k.id || !k.verifies(t.signed, t.signature) {
-		return Claims{}, ErrSignature
-	}
-	return t.claims, nil
-}
-
-// verifies reports whether signature is k's of what was signed.
-func (k *PublicKey) verifies(signed string, signature []byte) bool {
-	switch key := k.key.(type) {
-	case ed25519.PublicKey:
-		return ed25519.Verify(key, []byte(signed), signature)
-	case *ecdsa.PublicKey:
-		if len(signature) != 64 { // RFC 7518 §3.4: R and S, 32 bytes each
-			return false
-		}
-		sum := sha256.Sum256([]byte(signed))
-		return ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
-	case *rsa.PublicKey:
-		sum := sha256.Sum256([]byte(signed))
-		if k.alg == PS256 {
-			return rsa.VerifyPSS(key, crypto.SHA256, sum[:], signature, pssOptions) == nil
-		}
-		return rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], signature) == nil
-	case []byte:
-		return hmac.Equal(mac(key, signed), signature)
-	}
-	return false
-}
-
-// mac returns the HS256 signature.
-func mac(secret []byte, signed string) []byte {
-	h := hmac.New(sha256.New, secret)
-	h.Write([]byte(signed))
-	return h.Sum(nil)
-}
-
-// Sign returns claims, which must be one strict JSON object, as a token whose header says alg, kid and typ. typ
-// is of 1 to 128 printable characters.
+// Sign returns claims as a token (RFC 7515 §7.1) whose header says alg, kid and typ, in this order. typ is of 1 to
+// 128 printable ASCII characters. Claims are signed byte for byte. Errors wrap ErrUnsignable or ErrTooLong.
 func (k *PrivateKey) Sign(typ string, claims []byte) (string, error) {
-	if typ == "" || len(typ) > maxHeaderMember || !isToken(typ) {
-		return "", errors.New("jose: sign: typ is not a plain text")
+	if !isPlain(typ) {
+		return "", fmt.Errorf("jose: sign: %w: typ is not a plain string", ErrUnsignable)
 	}
 	return k.sign(`{"alg":"`+string(k.Alg())+`","kid":"`+k.ID()+`","typ":"`+typ+`"}`, claims)
 }
@@ -73,26 +35,30 @@ func (k *PrivateKey) SignBare(claims []byte) (string, error) {
 	return k.sign(`{"alg":"`+string(k.Alg())+`"}`, claims)
 }
 
-// sign returns the compact JWS (RFC 7515 §5.1). A token that Parse would refuse is not made.
+// sign returns the compact JWS of a header and claims (RFC 7515 §5.1).
 func (k *PrivateKey) sign(header string, claims []byte) (string, error) {
 	if _, ok := parseObject(claims); !ok {
-		return "", errors.New("jose: sign: claims are not one strict JSON object")
+		return "", fmt.Errorf("jose: sign: %w: claims are not one strict JSON object", ErrUnsignable)
 	}
 	enc := base64.RawURLEncoding
-	signed := make([]byte, 0, enc.EncodedLen(len(header))+1+enc.EncodedLen(len(claims)))
-	signed = enc.AppendEncode(signed, []byte(header))
-	signed = append(signed, '.')
-	signed = enc.AppendEncode(signed, claims)
-	signature, err := k.signature(signed)
+	text := make([]byte, 0, enc.EncodedLen(len(header)+len(claims)+maxSignature)+4)
+	text = enc.AppendEncode(text, []byte(header))
+	text = append(text, '.')
+	text = enc.AppendEncode(text, claims)
+	signature, err := k.signature(text)
 	if err != nil {
 		return "", fmt.Errorf("jose: sign: %w", err)
 	}
-	token := string(enc.AppendEncode(append(signed, '.'), signature))
-	if len(token) > MaxTokenLength {
-		return "", fmt.Errorf("jose: sign: %w", malformed("longer than 8 KiB"))
+	text = append(text, '.')
+	text = enc.AppendEncode(text, signature)
+	if len(text) > MaxTokenLength {
+		return "", fmt.Errorf("jose: sign: %w", ErrTooLong)
 	}
-	return token, nil
+	return string(text), nil
 }
+
+// maxSignature is the length of the longest signature, in bytes: that of the largest RSA key.
+const maxSignature = maxRSABits / 8
 
 // signature signs.
 func (k *PrivateKey) signature(signed []byte) ([]byte, error) {
@@ -100,16 +66,16 @@ func (k *PrivateKey) signature(signed []byte) ([]byte, error) {
 	case ed25519.PrivateKey:
 		return ed25519.Sign(key, signed), nil
 	case []byte:
-		return mac(key, string(signed)), nil
+		return mac(key, signed), nil
 	case *ecdsa.PrivateKey:
 		sum := sha256.Sum256(signed)
 		r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
 		if err != nil {
 			return nil, err
 		}
-		out := make([]byte, 64)
-		r.FillBytes(out[:32])
-		s.FillBytes(out[32:])
+		out := make([]byte, es256Length)
+		r.FillBytes(out[:es256Length/2])
+		s.FillBytes(out[es256Length/2:])
 		return out, nil
 	case *rsa.PrivateKey:
 		sum := sha256.Sum256(signed)

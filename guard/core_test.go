@@ -1,0 +1,136 @@
+package guard_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/boltstore"
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/hosttest"
+)
+
+// TestOverCore guards with the real core over a file: a session is good until it is ended, and a user until
+// deactivated.
+func TestOverCore(t *testing.T) {
+	house := openHouse(t)
+	realm := house.realm("default")
+	g := house.guard(map[string]string{
+		"X-Postern-User-Id": "id", "X-Postern-Realm": "realm", "X-Postern-Session": "session", "X-Postern-User-Type": "user_type",
+	})
+	ended, kept := house.signIn(realm, "ann"), house.signIn(realm, "bob")
+	_, seen := serve(g, with(ended.Token))
+	if seen == nil {
+		t.Fatal("a fresh session is refused")
+	}
+	wantHeaders(t, seen.Header, map[string]string{
+		"X-Postern-User-Id": string(ended.User.ID), "X-Postern-Realm": string(realm),
+		"X-Postern-Session": string(ended.Session.ID), "X-Postern-User-Type": "human",
+	})
+	wantDecision(t, g, kept.Token, guard.Allow)
+
+	house.end(realm, ended)
+	eventually(t, "the ended session is refused", func() bool {
+		return g.Judge(with(ended.Token)).Refusal.Reason == "invalid_token"
+	})
+	wantDecision(t, g, kept.Token, guard.Allow)
+
+	house.deactivate(realm, kept)
+	eventually(t, "the deactivated user is refused", func() bool {
+		return g.Judge(with(kept.Token)).Decision == guard.Deny
+	})
+}
+
+// TestHost runs the table that all hosts run against the bare middleware over the real core.
+func TestHost(t *testing.T) {
+	house := openHouse(t)
+	realm, other := house.realm("default"), house.realm("other")
+	expired := house.signIn(realm, "early")
+	house.clock.pass(7 * time.Hour)
+	valid, revoked, inactive := house.signIn(realm, "ann"), house.signIn(realm, "bob"), house.signIn(realm, "cat")
+	stranger := house.signIn(other, "ann")
+	house.end(realm, revoked)
+	house.deactivate(realm, inactive)
+
+	server := httptest.NewServer(house.guard(nil).Handler(hosttest.App()))
+	t.Cleanup(server.Close)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	hosttest.Run(t, hosttest.Host{
+		URL: server.URL,
+		Tokens: hosttest.Tokens{Valid: valid.Token, Expired: expired.Token, Revoked: revoked.Token,
+			Inactive: inactive.Token, OtherRealm: stranger.Token},
+		Identity: map[string]string{"X-Postern-User-Id": string(valid.User.ID), "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com"},
+	})
+}
+
+// house is a core over a new file, kept current until the test ends, with a clock that the test moves.
+type house struct {
+	*testing.T
+	*core.Core
+	clock *world
+}
+
+func openHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{T: t, clock: newWorld()}
+	store, err := boltstore.Open(boltstore.Options{Path: filepath.Join(t.TempDir(), "postern.db"), Now: h.clock.time})
+	h.must(err)
+	t.Cleanup(func() { _ = store.Close() })
+	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+	h.must(err)
+	h.Core, err = core.New(core.Options{Store: store, MasterKey: master, HashMemory: 8 << 10, HashPasses: 1, Now: h.clock.time})
+	h.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { h.Core.Run(ctx); close(done) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return h
+}
+
+func (h *house) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *house) guard(copied map[string]string) *guard.Guard {
+	g, err := guard.New(guard.Options{Realms: h.Realms, Resolver: h.Sessions, Feed: guard.FeedOf(h.Feed), CopyHeaders: copied, Now: h.Core.Now})
+	h.must(err)
+	h.Cleanup(g.Close)
+	return g
+}
+
+func (h *house) realm(name string) core.RealmID {
+	h.Helper()
+	r, err := h.Realms.Create(h.Context(), core.NewRealm{Name: name}, core.Request{})
+	h.must(err)
+	return r.ID
+}
+
+// signIn makes a user and signs it in.
+func (h *house) signIn(realm core.RealmID, name string) *core.SignedIn {
+	h.Helper()
+	kind, email, password := core.UserHuman, name+"@example.com", "correct horse battery staple"
+	_, err := h.Users.Create(h.Context(), realm, core.UserChange{Type: &kind, Username: &name, Email: &email, Password: &password}, core.Request{})
+	h.must(err)
+	in, err := h.Passwords.Authenticate(h.Context(), realm, name, password, core.Request{})
+	h.must(err)
+	return in
+}
+
+func (h *house) end(realm core.RealmID, in *core.SignedIn) {
+	h.Helper()
+	h.must(h.Sessions.Delete(h.Context(), realm, in.Session.ID, core.Request{}))
+}
+
+func (h *house) deactivate(realm core.RealmID, in *core.SignedIn) {
+	h.Helper()
+	inactive := core.StateInactive
+	_, err := h.Users.Update(h.Context(), realm, string(in.User.ID), core.UserChange{State: &inactive}, core.Request{})
+	h.must(err)
+}

@@ -1,0 +1,173 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestStrict sends bodies that decoders disagree about: none is taken.
+func TestStrict(t *testing.T) {
+	w := newWorld(t)
+	w.human("ann")
+	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for name, body := range map[string]string{
+		"no JSON":                     `hello`,
+		"cut short":                   `{"user":{"first_name":"A"}`,
+		"only blanks":                 ` `,
+		"null":                        `null`,
+		"an array":                    `[]`,
+		"a text":                      `"user"`,
+		"user is null":                `{"user":null}`,
+		"user is an array":            `{"user":[]}`,
+		"user twice":                  `{"user":{"first_name":"A"},"user":{"first_name":"B"}}`,
+		"an attribute twice":          `{"user":{"first_name":"A","first_name":"B"}}`,
+		"twice by an escape":          `{"user":{"first_name":"A","first_n\u0061me":"B"}}`,
+		"twice further down":          `{"user":{"custom":{"a":1,"a":2}}}`,
+		"twice in an array":           `{"user":{"custom":{"a":[{"b":1,"b":2}]}}}`,
+		"something after it":          `{"user":{"first_name":"A"}} {}`,
+		"a byte after it":             `{"user":{"first_name":"A"}}x`,
+		"a comma too many":            `{"user":{"first_name":"A",}}`,
+		"too deep":                    `{"user":{"custom":{"a":` + deep(14) + `}}}`,
+		"far too deep":                strings.Repeat("[", 100_000),
+		"no UTF-8":                    "{\"user\":{\"first_name\":\"\xff\"}}",
+		"half a character":            `{"user":{"first_name":"\ud800"}}`,
+		"the other half":              `{"user":{"first_name":"\udc00"}}`,
+		"halves in the wrong order":   `{"user":{"first_name":"\udc00\ud800"}}`,
+		"half and a letter":           `{"user":{"first_name":"\ud800\u0041"}}`,
+		"half a character in a name":  `{"user":{"custom":{"\ud800":1}}}`,
+		"half, then an escaped slash": `{"user":{"first_name":"\ud800\\udc00"}}`,
+	} {
+		if a := w.manage("PUT /v1/users/ann", body); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.text, "The body could not be read") {
+			t.Errorf("%s: %d %s; want 400", name, a.StatusCode, a.text)
+		}
+	}
+	for _, body := range []string{``, `{}`, `{"user":{}}`, `{"user":{"first_name":"\ud83d\ude00"}}`, `{"user":{"first_name":"\\ud800"}}`, ` {"user":{"custom":{}}} `} {
+		w.want(w.manage("PUT /v1/users/ann", body), http.StatusOK, "")
+	}
+	w.want(w.manage("PUT /v1/users/ann", `{"user":{"custom":{"a":[[1]]}}}`), http.StatusUnprocessableEntity, "Custom values")
+
+	for _, body := range []string{`{"data":null}`, `{"data":[]}`, `{"data":{"attributes":null}}`, `{"data":{"attributes":[]}}`} {
+		w.want(w.provide("POST /v1/users", w.apt(""), body), http.StatusBadRequest, "bad_request_error")
+	}
+}
+
+// TestAttributes sends attributes that cannot be set, or not to that: each answer names the attribute, and nothing is
+// changed.
+func TestAttributes(t *testing.T) {
+	w := newWorld(t)
+	w.human("ann")
+	before := w.manage("GET /v1/users/ann", "").text
+	for body, names := range map[string]string{
+		`{"user":{"Password":"x"}}`:                             `"Password"`,
+		`{"user":{"paſſword":"x"}}`:                             `"paſſword"`,
+		`{"user":{"PASSWORD":"x","first_name":"B"}}`:            `"PASSWORD"`,
+		`{"User":{"first_name":"B"}}`:                           `"User"`,
+		`{"first_name":"B"}`:                                    `"first_name"`,
+		`{"user":{"first_name":"B"},"org_ids":"org_1"}`:         `"org_ids"`,
+		`{"user":{"first_name":"B","permissions":"boss"}}`:      `"permissions"`,
+		`{"user":{"first_name":"B","org":{"name":"N"}}}`:        `"org"`,
+		`{"user":{"first_name":"B","api_key":"x"}}`:             `"api_key"`,
+		`{"user":{"first_name":"B","admin":true}}`:              `"admin"`,
+		`{"user":{"first_name":"B","generation":9}}`:            `"generation"`,
+		`{"user":{"first_name":"B","environment_guid":"x"}}`:    `"environment_guid"`,
+		`{"user":{"first_name":1}}`:                             `{"first_name":["First name must be a text"]}`,
+		`{"user":{"username":["a"]}}`:                           `{"username":["Username must be a text"]}`,
+		`{"user":{"email":false}}`:                              `"email"`,
+		`{"user":{"email":null}}`:                               `{"email":["Email can't be blank"]}`,
+		`{"user":{"password":{}}}`:                              `"password"`,
+		`{"user":{"state":"gone"}}`:                             `"state"`,
+		`{"user":{"state":0}}`:                                  `"state"`,
+		`{"user":{"user_type":"api"}}`:                          `"user_type"`,
+		`{"user":{"email_verification":"maybe"}}`:               `"email_verification"`,
+		`{"user":{"custom":"x"}}`:                               `{"custom":["Custom must be an object"]}`,
+		`{"user":{"custom":{"a b":1}}}`:                         `"custom"`,
+		`{"user":{"realm_id":7}}`:                               `"realm_id"`,
+		`{"user":{"last_name":2,"first_name":1,"b":1,"a":1}}`:   `{"first_name":["First name must be a text"],"last_name":["Last name must be a text"],"a":["A is not an attribute that can be set here"],"b":["B is not an attribute that can be set here"]}`,
+		`{"user":{"username":"me","email":"x","password":"y"}}`: `{"username":["Username is reserved"],"email":["Email is not a valid address"]}`,
+	} {
+		a := w.manage("PUT /v1/users/ann", body)
+		if a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.text, names) {
+			t.Errorf("PUT %s = %d %s; want 422 with %s", body, a.StatusCode, a.text, names)
+		}
+	}
+	if after := w.manage("GET /v1/users/ann", "").text; after != before {
+		t.Errorf("user = %s; want it as before, %s", after, before)
+	}
+	w.want(w.manage("POST /v1/users/ann/authenticate", `{"Password":"`+goodPassword+`"}`), http.StatusUnprocessableEntity, `"Password"`)
+	w.want(w.manage("POST /v1/users/ann/authenticate", `{"password":7}`), http.StatusUnprocessableEntity, `"password"`)
+	w.want(w.manage("POST /v1/users/ann/authenticate", `{"password":null}`), http.StatusUnprocessableEntity, "Password can't be blank")
+	w.want(w.manage("POST /v1/users/ann/authenticate", ``), http.StatusUnprocessableEntity, "Password can't be blank")
+	w.want(w.manage("POST /v1/users/ann/authenticate", `{"password":""}`), http.StatusUnauthorized, "")
+
+	body := strings.Replace(w.document("bob"), `"arbitrary_id"`, `"state":"active","Arbitrary_ID":"x","arbitrary_id"`, 1)
+	w.want(w.provide("POST /v1/users", w.apt(""), body), http.StatusUnprocessableEntity, "State is not an attribute")
+	body = strings.Replace(w.document("bob"), `"bob"`, `7`, 1)
+	w.want(w.provide("POST /v1/users", w.apt(""), body), http.StatusUnprocessableEntity, "Arbitrary id must be a text")
+}
+
+// readOnly is every attribute that callers see and may not set, with a value that would show.
+const readOnly = `"id":"usr_000000000000000000000000","object":"realm","created_at":1,"last_login_at":2,"membership_count":7,` +
+	`"credentials":[{"id":"crd_x","credential_type":"api_key"}],"memberships":[{}],"arbitrary_id":"stolen","token":"utk_x"`
+
+// TestReadOnly sends back what must not be taken, as clients that save a whole user do.
+func TestReadOnly(t *testing.T) {
+	w := newWorld(t)
+	user := `"user_type":"human","username":"ann","email":"ann@example.com","realm_id":"` + string(w.realm.ID) + `",`
+	created := w.want(w.manage("POST /v1/users", `{"user":{`+user+readOnly+`}}`), http.StatusCreated, "")
+	updated := w.want(w.manage("PUT /v1/users/ann", `{"user":{`+user+readOnly+`}}`), http.StatusOK, "")
+	for _, a := range []*answer{created, updated} {
+		for name, want := range map[string]string{"id": created.field("id"), "object": "user", "arbitrary_id": "", "token": "", "realm_id": string(w.realm.ID)} {
+			if got := a.field(name); got != want || got == "usr_000000000000000000000000" {
+				t.Errorf("%s = %q; want %q", name, got, want)
+			}
+		}
+		if a.json["membership_count"] != 0.0 || a.json["last_login_at"] != nil || a.json["created_at"] == 1.0 || fmt.Sprint(a.json["credentials"]) != "[]" {
+			t.Errorf("user = %s; want nothing of what is read-only set", a.text)
+		}
+	}
+	in := w.provided("bob")
+	w.want(w.manage("PUT /v1/users/"+string(in.User.ID), `{"user":{`+readOnly+`,"email":null,"first_name":"Bob"}}`), http.StatusOK, `"arbitrary_id":"bob"`)
+
+	body := strings.Replace(w.document("cid"), `"arbitrary_id"`, `"id":"usr_x","token":"t","created_at":1,"integrations":[],"arbitrary_id"`, 1)
+	if a := w.want(w.provide("POST /v1/users", w.apt(""), body), http.StatusCreated, ""); a.attribute("arbitrary_id") != "cid" || a.attribute("token") == "t" {
+		t.Errorf("user by APT = %s", a.text)
+	}
+}
+
+// TestSize sends the largest body and one byte more.
+func TestSize(t *testing.T) {
+	w := newWorld(t)
+	w.human("ann")
+	const most = 128 << 10
+	fill := func(n int) string { return `{"user":{}` + strings.Repeat(" ", n-len(`{"user":{}}`)) + `}` }
+	w.want(w.manage("PUT /v1/users/ann", fill(most)), http.StatusOK, "")
+	w.want(w.manage("PUT /v1/users/ann", fill(most+1)), http.StatusRequestEntityTooLarge, "128 KiB")
+	w.want(w.provide("POST /v1/users", w.apt(""), fill(most+1)), http.StatusRequestEntityTooLarge, "content_too_large_error")
+}
+
+// TestMediaTypes sends bodies of other media types.
+func TestMediaTypes(t *testing.T) {
+	w := newWorld(t)
+	w.human("ann")
+	key := "\nX-Authrocket-Api-Key: " + w.key + "\nX-Authrocket-Realm: " + string(w.realm.ID)
+	for contentType, status := range map[string]int{
+		"application/json": 200, "application/json; charset=utf-8": 200, "Application/JSON;charset=UTF-8": 200, "application/json;": 200,
+		"text/plain": 415, "application/x-www-form-urlencoded": 415, "": 415, "application/jsonp": 415, "application/json, text/plain": 415,
+	} {
+		headers := key
+		if contentType != "" {
+			headers = "Content-Type: " + contentType + key
+		}
+		if a := w.do("PUT /v1/users/ann", headers, `{"user":{}}`); a.StatusCode != status {
+			t.Errorf("Content-Type %q = %d %s; want %d", contentType, a.StatusCode, a.text, status)
+		}
+	}
+	// The family says how a body is read; what the caller may do is the key's affair.
+	a := w.do("PUT /v1/users/ann", "Content-Type: application/vnd.api+json; charset=utf-8"+key, `{"data":{"type":"users","attributes":{"first_name":"Ann"}}}`)
+	w.want(a, http.StatusOK, `"type":"user"`)
+	if u, _ := w.Users.Get(w.ctx, w.realm.ID, "ann"); u.FirstName != "Ann" {
+		t.Errorf("first name = %q; want Ann", u.FirstName)
+	}
+}

@@ -1,0 +1,56 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// texts takes an array of texts, or one that stands alone. One that is missing or null gives nil.
+func (f *fields) texts(name string) []string {
+	raw, there := f.take(name)
+	if !there || string(raw) == "null" {
+		return nil
+	}
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		return []string{one}
+	}
+	list := []string{}
+	if json.Unmarshal(raw, &list) != nil {
+		f.complain(name, "must be a text or an array of texts")
+	}
+	return list
+}
+
+// flag takes a truth. One that is missing or null is false.
+func (f *fields) flag(name string) bool {
+	raw, there := f.take(name)
+	var on bool
+	if there && json.Unmarshal(raw, &on) != nil {
+		f.complain(name, "must be true or false")
+	}
+	return on
+}
+
+// time takes a time in seconds since the epoch. One that is missing gives nil, null the zero time.
+func (f *fields) time(name string) *time.Time {
+	raw, there := f.take(name)
+	if !there {
+		return nil
+	}
+	var t wire.Time
+	if json.Unmarshal(raw, &t) != nil {
+		f.complain(name, "must be a number of seconds since 1970")
+	}
+	return &t.Time
+}
+
+// orEmpty returns a text that may be missing.
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

@@ -1,0 +1,62 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// FuzzDecode: what is accepted is read as encoding/json reads it and as its own re-encoding reads; what is refused
+// gives nothing.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"user":{"username":"ann","custom":{"a":[1,null,true]}}}`, `{"a":1,"a":2}`, `{"a":"\ud83d\ude00"}`,
+		`{"\ud800":1}`, `{"\\ud800":1}`, `{"a":1}{}`, `null`, `[]`, `"\u`, "{\"\xff\":1}", strings.Repeat("[", 17), `{"a":1e999}`, ` {"K":0} `} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		object, err := parseObject(text)
+		if err != nil {
+			if object != nil {
+				t.Fatalf("parseObject(%q) = %v with %v; a refusal returns nothing", text, object, err)
+			}
+			return
+		}
+		again, err := json.Marshal(object)
+		if err != nil {
+			t.Fatalf("parseObject(%q) does not encode: %v", text, err)
+		}
+		if got, want := read(t, again), read(t, text); !reflect.DeepEqual(got, want) {
+			t.Errorf("parseObject(%q) reads as %v; want %v", text, got, want)
+		}
+		if strings.Contains(string(text), `\ud`) && strings.Contains(string(again), "\ufffd") && !strings.Contains(string(text), "\ufffd") {
+			t.Errorf("parseObject(%q) lost half a character: %s", text, again)
+		}
+	})
+}
+
+// read reads JSON as encoding/json does, numbers as they stand.
+func read(t *testing.T, text []byte) any {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		t.Fatalf("Decode(%q) = %v", text, err)
+	}
+	return v
+}
+
+// FuzzMatch: a segment that a pattern takes up is a whole one.
+func FuzzMatch(f *testing.F) {
+	for _, seed := range []string{"/v1/users/ann", "/v1/users/a%2Fb", "/v1/users/", "/v1//users", "/v1/users/%zz", "/v1/users/a/b"} {
+		f.Add(seed)
+	}
+	pattern := strings.Split("/v1/users/{user}", "/")
+	f.Fuzz(func(t *testing.T, path string) {
+		segments, ok := match(pattern, strings.Split(path, "/"))
+		if name := segments["user"]; ok && (name == "" || path != "/v1/users/"+name) || !ok && segments != nil {
+			t.Errorf("match(%q) = %v, %t", path, segments, ok)
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// Management keys are for whoever holds one of all realms: a key of one realm must not make itself a greater one.
+
+// overseer checks that a call shows a management key of all realms with the manage permission.
+func (a *API) overseer(c *call) error {
+	key, err := a.permitted(c, core.PermissionManage)
+	if err != nil {
+		return err
+	}
+	if key.Realm != "" {
+		return errRealm
+	}
+	return nil
+}
+
+// listManagementKeys serves GET /v1/management_keys?after=&max_results=.
+func (a *API) listManagementKeys(w http.ResponseWriter, c *call) error {
+	if err := a.overseer(c); err != nil {
+		return err
+	}
+	query := c.URL.Query()
+	limit := 100
+	if text := query.Get("max_results"); text != "" {
+		var err error
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > core.MaxRange {
+			return invalid("max_results", "Max results must be from 1 to 1000")
+		}
+	}
+	keys, more, err := a.core.ManagementKeys.List(c.Context(), core.ManagementKeyID(query.Get("after")), limit)
+	if err != nil {
+		return err
+	}
+	list := wire.List[wire.ManagementKey]{MoreResults: more, Collection: []wire.ManagementKey{}}
+	for _, key := range keys {
+		list.Collection = append(list.Collection, managementKeyBody(key))
+	}
+	write(w, http.StatusOK, mediaJSON, list)
+	return nil
+}
+
+// getManagementKey serves GET /v1/management_keys/{key}.
+func (a *API) getManagementKey(w http.ResponseWriter, c *call) error {
+	if err := a.overseer(c); err != nil {
+		return err
+	}
+	key, err := a.core.ManagementKeys.Get(c.Context(), core.ManagementKeyID(c.segment("key")))
+	if err != nil {
+		return err
+	}
+	write(w, http.StatusOK, mediaJSON, managementKeyBody(key))
+	return nil
+}
+
+// createManagementKey serves POST /v1/management_keys. The answer, and nothing ever after, has the secret.
+func (a *API) createManagementKey(w http.ResponseWriter, c *call) error {
+	b, err := c.readBody(w, "management_key")
+	if err != nil {
+		return err
+	}
+	if err := a.overseer(c); err != nil {
+		return err
+	}
+	f := &b.object
+	in := core.NewManagementKey{Name: orEmpty(f.text("name")), Realm: core.RealmID(orEmpty(f.text("realm_id"))), Permissions: f.permissions()}
+	if at := f.time("expires_at"); at != nil {
+		in.ExpiresAt = *at
+	}
+	if err := b.end(); err != nil {
+		return err
+	}
+	if in.Realm != "" {
+		if _, err := a.core.Realms.Get(c.Context(), in.Realm); err != nil {
+			return err
+		}
+	}
+	secret, err := a.core.ManagementKeys.NewSecret()
+	if err != nil {
+		return err
+	}
+	key, err := a.core.ManagementKeys.Create(c.Context(), in, secret, b.request)
+	if err != nil {
+		return err
+	}
+	body := managementKeyBody(key)
+	body.Secret = secret
+	write(w, http.StatusCreated, mediaJSON, body)
+	return nil
+}
+
+// updateManagementKey serves PUT /v1/management_keys/{key}.
+func (a *API) updateManagementKey(w http.ResponseWriter, c *call) error {
+	b, err := c.readBody(w, "management_key")
+	if err != nil {
+		return err
+	}
+	if err := a.overseer(c); err != nil {
+		return err
+	}
+	f := &b.object
+	in := core.ManagementKeyChange{Name: f.text("name"), ExpiresAt: f.time("expires_at")}
+	if permissions := f.permissions(); permissions != nil {
+		in.Permissions = &permissions
+	}
+	f.ignore("id", "realm_id", "created_at", "object")
+	if err := b.end(); err != nil {
+		return err
+	}
+	key, err := a.core.ManagementKeys.Update(c.Context(), core.ManagementKeyID(c.segment("key")), in, b.request)
+	if err != nil {
+		return err
+	}
+	write(w, http.StatusOK, mediaJSON, managementKeyBody(key))
+	return nil
+}
+
+// deleteManagementKey serves DELETE /v1/management_keys/{key}.
+func (a *API) deleteManagementKey(w http.ResponseWriter, c *call) error {
+	b, err := c.readBody(w, "management_key")
+	if err != nil {
+		return err
+	}
+	if err := a.overseer(c); err != nil {
+		return err
+	}
+	if err := a.core.ManagementKeys.Delete(c.Context(), core.ManagementKeyID(c.segment("key")), b.request); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// permissions takes the permissions of a key: one text, or an array.
+func (f *fields) permissions() []core.Permission {
+	var list []core.Permission
+	for _, p := range f.texts("permissions") {
+		list = append(list, core.Permission(p))
+	}
+	return list
+}
+
+// managementKeyBody returns a key as it is answered.
+func managementKeyBody(k *core.ManagementKey) wire.ManagementKey {
+	body := wire.ManagementKey{
+		ID: string(k.ID), Name: k.Name, RealmID: orNull(string(k.Realm)), Permissions: []string{},
+		ExpiresAt: wire.Time{Time: k.ExpiresAt.Time}, CreatedAt: wire.Time{Time: k.CreatedAt.Time}, Object: "management_key",
+	}
+	for _, p := range k.Permissions {
+		body.Permissions = append(body.Permissions, string(p))
+	}
+	return body
+}

@@ -1,0 +1,114 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// listUsers serves GET /v1/users (Users API, "List users").
+func (a *API) listUsers(w http.ResponseWriter, c *call) error {
+	realm, err := a.manage(c, core.PermissionRead)
+	if err != nil {
+		return err
+	}
+	in, custom, err := listQuery(c.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	page, err := a.core.Users.List(c.Context(), realm, in)
+	if err != nil {
+		return err
+	}
+	list := wire.List[wire.ListedUser]{MoreResults: page.More, Collection: []wire.ListedUser{}}
+	for _, u := range page.Users {
+		list.Collection = append(list.Collection, listedUser(u, custom))
+	}
+	write(w, http.StatusOK, mediaJSON, list)
+	return nil
+}
+
+// listParameters are what the query of a list of users may say, each once. Others are ignored: some clients write a
+// request there that nobody can read.
+var listParameters = []string{"reference", "state", "user_type", "after", "max_results", "sort", "direction", "expand"}
+
+// listQuery reads which users to list, and whether with their custom attributes. An empty parameter is as good as
+// none, but for reference, whose empty value is nobody's: who looks for somebody by a reference that is missing must
+// not be shown everybody. It fails with KindInvalid; the words and bounds that core knows are left to it.
+func listQuery(query string) (in core.ListUsers, custom bool, err error) {
+	q := fields{}
+	values := q.query(query)
+	if reference, there := values["reference"]; there {
+		in.Reference = &reference
+	}
+	if values["user_type"] != "all" {
+		in.Type = core.UserType(values["user_type"])
+	}
+	in.State, in.After, in.Sort = core.State(values["state"]), core.UserID(values["after"]), core.UserOrder(values["sort"])
+	if text := values["max_results"]; text != "" {
+		if in.Limit, err = strconv.Atoi(text); err != nil || in.Limit < 1 {
+			q.complain("max_results", "must be from 1 to 1000")
+		}
+	}
+	in.Descending = values["direction"] == "desc"
+	if !slices.Contains([]string{"", "asc", "desc"}, values["direction"]) {
+		q.complain("direction", "must be asc or desc")
+	}
+	custom = values["expand"] == "custom"
+	if !custom && values["expand"] != "" {
+		q.complain("expand", "must be custom")
+	}
+	if len(q.errs) > 0 {
+		return core.ListUsers{}, false, &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: q.errs}
+	}
+	return in, custom, nil
+}
+
+// query reads the parameters of a list. One that cannot be read, or is there twice, is complained about: a filter
+// that is passed over shows more than was asked for. net/url would pass over it.
+func (f *fields) query(query string) map[string]string {
+	values := map[string]string{}
+	for pair := range strings.SplitSeq(query, "&") {
+		escaped, text, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(escaped)
+		if err != nil {
+			continue
+		}
+		if strings.HasPrefix(name, "expand[") {
+			name = "expand" // expand[] or expand[0]
+		}
+		if !slices.Contains(listParameters, name) {
+			continue
+		}
+		value, err := url.QueryUnescape(text)
+		switch former, there := values[name]; {
+		case err != nil || !utf8.ValidString(value):
+			f.complain(name, "is not encoded as UTF-8 in a URL")
+		case there && former != value:
+			f.complain(name, "must be given once")
+		}
+		values[name] = value
+	}
+	return values
+}
+
+// listedUser returns a user as a list shows one.
+func listedUser(u *core.User, custom bool) wire.ListedUser {
+	body := userBody(u)
+	listed := wire.ListedUser{
+		ID: body.ID, RealmID: body.RealmID, Username: body.Username, State: body.State, UserType: body.UserType,
+		Reference: body.Reference, Name: body.Name, Email: body.Email, EmailVerification: body.EmailVerification,
+		Object: body.Object, LastLoginAt: body.LastLoginAt, CreatedAt: body.CreatedAt,
+		FirstName: body.FirstName, LastName: body.LastName,
+	}
+	if custom {
+		listed.Custom = body.Custom
+	}
+	return listed
+}

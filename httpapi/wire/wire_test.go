@@ -1,0 +1,32 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// TestTime writes times as the Users API does, and reads them back.
+func TestTime(t *testing.T) {
+	for text, at := range map[string]time.Time{
+		"1392447538.275": time.UnixMilli(1392447538275),
+		"1392447538":     time.Unix(1392447538, 0),
+		"1392447538.001": time.Unix(1392447538, 1999999),
+		"null":           {},
+	} {
+		got, err := json.Marshal(wire.Time{Time: at})
+		if err != nil || string(got) != text {
+			t.Errorf("Marshal(%s) = %s, %v; want %s", at, got, err, text)
+		}
+		var back wire.Time
+		if err := json.Unmarshal(got, &back); err != nil || !back.Equal(at.Truncate(time.Millisecond)) {
+			t.Errorf("Unmarshal(%s) = %s, %v; want %s", got, back, err, at)
+		}
+	}
+	var back wire.Time
+	if err := json.Unmarshal([]byte(`"today"`), &back); err == nil {
+		t.Errorf("Unmarshal of a text = %s; want an error", back)
+	}
+}

@@ -1,0 +1,78 @@
+package hosttest
+
+import (
+	"net/http"
+	"strings"
+)
+
+// exchange is one request, and what must come of it.
+type exchange struct {
+	name   string
+	method string
+	header http.Header // to send, spelled so; {valid} and the like stand for the host's tokens
+
+	status     int
+	reply      map[string]string // headers of the reply; "" = absent
+	identified bool              // the App is told who it is; else it sees no identity header at all
+	seen       map[string]string // other headers that the App saw; "" = absent
+}
+
+// The replies to those who are refused.
+var (
+	anonymous = map[string]string{"WWW-Authenticate": `Bearer realm="postern"`, "Cache-Control": "no-store",
+		"X-Content-Type-Options": "nosniff", "Content-Type": "application/problem+json"}
+	invalidToken   = map[string]string{"WWW-Authenticate": `Bearer realm="postern", error="invalid_token"`, "Cache-Control": "no-store"}
+	invalidRequest = map[string]string{"WWW-Authenticate": `Bearer realm="postern", error="invalid_request"`, "Cache-Control": "no-store"}
+)
+
+// exchanges is the whole table.
+var exchanges = []exchange{
+	{name: "no credential", method: "GET", status: 401, reply: anonymous},
+	{name: "no credential, HEAD", method: "HEAD", status: 401, reply: anonymous},
+	{name: "no credential, POST", method: "POST", status: 401, reply: anonymous},
+	{name: "no credential, OPTIONS that is no preflight", method: "OPTIONS", header: http.Header{"Origin": {"https://example.com"}},
+		status: 401, reply: anonymous},
+	{name: "a browser gets a page", method: "GET", header: http.Header{"Accept": {"text/html,*/*;q=0.8"}, "Sec-Fetch-Mode": {"navigate"}},
+		status: 401, reply: map[string]string{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}},
+	{name: "another scheme", method: "GET", header: http.Header{"Authorization": {"Basic YTpi"}}, status: 401, reply: anonymous},
+
+	{name: "signed in", method: "GET", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 200, identified: true},
+	{name: "signed in, seen before", method: "GET", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 200, identified: true},
+	{name: "signed in, HEAD", method: "HEAD", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 200},
+	{name: "signed in, PUT", method: "PUT", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 200, identified: true},
+	{name: "scheme in another case", method: "GET", header: http.Header{"Authorization": {"bEARER  {valid}"}}, status: 200, identified: true},
+	{name: "other headers come through", method: "GET", header: http.Header{"Authorization": {"Bearer {valid}"}, "X-Request-Colour": {"blue"}},
+		status: 200, identified: true, seen: map[string]string{"X-Request-Colour": "blue"}},
+
+	{name: "expired", method: "GET", header: http.Header{"Authorization": {"Bearer {expired}"}}, status: 401, reply: invalidToken},
+	{name: "revoked", method: "GET", header: http.Header{"Authorization": {"Bearer {revoked}"}}, status: 401, reply: invalidToken},
+	{name: "of another realm", method: "GET", header: http.Header{"Authorization": {"Bearer {other realm}"}}, status: 401, reply: invalidToken},
+	{name: "of a deactivated user", method: "GET", header: http.Header{"Authorization": {"Bearer {inactive}"}}, status: 401, reply: invalidToken},
+	{name: "garbage", method: "GET", header: http.Header{"Authorization": {"Bearer garbage.garbage.garbage"}}, status: 401, reply: invalidToken},
+	{name: "altered", method: "GET", header: http.Header{"Authorization": {"Bearer {valid}A"}}, status: 401, reply: invalidToken},
+	{name: "too long", method: "GET", header: http.Header{"Authorization": {"Bearer " + strings.Repeat("x", 9<<10)}}, status: 401, reply: invalidToken},
+	{name: "no token", method: "GET", header: http.Header{"Authorization": {"Bearer"}}, status: 401, reply: invalidRequest},
+	{name: "two tokens in a line", method: "GET", header: http.Header{"Authorization": {"Bearer {valid}, Bearer {valid}"}}, status: 401, reply: invalidRequest},
+	{name: "two lines", method: "GET", header: http.Header{"Authorization": {"Bearer {valid}", "Bearer {expired}"}}, status: 401, reply: invalidRequest},
+	{name: "two lines, one of another scheme", method: "GET", header: http.Header{"Authorization": {"Basic YTpi", "Bearer {valid}"}},
+		status: 401, reply: invalidRequest},
+
+	{name: "forged identity, signed in", method: "GET", header: http.Header{
+		"Authorization": {"Bearer {valid}"}, "X-Postern-User-Id": {"evil", "eviler"}, "x-postern-username": {"evil"}, "X_POSTERN_EMAIL": {"evil"},
+		"x.postern.user.id": {"evil"}, "x_postern.user-id": {"evil"}, "X-Postern-Arbitrary-Id": {"evil"}, "X-Postern-Unheard-Of": {"evil"},
+		"X~Postern!Realm": {"evil"},
+	}, status: 200, identified: true},
+	{name: "forged identity, nobody", method: "GET", header: http.Header{"X-Postern-User-Id": {"evil"}}, status: 401, reply: anonymous},
+	{name: "Connection names an identity header", method: "GET", header: http.Header{
+		"Authorization": {"Bearer {valid}"}, "Connection": {"close, X-Postern-User-Id"}}, status: 400},
+	{name: "Connection names one that folds to it", method: "GET", header: http.Header{
+		"Authorization": {"Bearer {valid}"}, "Connection": {"x_postern.username"}}, status: 400},
+	{name: "Connection names another", method: "GET", header: http.Header{
+		"Authorization": {"Bearer {valid}"}, "Connection": {"X-Other"}, "X-Other": {"1"}}, status: 200, identified: true},
+
+	{name: "preflight", method: "OPTIONS", header: http.Header{
+		"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"PUT"}, "X-Postern-User-Id": {"evil"}},
+		status: 200, seen: map[string]string{"Origin": "https://example.com"}},
+	{name: "preflight with a token", method: "OPTIONS", header: http.Header{
+		"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"PUT"}, "Authorization": {"Bearer {valid}"}}, status: 200},
+}

@@ -1,0 +1,197 @@
+// Package hosttest holds every host to the same behaviour: one table of guarded requests, sent over a real connection
+// through the bare middleware, the sidecar and the Caddy module alike. A host puts its guard, with the default
+// headers and without the token passed on, in front of App, and calls Run.
+package hosttest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// Host is a guarded App, and what a test needs to be let in, or not.
+type Host struct {
+	URL    string // where the guarded App is: "http://127.0.0.1:8080"
+	Tokens Tokens
+
+	// Identity are the headers that tell the App who Tokens.Valid is, all of the default set that have a value.
+	Identity map[string]string
+}
+
+// Tokens are session tokens of the realm that the host guards, unless they say otherwise.
+type Tokens struct {
+	Valid      string // of an active user
+	Expired    string
+	Revoked    string // its session was ended
+	Inactive   string // its user was deactivated, which ends all sessions
+	OtherRealm string // good in another realm
+}
+
+// App is the application behind the guard. It answers with the headers that it saw, {"headers":{"Name":["value"]}}. Where
+// the protocol is to become "websocket" it sends back every byte instead.
+func App() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+			echo(w)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(reply{r.Header}) // a client that left
+	})
+}
+
+// reply is what App answers.
+type reply struct {
+	Headers http.Header `json:"headers"`
+}
+
+// echo takes the connection over and sends back what comes in.
+func echo(w http.ResponseWriter) {
+	conn, stream, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer conn.Close()
+	_, _ = fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	_, _ = io.Copy(conn, stream)
+}
+
+// Run sends every request of the table to h.
+func Run(t *testing.T, h Host) {
+	client := &http.Client{
+		Transport:     &http.Transport{},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	for _, e := range exchanges {
+		t.Run(e.name, func(t *testing.T) { e.run(t, client, h) })
+	}
+	t.Run("an upgraded connection carries both ways", func(t *testing.T) { upgrade(t, client, h) })
+}
+
+// run sends one request and compares what came of it.
+func (e exchange) run(t *testing.T, client *http.Client, h Host) {
+	resp, err := client.Do(e.request(t, h))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != e.status {
+		t.Fatalf("status = %d, want %d; body %q", resp.StatusCode, e.status, body)
+	}
+	for name, want := range e.reply {
+		if got := resp.Header.Get(name); got != want {
+			t.Errorf("reply header %s = %q, want %q", name, got, want)
+		}
+	}
+	for name, value := range e.header {
+		if token, ok := strings.CutPrefix(h.fill(value[0]), "Bearer "); ok && len(token) > 8 && bytes.Contains(body, []byte(token)) {
+			t.Errorf("the reply repeats the token of %s", name)
+		}
+	}
+	if e.status == http.StatusOK && e.method != http.MethodHead {
+		e.compare(t, h, body)
+	}
+}
+
+// request returns the request to send. Names go out as they are spelled.
+func (e exchange) request(t *testing.T, h Host) *http.Request {
+	r, err := http.NewRequestWithContext(t.Context(), e.method, h.URL+"/some/path?q=1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range e.header {
+		for _, v := range values {
+			r.Header[name] = append(r.Header[name], h.fill(v))
+		}
+	}
+	return r
+}
+
+// fill puts the host's tokens in the places of their names.
+func (h Host) fill(text string) string {
+	return strings.NewReplacer("{valid}", h.Tokens.Valid, "{expired}", h.Tokens.Expired, "{revoked}", h.Tokens.Revoked,
+		"{inactive}", h.Tokens.Inactive, "{other realm}", h.Tokens.OtherRealm).Replace(text)
+}
+
+// compare holds what the App saw to what it should have seen: of identity headers, exactly those of the user.
+func (e exchange) compare(t *testing.T, h Host, body []byte) {
+	var seen reply
+	if err := json.Unmarshal(body, &seen); err != nil {
+		t.Fatalf("the reply is not the App's: %v; %q", err, body)
+	}
+	got, want := map[string]string{}, map[string]string{}
+	for name, values := range seen.Headers {
+		folded := fold(name)
+		switch {
+		case strings.HasPrefix(folded, "x-postern-"):
+			got[name] = strings.Join(values, "|")
+		case folded == "authorization":
+			t.Errorf("the App saw %s", name)
+		}
+	}
+	if e.identified {
+		want = h.Identity
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("identity headers that the App saw: %v, want %v", got, want)
+	}
+	for name, want := range e.seen {
+		if got := seen.Headers.Get(name); got != want {
+			t.Errorf("the App saw %s = %q, want %q", name, got, want)
+		}
+	}
+}
+
+// fold is how the most careless application compares names of headers.
+func fold(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return '-'
+	}, strings.ToLower(name))
+}
+
+// upgrade speaks through a connection whose protocol was switched, and is refused one without a token.
+func upgrade(t *testing.T, client *http.Client, h Host) {
+	e := exchange{method: http.MethodGet, header: http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Authorization": {"Bearer {valid}"},
+	}}
+	resp, err := client.Do(e.request(t, h))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	stream, ok := resp.Body.(io.ReadWriter)
+	if resp.StatusCode != http.StatusSwitchingProtocols || !ok {
+		t.Fatalf("status = %d, want 101", resp.StatusCode)
+	}
+	said, heard := []byte("hello"), make([]byte, 5)
+	if _, err := stream.Write(said); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(stream, heard); err != nil || !bytes.Equal(heard, said) {
+		t.Errorf("heard %q, %v; want %q", heard, err, said)
+	}
+
+	delete(e.header, "Authorization")
+	refused, err := client.Do(e.request(t, h))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer refused.Body.Close()
+	if refused.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without token: status = %d, want 401", refused.StatusCode)
+	}
+}

@@ -46,11 +46,7 @@ func (a *API) getAPTKey(w http.ResponseWriter, c *call) error {
 // createAPTKey serves POST /v1/apt_keys, with a public_key, or with generate: then the answer, and nothing ever
 // after, has the private_key.
 func (a *API) createAPTKey(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "apt_key")
-	if err != nil {
-		return err
-	}
-	realm, err := a.manage(c, core.PermissionManage)
+	b, realm, err := a.manageBody(w, c, core.PermissionManage, "apt_key")
 	if err != nil {
 		return err
 	}
@@ -79,11 +75,7 @@ func (a *API) createAPTKey(w http.ResponseWriter, c *call) error {
 // updateAPTKey serves PUT /v1/apt_keys/{key}: its name, until when it is good, and its retirement, which with
 // end_sessions ends what it vouched for.
 func (a *API) updateAPTKey(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "apt_key")
-	if err != nil {
-		return err
-	}
-	realm, err := a.manage(c, core.PermissionManage)
+	b, realm, err := a.manageBody(w, c, core.PermissionManage, "apt_key")
 	if err != nil {
 		return err
 	}
@@ -102,11 +94,7 @@ func (a *API) updateAPTKey(w http.ResponseWriter, c *call) error {
 
 // deleteAPTKey serves DELETE /v1/apt_keys/{key}.
 func (a *API) deleteAPTKey(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "apt_key")
-	if err != nil {
-		return err
-	}
-	realm, err := a.manage(c, core.PermissionManage)
+	b, realm, err := a.manageBody(w, c, core.PermissionManage, "apt_key")
 	if err != nil {
 		return err
 	}

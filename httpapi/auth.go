@@ -1,6 +1,9 @@
 package httpapi
 
 import (
+	"errors"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -30,17 +33,40 @@ var (
 	errPermission = &core.Error{Kind: core.KindForbidden, Code: "permission", Detail: "this management key does not have the permission that the call needs"}
 	errRealm      = &core.Error{Kind: core.KindForbidden, Code: "realm", Detail: "this management key is for another realm"}
 	errNoRealm    = invalid("realm_id", "Realm is required: name it in the X-Authrocket-Realm header or as realm_id")
+	errTwoRealms  = invalid("realm_id", "Realm is named twice, and differs")
 )
 
 // manage checks that a call shows a management key with permission p for the realm that it names, and returns the
-// realm. A body must have been read before, since it may name the realm.
+// realm.
 func (a *API) manage(c *call, p core.Permission) (core.RealmID, error) {
 	key, err := a.permitted(c, p)
 	if err != nil {
 		return "", err
 	}
-	realm := core.RealmID(c.namedRealm())
+	return a.realm(c, key)
+}
+
+// manageBody is manage for a call with a body about an object named root, which may name the realm. A body is read for
+// nobody but the holder of a key.
+func (a *API) manageBody(w http.ResponseWriter, c *call, p core.Permission, root string) (*body, core.RealmID, error) {
+	key, err := a.permitted(c, p)
+	if err != nil {
+		return nil, "", err
+	}
+	b, err := c.readBody(w, root)
+	if err != nil {
+		return nil, "", err
+	}
+	realm, err := a.realm(c, key)
+	return b, realm, err
+}
+
+// realm returns the realm that a call acts in: the one that it names and that its key is for.
+func (a *API) realm(c *call, key *core.ManagementKey) (core.RealmID, error) {
+	realm, err := c.namedRealm()
 	switch {
+	case err != nil:
+		return "", err
 	case realm == "" && key.Realm == "":
 		return "", errNoRealm
 	case realm == "":
@@ -48,10 +74,8 @@ func (a *API) manage(c *call, p core.Permission) (core.RealmID, error) {
 	case !key.Reaches(realm):
 		return "", errRealm
 	}
-	if _, err := a.core.Realms.Get(c.Context(), realm); err != nil {
-		return "", err
-	}
-	return realm, nil
+	_, err = a.core.Realms.Get(c.Context(), realm)
+	return realm, err
 }
 
 // permitted returns the management key that a call shows, which must have permission p.
@@ -68,18 +92,50 @@ func (a *API) permitted(c *call, p core.Permission) (*core.ManagementKey, error)
 }
 
 // namedRealm returns the realm that a call names: in its query or body, which may do so each time, else in the
-// header.
-func (c *call) namedRealm() string {
-	realm := c.URL.Query().Get("realm_id")
+// header. Two that differ are refused: whoever stands between us and the caller may have read the other.
+func (c *call) namedRealm() (core.RealmID, error) {
+	named := c.URL.Query()["realm_id"]
 	if c.body != nil {
 		for _, f := range []*fields{&c.body.object, &c.body.top} {
-			if id := f.text("realm_id"); id != nil && *id != "" {
-				realm = *id
+			if id := f.text("realm_id"); id != nil {
+				named = append(named, *id)
 			}
 		}
 	}
-	if realm == "" {
-		realm = c.header("X-Authrocket-Realm", "Authrocket-Realm")
+	named = slices.DeleteFunc(named, func(id string) bool { return id == "" })
+	slices.Sort(named)
+	switch named = slices.Compact(named); len(named) {
+	case 0:
+		return core.RealmID(c.header("X-Authrocket-Realm", "Authrocket-Realm")), nil
+	case 1:
+		return core.RealmID(named[0]), nil
 	}
-	return realm
+	return "", errTwoRealms
+}
+
+// named returns the id or the name of the user that the path is about. Clients escape a space as "+", and a plus as
+// %2B; so a bare plus stands for a space, unless somebody goes by it.
+func (a *API) named(c *call, realm core.RealmID) (string, error) {
+	name, sent := c.segment("user"), c.segments["user"]
+	if !strings.Contains(sent, "+") {
+		return name, nil
+	}
+	if _, err := a.core.Users.Get(c.Context(), realm, name); !errors.Is(err, core.ErrUserNotFound) {
+		return name, err
+	}
+	spaced, _ := url.QueryUnescape(sent) // match has seen that it can be
+	return spaced, nil
+}
+
+// subject returns the token of whoever "me" is. A management key stands for no user.
+func (a *API) subject(c *call) (string, error) {
+	token, _ := c.bearer()
+	key, managed := c.managementKey()
+	if !managed || token != "" && !strings.HasPrefix(token, managementPrefix) {
+		return token, nil
+	}
+	if _, err := a.core.ManagementKeys.Authenticate(c.Context(), key); err != nil {
+		return "", err
+	}
+	return "", core.ErrUserNotFound
 }

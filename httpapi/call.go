@@ -119,14 +119,3 @@ func (c *call) segment(name string) string {
 	value, _ := url.PathUnescape(c.segments[name]) // match has seen that it can be
 	return value
 }
-
-// user calls serve with the user that the path names. Clients escape a space as "+", and a plus as %2B; so a bare
-// plus stands for a space, unless somebody goes by it.
-func (c *call) user(serve func(name string) error) error {
-	err := serve(c.segment("user"))
-	if sent := c.segments["user"]; isNotFound(err) && strings.Contains(sent, "+") {
-		spaced, _ := url.QueryUnescape(sent)
-		return serve(spaced)
-	}
-	return err
-}

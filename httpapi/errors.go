@@ -48,12 +48,6 @@ func statusOf(e *core.Error) int {
 	return statuses[e.Kind]
 }
 
-// isNotFound reports whether err says that something is not there.
-func isNotFound(err error) bool {
-	e, ok := errors.AsType[*core.Error](err)
-	return ok && e.Kind == core.KindNotFound
-}
-
 // invalid returns an error about one attribute.
 func invalid(attribute, message string) *core.Error {
 	return &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: []core.FieldError{{Attribute: attribute, Message: message}}}
@@ -167,6 +161,9 @@ type jsonAPIError struct {
 	Detail string `json:"detail"`
 }
 
+// detailInvalid is what the detail of every validation error begins with in JSON:API, as each code has its sentence.
+const detailInvalid = "Some attributes are not valid: "
+
 // asJSONAPI is Work-API's form: an array of objects, one for each attribute that breaks a rule.
 func asJSONAPI(e *core.Error) any {
 	status := statusOf(e)
@@ -175,7 +172,7 @@ func asJSONAPI(e *core.Error) any {
 		details = details[:0]
 	}
 	for _, f := range e.Fields {
-		details = append(details, f.Message)
+		details = append(details, detailInvalid+f.Message)
 	}
 	var all []jsonAPIError
 	for _, detail := range details {

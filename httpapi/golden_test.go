@@ -36,7 +36,7 @@ func golden(t *testing.T, name string, got []byte) {
 
 // refusals are calls that are refused, one of each kind and each failure that belongs to HTTP. They are made in order.
 func (w *world) refusals() []struct{ name, line, headers, body string } {
-	plain, key := "Content-Type: application/json\n", w.asManager()+"\n"
+	key := w.asManager() + "\n"
 	apt := "Content-Type: application/vnd.api+json\nAuthorization: Bearer "
 	elsewhere := strings.Replace(w.document("new"), w.realm.EnvironmentGUID, "00000000-0000-4000-8000-000000000000", 1)
 	return []struct{ name, line, headers, body string }{
@@ -53,8 +53,8 @@ func (w *world) refusals() []struct{ name, line, headers, body string } {
 		{"no_session", "GET /v1/sessions/kss_x", key, ""},
 		{"no_route", "GET /v1/nothing", "", ""},
 		{"no_method", "GET /v1/users/reauth", "", ""},
-		{"media_type", "PUT /v1/users/ann", "Content-Type: text/plain", "x"},
-		{"too_large", "PUT /v1/users/ann", plain, strings.Repeat(" ", 128<<10+1)},
+		{"media_type", "PUT /v1/users/ann", "Content-Type: text/plain\nX-Authrocket-Api-Key: " + w.key, "x"},
+		{"too_large", "PUT /v1/users/ann", key, strings.Repeat(" ", 128<<10+1)},
 		{"no_token", "GET /v1/users/me", "", ""},
 		{"bad_token", "GET /v1/users/me", "Authorization: Bearer eyJ.eyJ.x", ""},
 		{"bad_apt", "POST /v1/users/reauth", apt + w.apt("bob"), w.document("ann")},

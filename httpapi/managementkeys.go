@@ -62,11 +62,11 @@ func (a *API) getManagementKey(w http.ResponseWriter, c *call) error {
 
 // createManagementKey serves POST /v1/management_keys. The answer, and nothing ever after, has the secret.
 func (a *API) createManagementKey(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "management_key")
-	if err != nil {
+	if err := a.overseer(c); err != nil {
 		return err
 	}
-	if err := a.overseer(c); err != nil {
+	b, err := c.readBody(w, "management_key")
+	if err != nil {
 		return err
 	}
 	f := &b.object
@@ -98,11 +98,11 @@ func (a *API) createManagementKey(w http.ResponseWriter, c *call) error {
 
 // updateManagementKey serves PUT /v1/management_keys/{key}.
 func (a *API) updateManagementKey(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "management_key")
-	if err != nil {
+	if err := a.overseer(c); err != nil {
 		return err
 	}
-	if err := a.overseer(c); err != nil {
+	b, err := c.readBody(w, "management_key")
+	if err != nil {
 		return err
 	}
 	f := &b.object
@@ -124,11 +124,11 @@ func (a *API) updateManagementKey(w http.ResponseWriter, c *call) error {
 
 // deleteManagementKey serves DELETE /v1/management_keys/{key}.
 func (a *API) deleteManagementKey(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "management_key")
-	if err != nil {
+	if err := a.overseer(c); err != nil {
 		return err
 	}
-	if err := a.overseer(c); err != nil {
+	b, err := c.readBody(w, "management_key")
+	if err != nil {
 		return err
 	}
 	if err := a.core.ManagementKeys.Delete(c.Context(), core.ManagementKeyID(c.segment("key")), b.request); err != nil {

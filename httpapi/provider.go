@@ -10,14 +10,10 @@ import (
 // createUser serves POST /v1/users: with a management key it creates a user of any kind (Users API, "Create a user"),
 // with an APT one that an account provider vouches for (Work-API, "create_user").
 func (a *API) createUser(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "user")
-	if err != nil {
-		return err
-	}
 	if c.showsAPT() {
-		return a.provide(w, c, b)
+		return a.provide(w, c)
 	}
-	realm, err := a.manage(c, core.PermissionWrite)
+	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "user")
 	if err != nil {
 		return err
 	}
@@ -41,8 +37,8 @@ func (c *call) showsAPT() bool {
 }
 
 // provide serves POST /v1/users with an APT.
-func (a *API) provide(w http.ResponseWriter, c *call, b *body) error {
-	apt, err := c.apt(b)
+func (a *API) provide(w http.ResponseWriter, c *call) error {
+	apt, err := c.apt(w)
 	if err != nil {
 		return err
 	}
@@ -55,11 +51,7 @@ func (a *API) provide(w http.ResponseWriter, c *call, b *body) error {
 
 // reauth serves POST /v1/users/reauth (Work-API, "reauth_user").
 func (a *API) reauth(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "user")
-	if err != nil {
-		return err
-	}
-	apt, err := c.apt(b)
+	apt, err := c.apt(w)
 	if err != nil {
 		return err
 	}
@@ -70,8 +62,12 @@ func (a *API) reauth(w http.ResponseWriter, c *call) error {
 	return a.writeUser(w, c, http.StatusCreated, in.User, in.Token)
 }
 
-// apt returns what a call with an APT asks for.
-func (c *call) apt(b *body) (core.APTCall, error) {
+// apt reads what a call with an APT asks for.
+func (c *call) apt(w http.ResponseWriter) (core.APTCall, error) {
+	b, err := c.readBody(w, "user")
+	if err != nil {
+		return core.APTCall{}, err
+	}
 	token, _ := c.bearer()
 	if c.sent == jsonAPI && !b.wrapped {
 		return core.APTCall{}, core.ErrEnvironmentNotFound // as the original service answers
@@ -89,16 +85,16 @@ func (c *call) apt(b *body) (core.APTCall, error) {
 // refresh serves GET /v1/users/me: the user of a token, with a new token (Work-API, "get_user"). HEAD says
 // whether the token is good, and mints nothing.
 func (a *API) refresh(w http.ResponseWriter, c *call) error {
-	token, _ := c.bearer()
-	if _, managed := c.managementKey(); managed {
-		return core.ErrUserNotFound // a management key stands for no user
+	token, err := a.subject(c)
+	if err != nil {
+		return err
 	}
 	if c.Method == http.MethodHead {
-		_, user, err := a.core.Sessions.ByToken(c.Context(), "", token)
-		if err != nil {
+		if _, _, err := a.core.Sessions.ByToken(c.Context(), "", token); err != nil {
 			return err
 		}
-		return a.writeUser(w, c, http.StatusOK, user, "")
+		w.WriteHeader(http.StatusOK) // without a length: GET, with a token in its answer, has another (RFC 9110 §8.6)
+		return nil
 	}
 	in, err := a.core.Sessions.Refresh(c.Context(), token)
 	if err != nil {
@@ -109,11 +105,11 @@ func (a *API) refresh(w http.ResponseWriter, c *call) error {
 
 // deleteMe serves DELETE /v1/users/me, by a user's token or an APT that names the user (Work-API, "delete_user").
 func (a *API) deleteMe(w http.ResponseWriter, c *call) error {
-	token, _ := c.bearer()
-	if _, managed := c.managementKey(); managed {
-		return core.ErrUserNotFound
+	token, err := a.subject(c)
+	if err != nil {
+		return err
 	}
-	err := a.core.Sessions.DeleteUser(c.Context(), token, core.Request{})
+	err = a.core.Sessions.DeleteUser(c.Context(), token, core.Request{})
 	if errors.Is(err, core.ErrInvalidToken) && !core.IsSessionToken(token) {
 		err = a.core.APTs.Delete(c.Context(), core.APTCall{Token: token})
 	}

@@ -65,12 +65,11 @@ func (a *API) session(c *call, realm core.RealmID) (*core.Session, *core.User, e
 
 // deleteSession serves DELETE /v1/sessions/{session}: its tokens are refused everywhere at once.
 func (a *API) deleteSession(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "session")
+	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "session")
 	if err != nil {
 		return err
 	}
-	realm, err := a.manage(c, core.PermissionWrite)
-	if err != nil {
+	if err := b.end(); err != nil {
 		return err
 	}
 	session, _, err := a.session(c, realm)

@@ -14,22 +14,20 @@ func (a *API) getUser(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.user(func(name string) error {
-		user, err := a.core.Users.Get(c.Context(), realm, name)
-		if err != nil {
-			return err
-		}
-		return a.writeUser(w, c, http.StatusOK, user, "")
-	})
+	name, err := a.named(c, realm)
+	if err != nil {
+		return err
+	}
+	user, err := a.core.Users.Get(c.Context(), realm, name)
+	if err != nil {
+		return err
+	}
+	return a.writeUser(w, c, http.StatusOK, user, "")
 }
 
 // updateUser serves PUT /v1/users/{user} (Users API, "Update a user").
 func (a *API) updateUser(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "user")
-	if err != nil {
-		return err
-	}
-	realm, err := a.manage(c, core.PermissionWrite)
+	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "user")
 	if err != nil {
 		return err
 	}
@@ -37,41 +35,40 @@ func (a *API) updateUser(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.user(func(name string) error {
-		user, err := a.core.Users.Update(c.Context(), realm, name, in, b.request)
-		if err != nil {
-			return err
-		}
-		return a.writeUser(w, c, http.StatusOK, user, "")
-	})
+	name, err := a.named(c, realm)
+	if err != nil {
+		return err
+	}
+	user, err := a.core.Users.Update(c.Context(), realm, name, in, b.request)
+	if err != nil {
+		return err
+	}
+	return a.writeUser(w, c, http.StatusOK, user, "")
 }
 
 // deleteUser serves DELETE /v1/users/{user} (Users API, "Delete a user").
 func (a *API) deleteUser(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "user")
+	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "user")
 	if err != nil {
 		return err
 	}
-	realm, err := a.manage(c, core.PermissionWrite)
+	if err := b.end(); err != nil {
+		return err
+	}
+	name, err := a.named(c, realm)
 	if err != nil {
 		return err
 	}
-	return c.user(func(name string) error {
-		if err := a.core.Users.Delete(c.Context(), realm, name, b.request); err != nil {
-			return err
-		}
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	})
+	if err := a.core.Users.Delete(c.Context(), realm, name, b.request); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // authenticate serves POST /v1/users/{user}/authenticate (Users API, "Authenticate using a password").
 func (a *API) authenticate(w http.ResponseWriter, c *call) error {
-	b, err := c.readBody(w, "user")
-	if err != nil {
-		return err
-	}
-	realm, err := a.manage(c, core.PermissionWrite)
+	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "user")
 	if err != nil {
 		return err
 	}
@@ -85,13 +82,15 @@ func (a *API) authenticate(w http.ResponseWriter, c *call) error {
 	if password == nil {
 		return invalid("password", "Password can't be blank")
 	}
-	return c.user(func(name string) error {
-		in, err := a.core.Passwords.Authenticate(c.Context(), realm, name, *password, b.request)
-		if err != nil {
-			return err
-		}
-		return a.writeUser(w, c, http.StatusOK, in.User, in.Token)
-	})
+	name, err := a.named(c, realm)
+	if err != nil {
+		return err
+	}
+	in, err := a.core.Passwords.Authenticate(c.Context(), realm, name, *password, b.request)
+	if err != nil {
+		return err
+	}
+	return a.writeUser(w, c, http.StatusOK, in.User, in.Token)
 }
 
 // readOnly are attributes that callers send back as they got them.

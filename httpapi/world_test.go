@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -342,6 +343,8 @@ type brokenStore struct {
 	core.Store
 	mu     sync.Mutex
 	broken func() error // may panic
+
+	applied atomic.Int64 // calls of Apply
 }
 
 // breakWith makes every call fail from now on; nil mends the store.
@@ -369,6 +372,7 @@ func (s *brokenStore) Get(ctx context.Context, keys ...core.Key) ([]core.Record,
 }
 
 func (s *brokenStore) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, error) {
+	s.applied.Add(1)
 	if err := s.err(); err != nil {
 		return core.Outcome{}, err
 	}

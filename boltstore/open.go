@@ -43,7 +43,7 @@ type Options struct {
 func (o *Options) validate() error {
 	var errs []error
 	if o.Path == "" {
-		errs = append(errs, errors.New("Path is empty; name the file to keep the data in"))
+		errs = append(errs, errors.New("the path is empty; name the file to keep the data in"))
 	}
 	if o.LockTimeout == 0 {
 		o.LockTimeout = defaultLockTimeout

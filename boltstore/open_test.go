@@ -17,7 +17,7 @@ import (
 
 func TestOptions(t *testing.T) {
 	_, err := boltstore.Open(boltstore.Options{LockTimeout: -time.Second})
-	for _, complaint := range []string{"Path", "LockTimeout"} {
+	for _, complaint := range []string{"path", "LockTimeout"} {
 		if err == nil || !strings.Contains(err.Error(), complaint) {
 			t.Errorf("Open = %v; want a complaint about %s", err, complaint)
 		}

@@ -52,7 +52,7 @@ func (a *APTs) Create(ctx context.Context, call APTCall) (*SignedIn, error) {
 		return nil, err
 	}
 	user := &User{Realm: apt.state.ID, Type: UserHuman, State: StateActive, EmailVerification: EmailNone, ArbitraryID: id,
-		Reference: cut(id, maxTextLength), CreatedAt: Instant{apt.now}, LastLoginAt: Instant{apt.now}}
+		Reference: id, CreatedAt: Instant{apt.now}, LastLoginAt: Instant{apt.now}}
 	if err := a.users.name(user, bucketOfText(id)); err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func readAPT(state *realmState, key *APTKey, text string, claims jose.Claims, no
 	expires, issued := time.Unix(exp, 0).UTC(), time.Unix(iat, 0)
 	skew := state.Settings.APTSkew.Duration()
 	switch {
-	case exp <= iat || exp-iat > int64(state.Settings.APTLifetime):
+	case iat < 0 || exp <= iat || exp-iat > int64(state.Settings.APTLifetime): // none of which can overflow
 		return nil, ErrInvalidToken.with(fmt.Sprintf("it must live for at most %s", state.Settings.APTLifetime.Duration()))
 	case !now.Before(expires.Add(skew)):
 		return nil, ErrInvalidToken.with("it has expired")

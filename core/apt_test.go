@@ -122,6 +122,7 @@ func TestAPTRefusals(t *testing.T) {
 		{"expired within the skew", signed(t, key, map[string]any{"exp": now - 29, "iat": now - 60, "user": good()["user"]}), core.APTCall{}, nil},
 		{"from the future", signed(t, key, map[string]any{"exp": now + 90, "iat": now + 32, "user": good()["user"]}), core.APTCall{}, core.ErrInvalidToken},
 		{"lives too long", signed(t, key, with("exp", now+301)), core.APTCall{}, core.ErrInvalidToken},
+		{"lives from before time to its end", signed(t, key, map[string]any{"exp": int64(1) << 62, "iat": -int64(1) << 62, "user": good()["user"]}), core.APTCall{}, core.ErrInvalidToken},
 		{"no exp", signed(t, key, without("exp")), core.APTCall{}, core.ErrInvalidToken},
 		{"no iat", signed(t, key, without("iat")), core.APTCall{}, core.ErrInvalidToken},
 		{"exp a text", signed(t, key, with("exp", "2099")), core.APTCall{}, core.ErrInvalidToken},

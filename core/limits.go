@@ -108,7 +108,13 @@ func (tx *Transaction) Validate() error {
 	return errors.Join(errs...)
 }
 
+// lastExpiry is the latest that a record may expire: what every store can count to.
+var lastExpiry = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+
 func (p Put) validate() error {
+	if p.Expires.After(lastExpiry) {
+		return fmt.Errorf("record %s expires in the year %d; 9999 is the last", p.Name, p.Expires.Year())
+	}
 	if len(p.Value) > MaxValueSize {
 		return fmt.Errorf("value of record %s has %d bytes; at most %d are allowed", p.Name, len(p.Value), MaxValueSize)
 	}

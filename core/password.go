@@ -53,30 +53,36 @@ func checkPassword(realm *Realm, in UserChange) ([]byte, error) {
 	return prepared, nil
 }
 
-// newPassword returns the password that a change asks for, hashed, or nil where it asks for none. It notes the
-// credential in user.
-func (d *deps) newPassword(ctx context.Context, realm *Realm, user *User, in UserChange) (*password, error) {
+// newHash returns the hash of the password that a change asks for, or "" where it asks for none. It takes a slot, so it is
+// done once, before a change that may be tried several times.
+func (d *deps) newHash(ctx context.Context, realm *Realm, in UserChange) (string, error) {
 	if in.Password == nil {
+		return "", nil
+	}
+	prepared, err := checkPassword(realm, in)
+	if err != nil {
+		return "", err
+	}
+	release, err := d.hasher.admit(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	return d.hasher.hash(prepared)
+}
+
+// newPassword returns the password of a user with a hash from newHash, or nil for "". It notes the credential in
+// user.
+func (d *deps) newPassword(user *User, hash string) (*password, error) {
+	if hash == "" {
 		return nil, nil
 	}
 	if user.Type != UserHuman {
 		return nil, invalid("password", "Password is for human users only")
 	}
-	prepared, err := checkPassword(realm, in)
-	if err != nil {
-		return nil, err
-	}
-	release, err := d.hasher.admit(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	hash, err := d.hasher.hash(prepared)
-	if err != nil {
-		return nil, err
-	}
 	id, known := user.has(CredentialPassword)
 	if !known {
+		var err error
 		if id, err = d.newCredentialID(user); err != nil {
 			return nil, err
 		}
@@ -123,31 +129,52 @@ func (p *Passwords) Authenticate(ctx context.Context, realm RealmID, idOrName, t
 	if err != nil { // decided before the account is looked up, so it says nothing of it
 		return nil, ErrWrongPassword
 	}
+	checked, err := p.check(ctx, realm, idOrName, prepared)
+	if err != nil {
+		return nil, err
+	}
+	if !checked.ok {
+		return nil, p.failed(ctx, realm, checked.who, checked.now, req)
+	}
+	return p.succeeded(ctx, checked, req)
+}
+
+// checked is a password that was compared.
+type checked struct {
+	state   *realmState
+	who     *account
+	now     time.Time
+	ok      bool
+	renewed string // the hash to keep instead, since what a hash costs has changed; "" = the kept one is good
+}
+
+// check counts an attempt and compares the password, both within a slot: what is refused for want of one counts
+// nothing. The slot is free again before anything is written.
+func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName string, prepared []byte) (*checked, error) {
 	release, err := p.d.hasher.admit(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-
-	state, now, err := p.users.begin(ctx, realm)
+	c := &checked{}
+	if c.state, c.now, err = p.users.begin(ctx, realm); err != nil {
+		return nil, err
+	}
+	if c.who, err = p.account(ctx, c.state.Realm, idOrName); err != nil {
+		return nil, err
+	}
+	if err := p.count(ctx, c.who, c.now); err != nil {
+		return nil, err
+	}
+	ok, stale, err := p.d.hasher.verify(c.who.password.Hash, prepared)
 	if err != nil {
 		return nil, err
 	}
-	who, err := p.account(ctx, state.Realm, idOrName)
-	if err != nil {
-		return nil, err
+	c.ok = ok && c.who.user != nil && c.who.user.State == StateActive && c.who.user.Type == UserHuman
+	if c.ok && stale {
+		c.renewed, err = p.d.hasher.hash(prepared)
 	}
-	if err := p.count(ctx, who, now); err != nil {
-		return nil, err
-	}
-	ok, stale, err := p.d.hasher.verify(who.password.Hash, prepared)
-	if err != nil {
-		return nil, err
-	}
-	if !ok || who.user == nil || who.user.State != StateActive || who.user.Type != UserHuman {
-		return nil, p.failed(ctx, realm, who, now, req)
-	}
-	return p.succeeded(ctx, state, who, prepared, stale, req)
+	return c, err
 }
 
 // account is what a sign-in is checked against. user is nil where the name is nobody's; the rest then
@@ -231,40 +258,26 @@ func (p *Passwords) failed(ctx context.Context, realm RealmID, who *account, now
 	return ErrWrongPassword
 }
 
-// succeeded starts a session, clears the count, and hashes the password anew where its cost has changed. Where
-// the account changes in between, it goes on only if the password that was checked is still the account's.
-func (p *Passwords) succeeded(ctx context.Context, state *realmState, who *account, prepared []byte, stale bool, req Request) (*SignedIn, error) {
-	checked, renewed := who.password.Hash, ""
-	if stale {
-		var err error
-		if renewed, err = p.d.hasher.hash(prepared); err != nil {
-			return nil, err
-		}
-	}
+// succeeded starts a session, clears the count, and keeps the renewed hash. Where the account changes in between, it
+// goes on only if the password that was checked is still the account's.
+func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*SignedIn, error) {
+	who, kept := ok.who, ok.who.password.Hash
 	var in *SignedIn
 	err := retry(func() error {
 		now, err := p.d.clock.now()
 		if err != nil {
 			return err
 		}
-		in, err = p.sessions.start(ctx, state, start{user: who.user, version: who.version, now: now,
-			lifetime: state.Settings.TokenLifetime, request: req}, func(c *change) {
-			c.tx.Reset = append(c.tx.Reset, who.failures.Name)
-			if stale {
-				again := who.password
-				again.Hash = renewed
-				c.unchanged(again.key(who.at), who.passwordVersion)
-				c.set(&again, noExpiry)
-			}
-		})
+		in, err = p.sessions.start(ctx, ok.state, start{user: who.user, version: who.version, now: now,
+			lifetime: ok.state.Settings.TokenLifetime, request: req}, func(c *change) { who.clear(c, ok.renewed) })
 		if !isConflict(err) {
 			return err
 		}
-		again, readErr := p.read(ctx, state.Realm, who.user.ID)
+		again, readErr := p.read(ctx, ok.state.Realm, who.user.ID)
 		if readErr != nil {
 			return readErr
 		}
-		if again.user == nil || again.user.State != StateActive || again.password.Hash != checked {
+		if again.user == nil || again.user.State != StateActive || again.password.Hash != kept {
 			return ErrWrongPassword
 		}
 		who = again
@@ -274,4 +287,14 @@ func (p *Passwords) succeeded(ctx context.Context, state *realmState, who *accou
 		return nil, err
 	}
 	return in, nil
+}
+
+// clear resets the count of failures, and replaces the hash where there is a new one.
+func (a *account) clear(c *change, renewed string) {
+	c.tx.Reset = append(c.tx.Reset, a.failures.Name)
+	if renewed != "" {
+		again := a.password
+		again.Hash = renewed
+		c.replace(&again, a.passwordVersion, noExpiry)
+	}
 }

@@ -121,14 +121,19 @@ func (d *deps) openKeys(keys *signingKeys) (*keyring, error) {
 	return ring, nil
 }
 
-// current returns the key that signs for a use now.
+// current returns the key that signs for a use now: the latest that does, or where a clock is behind and none does yet,
+// the first.
 func (r *keyring) current(use keyUse, now time.Time) (*jose.PrivateKey, error) {
-	for _, k := range slices.Backward(r.keys) {
-		if k.use == use && !k.signsFrom.After(now) {
-			return k.PrivateKey, nil
+	var found *jose.PrivateKey
+	for _, k := range r.keys {
+		if k.use == use && (found == nil || !k.signsFrom.After(now)) {
+			found = k.PrivateKey
 		}
 	}
-	return nil, fmt.Errorf("core: there is no key to sign a %s with", use)
+	if found == nil {
+		return nil, fmt.Errorf("core: there is no key to sign a %s with", use)
+	}
+	return found, nil
 }
 
 // verifier returns the key that a token of some use names, or nil.

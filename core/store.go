@@ -145,7 +145,7 @@ type Put struct {
 	Name    string
 	Value   []byte
 	Schema  int
-	Expires time.Time // zero = never
+	Expires time.Time // zero = never; at the latest at the end of the year 9999
 }
 
 // IndexChange adds a member to an ordered index, or removes it. Adding what is there and removing

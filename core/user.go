@@ -196,7 +196,11 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 	if err := user.complete(); err != nil {
 		return nil, err
 	}
-	password, err := u.d.newPassword(ctx, state.Realm, user, in)
+	hash, err := u.d.newHash(ctx, state.Realm, in)
+	if err != nil {
+		return nil, err
+	}
+	password, err := u.d.newPassword(user, hash)
 	if err != nil {
 		return nil, err
 	}
@@ -320,16 +324,38 @@ func (u *Users) resolve(ctx context.Context, realm *Realm, name string) (UserID,
 // Update changes a user. Setting a password where there was one, or making the user inactive, ends all
 // sessions. It fails with KindInvalid and ErrUserNotFound.
 func (u *Users) Update(ctx context.Context, realm RealmID, idOrName string, in UserChange, req Request) (*User, error) {
+	state, err := u.d.realms.state(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	hash := ""
+	if in.Password != nil {
+		if hash, err = u.hashFor(ctx, state.Realm, idOrName, in); err != nil {
+			return nil, err
+		}
+	}
 	var user *User
-	err := retry(func() (err error) {
-		user, err = u.update(ctx, realm, idOrName, in, req)
+	err = retry(func() (err error) {
+		user, err = u.update(ctx, realm, idOrName, in, hash, req)
 		return err
 	})
 	return user, err
 }
 
+// hashFor hashes a new password once all else that a change asks for has been found to be in order.
+func (u *Users) hashFor(ctx context.Context, realm *Realm, idOrName string, in UserChange) (string, error) {
+	user, _, err := u.find(ctx, realm, idOrName)
+	if err != nil {
+		return "", err
+	}
+	if err := user.apply(in); err != nil {
+		return "", err
+	}
+	return u.d.newHash(ctx, realm, in)
+}
+
 // update tries once.
-func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in UserChange, req Request) (*User, error) {
+func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in UserChange, hash string, req Request) (*User, error) {
 	state, now, err := u.begin(ctx, realm)
 	if err != nil {
 		return nil, err
@@ -349,7 +375,7 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 		return nil, err
 	}
 	_, hadPassword := before.has(CredentialPassword)
-	password, err := u.d.newPassword(ctx, state.Realm, &after, in)
+	password, err := u.d.newPassword(&after, hash)
 	if err != nil {
 		return nil, err
 	}

@@ -63,9 +63,10 @@ func (in *ListUsers) groups() []userGroup {
 	return groups
 }
 
-// List returns a page of a realm's users. Any page of any list costs the same: ranges of the
-// groups' indexes, read at once, and one read of the records, after one of the place of After where that is given.
-// Users that change while a list is read may be missed or met twice on its later pages, as their place moves.
+// List returns a page of a realm's users. Any page of any list costs the same: ranges of the groups' indexes, all
+// read at once, and one read of the records, after one of the place of After where that is given. A page of 1000 may
+// take another range to know whether there are more. Users that change while a list is read may be missed or met
+// twice on its later pages, as their place moves.
 //
 // It fails with KindInvalid, also where After is nobody, or was deleted more than 24 hours ago, and with
 // ErrRealmNotFound.

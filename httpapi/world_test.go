@@ -232,17 +232,6 @@ func (a *answer) field(name string) string {
 	return text
 }
 
-// code returns the code of a JSON:API error, or "".
-func (a *answer) code() string {
-	errs, _ := a.json["errors"].([]any)
-	if len(errs) == 0 {
-		return ""
-	}
-	first, _ := errs[0].(map[string]any)
-	code, _ := first["code"].(string)
-	return code
-}
-
 // raw sends bytes as they are over a new connection, and returns the one answer, checked for what holds of all.
 func (w *world) raw(request string) *answer {
 	w.Helper()

@@ -217,12 +217,15 @@ func TestWakes(t *testing.T) {
 		fastest := time.Hour
 		for i := range 5 {
 			name := fmt.Sprintf("n%d", i)
+			written := make(chan error, 1)
 			time.AfterFunc(50*time.Millisecond, func() {
-				if _, err := writer.Apply(t.Context(), create(name, name)); err != nil {
-					t.Errorf("Apply = %v", err)
-				}
+				_, err := writer.Apply(t.Context(), create(name, name))
+				written <- err
 			})
 			feed, took := follow(position)
+			if err := <-written; err != nil {
+				t.Fatalf("Apply = %v", err)
+			}
 			position, fastest = feed.Next, min(fastest, took)
 		}
 		if fastest > 500*time.Millisecond {

@@ -1,0 +1,86 @@
+# Postern's front door. 'make' alone lists what can be made.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# What 'postern --version' says; a copy without git history calls itself development.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+
+# Static, stripped, the same bytes whichever folder it is built in. The checks compile in the same way, so that
+# what one has compiled serves the others.
+STATIC := CGO_ENABLED=0 GOFLAGS="$${GOFLAGS:-} -trimpath -buildvcs=false"
+BUILD := $(STATIC) go build -ldflags '-s -w -X main.version=$(VERSION)'
+PKG ?= ./...
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: build ## build the sidecar and try it: guards a demo app and prints how to use it (ARGS=...)
+	@exec bin/postern dev $(ARGS)
+
+.PHONY: build
+build: ## build the sidecar: bin/postern
+	@mkdir -p bin
+	$(BUILD) -o bin/postern ./cmd/postern
+
+.PHONY: caddy
+caddy: ## build Caddy with Postern in it: bin/caddy
+	@mkdir -p bin
+	$(BUILD) -tags nobadger,nomysql,nopgx -o bin/caddy ./cmd/caddy
+
+.PHONY: xcaddy
+xcaddy: ## prove the line in xcaddy.txt by building with it (minutes)
+	@scripts/xcaddy-check
+
+.PHONY: binaries
+binaries: ## build every program under cmd into bin
+	@mkdir -p bin
+	$(BUILD) -o bin/ ./cmd/...
+
+.PHONY: test
+test: ## run all tests, with the race detector and a real Redis (PKG=./core/...)
+	@scripts/test $(PKG)
+
+.PHONY: check
+check: format text vet staticcheck tidy generated test ## all that a change must pass
+
+.PHONY: format
+format: ## refuse Go code that gofmt would change
+	@bad=$$(gofmt -l .); [[ -z $$bad ]] || { printf 'gofmt would change (gofmt -w .):\n%s\n' "$$bad" >&2; exit 1; }
+
+.PHONY: text
+text: ## refuse paths of one machine, hosts of package registries and unfinished ends
+	@scripts/check-text
+
+.PHONY: vet
+vet: ## go vet
+	@$(STATIC) go vet ./...
+
+.PHONY: staticcheck
+staticcheck: ## staticcheck, at the version that tools/go.mod names
+	@$(STATIC) go tool -modfile=tools/go.mod staticcheck ./...
+
+.PHONY: tidy
+tidy: ## refuse go.mod and go.sum that 'go mod tidy' would change
+	@go mod tidy -diff
+	@cd tools && go mod tidy -diff
+
+.PHONY: generated
+generated: ## refuse generated files that 'go generate' would change
+	@scripts/check-generated
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for a while (FUZZTIME=10s)
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: walk
+walk: ## walk the README's walk, from a fresh clone of the last commit
+	@scripts/walk
+
+.PHONY: clean
+clean: ## remove what was built, and the fetched Redis
+	@rm -rf bin .cache

@@ -82,7 +82,7 @@ func (s *Sidecar) introduce(ctx context.Context, o DevOptions, out io.Writer) er
 // storeName says where the data is, without a password.
 func (s *Sidecar) storeName() string {
 	if s.o.RedisURL != "" {
-		return "Redis, and " + filepath.Join(s.o.Data, masterKeyFile)
+		return "Redis, and " + filepath.Join(s.o.Data, assembly.MasterKeyFile)
 	}
 	return s.o.Data
 }

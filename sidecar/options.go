@@ -20,7 +20,9 @@ type Options struct {
 	Data          string // folder for the embedded store, the master key and the first management key
 	RedisURL      string // redis://, rediss:// or unix://; "" = the embedded store
 	MasterKeyFile string // 32 bytes in base64 or hex; required with RedisURL unless MakeMasterKey
-	MakeMasterKey bool   // make a master key in Data where there is none, also with Redis
+	// FormerMasterKeyFile is the master key before, while it is being replaced: see RotateMaster.
+	FormerMasterKeyFile string
+	MakeMasterKey       bool // make a master key in Data where there is none, also with Redis
 
 	// AllowUnfit runs on a database that should not be a system of record, and only warns.
 	AllowUnfit bool

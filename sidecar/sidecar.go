@@ -113,6 +113,9 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	work.Go(func() { s.parts.Run(background) })
+	if s.o.RedisURL == "" { // the file is ours alone, so commands come to us
+		work.Go(func() { s.takeCommands(background) })
+	}
 	defer work.Wait()
 	defer stop()
 

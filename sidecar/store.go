@@ -2,15 +2,13 @@ package sidecar
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"go.uber.org/zap"
-
 	"github.com/postern-auth/postern/boltstore"
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/redisstore"
 )
 
@@ -42,19 +40,7 @@ func checkStore(ctx context.Context, c *core.Core, o *Options) error {
 	if err != nil {
 		return unreachable(o, err)
 	}
-	var refused []error
-	for _, f := range fit.Findings {
-		if f.Refuse && !o.AllowUnfit {
-			refused = append(refused, errors.New(f.Text))
-			continue
-		}
-		o.Log.Warn("database is less than fit", zap.String("reason", f.Code), zap.String("finding", f.Text))
-	}
-	if len(refused) > 0 {
-		return fmt.Errorf("%s is not fit to keep users: %w", fit.Server, errors.Join(refused...))
-	}
-	o.Log.Info("store is open", zap.String("store", fit.Server))
-	return nil
+	return assembly.Accept(fit, o.AllowUnfit, o.Log)
 }
 
 // unreachable says that the store does not answer, and what to look at.

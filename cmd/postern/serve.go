@@ -11,10 +11,16 @@ import (
 	"github.com/postern-auth/postern/sidecar"
 )
 
-// storeFlags are the flags that dev and serve share.
-func storeFlags(f *pflag.FlagSet, o *sidecar.Options) {
+// serverFlags are the flags that dev and serve share.
+func serverFlags(f *pflag.FlagSet, o *sidecar.Options) {
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "guarded address; port 0 takes a free one, for the API too")
 	f.StringVar(&o.APIListen, "api-listen", "", "address of the /v1 API (default 127.0.0.1:8081)")
+	f.StringVar(&o.FormerMasterKeyFile, "former-master-key-file", "", "file with the master key before, while it is being replaced")
+	dataFlags(f, o)
+}
+
+// dataFlags are the flags that say where the data is.
+func dataFlags(f *pflag.FlagSet, o *sidecar.Options) {
 	f.StringVar(&o.Data, "data", "postern-data", "folder for the data and the keys")
 	f.StringVar(&o.RedisURL, "redis", os.Getenv("POSTERN_REDIS_URL"), "keep the data in this Redis: redis://user:password@host:6379/0 (env POSTERN_REDIS_URL)")
 	f.StringVar(&o.MasterKeyFile, "master-key-file", os.Getenv("POSTERN_MASTER_KEY_FILE"), "file with the master key (env POSTERN_MASTER_KEY_FILE)")
@@ -33,7 +39,7 @@ func devCommand() *cobra.Command {
 			return sidecar.Dev(c.Context(), o, c.OutOrStdout())
 		},
 	}
-	storeFlags(c.Flags(), &o.Options)
+	serverFlags(c.Flags(), &o.Options)
 	c.Flags().BoolVar(&o.JSON, "json", false, "print the facts as one JSON object on the first line")
 	return c
 }
@@ -54,7 +60,7 @@ func serveCommand() *cobra.Command {
 			return s.Run(c.Context())
 		},
 	}
-	storeFlags(c.Flags(), &o)
+	serverFlags(c.Flags(), &o)
 	c.Flags().StringVar(&o.Upstream, "upstream", "", "URL of the app to guard: http://127.0.0.1:3000")
 	c.Flags().StringVar(&o.Realm, "realm", "default", "realm whose users get in, by id or name")
 	c.Flags().StringVar(&o.PublicURL, "public-url", "", "where the outside reaches the API, without /v1; part of the issuer of new realms")

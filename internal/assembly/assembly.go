@@ -32,7 +32,7 @@ type Options struct {
 // Assembly is a Postern without listeners.
 type Assembly struct {
 	Core  *core.Core
-	Guard *guard.Guard
+	Guard *guard.Guard // nil after NewUnguarded
 	API   *httpapi.API
 }
 
@@ -41,13 +41,26 @@ func New(o Options) (*Assembly, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	r := reporter{log: o.Log}
-	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Report: r.report})
+	a, err := NewUnguarded(o)
 	if err != nil {
 		return nil, err
 	}
-	g, err := guard.New(guard.Options{Realm: o.Realm, Realms: c.Realms, Resolver: c.Sessions, Feed: guard.FeedOf(c.Feed),
-		CopyHeaders: o.CopyHeaders, PassToken: o.PassToken, Now: c.Now, Logger: o.Log.Named("guard")})
+	a.Guard, err = guard.New(guard.Options{Realm: o.Realm, Realms: a.Core.Realms, Resolver: a.Core.Sessions, Feed: guard.FeedOf(a.Core.Feed),
+		CopyHeaders: o.CopyHeaders, PassToken: o.PassToken, Now: a.Core.Now, Logger: o.Log.Named("guard")})
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// NewUnguarded is New for a host that makes its guards itself: it may have several, and has them before the
+// store is open.
+func NewUnguarded(o Options) (*Assembly, error) {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	r := reporter{log: o.Log}
+	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Report: r.report})
 	if err != nil {
 		return nil, err
 	}
@@ -55,13 +68,15 @@ func New(o Options) (*Assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Assembly{Core: c, Guard: g, API: api}, nil
+	return &Assembly{Core: c, API: api}, nil
 }
 
 // Run does the work that no request waits for, until ctx ends.
 func (a *Assembly) Run(ctx context.Context) {
 	a.Core.Run(ctx)
-	a.Guard.Close()
+	if a.Guard != nil {
+		a.Guard.Close()
+	}
 }
 
 // FirstKeyFile is the file in the data folder that holds the first management key until somebody takes it.

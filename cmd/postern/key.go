@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-auth/postern/sidecar"
+)
+
+// keyCommand is 'postern key'.
+func keyCommand() *cobra.Command {
+	c := &cobra.Command{Use: "key", Short: "Signing keys and the master key"}
+	c.AddCommand(keyRotateCommand(), keyRotateMasterCommand())
+	return c
+}
+
+// keyRotateCommand is 'postern key rotate'.
+func keyRotateCommand() *cobra.Command {
+	var o sidecar.Options
+	var realm string
+	c := &cobra.Command{
+		Use:   "rotate",
+		Short: "Give a realm new signing keys; nobody is signed out",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			said, err := sidecar.RotateKeys(c.Context(), o, realm)
+			return print(c, said, err)
+		},
+	}
+	dataFlags(c.Flags(), &o)
+	c.Flags().StringVar(&realm, "realm", "default", "the realm, by id or name")
+	return c
+}
+
+// keyRotateMasterCommand is 'postern key rotate-master'.
+func keyRotateMasterCommand() *cobra.Command {
+	var o sidecar.Options
+	var newFile string
+	c := &cobra.Command{
+		Use:   "rotate-master",
+		Short: "Seal all that is sealed under a new master key",
+		Long: `Seal all that is sealed under a new master key.
+
+With the embedded store, stop the server first; the new key is made and put in the place of the former one. With
+Redis, make a key, start every server with it and with the former one (--former-master-key-file), and then call this
+with both.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			said, err := sidecar.RotateMaster(c.Context(), o, newFile)
+			return print(c, said, err)
+		},
+	}
+	dataFlags(c.Flags(), &o)
+	c.Flags().StringVar(&newFile, "new-master-key-file", "", "file with the new master key; with the embedded store one is made")
+	return c
+}
+
+// print writes what a command has to say.
+func print(c *cobra.Command, said string, err error) error {
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.OutOrStdout(), said)
+	return err
+}

@@ -1,0 +1,149 @@
+package main_test
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/postern-auth/postern/internal/redistest"
+)
+
+// postern runs the binary and returns what it printed.
+func postern(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	out, err := exec.Command(program, args...).CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+// must runs the binary, which must succeed and say want.
+func must(t *testing.T, want string, args ...string) {
+	t.Helper()
+	if out, err := postern(t, args...); err != nil || !strings.Contains(out, want) {
+		t.Errorf("postern %s = %v: %q; want %q", strings.Join(args, " "), err, out, want)
+	}
+}
+
+// refused runs the binary, which must fail and say want.
+func refused(t *testing.T, want string, args ...string) {
+	t.Helper()
+	if out, err := postern(t, args...); err == nil || !strings.Contains(out, want) {
+		t.Errorf("postern %s = %v: %q; want a failure with %q", strings.Join(args, " "), err, out, want)
+	}
+}
+
+// fetch returns the body of a page that needs no key, or of the app with a token.
+func fetch(t *testing.T, url, token string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+// TestKeyRotate rotates the keys of a running server, over each store.
+func TestKeyRotate(t *testing.T) {
+	stores(t, func(t *testing.T, flags []string) {
+		server := dev(t, append(flags, "--json")...)
+		facts := server.facts(t)
+		token := createUser(t, facts)
+		rotate := append([]string{"key", "rotate"}, flags...)
+		must(t, "Realm default has new signing keys.", rotate...)
+		refused(t, "are about to sign", rotate...)
+		refused(t, "realm not found", append(rotate, "--realm", "nowhere")...)
+		if _, set := fetch(t, facts.APIURL+"/realms/"+facts.RealmID+"/.well-known/jwks.json", ""); strings.Count(set, `"kid"`) != 4 {
+			t.Errorf("the key set after a rotation = %s; want four keys", set)
+		}
+		if status, _ := fetch(t, facts.GuardURL, token); status != http.StatusOK {
+			t.Errorf("a token from before the rotation = %d; want 200", status)
+		}
+		server.interrupt(t)
+	})
+}
+
+// TestKeyRotateMaster replaces the master key of the embedded store, also after an interruption.
+func TestKeyRotateMaster(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	server := dev(t, "--json", "--data", data)
+	token := createUser(t, server.facts(t))
+	rotate := []string{"key", "rotate-master", "--data", data}
+	refused(t, "in use by another Postern process", rotate...)
+	server.interrupt(t)
+
+	before, err := os.ReadFile(filepath.Join(data, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, "2 keys are sealed under the new master key", rotate...)
+	after, err := os.ReadFile(filepath.Join(data, "master.key"))
+	if err != nil || string(after) == string(before) {
+		t.Errorf("the master key is as it was, %v; want a new one", err)
+	}
+
+	// Interrupted between sealing and putting the new key in its place: the server says so, and calling again mends it.
+	must(t, "2 keys", rotate...)
+	current := filepath.Join(data, "master.key")
+	if err := os.Rename(current, current+".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(current, after, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "sealed under another master key", "dev", "--listen", "127.0.0.1:0", "--data", data)
+	must(t, "0 keys", rotate...)
+
+	server = dev(t, "--json", "--data", data)
+	if status, _ := fetch(t, server.facts(t).GuardURL, token); status != http.StatusOK {
+		t.Errorf("a token from before = %d; want 200", status)
+	}
+	server.interrupt(t)
+}
+
+// TestKeyRotateMasterRedis replaces the master key over Redis, under a server that knows both.
+func TestKeyRotateMasterRedis(t *testing.T) {
+	redis := []string{"--redis", redistest.Start(t, "appendonly yes").URL()}
+	folder := t.TempDir()
+	key := func(name, digit string) string {
+		file := filepath.Join(folder, name)
+		if err := os.WriteFile(file, []byte(strings.Repeat(digit, 64)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	old, fresh := key("old", "1"), key("new", "2")
+	data := []string{"--data", filepath.Join(folder, "data")}
+	first := dev(t, slices.Concat([]string{"--json", "--master-key-file", old}, data, redis)...)
+	token := createUser(t, first.facts(t))
+	first.interrupt(t)
+
+	both := dev(t, slices.Concat([]string{"--json", "--master-key-file", fresh, "--former-master-key-file", old}, data, redis)...)
+	facts := both.facts(t)
+	refused(t, "--new-master-key-file", slices.Concat([]string{"key", "rotate-master", "--master-key-file", old}, redis)...)
+	must(t, "2 keys are sealed", slices.Concat([]string{"key", "rotate-master", "--master-key-file", old, "--new-master-key-file", fresh}, redis)...)
+	if status, _ := fetch(t, facts.GuardURL, token); status != http.StatusOK {
+		t.Errorf("a token while the master key is replaced = %d; want 200", status)
+	}
+	both.interrupt(t)
+	alone := dev(t, slices.Concat([]string{"--json", "--master-key-file", fresh}, data, redis)...)
+	if status, _ := fetch(t, alone.facts(t).GuardURL, token); status != http.StatusOK {
+		t.Errorf("a token under the new master key alone = %d; want 200", status)
+	}
+	alone.interrupt(t)
+}

@@ -1,0 +1,62 @@
+package assembly
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// MasterKeyFile is the master key's place in the data folder.
+const MasterKeyFile = "master.key"
+
+// ReadMasterKey reads the master key from a file, which nobody but its owner may be able to read.
+func ReadMasterKey(file string) (*core.MasterKey, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the master key: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("the master key %s can be read by others; run: chmod 600 %s", file, file)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the master key: %w", err)
+	}
+	key, err := DecodeMasterKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("the master key %s: %w", file, err)
+	}
+	return key, nil
+}
+
+// EnsureMasterKey makes a master key in file unless there is one.
+func EnsureMasterKey(file string) error {
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	key := make([]byte, core.MasterKeySize)
+	_, _ = rand.Read(key) // never fails: it ends the program instead
+	err := WriteSecretFile(file, []byte(base64.StdEncoding.EncodeToString(key)+"\n"))
+	if errors.Is(err, os.ErrExist) {
+		return nil // another process was faster
+	}
+	return err
+}
+
+// DecodeMasterKey reads 32 bytes from base64 or hex. White space around them does not count.
+func DecodeMasterKey(text []byte) (*core.MasterKey, error) {
+	text = bytes.TrimSpace(text)
+	if key, err := hex.DecodeString(string(text)); err == nil && len(key) == core.MasterKeySize {
+		return core.NewMasterKey(key)
+	}
+	if key, err := base64.StdEncoding.DecodeString(string(text)); err == nil && len(key) == core.MasterKeySize {
+		return core.NewMasterKey(key)
+	}
+	return nil, fmt.Errorf("it must be %d random bytes in base64 or hex", core.MasterKeySize)
+}

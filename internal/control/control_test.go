@@ -1,0 +1,76 @@
+package control_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/postern-auth/postern/internal/control"
+)
+
+// serve answers commands over a folder until the test ends, and returns how to end it before.
+func serve(t *testing.T, folder string, commands map[string]control.Command) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- control.Serve(ctx, folder, commands) }()
+	stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve = %v", err)
+		}
+		done <- nil
+	}
+	t.Cleanup(stop)
+	for {
+		if _, err := control.Call(t.Context(), folder, "nothing", nil); !errors.Is(err, control.ErrNobody) {
+			return stop
+		}
+	}
+}
+
+func TestCommands(t *testing.T) {
+	folder := t.TempDir()
+	if _, err := control.Call(t.Context(), folder, "greet", nil); !errors.Is(err, control.ErrNobody) {
+		t.Errorf("Call before a server runs = %v; want ErrNobody", err)
+	}
+	commands := map[string]control.Command{
+		"greet": func(_ context.Context, arguments url.Values) (string, error) {
+			return "hello " + arguments.Get("name"), nil
+		},
+		"fail": func(context.Context, url.Values) (string, error) { return "", errors.New("it is locked") },
+	}
+	stop := serve(t, folder, commands)
+	if said, err := control.Call(t.Context(), folder, "greet", url.Values{"name": {"ann & bob"}}); err != nil || said != "hello ann & bob" {
+		t.Errorf("Call greet = %q, %v; want hello ann & bob", said, err)
+	}
+	if said, err := control.Call(t.Context(), folder, "fail", nil); err == nil || err.Error() != "it is locked" || said != "" {
+		t.Errorf("Call fail = %q, %v; want it is locked", said, err)
+	}
+	if _, err := control.Call(t.Context(), folder, "unknown", nil); err == nil {
+		t.Error("Call of an unknown command = nil error")
+	}
+	info, err := os.Stat(filepath.Join(folder, "control.sock"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket's mode = %v, %v; want 0600", info.Mode(), err)
+	}
+	stop()
+	if _, err := control.Call(t.Context(), folder, "greet", nil); !errors.Is(err, control.ErrNobody) {
+		t.Errorf("Call after the server ended = %v; want ErrNobody", err)
+	}
+}
+
+// TestSocketLeftBehind begins over a socket that a killed server left.
+func TestSocketLeftBehind(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "control.sock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, folder, map[string]control.Command{"greet": func(context.Context, url.Values) (string, error) { return "hello", nil }})
+	if said, err := control.Call(t.Context(), folder, "greet", nil); err != nil || said != "hello" {
+		t.Errorf("Call = %q, %v; want hello", said, err)
+	}
+}

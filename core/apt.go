@@ -154,26 +154,63 @@ func (a *APTs) verify(ctx context.Context, call APTCall) (*apt, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, parseErr := jose.Parse(call.Token)
-	named, _ := environmentOf(token.Unverified())
-	if call.EnvironmentGUID != nil && parseErr != nil || call.EnvironmentGUID != nil && *call.EnvironmentGUID != named {
-		if _, err := a.d.realms.stateByEnvironment(ctx, *call.EnvironmentGUID); err != nil {
+	encrypted := false
+	if strings.Count(call.Token, ".") == 4 {
+		if call.Token, err = a.open(ctx, call); err != nil {
 			return nil, err
 		}
-		return nil, ErrInvalidToken
+		encrypted = true
 	}
-	if parseErr != nil || named == "" {
-		return nil, ErrInvalidToken
-	}
-	state, err := a.d.realms.stateByEnvironment(ctx, named)
+	token, state, err := a.locate(ctx, call)
 	if err != nil {
 		return nil, err
+	}
+	if !encrypted && state.Settings.APTEncryption == APTEncryptionRequire {
+		return nil, ErrInvalidToken.with("this environment accepts only encrypted APTs")
 	}
 	claims, key, err := state.apt.verify(token, now)
 	if err != nil {
 		return nil, ErrInvalidToken
 	}
 	return readAPT(state, key, call.Token, claims, now)
+}
+
+// locate parses an APT, and finds the environment that it says it is for, which the call must agree with.
+func (a *APTs) locate(ctx context.Context, call APTCall) (jose.Token, *realmState, error) {
+	token, parseErr := jose.Parse(call.Token)
+	named, _ := environmentOf(token.Unverified())
+	if call.EnvironmentGUID != nil && (parseErr != nil || *call.EnvironmentGUID != named) {
+		if _, err := a.d.realms.stateByEnvironment(ctx, *call.EnvironmentGUID); err != nil {
+			return jose.Token{}, nil, err
+		}
+		return jose.Token{}, nil, ErrInvalidToken
+	}
+	if parseErr != nil || named == "" {
+		return jose.Token{}, nil, ErrInvalidToken
+	}
+	state, err := a.d.realms.stateByEnvironment(ctx, named)
+	return token, state, err
+}
+
+// open returns the signed APT within an encrypted one. Whose key opens it only the call can say, since all else is
+// encrypted. Where the environment takes none it is refused unread.
+func (a *APTs) open(ctx context.Context, call APTCall) (string, error) {
+	if call.EnvironmentGUID == nil {
+		return "", ErrInvalidToken.with("an encrypted APT needs the environment_guid beside it")
+	}
+	state, err := a.d.realms.stateByEnvironment(ctx, *call.EnvironmentGUID)
+	if err != nil {
+		return "", err
+	}
+	if state.Settings.APTEncryption == APTEncryptionOff {
+		return "", ErrInvalidToken.with("this environment accepts no encrypted APTs")
+	}
+	for _, key := range state.keys.decrypt {
+		if text, err := jose.Decrypt(call.Token, key); err == nil {
+			return text, nil
+		}
+	}
+	return "", ErrInvalidToken
 }
 
 // readAPT takes from verified claims what is needed, and refuses an APT outside its time.

@@ -264,3 +264,66 @@ func TestManagementKeyLife(t *testing.T) {
 		}
 	})
 }
+
+// TestEncryptedAPTs encrypts APTs to the keys that a realm publishes, in each of its choices.
+func TestEncryptedAPTs(t *testing.T) {
+	each(t, func(w *world) {
+		choose := func(choice core.APTEncryption) {
+			_, err := w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) { s.APTEncryption = choice }}, core.Request{})
+			w.must(err)
+		}
+		recipients := func() []*jose.EncryptionKey {
+			text, err := w.Realms.KeySet(w.ctx, w.realm.ID)
+			w.must(err)
+			var set struct{ Keys []json.RawMessage }
+			w.must(json.Unmarshal(text, &set))
+			var found []*jose.EncryptionKey
+			for _, raw := range set.Keys {
+				if k, err := jose.ParseEncryptionKey(raw); err == nil {
+					found = append(found, k)
+				}
+			}
+			return found
+		}
+		create := func(token string) error {
+			id := rand.Text()
+			_, err := w.APTs.Create(w.ctx, core.APTCall{Token: token, ArbitraryID: &id, EnvironmentGUID: &w.realm.EnvironmentGUID})
+			return err
+		}
+		if got := recipients(); len(got) != 0 {
+			t.Errorf("a realm that takes no encrypted APTs publishes %d keys for them; want none", len(got))
+		}
+		choose(core.APTEncryptionAccept)
+		keys := recipients()
+		if len(keys) != 2 {
+			t.Fatalf("%d keys to encrypt to; want RSA-OAEP-256 and ECDH-ES", len(keys))
+		}
+		sealed := func(k *jose.EncryptionKey) string {
+			text, err := jose.Encrypt(w.apt(""), k)
+			w.must(err)
+			return text
+		}
+		for _, k := range keys {
+			w.must(create(sealed(k)))
+		}
+		w.must(create(w.apt("")))
+		again := sealed(keys[0])
+		w.must(create(again))
+		w.refused("Create with an encrypted APT that was used", create(again), core.ErrInvalidToken)
+		_, err := w.APTs.Create(w.ctx, core.APTCall{Token: sealed(keys[0]), ArbitraryID: ptr("x")})
+		w.refused("Create with an encrypted APT and no environment", err, core.ErrInvalidToken)
+
+		choose(core.APTEncryptionRequire)
+		w.must(create(sealed(keys[1])))
+		w.refused("Create with a bare APT where encryption is required", create(w.apt("")), core.ErrInvalidToken)
+		w.must(w.Realms.RotateKeys(w.ctx, w.realm.ID, core.Request{}))
+		w.must(create(sealed(keys[1])))
+
+		choose(core.APTEncryptionOff)
+		w.refused("Create with an encrypted APT where none are taken", create(sealed(keys[0])), core.ErrInvalidToken)
+		stranger, err := jose.GenerateDecryptionKey(jose.ECDHES, rand.Reader)
+		w.must(err)
+		choose(core.APTEncryptionAccept)
+		w.refused("Create with an APT encrypted to a stranger", create(sealed(stranger.Public())), core.ErrInvalidToken)
+	})
+}

@@ -45,6 +45,8 @@ type RealmSettings struct {
 	APTRequireJTI         bool `json:"apt_require_jti,omitempty"`          // refuse an APT that could be used twice
 	APTRequireArbitraryID bool `json:"apt_require_arbitrary_id,omitempty"` // refuse an APT that does not say whom it is for
 
+	APTEncryption APTEncryption `json:"apt_encryption,omitempty"` // default off
+
 	KeyRotation Seconds `json:"key_rotation,omitempty"` // how old signing keys get before new ones are made; 1 day to 10 years, 0 = until told
 
 	PasswordMinLength int  `json:"password_min,omitempty"`  // characters; 8 to 128, default 15
@@ -66,6 +68,17 @@ func (s RealmSettings) withDefaults() RealmSettings {
 
 const day Seconds = 24 * 60 * 60
 
+// APTEncryption says whether APTs may come encrypted to the realm: signed first, then encrypted to one of the keys
+// that its key set has with the use "enc".
+type APTEncryption string
+
+// The choices.
+const (
+	APTEncryptionOff     APTEncryption = ""        // an encrypted APT is refused unread
+	APTEncryptionAccept  APTEncryption = "accept"  // both kinds are accepted
+	APTEncryptionRequire APTEncryption = "require" // one that is not encrypted is refused
+)
+
 // validate refuses settings outside their bounds.
 func (s RealmSettings) validate() error {
 	var fields []FieldError
@@ -85,6 +98,9 @@ func (s RealmSettings) validate() error {
 	}
 	if s.PasswordMinLength < 8 || s.PasswordMinLength > 128 {
 		fields = append(fields, FieldError{"password_min_length", "password_min_length must be from 8 to 128 characters"})
+	}
+	if !slices.Contains([]APTEncryption{APTEncryptionOff, APTEncryptionAccept, APTEncryptionRequire}, s.APTEncryption) {
+		fields = append(fields, FieldError{"apt_encryption", "apt_encryption must be accept or require, or left out"})
 	}
 	if !slices.Contains([]jose.Alg{jose.EdDSA, jose.ES256, jose.RS256, jose.HS256}, s.TokenAlg) {
 		fields = append(fields, FieldError{"token_alg", "token_alg must be EdDSA, ES256, RS256 or HS256"})
@@ -199,6 +215,11 @@ func (r *Realms) creation(in NewRealm, req Request) (*change, *Realm, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if settings.APTEncryption != APTEncryptionOff {
+		if err := keys.addDecryption(r.d, now); err != nil {
+			return nil, nil, err
+		}
+	}
 	c := r.d.change(Partition{}, now)
 	c.create(realm, noExpiry)
 	c.create(keys, noExpiry)
@@ -275,6 +296,11 @@ func (r *Realms) update(ctx context.Context, id RealmID, in RealmChange, req Req
 	}
 	c := r.d.change(Partition{}, now)
 	c.replace(&after, version, noExpiry)
+	if after.Settings.APTEncryption != APTEncryptionOff {
+		if err := r.ensureDecryption(ctx, c, id); err != nil {
+			return nil, err
+		}
+	}
 	if before.Name != after.Name {
 		c.unindex(indexRealms, before.member())
 		c.index(indexRealms, after.member())

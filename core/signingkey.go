@@ -18,6 +18,7 @@ type keyUse string
 const (
 	useSession   keyUse = "session"   // session tokens
 	useAssertion keyUse = "assertion" // what a guard tells an upstream; EdDSA in every realm
+	useAPT       keyUse = "apt"       // opens encrypted APTs; there once a realm takes such
 )
 
 // keyNotice is how long a new key is published before it signs, so that whoever keeps a copy of a JWKS has
@@ -57,15 +58,49 @@ func (k *signingKeys) add(d *deps, use keyUse, alg jose.Alg, from time.Time) err
 	if err != nil {
 		return fmt.Errorf("core: generate signing key: %w", err)
 	}
+	return k.seal(d, private, signingKey{ID: private.ID(), Use: use, Alg: alg, SignsFrom: Instant{from}})
+}
+
+// seal keeps a private key as entry says, sealed.
+func (k *signingKeys) seal(d *deps, private interface{ Marshal() ([]byte, error) }, entry signingKey) error {
 	text, err := private.Marshal()
 	if err != nil {
-		return fmt.Errorf("core: generate signing key: %w", err)
+		return fmt.Errorf("core: seal key: %w", err)
 	}
-	sealed, err := d.master.seal(d.random, k.place(private.ID()), text)
+	if entry.Sealed, err = d.master.seal(d.random, k.place(entry.ID), text); err != nil {
+		return err
+	}
+	k.Keys = append(k.Keys, entry)
+	return nil
+}
+
+// addDecryption makes the keys that encrypted APTs are opened with, one for each way of conveying a content key.
+func (k *signingKeys) addDecryption(d *deps, now time.Time) error {
+	for _, alg := range []jose.EncryptionAlg{jose.RSAOAEP256, jose.ECDHES} {
+		private, err := jose.GenerateDecryptionKey(alg, d.random)
+		if err != nil {
+			return fmt.Errorf("core: generate decryption key: %w", err)
+		}
+		if err := k.seal(d, private, signingKey{ID: private.ID(), Use: useAPT, Alg: jose.Alg(alg), SignsFrom: Instant{now}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ensureDecryption adds to c the keys that encrypted APTs are opened with, unless the realm has them.
+func (r *Realms) ensureDecryption(ctx context.Context, c *change, id RealmID) error {
+	state, err := r.read(ctx, id)
 	if err != nil {
 		return err
 	}
-	k.Keys = append(k.Keys, signingKey{ID: private.ID(), Use: use, Alg: alg, Sealed: sealed, SignsFrom: Instant{from}})
+	if len(state.keys.decrypt) > 0 {
+		return nil
+	}
+	if err := state.sealed.addDecryption(r.d, c.tx.Now); err != nil {
+		return err
+	}
+	c.replace(state.sealed, state.sealedAt, noExpiry)
 	return nil
 }
 
@@ -75,7 +110,7 @@ func (k *signingKeys) rotate(d *deps, alg jose.Alg, now time.Time, overlap time.
 	k.Keys = slices.DeleteFunc(k.Keys, func(s signingKey) bool { return !s.GoneAt.IsZero() && !now.Before(s.GoneAt.Time) })
 	from := now.Add(keyNotice)
 	for i := range k.Keys {
-		if k.Keys[i].GoneAt.IsZero() {
+		if k.Keys[i].Use != useAPT && k.Keys[i].GoneAt.IsZero() {
 			k.Keys[i].GoneAt = Instant{from.Add(overlap)}
 		}
 	}
@@ -93,8 +128,11 @@ func (k *signingKeys) newest(use keyUse) time.Time {
 	return at
 }
 
-// keyring is a realm's signing keys, opened, the oldest first.
-type keyring struct{ keys []openKey }
+// keyring is a realm's keys, opened.
+type keyring struct {
+	keys    []openKey             // that sign, the oldest first
+	decrypt []*jose.DecryptionKey // for encrypted APTs
+}
 
 // openKey is a signing key that can sign.
 type openKey struct {
@@ -111,14 +149,24 @@ func (d *deps) openKeys(keys *signingKeys) (*keyring, error) {
 		if err != nil {
 			return nil, err
 		}
-		private, err := jose.UnmarshalPrivateKey(text)
-		if err != nil {
-			return nil, fmt.Errorf("core: signing key %s: %w", k.ID, err)
+		if err := ring.add(k, text); err != nil {
+			return nil, fmt.Errorf("core: key %s: %w", k.ID, err)
 		}
-		ring.keys = append(ring.keys, openKey{private, k.Use, k.SignsFrom.Time})
 	}
 	slices.SortStableFunc(ring.keys, func(a, b openKey) int { return a.signsFrom.Compare(b.signsFrom) })
 	return ring, nil
+}
+
+// add takes an unsealed key in.
+func (r *keyring) add(k signingKey, text []byte) error {
+	if k.Use == useAPT {
+		private, err := jose.UnmarshalDecryptionKey(text)
+		r.decrypt = append(r.decrypt, private)
+		return err
+	}
+	private, err := jose.UnmarshalPrivateKey(text)
+	r.keys = append(r.keys, openKey{private, k.Use, k.SignsFrom.Time})
+	return err
 }
 
 // current returns the key that signs for a use now: the latest that does, or where a clock is behind and none does yet,
@@ -147,18 +195,21 @@ func (r *keyring) verifier(use keyUse, kid string) *jose.PublicKey {
 }
 
 // KeySet returns the public keys of a realm as a JWK set (RFC 7517 §5): those that sign, those that are about to, and
-// those that signed what may still be alive. The secret of an HS256 realm is never among them. It fails with
+// those that signed what may still be alive; and where the realm takes encrypted APTs, what they are encrypted to. The secret of an HS256 realm is never among them. It fails with
 // ErrRealmNotFound.
 func (r *Realms) KeySet(ctx context.Context, realm RealmID) ([]byte, error) {
 	state, err := r.state(ctx, realm)
 	if err != nil {
 		return nil, err
 	}
-	var public []*jose.PublicKey
+	var public []jose.Published
 	for _, k := range state.keys.keys {
 		if k.Alg().Asymmetric() {
 			public = append(public, k.Public())
 		}
+	}
+	for _, k := range state.keys.decrypt {
+		public = append(public, k.Public())
 	}
 	return jose.JWKS(public...)
 }

@@ -228,7 +228,7 @@ func FuzzParseJWKS(f *testing.F) {
 		if err != nil {
 			return
 		}
-		set, err := jose.JWKS(keys...)
+		set, err := jose.JWKS(published(keys)...)
 		if err != nil {
 			t.Fatalf("ParseJWKS(%q) = %v, of which JWKS says %v", text, keys, err)
 		}

@@ -38,9 +38,15 @@ func marshalJWK(key any, id, alg, use string) ([]byte, error) {
 	return json.Marshal(j)
 }
 
+// Published is a key that others may have: a PublicKey or an EncryptionKey.
+type Published interface {
+	// JWK returns the key in that form, or an error that wraps ErrKey where it is a secret.
+	JWK() ([]byte, error)
+}
+
 // JWKS returns keys as a JWK set (RFC 7517 §5). A secret among them is an error that wraps ErrKey, and then nothing
 // is returned.
-func JWKS(keys ...*PublicKey) ([]byte, error) {
+func JWKS(keys ...Published) ([]byte, error) {
 	set := struct {
 		Keys []json.RawMessage `json:"keys"`
 	}{Keys: []json.RawMessage{}}

@@ -1,0 +1,60 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// API serves Postern's API, `/v1`: users, credentials and sessions. Its endpoints authenticate their callers themselves, so
+// it belongs before the guard, where the order of directives puts it. A request for any other path is passed on.
+//
+// A request that writes and came as TLS early data, which an eavesdropper can send again, gets 425 until
+// the handshake is complete. While the store cannot be opened, calls get 503 with `Retry-After`.
+type API struct {
+	app *App
+}
+
+// CaddyModule returns the Caddy module information.
+func (*API) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.postern_api", New: func() caddy.Module { return new(API) }}
+}
+
+// Provision takes the app.
+func (a *API) Provision(ctx caddy.Context) (err error) {
+	a.app, err = appOf(ctx)
+	return err
+}
+
+// openPatience is for how long a call waits for the store to be opened.
+const openPatience = 5 * time.Second
+
+// ServeHTTP serves a call of the API.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.URL.Path != "/v1" && !strings.HasPrefix(r.URL.Path, "/v1/") {
+		return next.ServeHTTP(w, r)
+	}
+	if r.TLS != nil && !r.TLS.HandshakeComplete && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return caddyhttp.Error(http.StatusTooEarly, errors.New("a write came as TLS early data"))
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), openPatience)
+	parts, err := a.app.engine.open(ctx)
+	cancel()
+	if err != nil {
+		setRetryAfter(w.Header(), openAgain)
+		return caddyhttp.Error(http.StatusServiceUnavailable, err)
+	}
+	parts.API.ServeHTTP(w, r)
+	return nil
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*API)(nil)
+	_ caddyhttp.MiddlewareHandler = (*API)(nil)
+)

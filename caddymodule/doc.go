@@ -1,0 +1,13 @@
+// Package caddymodule puts Postern into Caddy: the app postern, which owns the store, the directive postern_auth,
+// which lets through only requests with a known user, and the directive postern_api, which serves /v1.
+//
+//	app.example.com
+//	postern_api /v1/*
+//	postern_auth
+//	reverse_proxy localhost:8080
+//
+// Who may pass is decided in guard and what the API does in httpapi; this package reads the configuration, chooses the
+// store and looks after lifetimes. Nothing is opened while a configuration is provisioned, so that "caddy validate"
+// works beside a running Caddy and while Redis is away. What was opened is shared by all that is configured
+// alike, and outlives a reload: the store, the invalidation feed and the remembered verdicts.
+package caddymodule

@@ -1,0 +1,221 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/assembly"
+)
+
+// What configurations share, and what so outlives a reload, by what was configured.
+var (
+	stores  = caddy.NewUsagePool() // by settings.storeKey: *openedStore
+	engines = caddy.NewUsagePool() // by settings.key: *engine
+	guards  = caddy.NewUsagePool() // by guardKey: *sharedGuard
+)
+
+// How the opening goes.
+const (
+	openTimeout  = 15 * time.Second // of one attempt
+	openAgain    = 2 * time.Second  // between attempts
+	openLogEvery = 30 * time.Second // how often the log hears of failures
+)
+
+// errNotOpen says that the store was not opened yet. Why not is in the log.
+var errNotOpen = &core.Error{Kind: core.KindUnavailable, Code: "unavailable",
+	Detail: "the data store is not open yet; try again shortly", RetryAfter: openAgain}
+
+// engine is a Postern at work: an open store, core over it, and the work in the background. It opens when it is first
+// used and tries until it succeeds. Safe for concurrent use.
+type engine struct {
+	key      string
+	settings *settings
+	voices   voices
+	log      *zap.Logger
+
+	parts atomic.Pointer[assembly.Assembly] // nil until all is open
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	stopped chan struct{} // closed when run has ended
+
+	mu     sync.Mutex
+	latest *attempt // to open; nil until the first use
+	closed bool
+}
+
+// attempt is one attempt to open. It is over when done is closed.
+type attempt struct{ done chan struct{} }
+
+func newAttempt() *attempt { return &attempt{make(chan struct{})} }
+
+// newEngine returns an engine that has opened nothing yet.
+func newEngine(key string, s *settings) *engine {
+	e := &engine{key: key, settings: s, stopped: make(chan struct{})}
+	e.log = e.voices.logger()
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	return e
+}
+
+// open returns the parts, as soon as they are there. While they cannot be opened it fails with errNotOpen, without
+// waiting for more than one attempt.
+func (e *engine) open(ctx context.Context) (*assembly.Assembly, error) {
+	if parts := e.parts.Load(); parts != nil {
+		return parts, nil
+	}
+	if a := e.start(); a != nil {
+		select {
+		case <-a.done:
+		case <-ctx.Done():
+		}
+	}
+	if parts := e.parts.Load(); parts != nil {
+		return parts, nil
+	}
+	return nil, errNotOpen
+}
+
+// start begins to open, unless that was begun, and returns the latest attempt; nil after Destruct.
+func (e *engine) start() *attempt {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.latest == nil && !e.closed {
+		e.latest = newAttempt()
+		go e.run(e.latest)
+	}
+	return e.latest
+}
+
+// run opens, attempt after attempt, and works until Destruct.
+func (e *engine) run(a *attempt) {
+	defer close(e.stopped)
+	var logged time.Time
+	for {
+		parts, err := e.assemble()
+		if err == nil {
+			e.parts.Store(parts)
+			close(a.done)
+			parts.Run(e.ctx)
+			e.release()
+			return
+		}
+		close(a.done)
+		if e.ctx.Err() == nil && time.Since(logged) >= openLogEvery {
+			e.log.Error("the store cannot be opened; guarded requests and API calls get 503 until it is", zap.Error(err))
+			logged = time.Now()
+		}
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-time.After(openAgain):
+		}
+		a = newAttempt()
+		e.mu.Lock()
+		e.latest = a
+		e.mu.Unlock()
+	}
+}
+
+// assemble opens the store, puts the parts together and sets an empty store up.
+func (e *engine) assemble() (*assembly.Assembly, error) {
+	ctx, cancel := context.WithTimeout(e.ctx, openTimeout)
+	defer cancel()
+	if err := os.MkdirAll(e.settings.data, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the data folder: %w", err)
+	}
+	store, err := e.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := e.assembleOver(ctx, store)
+	if err != nil {
+		e.release()
+		return nil, err
+	}
+	return parts, nil
+}
+
+// assembleOver does assemble's work over an open store.
+func (e *engine) assembleOver(ctx context.Context, store core.Store) (*assembly.Assembly, error) {
+	master, err := e.settings.readMasterKey()
+	if err != nil {
+		return nil, err
+	}
+	parts, err := assembly.NewUnguarded(assembly.Options{Store: store, MasterKey: master,
+		PublicURL: e.settings.publicURL, MaxStaleness: e.settings.maxStaleness, Log: e.log})
+	if err != nil {
+		return nil, err
+	}
+	fit, err := parts.Core.Check(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the store does not answer: %w", err)
+	}
+	unfit := e.settings.redis != nil && e.settings.redis.Durability == "none"
+	if err := assembly.Accept(fit, unfit, e.log); err != nil {
+		return nil, err
+	}
+	realm, err := parts.SetUp(ctx, e.settings.data)
+	if errors.Is(err, core.ErrWrongMasterKey) {
+		return nil, fmt.Errorf("this data was sealed under another master key than the one given (%s); name the right one: %w", master.ID(), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(e.settings.data, assembly.FirstKeyFile)
+	if _, err := os.Stat(file); err == nil {
+		e.log.Warn("the first management key lies in a file; keep it in a safe place and remove the file",
+			zap.String("file", file), zap.String("realm", string(realm.ID)))
+	}
+	return parts, nil
+}
+
+// openedStore is a store in the pool.
+type openedStore struct{ core.Store }
+
+// Destruct closes the store.
+func (s *openedStore) Destruct() error { return s.Close() }
+
+// acquire opens the store, unless another engine has.
+func (e *engine) acquire(ctx context.Context) (*openedStore, error) {
+	s, _, err := stores.LoadOrNew(e.settings.storeKey(), func() (caddy.Destructor, error) {
+		store, err := e.settings.openStore(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &openedStore{store}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.(*openedStore), nil
+}
+
+// release gives the store back.
+func (e *engine) release() {
+	if _, err := stores.Delete(e.settings.storeKey()); err != nil {
+		e.log.Error("the store was not closed cleanly", zap.Error(err))
+	}
+}
+
+// Destruct ends all work and closes the store, unless another engine uses it.
+func (e *engine) Destruct() error {
+	e.mu.Lock()
+	e.closed = true
+	started := e.latest != nil
+	e.mu.Unlock()
+	e.cancel()
+	if started {
+		<-e.stopped
+	}
+	return nil
+}

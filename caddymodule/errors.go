@@ -1,0 +1,41 @@
+package caddymodule
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// hasErrorRoute reports whether the server has an error route that answers failure.
+func hasErrorRoute(r *http.Request, failure error) bool {
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok || server.Errors == nil || len(server.Errors.Routes) == 0 {
+		return false
+	}
+	return answers(server.Errors.Routes, server.Errors.WithError(r, failure))
+}
+
+// answers reports whether a route with something in it, other than routes that do not match, matches r.
+func answers(routes caddyhttp.RouteList, r *http.Request) bool {
+	for _, route := range routes {
+		if matches, err := route.MatcherSets.AnyMatchWithError(r); !matches && err == nil {
+			continue
+		}
+		for _, h := range route.Handlers {
+			if inner, ok := h.(*caddyhttp.Subroute); !ok || answers(inner.Routes, r) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// setRetryAfter says, in whole seconds, when to try again; 0 says nothing.
+func setRetryAfter(h http.Header, wait time.Duration) {
+	if wait > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	}
+}

@@ -1,0 +1,173 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/postern-auth/postern/boltstore"
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/assembly"
+	"github.com/postern-auth/postern/redisstore"
+)
+
+// storeFile is the embedded store's place in the data folder.
+const storeFile = "postern.db"
+
+// settings are an App's, with all placeholders resolved. They hold secrets: they are never logged.
+type settings struct {
+	redis        *redisstore.Options // nil = the embedded store
+	files        [][]byte            // certificates that redis uses
+	data         string
+	masterKey    *core.MasterKey // nil = in masterKeyFile
+	masterFile   string
+	publicURL    string
+	maxStaleness time.Duration
+}
+
+// settings resolves the configuration, and returns all complaints at once.
+func (a *App) settings() (*settings, error) {
+	r := &resolver{replacer: caddy.NewReplacer()}
+	s := &settings{
+		data: r.text("data", a.Data), publicURL: r.text("public_url", a.PublicURL), maxStaleness: time.Duration(a.MaxStaleness),
+	}
+	if s.data == "" {
+		s.data = filepath.Join(caddy.AppDataDir(), "postern")
+	}
+	folder, err := filepath.Abs(s.data)
+	r.complain(err)
+	s.data = folder
+	s.resolveRedis(a.Redis, r)
+	s.resolveMasterKey(a.MasterKey, r)
+	if len(r.errs) == 0 {
+		r.complain(s.rehearse())
+	}
+	if err := errors.Join(r.errs...); err != nil {
+		return nil, fmt.Errorf("postern: %w", err)
+	}
+	return s, nil
+}
+
+// resolveRedis takes Redis from the configuration, else from the environment.
+func (s *settings) resolveRedis(c *Redis, r *resolver) {
+	if c == nil {
+		if os.Getenv("POSTERN_REDIS_URL") == "" {
+			return
+		}
+		c = &Redis{URL: "{env.POSTERN_REDIS_URL}"}
+	}
+	o := c.options(r)
+	s.redis, s.files = &o, r.files
+}
+
+// resolveMasterKey takes the master key from the configuration, else where the environment says, else from the
+// data folder, but not with Redis: a key made on one machine would lock out all others.
+func (s *settings) resolveMasterKey(value string, r *resolver) {
+	switch file := os.Getenv("POSTERN_MASTER_KEY_FILE"); {
+	case value != "":
+		text := r.secret("master_key", value)
+		if text == "" {
+			return
+		}
+		key, err := assembly.DecodeMasterKey([]byte(text))
+		if err != nil {
+			r.complain(fmt.Errorf("master_key: %w", err))
+		}
+		s.masterKey = key
+	case file != "":
+		s.masterFile = file
+	case s.redis == nil:
+		s.masterFile = filepath.Join(s.data, assembly.MasterKeyFile)
+	default:
+		r.complain(errors.New("master_key: with Redis, a master key is required: make one with" +
+			" 'head -c 32 /dev/urandom | base64 > master.key; chmod 600 master.key' and name it as master_key {file./path/to/master.key}" +
+			" or in POSTERN_MASTER_KEY_FILE; keep a copy, without it no data can be read"))
+	}
+}
+
+// rehearse finds what the store and core would complain about, without opening or reading anything.
+func (s *settings) rehearse() error {
+	var errs []error
+	if s.redis != nil {
+		if store, err := redisstore.Open(context.Background(), *s.redis); err != nil {
+			errs = append(errs, err)
+		} else {
+			errs = append(errs, store.Close())
+		}
+	}
+	anyKey, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+	if err == nil {
+		_, err = core.New(core.Options{Store: struct{ core.Store }{}, MasterKey: anyKey, PublicURL: s.publicURL, MaxStaleness: s.maxStaleness})
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// key identifies settings: two that are alike share an engine.
+func (s *settings) key() string {
+	master := s.masterFile
+	if s.masterKey != nil {
+		master = "key " + s.masterKey.ID()
+	}
+	return hash(s.storeKey(), s.data, master, s.publicURL, s.maxStaleness)
+}
+
+// storeKey identifies the store: two settings that mean the same one in the same way share it.
+func (s *settings) storeKey() string {
+	if s.redis == nil {
+		return hash("bolt", s.data)
+	}
+	o := *s.redis
+	serverName := ""
+	if o.TLS != nil {
+		serverName = "tls " + o.TLS.ServerName
+	}
+	o.TLS = nil
+	return hash("redis", fmt.Sprintf("%#v", o), serverName, s.files)
+}
+
+// hash returns a digest of values, which tells nothing of secrets among them.
+func hash(values ...any) string {
+	text, err := json.Marshal(values)
+	if err != nil {
+		panic(err) // all are texts, numbers and bytes
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// openStore opens the store. Redis is not reached for yet.
+func (s *settings) openStore(ctx context.Context) (core.Store, error) {
+	if s.redis != nil {
+		return opened(redisstore.Open(ctx, *s.redis))
+	}
+	return opened(boltstore.Open(boltstore.Options{Path: filepath.Join(s.data, storeFile)}))
+}
+
+// opened keeps a store that is not there from looking like one.
+func opened[S core.Store](store S, err error) (core.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// readMasterKey returns the master key. The embedded store's is made where there is none.
+func (s *settings) readMasterKey() (*core.MasterKey, error) {
+	if s.masterKey != nil {
+		return s.masterKey, nil
+	}
+	if s.masterFile == filepath.Join(s.data, assembly.MasterKeyFile) && s.redis == nil {
+		if err := assembly.EnsureMasterKey(s.masterFile); err != nil {
+			return nil, err
+		}
+	}
+	return assembly.ReadMasterKey(s.masterFile)
+}

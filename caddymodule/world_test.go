@@ -1,0 +1,263 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/postern-auth/postern/boltstore"
+	"github.com/postern-auth/postern/client"
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/assembly"
+	"github.com/postern-auth/postern/internal/hosttest"
+)
+
+// world is a Caddy in this process, with a data folder of its own. Caddy is one to a process, so tests that use one
+// do not run in parallel.
+type world struct {
+	*testing.T
+	folder string // of the data
+	log    string // file
+	site   string // address to listen on
+	app    string // address of hosttest.App
+}
+
+// newWorld prepares a world, and loads nothing.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	home := t.TempDir()
+	t.Setenv("XDG_DATA_HOME", home)
+	t.Setenv("XDG_CONFIG_HOME", home)
+	t.Setenv("POSTERN_REDIS_URL", "")
+	t.Setenv("POSTERN_MASTER_KEY_FILE", "")
+	app := httptest.NewServer(hosttest.App())
+	t.Cleanup(app.Close)
+	return &world{T: t, folder: filepath.Join(home, "caddy", "postern"), log: filepath.Join(home, "caddy.log"),
+		site: freeAddress(t), app: app.Listener.Addr().String()}
+}
+
+// freeAddress returns an address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// config returns the Caddyfile of a world: one site that has body in it, and global options. In both, SITE and APP stand for addresses.
+func (w *world) config(global, body string) string {
+	text := fmt.Sprintf(`{
+	admin off
+	persist_config off
+	log {
+		output file %s
+		level DEBUG
+	}
+	%s
+}
+http://SITE {
+	%s
+}
+`, w.log, global, body)
+	return strings.NewReplacer("SITE", w.site, "APP", w.app).Replace(text)
+}
+
+// try loads a Caddyfile, and returns what Caddy says.
+func (w *world) try(caddyfile string) error {
+	w.Helper()
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), nil)
+	if err != nil {
+		w.Fatalf("adapt: %v\n%s", err, caddyfile)
+	}
+	w.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			w.Errorf("stop: %v", err)
+		}
+	})
+	return caddy.Load(config, true)
+}
+
+// load loads a Caddyfile.
+func (w *world) load(caddyfile string) {
+	w.Helper()
+	if err := w.try(caddyfile); err != nil {
+		w.Fatalf("load: %v\n%s", err, caddyfile)
+	}
+}
+
+// logged returns the lines of the log that hold text.
+func (w *world) logged(text string) []string {
+	w.Helper()
+	all, err := os.ReadFile(w.log)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var lines []string
+	for line := range strings.Lines(string(all)) {
+		if strings.Contains(line, text) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// eventually waits until a condition holds.
+func (w *world) eventually(what string, holds func() bool) {
+	w.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.Fatalf("not within 20 s: %s; the log has\n%s", what, strings.Join(w.logged("postern"), ""))
+		}
+	}
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// seen returns the headers that the App saw.
+func (a answer) seen(t *testing.T) http.Header {
+	t.Helper()
+	var body struct{ Headers http.Header }
+	if err := json.Unmarshal([]byte(a.body), &body); err != nil || a.status != http.StatusOK {
+		t.Fatalf("answer = %d %q; want the App's", a.status, a.body)
+	}
+	return body.Headers
+}
+
+// get asks for a path of the site with a token, "" = none, and headers in pairs.
+func (w *world) get(path, token string, headers ...string) answer {
+	w.Helper()
+	return w.do("GET", path, token, "", headers...)
+}
+
+// do sends a request to the site. A reload may reset a connection that the former listener was about to accept, so
+// connecting is tried again.
+func (w *world) do(method, path, token, body string, headers ...string) answer {
+	w.Helper()
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+		for range 3 {
+			if conn, err = new(net.Dialer).DialContext(ctx, network, addr); err == nil {
+				break
+			}
+		}
+		return conn, err
+	}}
+	r, err := http.NewRequestWithContext(w.Context(), method, "http://"+w.site+path, strings.NewReader(body))
+	if err != nil {
+		w.Fatal(err)
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header[headers[i]] = append(r.Header[headers[i]], headers[i+1])
+	}
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		w.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+// people are who lives in a data folder.
+type people struct {
+	realm    *core.Realm
+	provider []byte // private key of an account provider
+	ann      *core.SignedIn
+	tokens   hosttest.Tokens
+}
+
+// settle fills a world's data folder, as a former run would have.
+func (w *world) settle() people {
+	w.Helper()
+	h := openHouse(w)
+	defer h.close()
+	h.ahead = -7 * time.Hour
+	realm, err := (&assembly.Assembly{Core: h.Core}).SetUp(w.Context(), w.folder)
+	h.must(err)
+	other, err := h.Realms.Create(w.Context(), core.NewRealm{Name: "other"}, core.Request{})
+	h.must(err)
+	private, public, err := client.GenerateAPTKey()
+	h.must(err)
+	_, err = h.APTKeys.Add(w.Context(), realm.ID, "provider", public, "", core.Request{})
+	h.must(err)
+
+	early := h.signIn(realm, "early")
+	h.ahead = 0
+	ann, revoked, inactive := h.signIn(realm, "ann"), h.signIn(realm, "bob"), h.signIn(realm, "cat")
+	h.must(h.Sessions.Delete(w.Context(), realm.ID, revoked.Session.ID, core.Request{}))
+	state := core.StateInactive
+	_, err = h.Users.Update(w.Context(), realm.ID, string(inactive.User.ID), core.UserChange{State: &state}, core.Request{})
+	h.must(err)
+	return people{realm: realm, provider: private, ann: ann, tokens: hosttest.Tokens{Valid: ann.Token, Expired: early.Token,
+		Revoked: revoked.Token, Inactive: inactive.Token, OtherRealm: h.signIn(other, "ann").Token}}
+}
+
+// house is a core over a world's data folder, which must be closed before Caddy opens it.
+type house struct {
+	*core.Core
+	w     *world
+	store core.Store
+	ahead time.Duration // of its clock
+}
+
+func openHouse(w *world) *house {
+	w.Helper()
+	h := &house{w: w}
+	now := func() time.Time { return time.Now().Add(h.ahead) }
+	var err error
+	h.must(os.MkdirAll(w.folder, 0o700))
+	h.store, err = boltstore.Open(boltstore.Options{Path: filepath.Join(w.folder, storeFile), Now: now})
+	h.must(err)
+	key := filepath.Join(w.folder, assembly.MasterKeyFile)
+	h.must(assembly.EnsureMasterKey(key))
+	master, err := assembly.ReadMasterKey(key)
+	h.must(err)
+	h.Core, err = core.New(core.Options{Store: h.store, MasterKey: master, HashMemory: 8 << 10, HashPasses: 1, Now: now})
+	h.must(err)
+	return h
+}
+
+func (h *house) close() { h.must(h.store.Close()) }
+
+func (h *house) must(err error) {
+	h.w.Helper()
+	if err != nil {
+		h.w.Fatal(err)
+	}
+}
+
+// signIn makes a user and signs it in.
+func (h *house) signIn(realm *core.Realm, name string) *core.SignedIn {
+	h.w.Helper()
+	kind, email, password := core.UserHuman, name+"@example.com", "correct horse battery staple"
+	_, err := h.Users.Create(context.Background(), realm.ID, core.UserChange{Type: &kind, Username: &name, Email: &email, Password: &password}, core.Request{})
+	h.must(err)
+	in, err := h.Passwords.Authenticate(context.Background(), realm.ID, name, password, core.Request{})
+	h.must(err)
+	return in
+}

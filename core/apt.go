@@ -75,6 +75,7 @@ func (a *APTs) Create(ctx context.Context, call APTCall) (*SignedIn, error) {
 	if err = a.users.claimed(apt.state.Realm, user, err); err != nil {
 		return nil, err
 	}
+	a.d.meter.count(apt.state.ID, apt.key.ID, apt.now, Usage{Created: 1, ActiveUsers: 1})
 	return in, nil
 }
 
@@ -90,7 +91,7 @@ func (a *APTs) Reissue(ctx context.Context, call APTCall) (*SignedIn, error) {
 		return nil, err
 	}
 	var in *SignedIn
-	spent := false
+	spent, first := false, 0
 	err = retry(func() error {
 		user, version, err := a.find(ctx, apt, id)
 		if err != nil {
@@ -108,6 +109,7 @@ func (a *APTs) Reissue(ctx context.Context, call APTCall) (*SignedIn, error) {
 			}
 			spent = true
 		}
+		first = firstOn(apt.now, user.LastLoginAt)
 		in, err = a.sessions.start(ctx, apt.state, start{user: user, version: version, now: apt.now,
 			lifetime: apt.state.Settings.APTTokenLifetime, aptKey: apt.key.ID, request: call.Request}, func(*change) {})
 		return err
@@ -115,6 +117,7 @@ func (a *APTs) Reissue(ctx context.Context, call APTCall) (*SignedIn, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.d.meter.count(apt.state.ID, apt.key.ID, apt.now, Usage{Reissued: 1, ActiveUsers: first})
 	return in, nil
 }
 
@@ -143,6 +146,9 @@ func (a *APTs) Delete(ctx context.Context, call APTCall) error {
 		}
 		if err = c.commit(ctx); conflictOn(err, spent) {
 			return ErrInvalidToken.with("this APT was used before")
+		}
+		if err == nil {
+			a.d.meter.count(apt.state.ID, apt.key.ID, apt.now, Usage{})
 		}
 		return err
 	})

@@ -26,6 +26,9 @@ type APTKey struct {
 	// EndedSessions says that no session that the key vouched for is alive any more.
 	EndedSessions bool `json:"ended_sessions,omitempty"`
 
+	// LastUsedAt is filled by List and Get; seconds behind, and zero for never.
+	LastUsedAt time.Time `json:"-"`
+
 	public *jose.PublicKey
 }
 
@@ -194,7 +197,21 @@ func (a *APTKeys) List(ctx context.Context, realm RealmID) ([]APTKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Clone(state.apt.Keys), nil
+	keys := slices.Clone(state.apt.Keys)
+	return keys, a.used(ctx, keys)
+}
+
+// used fills in when keys were last used.
+func (a *APTKeys) used(ctx context.Context, keys []APTKey) error {
+	ids := make([]string, len(keys))
+	for i := range keys {
+		ids[i] = string(keys[i].ID)
+	}
+	times, err := a.d.lastUsed(ctx, ids...)
+	for i := range times {
+		keys[i].LastUsedAt = times[i]
+	}
+	return err
 }
 
 // Get returns an APT key by its id, or ErrAPTKeyNotFound.
@@ -203,7 +220,12 @@ func (a *APTKeys) Get(ctx context.Context, realm RealmID, id APTKeyID) (*APTKey,
 	if err != nil {
 		return nil, err
 	}
-	return state.apt.byID(id)
+	key, err := state.apt.byID(id)
+	if err != nil {
+		return nil, err
+	}
+	keys := []APTKey{*key}
+	return &keys[0], a.used(ctx, keys)
 }
 
 // APTKeyChange is what is to be set of an APT key. What is nil stays as it is.

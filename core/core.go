@@ -107,6 +107,7 @@ type deps struct {
 	realms *Realms
 	hasher *hasher
 	report func(Fitness, error)
+	meter  *meter
 	touch  chan touch // sessions seen, to be noted off the request path
 }
 
@@ -124,6 +125,7 @@ func New(o Options) (*Core, error) {
 		touch:  make(chan touch, touchBacklog),
 	}
 	d.feed = newFeed(d, o.MaxStaleness)
+	d.meter = newMeter(d)
 	d.realms = newRealms(d)
 	core := &Core{
 		Realms: d.realms, Feed: d.feed, d: d,
@@ -137,11 +139,11 @@ func New(o Options) (*Core, error) {
 	return core, nil
 }
 
-// Run follows the feed, keeps the clock in step with the store's, notes which sessions were seen, and rotates
-// signing keys that are due, until ctx ends. Without it a Core works, and reads the store for everything.
+// Run follows the feed, keeps the clock in step with the store's, notes which sessions were seen and what was used, and
+// rotates signing keys that are due, until ctx ends. Without it a Core works, and reads the store for everything.
 func (c *Core) Run(ctx context.Context) {
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.Sessions.noteSeen, c.Realms.rotateOnSchedule} {
+	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.Sessions.noteSeen, c.Realms.rotateOnSchedule, c.d.meter.run} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()

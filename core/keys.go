@@ -18,6 +18,7 @@ import (
 //	  g:<guid>         environment guid -> realm
 //	  m:<digest>       ManagementKey, by the digest of its secret
 //	  index realms     <name> NUL <realm>
+//	  l:<key>          when an APT key or management key was last used
 //	  index mkeys      <management key> NUL <digest>
 //	realm partition of the owner's bucket
 //	  u:<user>         User
@@ -34,12 +35,16 @@ import (
 //	realm partition of the name's hash
 //	  n:<digest>       username or e-mail address -> user
 //	  bucket f:<digest> failed sign-ins under a name that is nobody's
+//	realm partition 0
+//	  y:<day>:<APT key> Usage
+//	  index usage      <day> <APT key>
 //	any partition
 //	  log inv          subjects whose verdicts are no longer true
 //	  log ev           events
 const (
 	indexRealms         = "realms"
 	indexManagementKeys = "mkeys"
+	indexUsage          = "usage"
 	logInvalidation     = "inv"
 	logEvents           = "ev"
 )
@@ -55,13 +60,17 @@ func realmKey(id RealmID) Key         { return Key{Name: "r:" + string(id)} }
 func signingKeysKey(id RealmID) Key   { return Key{Name: "k:" + string(id)} }
 func aptKeysKey(id RealmID) Key       { return Key{Name: "a:" + string(id)} }
 func environmentKey(guid string) Key  { return Key{Name: "g:" + digest(guid)} }
+func lastUseKey(id string) Key        { return Key{Name: "l:" + id} }
 func managementKeyKey(sum string) Key { return Key{Name: "m:" + sum} }
 
-func userKey(p Partition, id UserID) Key         { return Key{p, "u:" + string(id)} }
-func formerUserKey(p Partition, id UserID) Key   { return Key{p, "d:" + string(id)} }
-func passwordKey(p Partition, id UserID) Key     { return Key{p, "p:" + string(id)} }
-func sessionKey(p Partition, id SessionID) Key   { return Key{p, "s:" + string(id)} }
-func arbitraryIDKey(p Partition, id string) Key  { return Key{p, "i:" + shortDigest(id)} }
+func userKey(p Partition, id UserID) Key        { return Key{p, "u:" + string(id)} }
+func formerUserKey(p Partition, id UserID) Key  { return Key{p, "d:" + string(id)} }
+func passwordKey(p Partition, id UserID) Key    { return Key{p, "p:" + string(id)} }
+func sessionKey(p Partition, id SessionID) Key  { return Key{p, "s:" + string(id)} }
+func arbitraryIDKey(p Partition, id string) Key { return Key{p, "i:" + shortDigest(id)} }
+func usageKey(p Partition, day string, key APTKeyID) Key {
+	return Key{p, "y:" + day + ":" + string(key)}
+}
 func spentKey(p Partition, what string) Key      { return Key{p, "x:" + digest(what)} }
 func nameKey(p Partition, normalised string) Key { return Key{p, "n:" + shortDigest(normalised)} }
 

@@ -29,6 +29,9 @@ type ManagementKey struct {
 	Permissions []Permission    `json:"permissions"`
 	CreatedAt   Instant         `json:"created"`
 	ExpiresAt   Instant         `json:"expires,omitzero"` // zero = never
+
+	// LastUsedAt is filled by List and Get; seconds behind, and zero for never.
+	LastUsedAt time.Time `json:"-"`
 }
 
 func (k *ManagementKey) key(Partition) Key { return managementKeyKey(k.Digest) }
@@ -193,13 +196,29 @@ func (m *ManagementKeys) List(ctx context.Context, after ManagementKeyID, limit 
 			list = append(list, k)
 		}
 	}
-	return list, more, nil
+	return list, more, m.used(ctx, list...)
+}
+
+// used fills in when keys were last used.
+func (m *ManagementKeys) used(ctx context.Context, keys ...*ManagementKey) error {
+	ids := make([]string, len(keys))
+	for i, k := range keys {
+		ids[i] = string(k.ID)
+	}
+	times, err := m.d.lastUsed(ctx, ids...)
+	for i := range times {
+		keys[i].LastUsedAt = times[i]
+	}
+	return err
 }
 
 // Get returns a management key by its id, or ErrManagementKeyNotFound.
 func (m *ManagementKeys) Get(ctx context.Context, id ManagementKeyID) (*ManagementKey, error) {
 	key, _, err := m.byID(ctx, id)
-	return key, err
+	if err != nil {
+		return nil, err
+	}
+	return key, m.used(ctx, key)
 }
 
 // byID reads a key and its version.
@@ -277,6 +296,7 @@ func (m *ManagementKeys) Delete(ctx context.Context, id ManagementKeyID, req Req
 		c := m.d.change(Partition{}, now)
 		c.remove(key.key(Partition{}), version)
 		c.unindex(indexManagementKeys, key.member())
+		c.tx.Delete = append(c.tx.Delete, lastUseKey(string(id)).Name)
 		c.event(Event{Realm: key.Realm, Type: eventMKeyDeleted, Request: req.clean()})
 		c.invalidate(string(id))
 		return c.commit(ctx)
@@ -300,6 +320,7 @@ func (m *ManagementKeys) Authenticate(ctx context.Context, secret string) (*Mana
 	if key == nil || !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt.Time) {
 		return nil, ErrManagementKey
 	}
+	m.d.meter.use(string(key.ID), now)
 	return key, nil
 }
 

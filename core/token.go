@@ -245,8 +245,12 @@ func (s *Sessions) Refresh(ctx context.Context, text string) (*SignedIn, error) 
 			return err
 		}
 		token, err := s.d.mint(p.realm, l.user, session, now)
+		if err != nil {
+			return err
+		}
+		s.d.meter.count(p.realm.ID, session.APTKey, now, Usage{Refreshed: 1, ActiveUsers: firstOn(now, l.session.SeenAt, l.user.LastLoginAt)})
 		in = &SignedIn{User: l.user, Session: session, Token: token}
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -65,6 +65,7 @@ func (a *API) table() []route {
 		{"DELETE", "/v1/sessions/{session}", a.deleteSession},
 		{"GET", "/v1/realms/{realm}", a.getRealm},
 		{"GET", "/v1/realms/{realm}/.well-known/jwks.json", a.realmKeySet},
+		{"GET", "/v1/realms/{realm}/usage", a.usage},
 		{"GET", "/.well-known/jwks.json", a.defaultKeySet},
 		{"GET", "/v1/apt_keys", a.listAPTKeys},
 		{"POST", "/v1/apt_keys", a.createAPTKey},

@@ -81,7 +81,7 @@ func (a *API) updateAPTKey(w http.ResponseWriter, c *call) error {
 	}
 	f := &b.object
 	in := core.APTKeyChange{Name: f.optional("name"), NotAfter: f.time("not_after"), State: named[core.State](f, "state"), EndSessions: f.flag("end_sessions")}
-	f.ignore("id", "realm_id", "environment_guid", "kid", "alg", "public_key", "created_at", "object")
+	f.ignore("id", "realm_id", "environment_guid", "kid", "alg", "public_key", "last_used_at", "created_at", "object")
 	if err := b.end(); err != nil {
 		return err
 	}
@@ -125,6 +125,7 @@ func (a *API) aptKeyBody(c *call, key *core.APTKey) (wire.APTKey, error) {
 	return wire.APTKey{
 		ID: string(key.ID), RealmID: string(key.Realm), EnvironmentGUID: realm.EnvironmentGUID, KID: key.KeyID, Alg: string(key.Alg),
 		PublicKey: key.PublicKey, Name: key.Name, State: string(key.State), NotAfter: wire.Time{Time: key.NotAfter.Time},
-		CreatedAt: wire.Time{Time: key.CreatedAt.Time}, Object: "apt_key",
+		LastUsedAt: wire.Time{Time: key.LastUsedAt},
+		CreatedAt:  wire.Time{Time: key.CreatedAt.Time}, Object: "apt_key",
 	}, nil
 }

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"io"
@@ -149,4 +150,20 @@ func TestKeySet(t *testing.T) {
 			t.Errorf("the key set of no realm = %d; want 404", res.StatusCode)
 		}
 	})
+}
+
+// TestUsage reads what was counted, which is nothing before it is written.
+func TestUsage(t *testing.T) {
+	w := newWorld(t)
+	path := "GET /v1/realms/" + string(w.realm.ID) + "/usage"
+	w.provided("acct")
+	w.want(w.manage(path, ""), 200, `"collection":[]`)
+	ctx, cancel := context.WithCancel(w.ctx)
+	cancel()
+	w.Core.Run(ctx) // as a process that ends, which writes what it counted
+	w.want(w.manage(path, ""), 200, `"users_created":1`)
+	w.want(w.manage(path+"?from=2020-01-01&to=2020-12-31", ""), 200, `"collection":[]`)
+	w.want(w.manage(path+"?from=yesterday", ""), 422, "days like 2026-11-23")
+	reader := w.newKey(w.realm.ID, core.PermissionRead)
+	w.want(w.do(path, "X-Authrocket-Api-Key: "+reader, ""), 403, "permission")
 }

@@ -110,7 +110,7 @@ func (a *API) updateManagementKey(w http.ResponseWriter, c *call) error {
 	if permissions := f.permissions(); permissions != nil {
 		in.Permissions = &permissions
 	}
-	f.ignore("id", "realm_id", "created_at", "object")
+	f.ignore("id", "realm_id", "last_used_at", "created_at", "object")
 	if err := b.end(); err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (f *fields) permissions() []core.Permission {
 func managementKeyBody(k *core.ManagementKey) wire.ManagementKey {
 	body := wire.ManagementKey{
 		ID: string(k.ID), Name: k.Name, RealmID: orNull(string(k.Realm)), Permissions: []string{},
-		ExpiresAt: wire.Time{Time: k.ExpiresAt.Time}, CreatedAt: wire.Time{Time: k.CreatedAt.Time}, Object: "management_key",
+		LastUsedAt: wire.Time{Time: k.LastUsedAt}, ExpiresAt: wire.Time{Time: k.ExpiresAt.Time}, CreatedAt: wire.Time{Time: k.CreatedAt.Time}, Object: "management_key",
 	}
 	for _, p := range k.Permissions {
 		body.Permissions = append(body.Permissions, string(p))

@@ -11,6 +11,7 @@ type APTKey struct {
 	Name            string `json:"name"`
 	State           string `json:"state"` // active or retired
 	NotAfter        Time   `json:"not_after"`
+	LastUsedAt      Time   `json:"last_used_at"` // seconds behind
 	CreatedAt       Time   `json:"created_at"`
 	Object          string `json:"object"`                // "apt_key"
 	PrivateKey      string `json:"private_key,omitempty"` // PKCS#8 PEM, in the answer that made it alone
@@ -22,6 +23,7 @@ type ManagementKey struct {
 	Name        string   `json:"name"`
 	RealmID     *string  `json:"realm_id"` // null = all realms
 	Permissions []string `json:"permissions"`
+	LastUsedAt  Time     `json:"last_used_at"` // seconds behind
 	ExpiresAt   Time     `json:"expires_at"`
 	CreatedAt   Time     `json:"created_at"`
 	Object      string   `json:"object"`           // "management_key"

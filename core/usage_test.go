@@ -1,0 +1,61 @@
+package core_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// TestUsage counts what an APT key vouches for, in two processes and over two days.
+func TestUsage(t *testing.T) {
+	each(t, func(w *world) {
+		w.clock.Advance(w.clock.Now().UTC().Truncate(24 * time.Hour).Add(34 * time.Hour).Sub(w.clock.Now())) // ten in the morning of tomorrow
+		today := w.clock.Now().UTC().Format(time.DateOnly)
+		keys, err := w.APTKeys.List(w.ctx, w.realm.ID)
+		w.must(err)
+		if !keys[0].LastUsedAt.IsZero() {
+			t.Errorf("LastUsedAt before any use = %v; want never", keys[0].LastUsedAt)
+		}
+		in, err := w.APTs.Create(w.ctx, core.APTCall{Token: w.aptAt("ann")})
+		w.must(err)
+		token := w.refresh(in.Token)
+		_, err = w.APTs.Reissue(w.ctx, core.APTCall{Token: w.aptAt("ann")})
+		w.must(err)
+		other := w.another(w.store)
+		_, err = other.Sessions.Refresh(w.ctx, token)
+		w.must(err)
+		w.ended(w.Core)
+		w.ended(other)
+
+		w.clock.Advance(24 * time.Hour)
+		tomorrow := w.clock.Now().UTC().Format(time.DateOnly)
+		w.refresh(token)
+		w.ended(w.Core)
+		list, more, err := w.Realms.Usage(w.ctx, w.realm.ID, today, tomorrow)
+		want := []core.Usage{
+			{Realm: w.realm.ID, Day: today, APTKey: keys[0].ID, Created: 1, Reissued: 1, Refreshed: 2, ActiveUsers: 1, Requests: 4},
+			{Realm: w.realm.ID, Day: tomorrow, APTKey: keys[0].ID, Refreshed: 1, ActiveUsers: 1, Requests: 1},
+		}
+		if err != nil || more || len(list) != 2 || list[0] != want[0] || list[1] != want[1] {
+			t.Errorf("Usage = %+v, %v, %v; want %+v", list, more, err, want)
+		}
+		if list, _, err := w.Realms.Usage(w.ctx, w.realm.ID, today, today); err != nil || len(list) != 1 {
+			t.Errorf("Usage of one day = %+v, %v; want one line", list, err)
+		}
+		key, err := w.APTKeys.Get(w.ctx, w.realm.ID, keys[0].ID)
+		if err != nil || w.clock.Now().Sub(key.LastUsedAt) > time.Minute {
+			t.Errorf("LastUsedAt = %v, %v; want just now", key.LastUsedAt, err)
+		}
+		_, _, err = w.Realms.Usage(w.ctx, w.realm.ID, "yesterday", today)
+		w.refused("Usage from no day", err, &core.Error{Kind: core.KindInvalid, Code: "validation"})
+	})
+}
+
+// ended runs a core for the moment in which it writes what it counted, as a process that ends does.
+func (w *world) ended(c *core.Core) {
+	ctx, cancel := context.WithCancel(w.ctx)
+	cancel()
+	c.Run(ctx)
+}

@@ -1,0 +1,362 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/postern-auth/postern/internal/jose"
+)
+
+// Realms makes and finds realms, and remembers those in use for as long as the feed says that they
+// have not changed. Safe for concurrent use.
+type Realms struct {
+	d     *deps
+	watch *Watch
+
+	mu     sync.Mutex
+	known  map[RealmID]*realmState
+	byGUID map[string]RealmID
+	looked map[RealmID]time.Time // when a realm was last read for the sake of an unknown key
+	epoch  int                   // counts what was forgotten, so that a read that was overtaken is not remembered
+}
+
+// realmState is a realm with all that verifying its tokens takes.
+type realmState struct {
+	*Realm
+	keys *keyring
+
+	sealed   *signingKeys // what keys was opened from
+	sealedAt uint64       // its version
+	apt      *aptKeys
+	aptAt    uint64 // its version
+}
+
+func newRealms(d *deps) *Realms {
+	r := &Realms{d: d, known: map[RealmID]*realmState{}, byGUID: map[string]RealmID{}, looked: map[RealmID]time.Time{}}
+	r.watch = d.feed.watch(r, invalidationLog(Partition{}))
+	return r
+}
+
+// moreKeys, after a realm's id, is the subject of news that a realm has keys that it had not: to be read anew by core, but
+// no reason for guards to forget anybody.
+const moreKeys = ".keys"
+
+// Forget drops the realms among subjects.
+func (r *Realms) Forget(subjects []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.epoch++
+	for _, s := range subjects {
+		if state := r.known[RealmID(strings.TrimSuffix(s, moreKeys))]; state != nil {
+			delete(r.byGUID, state.EnvironmentGUID)
+			delete(r.known, state.ID)
+		}
+	}
+}
+
+// ForgetAll drops all realms.
+func (r *Realms) ForgetAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.epoch++
+	clear(r.known)
+	clear(r.byGUID)
+}
+
+// NewRealm is what a realm is made of.
+type NewRealm struct {
+	Name     string // 1 to 100 characters
+	Settings RealmSettings
+}
+
+// Create makes a realm with its signing keys. It fails with KindInvalid.
+func (r *Realms) Create(ctx context.Context, in NewRealm, req Request) (*Realm, error) {
+	c, realm, err := r.creation(in, req)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.commit(ctx); err != nil {
+		return nil, fmt.Errorf("core: create realm: %w", err)
+	}
+	realm.Settings = realm.Settings.withDefaults()
+	return realm, nil
+}
+
+// creation puts together the Transaction that makes a realm, for callers who have more to add to it.
+func (r *Realms) creation(in NewRealm, req Request) (*change, *Realm, error) {
+	name, err := realmName(in.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	settings := in.Settings.withDefaults()
+	if err := settings.validate(); err != nil {
+		return nil, nil, err
+	}
+	now, err := r.d.clock.now()
+	if err != nil {
+		return nil, nil, err
+	}
+	realm, err := r.fresh(name, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	realm.Settings = in.Settings
+	keys, err := newSigningKeys(r.d, realm.ID, settings.TokenAlg, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if settings.APTEncryption != APTEncryptionOff {
+		if err := keys.addDecryption(r.d, now); err != nil {
+			return nil, nil, err
+		}
+	}
+	c := r.d.change(Partition{}, now)
+	c.create(realm, noExpiry)
+	c.create(keys, noExpiry)
+	c.create(&aptKeys{Realm: realm.ID}, noExpiry)
+	c.create(&environment{GUID: realm.EnvironmentGUID, Realm: realm.ID}, noExpiry)
+	c.index(indexRealms, realm.member())
+	c.event(Event{Realm: realm.ID, Type: eventRealmCreated, Request: req.clean()})
+	return c, realm, nil
+}
+
+// fresh returns a realm that has its names and no settings.
+func (r *Realms) fresh(name string, now time.Time) (*Realm, error) {
+	b, err := r.d.ids.bucket()
+	if err != nil {
+		return nil, err
+	}
+	id, err := r.d.ids.id(prefixRealm, b)
+	if err != nil {
+		return nil, err
+	}
+	guid, err := uuid.NewRandomFromReader(r.d.random)
+	if err != nil {
+		return nil, fmt.Errorf("core: environment guid: %w", err)
+	}
+	issuer := "urn:postern:" + id
+	if r.d.publicURL != "" {
+		issuer = r.d.publicURL + "/v1/realms/" + id
+	}
+	return &Realm{ID: RealmID(id), Name: name, EnvironmentGUID: guid.String(), Issuer: issuer, Partitions: 1, CreatedAt: Instant{now}}, nil
+}
+
+// RealmChange is what is to be set of a realm. What is nil stays as it is.
+type RealmChange struct {
+	Name     *string                // 1 to 100 characters
+	Settings func(s *RealmSettings) // changes the settings in place; zero values stand for the defaults
+}
+
+// Update changes a realm. It is felt everywhere within the moment that news takes. It fails with
+// ErrRealmNotFound and KindInvalid.
+func (r *Realms) Update(ctx context.Context, id RealmID, in RealmChange, req Request) (*Realm, error) {
+	var realm *Realm
+	err := retry(func() (err error) {
+		realm, err = r.update(ctx, id, in, req)
+		return err
+	})
+	return realm, err
+}
+
+// update tries once.
+func (r *Realms) update(ctx context.Context, id RealmID, in RealmChange, req Request) (*Realm, error) {
+	now, err := r.d.clock.now()
+	if err != nil {
+		return nil, err
+	}
+	before := &Realm{}
+	version, found, err := r.d.load(ctx, realmKey(id), before)
+	if err != nil {
+		return nil, fmt.Errorf("core: update realm: %w", err)
+	}
+	if !found {
+		return nil, ErrRealmNotFound
+	}
+	after := *before
+	if in.Name != nil {
+		if after.Name, err = realmName(*in.Name); err != nil {
+			return nil, err
+		}
+	}
+	if in.Settings != nil {
+		in.Settings(&after.Settings)
+	}
+	if err := after.Settings.withDefaults().validate(); err != nil {
+		return nil, err
+	}
+	c := r.d.change(Partition{}, now)
+	c.replace(&after, version, noExpiry)
+	if after.Settings.APTEncryption != APTEncryptionOff {
+		if err := r.ensureDecryption(ctx, c, id); err != nil {
+			return nil, err
+		}
+	}
+	if before.Name != after.Name {
+		c.unindex(indexRealms, before.member())
+		c.index(indexRealms, after.member())
+	}
+	c.event(Event{Realm: id, Type: eventRealmUpdated, Request: req.clean()})
+	c.invalidate(string(id))
+	if err := c.commit(ctx); err != nil {
+		return nil, err
+	}
+	after.Settings = after.Settings.withDefaults()
+	return &after, nil
+}
+
+// Get returns a realm by its id, or ErrRealmNotFound.
+func (r *Realms) Get(ctx context.Context, id RealmID) (*Realm, error) {
+	state, err := r.state(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return state.Realm, nil
+}
+
+// Find returns a realm by its id or its name. Names may repeat; one that does is not found by, and
+// the error says so.
+func (r *Realms) Find(ctx context.Context, idOrName string) (*Realm, error) {
+	if validID(prefixRealm, idOrName) {
+		return r.Get(ctx, RealmID(idOrName))
+	}
+	members, err := r.d.store.Range(ctx, Range{Index: Index{Name: indexRealms}, From: idOrName + "\x00", To: idOrName + "\x01", Limit: 2})
+	if err != nil {
+		return nil, fmt.Errorf("core: find realm: %w", err)
+	}
+	switch len(members) {
+	case 0:
+		return nil, ErrRealmNotFound
+	case 1:
+		return r.Get(ctx, RealmID(strings.TrimPrefix(members[0], idOrName+"\x00")))
+	}
+	return nil, ErrRealmNotFound.with("several realms have this name; name one by its id")
+}
+
+// ByEnvironment returns the realm of an environment guid, or ErrEnvironmentNotFound.
+func (r *Realms) ByEnvironment(ctx context.Context, guid string) (*Realm, error) {
+	state, err := r.stateByEnvironment(ctx, guid)
+	if err != nil {
+		return nil, err
+	}
+	return state.Realm, nil
+}
+
+// stateByEnvironment returns the realm of an environment guid, which is compared byte for byte.
+func (r *Realms) stateByEnvironment(ctx context.Context, guid string) (*realmState, error) {
+	r.mu.Lock()
+	id, known := r.byGUID[guid]
+	r.mu.Unlock()
+	if known { // a guid never moves to another realm
+		return r.state(ctx, id)
+	}
+	var env environment
+	_, found, err := r.d.load(ctx, environmentKey(guid), &env)
+	if err != nil {
+		return nil, fmt.Errorf("core: find environment: %w", err)
+	}
+	if !found {
+		return nil, ErrEnvironmentNotFound
+	}
+	state, err := r.state(ctx, env.Realm)
+	if err == nil && state.EnvironmentGUID != guid {
+		return nil, fmt.Errorf("core: realm %s is not the environment that points to it", env.Realm)
+	}
+	return state, err
+}
+
+// state returns a realm with its keys.
+func (r *Realms) state(ctx context.Context, id RealmID) (*realmState, error) {
+	now, err := r.d.clock.now()
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	s, epoch := r.known[id], r.epoch
+	r.mu.Unlock()
+	if s != nil && r.watch.Fresh(now) {
+		return s, nil
+	}
+	s, err = r.read(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.epoch == epoch && len(r.known) < maxRealmsKnown {
+		r.known[id] = s
+		r.byGUID[s.EnvironmentGUID] = id
+	}
+	return s, nil
+}
+
+// maxRealmsKnown bounds what is remembered.
+const maxRealmsKnown = 10_000
+
+// lookEvery is how often a key that nobody has heard of is worth a look in the store, in each realm.
+const lookEvery = time.Second
+
+// verifier returns the key that a session token names. One that is not known may have been made a moment ago
+// elsewhere, so the realm is read anew, but seldom: anybody can make up names of keys.
+func (r *Realms) verifier(ctx context.Context, state *realmState, kid string, now time.Time) (*realmState, *jose.PublicKey, error) {
+	if key := state.keys.verifier(useSession, kid); key != nil {
+		return state, key, nil
+	}
+	r.mu.Lock()
+	if now.Sub(r.looked[state.ID]) < lookEvery {
+		r.mu.Unlock()
+		return nil, nil, ErrInvalidToken
+	}
+	if len(r.looked) >= maxRealmsKnown {
+		clear(r.looked)
+	}
+	r.looked[state.ID] = now
+	r.mu.Unlock()
+	state, err := r.read(ctx, state.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if key := state.keys.verifier(useSession, kid); key != nil {
+		return state, key, nil
+	}
+	return nil, nil, ErrInvalidToken
+}
+
+// read reads a realm and its keys in one go.
+func (r *Realms) read(ctx context.Context, id RealmID) (*realmState, error) {
+	if !validID(prefixRealm, string(id)) {
+		return nil, ErrRealmNotFound
+	}
+	recs, err := r.d.store.Get(ctx, realmKey(id), signingKeysKey(id), aptKeysKey(id))
+	if err != nil {
+		return nil, fmt.Errorf("core: get realm: %w", err)
+	}
+	s := &realmState{Realm: &Realm{}, sealed: &signingKeys{}, sealedAt: recs[1].Version, apt: &aptKeys{Realm: id}, aptAt: recs[2].Version}
+	found, err := decode(realmKey(id), recs[0], s.Realm)
+	if err == nil && !found {
+		return nil, ErrRealmNotFound
+	}
+	_, keysErr := decode(signingKeysKey(id), recs[1], s.sealed)
+	_, aptErr := decode(aptKeysKey(id), recs[2], s.apt)
+	if err := errors.Join(err, keysErr, aptErr); err != nil {
+		return nil, err
+	}
+	s.Settings = s.Settings.withDefaults()
+	if s.keys, err = r.d.openKeys(s.sealed); err != nil {
+		return nil, err
+	}
+	return s, s.apt.parse()
+}
+
+// environment finds a realm by its guid.
+type environment struct {
+	GUID  string  `json:"guid"`
+	Realm RealmID `json:"realm"`
+}
+
+func (e *environment) key(Partition) Key { return environmentKey(e.GUID) }

@@ -1,0 +1,178 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postern-auth/postern/internal/jose"
+)
+
+// keyNotice is how long a new key is published before it signs, so that whoever keeps a copy of a JWKS has
+// it by then.
+const keyNotice = 10 * time.Minute
+
+// rotate adds a successor to the keys of each use, and drops those that nothing alive was signed with. overlap is the
+// longest that a token lives.
+func (k *signingKeys) rotate(d *deps, alg jose.Alg, now time.Time, overlap time.Duration) error {
+	k.Keys = slices.DeleteFunc(k.Keys, func(s signingKey) bool { return !s.GoneAt.IsZero() && !now.Before(s.GoneAt.Time) })
+	from := now.Add(keyNotice)
+	for i := range k.Keys {
+		if k.Keys[i].Use != useAPT && k.Keys[i].GoneAt.IsZero() {
+			k.Keys[i].GoneAt = Instant{from.Add(overlap)}
+		}
+	}
+	return errors.Join(k.add(d, useSession, alg, from), k.add(d, useAssertion, jose.EdDSA, from))
+}
+
+// newest returns when the latest key of a use signs, or will.
+func (k *signingKeys) newest(use keyUse) time.Time {
+	var at time.Time
+	for _, s := range k.Keys {
+		if s.Use == use && s.SignsFrom.After(at) {
+			at = s.SignsFrom.Time
+		}
+	}
+	return at
+}
+
+// RotateKeys gives a realm new signing keys. They are published at once and sign ten minutes later; the keys before
+// them go on verifying until the last token that they signed has expired, so that nobody is signed out. It fails with
+// ErrRealmNotFound, and KindConflict where new keys are about to sign already.
+func (r *Realms) RotateKeys(ctx context.Context, realm RealmID, req Request) error {
+	return retry(func() error { return r.rotateKeys(ctx, realm, req) })
+}
+
+// rotateKeys tries once.
+func (r *Realms) rotateKeys(ctx context.Context, realm RealmID, req Request) error {
+	now, err := r.d.clock.now()
+	if err != nil {
+		return err
+	}
+	state, err := r.read(ctx, realm)
+	if err != nil {
+		return err
+	}
+	if state.sealed.newest(useSession).After(now) {
+		return &Error{Kind: KindConflict, Code: "rotation_under_way", Detail: "new signing keys have just been made and are about to sign"}
+	}
+	if err := state.sealed.rotate(r.d, state.Settings.TokenAlg, now, state.Settings.longestToken()); err != nil {
+		return err
+	}
+	c := r.d.change(Partition{}, now)
+	c.replace(state.sealed, state.sealedAt, noExpiry)
+	c.event(Event{Realm: realm, Type: eventKeysRotated, Request: req.clean()})
+	c.invalidate(string(realm) + moreKeys)
+	return c.commit(ctx)
+}
+
+// longestToken is how long a token of the realm may live.
+func (s RealmSettings) longestToken() time.Duration {
+	return max(s.TokenLifetime, s.APTTokenLifetime).Duration()
+}
+
+// rotationCheck is how often keys are looked at for whether they are due.
+const rotationCheck = time.Hour
+
+// rotateOnSchedule rotates the keys of realms whose settings ask for it, until ctx ends. Where several processes do so
+// at once, one is faster and the others find the keys fresh.
+func (r *Realms) rotateOnSchedule(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(rotationCheck):
+		}
+		_ = r.rotateDue(ctx) // a store that is away now is asked again in an hour
+	}
+}
+
+// rotateDue rotates the keys of every realm whose newest are older than its settings allow.
+func (r *Realms) rotateDue(ctx context.Context) error {
+	return r.each(ctx, func(id RealmID) error {
+		now, err := r.d.clock.now()
+		if err != nil {
+			return err
+		}
+		state, err := r.read(ctx, id)
+		if err != nil {
+			return err
+		}
+		every := state.Settings.KeyRotation.Duration()
+		if every == 0 || now.Sub(state.sealed.newest(useSession)) < every {
+			return nil
+		}
+		return r.RotateKeys(ctx, id, Request{Client: "schedule"})
+	})
+}
+
+// each calls f for every realm, and joins the failures.
+func (r *Realms) each(ctx context.Context, f func(RealmID) error) error {
+	var errs []error
+	from := ""
+	for {
+		members, err := r.d.store.Range(ctx, Range{Index: Index{Name: indexRealms}, From: from, Limit: 100})
+		if err != nil {
+			return errors.Join(append(errs, fmt.Errorf("core: list realms: %w", err))...)
+		}
+		for _, m := range members {
+			errs = append(errs, f(RealmID(m[strings.LastIndexByte(m, 0)+1:])))
+			from = m + "\x00"
+		}
+		if len(members) < 100 {
+			return errors.Join(errs...)
+		}
+	}
+}
+
+// Reseal seals the signing keys of every realm under the current master key. Afterwards the former one is needed no
+// more. What was done stays done where it is interrupted, and calling it again goes on. It returns how many keys it
+// sealed anew.
+func (r *Realms) Reseal(ctx context.Context) (int, error) {
+	count := 0
+	err := r.each(ctx, func(id RealmID) error {
+		return retry(func() error {
+			n, err := r.reseal(ctx, id)
+			count += n
+			return err
+		})
+	})
+	return count, err
+}
+
+// reseal seals one realm's keys anew.
+func (r *Realms) reseal(ctx context.Context, id RealmID) (int, error) {
+	now, err := r.d.clock.now()
+	if err != nil {
+		return 0, err
+	}
+	state, err := r.read(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	count := 0
+	for i, k := range state.sealed.Keys {
+		if r.d.master.sealedHere(k.Sealed) {
+			continue
+		}
+		place := state.sealed.place(k.ID)
+		text, err := r.d.master.open(place, k.Sealed)
+		if err != nil {
+			return 0, err
+		}
+		if state.sealed.Keys[i].Sealed, err = r.d.master.seal(r.d.random, place, text); err != nil {
+			return 0, err
+		}
+		count++
+	}
+	if count == 0 {
+		return 0, nil
+	}
+	c := r.d.change(Partition{}, now)
+	c.replace(state.sealed, state.sealedAt, noExpiry)
+	c.invalidate(string(id) + moreKeys)
+	return count, c.commit(ctx)
+}

@@ -1,0 +1,160 @@
+package core
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// Custom holds custom attributes: scalars or arrays of scalars, as the JSON that was sent.
+type Custom map[string]json.RawMessage
+
+// customKey is the rule for names of custom attributes (Users API, "Custom attributes").
+var customKey = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+
+// maxCustomSize bounds custom attributes, in bytes of JSON.
+const maxCustomSize = 16 << 10
+
+// validate refuses names and values that the API does not allow.
+func (c Custom) validate() error {
+	size := 0
+	for name, value := range c {
+		if !customKey.MatchString(name) {
+			return invalid("custom", "Custom keys must have 1 to 64 letters, digits and underscores")
+		}
+		size += len(name) + len(value)
+		var v any
+		if err := json.Unmarshal(value, &v); err != nil || !flat(v) {
+			return invalid("custom", "Custom values must be strings, numbers, booleans, null or arrays of those")
+		}
+	}
+	if size > maxCustomSize {
+		return invalid("custom", "Custom is too large (maximum is 16 KiB)")
+	}
+	return nil
+}
+
+// flat reports whether v is a scalar or an array of scalars.
+func flat(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return false
+	case []any:
+		for _, e := range v {
+			switch e.(type) {
+			case map[string]any, []any:
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// UserChange is what a caller wants to set of a user. What is nil stays as it is.
+type UserChange struct {
+	Type                 *UserType // of a new user only
+	State                *State
+	Username             *string
+	Email                *string
+	EmailVerification    *EmailVerification
+	FirstName, LastName  *string
+	Name                 *string // of an api user
+	Reference            *string
+	Custom               *Custom // replaces all of it
+	Password             *string
+	PasswordConfirmation *string // checked where given
+}
+
+// apply sets what in asks for, normalised.
+func (u *User) apply(in UserChange) error {
+	var errs fieldErrors
+	if in.State != nil {
+		errs.check(*in.State == StateActive || *in.State == StateInactive, "state", "State must be active or inactive")
+		u.State = *in.State
+	}
+	if in.Username != nil && (*in.Username != "" || u.Type == UserHuman) {
+		name, err := normaliseUsername(*in.Username)
+		errs.add(err)
+		u.Username = name
+	}
+	if in.Email != nil {
+		u.Email = ""
+		if *in.Email != "" {
+			email, err := normaliseEmail(*in.Email)
+			errs.add(err)
+			u.Email = email
+		}
+	}
+	if v := in.EmailVerification; v != nil {
+		errs.check(*v == EmailNone || *v == EmailRequested || *v == EmailVerified, "email_verification", "Email verification must be none, requested or verified")
+		u.EmailVerification = *v
+	}
+	errs.text(&u.FirstName, in.FirstName, "first_name", "First name")
+	errs.text(&u.LastName, in.LastName, "last_name", "Last name")
+	errs.text(&u.Reference, in.Reference, "reference", "Reference")
+	if u.Type == UserAPI {
+		errs.text(&u.APIName, in.Name, "name", "Name")
+	}
+	if in.Custom != nil {
+		errs.add(in.Custom.validate())
+		u.Custom = *in.Custom
+	}
+	return errs.err()
+}
+
+// complete refuses a new user that lacks what its type requires.
+func (u *User) complete() error {
+	var errs fieldErrors
+	errs.check(u.Username != "", "username", "Username can't be blank")
+	errs.check(u.Email != "" || u.Type == UserAPI, "email", "Email can't be blank")
+	return errs.err()
+}
+
+// completeChange refuses a change that takes away what the type requires. What was never there, as in users
+// that an APT made, may stay away.
+func (u *User) completeChange(before *User) error {
+	var errs fieldErrors
+	errs.check(u.Username != "", "username", "Username can't be blank")
+	errs.check(u.Email != "" || u.Type == UserAPI || before.Email == "", "email", "Email can't be blank")
+	return errs.err()
+}
+
+// maxTextLength bounds names and references, in characters.
+const maxTextLength = 255
+
+// fieldErrors gathers complaints about attributes, in order.
+type fieldErrors []FieldError
+
+// check complains unless ok.
+func (f *fieldErrors) check(ok bool, attribute, message string) {
+	if !ok {
+		*f = append(*f, FieldError{attribute, message})
+	}
+}
+
+// add takes over the complaints of err, which is nil or KindInvalid.
+func (f *fieldErrors) add(err error) {
+	if e, ok := errors.AsType[*Error](err); ok {
+		*f = append(*f, e.Fields...)
+	}
+}
+
+// text sets *to to what is asked for, if anything.
+func (f *fieldErrors) text(to, from *string, attribute, label string) {
+	if from == nil {
+		return
+	}
+	f.check(utf8.ValidString(*from) && utf8.RuneCountInString(*from) <= maxTextLength && !strings.ContainsRune(*from, 0),
+		attribute, label+" is too long (maximum is 255 characters)")
+	*to = *from
+}
+
+// err returns all complaints as one KindInvalid error, or nil.
+func (f fieldErrors) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return &Error{Kind: KindInvalid, Code: "validation", Fields: f}
+}

@@ -1,0 +1,79 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Delete removes a user and all that is theirs. Their sessions are over at once, their names free. It
+// fails with ErrUserNotFound.
+func (u *Users) Delete(ctx context.Context, realm RealmID, idOrName string, req Request) error {
+	return retry(func() error {
+		state, now, err := u.begin(ctx, realm)
+		if err != nil {
+			return err
+		}
+		user, version, err := u.find(ctx, state.Realm, idOrName)
+		if err != nil {
+			return err
+		}
+		c, err := u.deletion(ctx, state.Realm, user, version, now, req)
+		if err != nil {
+			return err
+		}
+		return c.commit(ctx)
+	})
+}
+
+// sessionsAtOnce is how many sessions one Transaction removes.
+const sessionsAtOnce = 100
+
+// deletion puts together the Transaction that removes a user and the user's last sessions. Where there are more than
+// one Transaction takes, it first ends the others, batch by batch; whatever interrupts that, deleting again goes on.
+func (u *Users) deletion(ctx context.Context, realm *Realm, user *User, version uint64, now time.Time, req Request) (*change, error) {
+	p, _ := realm.owner(string(user.ID))
+	for {
+		c := u.d.change(p, now)
+		more, err := u.dropSessions(ctx, c, user.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			u.drop(c, realm, user, version, req)
+			return c, nil
+		}
+		c.invalidate(string(user.ID))
+		if err := c.commit(ctx); err != nil {
+			return nil, fmt.Errorf("core: delete user: %w", err)
+		}
+	}
+}
+
+// dropSessions removes the first of a user's sessions, and reports whether there are more.
+func (u *Users) dropSessions(ctx context.Context, c *change, user UserID) (more bool, err error) {
+	index := userSessionsIndex(c.tx.Partition, user)
+	members, err := u.d.store.Range(ctx, Range{Index: index, Limit: sessionsAtOnce + 1})
+	if err != nil {
+		return false, fmt.Errorf("core: delete user: %w", err)
+	}
+	for _, m := range members[:min(len(members), sessionsAtOnce)] {
+		c.unindex(index.Name, m)
+		c.tx.Delete = append(c.tx.Delete, sessionKey(c.tx.Partition, sessionOf(m)).Name)
+	}
+	return len(members) > sessionsAtOnce, nil
+}
+
+// drop removes a user's record with all that it claims.
+func (u *Users) drop(c *change, realm *Realm, user *User, version uint64, req Request) {
+	p := c.tx.Partition
+	c.remove(user.key(p), version)
+	c.tx.Delete = append(c.tx.Delete, passwordKey(p, user.ID).Name)
+	for _, claim := range user.claims(realm) {
+		c.tx.Delete = append(c.tx.Delete, claim.key(p).Name)
+	}
+	c.reindex(user, nil)
+	c.create(user.former(), c.tx.Now.Add(keepPlace))
+	c.event(Event{Realm: realm.ID, Type: eventUserDeleted, User: user.ID, Request: req.clean()})
+	c.invalidate(string(user.ID))
+}

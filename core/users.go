@@ -1,0 +1,239 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Users creates, finds, changes and deletes users. Safe for concurrent use.
+type Users struct{ d *deps }
+
+// Create makes a user. It fails with KindInvalid, also where the username or address is taken, since that
+// is what callers of the Users API expect.
+func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Request) (*User, error) {
+	state, now, err := u.begin(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	user := &User{Realm: realm, State: StateActive, EmailVerification: EmailNone, CreatedAt: Instant{now}}
+	if in.Type != nil {
+		user.Type = *in.Type
+	}
+	if user.Type != UserHuman && user.Type != UserAPI {
+		return nil, invalid("user_type", "User type must be human or api")
+	}
+	if err := user.apply(in); err != nil {
+		return nil, err
+	}
+	b, err := u.d.ids.bucket()
+	if err != nil {
+		return nil, err
+	}
+	if err := u.name(user, b); err != nil {
+		return nil, err
+	}
+	if err := user.complete(); err != nil {
+		return nil, err
+	}
+	hash, err := u.d.newHash(ctx, state.Realm, in)
+	if err != nil {
+		return nil, err
+	}
+	password, err := u.d.newPassword(user, hash)
+	if err != nil {
+		return nil, err
+	}
+	c := u.creation(state.Realm, user, now, req)
+	if password != nil {
+		c.create(password, noExpiry)
+	}
+	return user, u.claimed(state.Realm, user, c.commit(ctx))
+}
+
+// begin returns the realm with its keys, and the time.
+func (u *Users) begin(ctx context.Context, realm RealmID) (*realmState, time.Time, error) {
+	now, err := u.d.clock.now()
+	if err != nil {
+		return nil, now, err
+	}
+	state, err := u.d.realms.state(ctx, realm)
+	return state, now, err
+}
+
+// name gives a user an id in bucket b, and a username where an api or APT user came without.
+func (u *Users) name(user *User, b bucket) error {
+	id, err := u.d.ids.id(prefixUser, b)
+	if err != nil {
+		return err
+	}
+	user.ID = UserID(id)
+	if user.Username == "" && (user.Type == UserAPI || user.ArbitraryID != "") {
+		text, err := u.d.ids.text(12)
+		user.Username = "user-" + strings.ToLower(text)
+		return err
+	}
+	return nil
+}
+
+// creation puts together the Transaction that makes a user: the record, its claims, its index
+// entries and its events.
+func (u *Users) creation(realm *Realm, user *User, now time.Time, req Request) *change {
+	p, _ := realm.owner(string(user.ID))
+	c := u.d.change(p, now)
+	c.create(user, noExpiry)
+	for _, claim := range user.claims(realm) {
+		c.create(claim, noExpiry)
+	}
+	c.reindex(nil, user)
+	c.event(Event{Realm: realm.ID, Type: eventUserCreated, User: user.ID, Request: req.clean()})
+	c.verificationEvent(nil, user, req)
+	return c
+}
+
+// verificationEvent appends what a changed state of e-mail verification asks for.
+func (c *change) verificationEvent(before, after *User, req Request) {
+	if before != nil && before.EmailVerification == after.EmailVerification {
+		return
+	}
+	switch after.EmailVerification {
+	case EmailRequested:
+		c.event(Event{Realm: after.Realm, Type: eventVerifyRequested, User: after.ID, Request: req.clean()})
+	case EmailVerified:
+		c.event(Event{Realm: after.Realm, Type: eventVerified, User: after.ID, Request: req.clean()})
+	}
+}
+
+// Get returns a user by id or, where that names nobody, by username or e-mail address, or
+// ErrUserNotFound.
+func (u *Users) Get(ctx context.Context, realm RealmID, idOrName string) (*User, error) {
+	state, err := u.d.realms.state(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	user, _, err := u.find(ctx, state.Realm, idOrName)
+	return user, err
+}
+
+// find returns a user and the version of its record.
+func (u *Users) find(ctx context.Context, realm *Realm, idOrName string) (*User, uint64, error) {
+	if validID(prefixUser, idOrName) {
+		return u.byID(ctx, realm, UserID(idOrName))
+	}
+	id, err := u.resolve(ctx, realm, idOrName)
+	if err != nil {
+		return nil, 0, err
+	}
+	return u.byID(ctx, realm, id)
+}
+
+// byID reads a user.
+func (u *Users) byID(ctx context.Context, realm *Realm, id UserID) (*User, uint64, error) {
+	p, ok := realm.owner(string(id))
+	if !ok {
+		return nil, 0, ErrUserNotFound
+	}
+	user := &User{}
+	version, found, err := u.d.load(ctx, userKey(p, id), user)
+	if err != nil {
+		return nil, 0, fmt.Errorf("core: get user: %w", err)
+	}
+	if !found || user.Realm != realm.ID {
+		return nil, 0, ErrUserNotFound
+	}
+	return user, version, nil
+}
+
+// resolve returns the id of the user that a username or an e-mail address names.
+func (u *Users) resolve(ctx context.Context, realm *Realm, name string) (UserID, error) {
+	normalised, ok := normalise(strings.TrimSpace(name))
+	if !ok || normalised == "" || len(normalised) > maxUsernameLength {
+		return "", ErrUserNotFound
+	}
+	var claim nameClaim
+	_, found, err := u.d.load(ctx, nameKey(realm.partition(bucketOfText(normalised)), normalised), &claim)
+	if err != nil {
+		return "", fmt.Errorf("core: find user: %w", err)
+	}
+	if !found || claim.Realm != realm.ID {
+		return "", ErrUserNotFound
+	}
+	return claim.User, nil
+}
+
+// Update changes a user. Setting a password where there was one, or making the user inactive, ends all
+// sessions. It fails with KindInvalid and ErrUserNotFound.
+func (u *Users) Update(ctx context.Context, realm RealmID, idOrName string, in UserChange, req Request) (*User, error) {
+	state, err := u.d.realms.state(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	hash := ""
+	if in.Password != nil {
+		if hash, err = u.hashFor(ctx, state.Realm, idOrName, in); err != nil {
+			return nil, err
+		}
+	}
+	var user *User
+	err = retry(func() (err error) {
+		user, err = u.update(ctx, realm, idOrName, in, hash, req)
+		return err
+	})
+	return user, err
+}
+
+// hashFor hashes a new password once all else that a change asks for has been found to be in order.
+func (u *Users) hashFor(ctx context.Context, realm *Realm, idOrName string, in UserChange) (string, error) {
+	user, _, err := u.find(ctx, realm, idOrName)
+	if err != nil {
+		return "", err
+	}
+	if err := user.apply(in); err != nil {
+		return "", err
+	}
+	return u.d.newHash(ctx, realm, in)
+}
+
+// update tries once.
+func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in UserChange, hash string, req Request) (*User, error) {
+	state, now, err := u.begin(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	before, version, err := u.find(ctx, state.Realm, idOrName)
+	if err != nil {
+		return nil, err
+	}
+	after := *before
+	if in.Type != nil && *in.Type != before.Type {
+		return nil, invalid("user_type", "User type can't be changed")
+	}
+	if err := after.apply(in); err != nil {
+		return nil, err
+	}
+	if err := after.completeChange(before); err != nil {
+		return nil, err
+	}
+	_, hadPassword := before.has(CredentialPassword)
+	password, err := u.d.newPassword(&after, hash)
+	if err != nil {
+		return nil, err
+	}
+	p, _ := state.owner(string(after.ID))
+	c := u.d.change(p, now)
+	if password != nil && hadPassword || after.State == StateInactive && before.State == StateActive {
+		after.Generation++
+	}
+	c.replace(&after, version, noExpiry)
+	if password != nil {
+		c.set(password, noExpiry)
+		c.tx.Reset = append(c.tx.Reset, failuresBucket(p, after.ID).Name)
+	}
+	c.reclaim(state.Realm, before, &after)
+	c.reindex(before, &after)
+	c.event(Event{Realm: realm, Type: eventUserUpdated, User: after.ID, Request: req.clean()})
+	c.verificationEvent(before, &after, req)
+	c.invalidate(string(after.ID))
+	return &after, u.claimed(state.Realm, &after, c.commit(ctx))
+}

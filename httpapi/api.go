@@ -64,6 +64,8 @@ func (a *API) table() []route {
 		{"GET", "/v1/sessions/{session}", a.getSession},
 		{"DELETE", "/v1/sessions/{session}", a.deleteSession},
 		{"GET", "/v1/realms/{realm}", a.getRealm},
+		{"PUT", "/v1/realms/{realm}", a.updateRealm},
+		{"POST", "/v1/realms/{realm}/rotate_keys", a.rotateKeys},
 		{"GET", "/v1/realms/{realm}/.well-known/jwks.json", a.realmKeySet},
 		{"GET", "/v1/realms/{realm}/usage", a.usage},
 		{"GET", "/.well-known/jwks.json", a.defaultKeySet},

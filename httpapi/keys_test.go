@@ -167,3 +167,28 @@ func TestUsage(t *testing.T) {
 	reader := w.newKey(w.realm.ID, core.PermissionRead)
 	w.want(w.do(path, "X-Authrocket-Api-Key: "+reader, ""), 403, "permission")
 }
+
+// TestRealmPolicies sets what a realm demands, and rotates its keys.
+func TestRealmPolicies(t *testing.T) {
+	each(t, func(w *world) {
+		path := "/v1/realms/" + string(w.realm.ID)
+		w.want(w.manage("GET "+path, ""), 200, `"apt_require_jti":false`)
+		w.want(w.manage("PUT "+path, `{"realm":{"name":"main","apt_require_jti":true,"apt_encryption":"accept","password_min_length":8,"key_rotation":7776000,"object":"realm"}}`), 200, `"name":"main"`)
+		w.want(w.manage("GET "+path, ""), 200, `"apt_require_jti":true,"apt_require_arbitrary_id":false,"apt_encryption":"accept","key_rotation":7776000,"password_min_length":8`)
+		w.want(w.provide("POST /v1/users", w.sdkAPT(""), w.document("acct")), 401, "jti")
+		w.want(w.manage("PUT "+path, `{"realm":{"password_min_length":null,"apt_encryption":null}}`), 200, `"apt_encryption":null,"key_rotation":7776000,"password_min_length":15`)
+		for body, want := range map[string]string{
+			`{"realm":{"apt_require_jti":"yes"}}`:    "Apt require jti is not of the right kind",
+			`{"realm":{"apt_lifetime":864000}}`:      "apt_lifetime must be from",
+			`{"realm":{"apt_encryption":"perhaps"}}`: "apt_encryption must be accept or require",
+			`{"realm":{"token_alg":"none"}}`:         "can be set here",
+			`{"realm":{"name":" "}}`:                 "Name must have",
+		} {
+			w.want(w.manage("PUT "+path, body), 422, want)
+		}
+		w.want(w.manage("POST "+path+"/rotate_keys", ""), 204, "")
+		w.want(w.manage("POST "+path+"/rotate_keys", ""), 409, "about to sign")
+		reader := w.newKey(w.realm.ID, core.PermissionRead, core.PermissionWrite)
+		w.want(w.do("PUT "+path, "X-Authrocket-Api-Key: "+reader, ""), 403, "permission")
+	})
+}

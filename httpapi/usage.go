@@ -4,20 +4,15 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
 )
 
 // usage serves GET /v1/realms/{realm}/usage?from=&to=, days like 2026-11-23, both included; by default the last 30. It
 // needs the manage permission.
 func (a *API) usage(w http.ResponseWriter, c *call) error {
-	key, err := a.permitted(c, core.PermissionManage)
+	realm, err := a.managedRealm(c)
 	if err != nil {
 		return err
-	}
-	realm := core.RealmID(c.segment("realm"))
-	if !key.Reaches(realm) {
-		return errRealm
 	}
 	query, now := c.URL.Query(), a.core.Now().UTC()
 	from, to := query.Get("from"), query.Get("to")

@@ -122,6 +122,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	upstream, _ := url.Parse(s.o.Upstream) // validate has seen it
 	app := s.server(edge(s.parts.Guard.Handler(newProxy(upstream, s.o.Log.Named("proxy")))))
 	api := s.server(s.parts.API)
+	api.ReadTimeout = 10 * time.Second // its bodies are small; what the app takes may be large
 	failed := make(chan error, 2)
 	go func() { failed <- app.Serve(s.app) }()
 	go func() { failed <- api.Serve(s.api) }()

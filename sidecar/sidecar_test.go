@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -270,5 +271,19 @@ func TestSetUpIsRepeatable(t *testing.T) {
 	}
 	if got, err := s.parts.TakeFirstKey(t.Context(), data); err != nil || got != "" {
 		t.Errorf("TakeFirstKey again = %q, %v; want nothing", got, err)
+	}
+}
+
+// TestDribbler sends the API a body that never ends; it must not hold a connection for long.
+func TestDribbler(t *testing.T) {
+	v := serve(t, http.NotFoundHandler(), func(*Options) {})
+	conn, err := net.Dial("tcp", v.api.Addr().String())
+	v.must(err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	v.must(err)
+	v.must(conn.SetReadDeadline(time.Now().Add(30 * time.Second)))
+	if _, err := io.ReadAll(conn); err != nil {
+		t.Errorf("after half a minute of a body that never ends: %v; want the connection closed", err)
 	}
 }

@@ -47,10 +47,18 @@ func within(key, from, to []byte) bool {
 	return key != nil && bytes.Compare(key, from) >= 0 && bytes.Compare(key, to) < 0
 }
 
-// seekBefore moves c to the last key that is less than to. bbolt's own Prev will not do after a Seek beyond the last key.
+// seekBefore moves c to the last key that is less than to, nil if there is none. bbolt's own Prev will not do after a
+// Seek beyond the last key. Nor does it pass over a page that the transaction has emptied: it stays there and returns
+// nil, as it does where there is nothing before.
 func seekBefore(c *bolt.Cursor, to []byte) (key, value []byte) {
 	if key, _ := c.Seek(to); key == nil {
 		return c.Last()
 	}
-	return c.Prev()
+	if first, _ := c.Bucket().Cursor().First(); bytes.Compare(first, to) >= 0 {
+		return nil, nil
+	}
+	for key == nil {
+		key, value = c.Prev()
+	}
+	return key, value
 }

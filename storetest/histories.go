@@ -259,7 +259,7 @@ func (h *history) tail(t *rapid.T) {
 
 // position draws a position in a log.
 func (h *history) position(t *rapid.T, log core.Log) core.Position {
-	choices := []core.Position{{}, core.End, {Sequence: 1, Operation: "lost"}, {Sequence: 1000, Operation: "lost"}}
+	choices := []core.Position{{}, core.End, {Operation: "lost"}, {Sequence: 1, Operation: "lost"}, {Sequence: 1000, Operation: "lost"}}
 	for _, e := range h.model.logs[log] {
 		choices = append(choices, e.Position)
 	}

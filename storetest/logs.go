@@ -22,6 +22,7 @@ var logs = chapter{"Logs", []test{
 	{"a gap: the log does not hold the position", gapUnknown},
 	{"a gap: the log was trimmed", gapTrimmed},
 	{"the newest entry is never trimmed", keepsNewest},
+	{"trimming a log leaves its neighbours alone", trimsOneLog},
 	{"waiting ends with an append", wakes},
 	{"waiting at the end ends with an append", wakesAtEnd},
 	{"waiting ends with an append to any of the logs", wakesForAny},
@@ -165,6 +166,20 @@ func gapTrimmed(s *scene) {
 	held := core.Position{Sequence: newest.Sequence - keep + 1, Operation: newest.Operation}
 	if feed := s.tail("l", held); feed.Gap || len(feed.Entries) != keep-1 {
 		s.Errorf("Tail(after %v) = gap %t, %d entries; want the %d newest", held, feed.Gap, len(feed.Entries), keep-1)
+	}
+}
+
+// trimsOneLog trims much of a log and appends to its neighbours, all in one transaction.
+func trimsOneLog(s *scene) {
+	long := strings.Repeat("x", 6000)
+	s.write("a", "first")
+	s.write("b", slices.Repeat([]string{long}, 10)...)
+	s.write("c", "first")
+	s.apply(core.Transaction{ID: "trim", Append: slices.Concat(additions("b", 1, long), additions("a", 10, "second"), additions("c", 10, "second"))})
+	s.reads("a", "first", "second")
+	s.reads("c", "first", "second")
+	if feed, want := s.tail("b", core.End), (core.Position{Sequence: 11, Operation: "trim"}); feed.Next != want {
+		s.Errorf("Tail(b, at the end) = next %v; want %v", feed.Next, want)
 	}
 }
 

@@ -115,7 +115,7 @@ func (m *model) tail(log core.Log, after core.Position) core.Feed {
 	case after == core.End:
 	case after == core.Position{}:
 		feed.Entries = entries
-	case after.Sequence > newest.Sequence || entries[after.Sequence-1].Position != after:
+	case after.Sequence == 0 || after.Sequence > newest.Sequence || entries[after.Sequence-1].Position != after:
 		feed.Gap = true
 	default:
 		feed.Entries = entries[after.Sequence:]

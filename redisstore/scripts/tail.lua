@@ -25,7 +25,7 @@ end
 -- holds says whether all that followed the position is still there.
 local function holds(log, sequence, operation, newest)
   if sequence == 'end' then return true end
-  if sequence == '0' then
+  if sequence == '0' and operation == '' then
     local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
     return not first or first[1] == '1-0'
   end

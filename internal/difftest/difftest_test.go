@@ -1,0 +1,101 @@
+package difftest_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/postern-auth/postern/boltstore"
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/redistest"
+	"github.com/postern-auth/postern/redisstore"
+)
+
+func TestMain(m *testing.M) { os.Exit(redistest.Main(m)) }
+
+// How many histories there are and what they begin with, unless the command line says otherwise.
+const (
+	checks = "60"
+	steps  = "50"
+	seed   = "20260402"
+)
+
+// opener opens a store over an empty database that is gone when its t ends.
+type opener struct {
+	name string
+	open func(t *rapid.T) core.Store
+}
+
+// TestStoresAgree plays random histories against the embedded file and each real Redis and Valkey at hand.
+func TestStoresAgree(t *testing.T) {
+	stores := []opener{{"bolt", bolt(t)}}
+	redistest.Each(t, func(_ *testing.T, server *redistest.Server) { // they run until the process ends
+		stores = append(stores, opener{server.Kind, redis(server)})
+	})
+	if len(stores) < 2 {
+		t.Skip("NOT TESTED: there is no store to compare with")
+	}
+	agree(t, stores)
+}
+
+// agree plays histories against the stores, each history over empty ones.
+func agree(t *testing.T, stores []opener) {
+	settle("rapid.checks", checks)
+	settle("rapid.steps", steps)
+	settle("rapid.seed", seed)
+	rapid.Check(t, func(t *rapid.T) {
+		var sides []*side
+		for _, s := range stores {
+			sides = append(sides, newSide(s.name, s.open(t)))
+		}
+		newHistory(t, sides).play()
+	})
+}
+
+// settle gives a flag a value that it was not given on the command line.
+func settle(name, value string) {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	if !given {
+		_ = flag.Set(name, value) // rapid has it
+	}
+}
+
+// bolt opens files in a folder of the test.
+func bolt(t *testing.T) func(*rapid.T) core.Store {
+	dir, n := t.TempDir(), 0
+	return func(t *rapid.T) core.Store {
+		n++
+		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
+		store, err := boltstore.Open(boltstore.Options{Path: path})
+		if err != nil {
+			t.Fatalf("boltstore.Open: %v", err)
+		}
+		t.Cleanup(func() {
+			if err := errors.Join(store.Close(), os.Remove(path)); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
+		return store
+	}
+}
+
+// redis opens stores on a server, each under key names of its own.
+func redis(server *redistest.Server) func(*rapid.T) core.Store {
+	n := 0
+	return func(t *rapid.T) core.Store {
+		n++
+		prefix := fmt.Sprintf("difftest-%d-%d:", os.Getpid(), n)
+		store, err := redisstore.Open(t.Context(), redisstore.Options{URL: server.URL(), KeyPrefix: prefix})
+		if err != nil {
+			t.Fatalf("redisstore.Open: %v", err)
+		}
+		t.Cleanup(func() { _ = store.Close() })
+		return store
+	}
+}

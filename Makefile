@@ -59,6 +59,7 @@ text: ## refuse paths of one machine, hosts of package registries and unfinished
 .PHONY: vet
 vet: ## go vet
 	@$(STATIC) go vet ./...
+	@cd bench/yardstick && $(STATIC) go vet ./...
 
 .PHONY: staticcheck
 staticcheck: ## staticcheck, at the version that tools/go.mod names
@@ -68,6 +69,7 @@ staticcheck: ## staticcheck, at the version that tools/go.mod names
 tidy: ## refuse go.mod and go.sum that 'go mod tidy' would change
 	@go mod tidy -diff
 	@cd tools && go mod tidy -diff
+	@cd bench/yardstick && go mod tidy -diff
 
 .PHONY: generated
 generated: ## refuse generated files that 'go generate' would change
@@ -77,10 +79,21 @@ generated: ## refuse generated files that 'go generate' would change
 fuzz: ## run every fuzz target for a while (FUZZTIME=10s)
 	@scripts/fuzz $(FUZZTIME)
 
+.PHONY: bench
+bench: ## measure against yardsticks, as docs/performance.md says (BENCH=full, ONLY=P1,P2)
+	@mkdir -p bin
+	@scripts/fetch-redis >/dev/null || true
+	$(STATIC) go build -o bin/bench ./bench
+	@bin/bench $(if $(filter full,$(BENCH)),-full) $(if $(ONLY),-only $(ONLY))
+
 .PHONY: walk
 walk: ## walk the README's walk, from a fresh clone of the last commit
 	@scripts/walk
 
+.PHONY: interop
+interop: build ## check tokens both ways with npm's jose and Debian's PyJWT
+	@scripts/interop bin/postern
+
 .PHONY: clean
-clean: ## remove what was built, and the fetched Redis
-	@rm -rf bin .cache
+clean: ## remove what was built, and what was fetched
+	@rm -rf bin .cache e2e/jwks/node_modules

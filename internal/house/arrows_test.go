@@ -55,9 +55,9 @@ var arrows = []arrow{
 		from: []string{"guard", "httpapi", "pages"}, never: []string{redisPkg, boltPkg, goRedis, bbolt}, deep: true,
 	},
 	{
-		why: "only the hosts, cmd and bench choose a store",
+		why: "only the hosts, cmd, bench and e2e choose a store",
 		except: []string{
-			"sidecar", "caddymodule", "cmd", "bench", "redisstore", "boltstore",
+			"sidecar", "caddymodule", "cmd", "bench", "e2e", "redisstore", "boltstore",
 			"internal/hosttest", "internal/redistest", "internal/teststore",
 		},
 		never: []string{redisPkg, boltPkg, goRedis, bbolt},

@@ -57,7 +57,7 @@ func (a *APTs) Create(ctx context.Context, call APTCall) (*SignedIn, error) {
 		return nil, err
 	}
 	c := a.users.creation(apt.state.Realm, user, apt.now, call.Request)
-	in, err := a.sessions.open(c, apt.state, start{user: user, now: apt.now, lifetime: apt.state.Settings.APTTokenLifetime,
+	in, err := a.sessions.open(c, apt.state, signIn{user: user, now: apt.now, lifetime: apt.state.Settings.APTTokenLifetime,
 		aptKey: apt.key.ID, request: call.Request})
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (a *APTs) Create(ctx context.Context, call APTCall) (*SignedIn, error) {
 	}
 	err = c.commit(ctx)
 	if conflictOn(err, spent) {
-		return nil, ErrInvalidToken.with("this APT was used before")
+		return nil, errSpent
 	}
 	if err = a.users.claimed(apt.state.Realm, user, err); err != nil {
 		return nil, err
@@ -104,14 +104,14 @@ func (a *APTs) Reissue(ctx context.Context, call APTCall) (*SignedIn, error) {
 			return err
 		}
 		if !spent {
-			if err := a.spendAlone(ctx, apt, user); err != nil {
+			if err := a.spendJTI(ctx, apt); err != nil {
 				return err
 			}
 			spent = true
 		}
 		first = firstOn(apt.now, user.LastLoginAt)
-		in, err = a.sessions.start(ctx, apt.state, start{user: user, version: version, now: apt.now,
-			lifetime: apt.state.Settings.APTTokenLifetime, aptKey: apt.key.ID, request: call.Request}, func(*change) {})
+		in, err = a.sessions.start(ctx, apt.state, signIn{user: user, version: version, now: apt.now,
+			lifetime: apt.state.Settings.APTTokenLifetime, aptKey: apt.key.ID, request: call.Request}, nil)
 		return err
 	})
 	if err != nil {
@@ -145,7 +145,7 @@ func (a *APTs) Delete(ctx context.Context, call APTCall) error {
 			return err
 		}
 		if err = c.commit(ctx); conflictOn(err, spent) {
-			return ErrInvalidToken.with("this APT was used before")
+			return errSpent
 		}
 		if err == nil {
 			a.d.meter.count(apt.state.ID, apt.key.ID, apt.now, Usage{})
@@ -174,9 +174,9 @@ func (a *APTs) verify(ctx context.Context, call APTCall) (*apt, error) {
 	if !encrypted && state.Settings.APTEncryption == APTEncryptionRequire {
 		return nil, ErrInvalidToken.with("this environment accepts only encrypted APTs")
 	}
-	claims, key, err := state.apt.verify(token, now)
-	if err != nil {
-		return nil, ErrInvalidToken
+	claims, key := state.apt.verify(token, now)
+	if key == nil {
+		return nil, ErrInvalidToken.with("no active APT key of this environment verifies it; is it signed with the right key, and the public half known here?")
 	}
 	return readAPT(state, key, call.Token, claims, now)
 }
@@ -219,31 +219,19 @@ func (a *APTs) open(ctx context.Context, call APTCall) (string, error) {
 	return "", ErrInvalidToken
 }
 
-// readAPT takes from verified claims what is needed, and refuses an APT outside its time.
+// readAPT takes from verified claims what is needed, and refuses an APT outside its time or that lacks what the
+// environment demands.
 func readAPT(state *realmState, key *APTKey, text string, claims jose.Claims, now time.Time) (*apt, error) {
-	exp, okExp := claims.Int("exp")
-	iat, okIat := claims.Int("iat")
-	if !okExp || !okIat {
-		return nil, ErrInvalidToken.with("it needs exp and iat in whole seconds")
+	a := &apt{state: state, key: key, text: text, now: now}
+	if err := a.readTimes(claims); err != nil {
+		return nil, err
 	}
-	expires, issued := time.Unix(exp, 0).UTC(), time.Unix(iat, 0)
-	skew := state.Settings.APTSkew.Duration()
-	switch {
-	case iat < 0 || exp <= iat || exp-iat > int64(state.Settings.APTLifetime): // none of which can overflow
-		return nil, ErrInvalidToken.with(fmt.Sprintf("it must live for at most %s", state.Settings.APTLifetime.Duration()))
-	case !now.Before(expires.Add(skew)):
-		return nil, ErrInvalidToken.with("it has expired")
-	case issued.After(now.Add(skew)):
-		return nil, ErrInvalidToken.with("it was issued in the future")
-	}
-	a := &apt{state: state, key: key, text: text, expires: expires.Add(skew), now: now}
-	if raw, there := claims.Raw("jti"); there {
-		if a.id, okExp = claims.String("jti"); !okExp || a.id == "" || len(a.id) > 255 {
-			return nil, ErrInvalidToken.with(fmt.Sprintf("its jti must be a text of 1 to 255 bytes, not %d bytes of something else", len(raw)))
+	if _, there := claims.Raw("jti"); there {
+		id, ok := claims.String("jti")
+		if !ok || id == "" || len(id) > 255 {
+			return nil, ErrInvalidToken.with("its jti must be a text of 1 to 255 bytes")
 		}
-	}
-	if a.id == "" && state.Settings.APTRequireJTI {
-		return nil, ErrInvalidToken.with("this environment accepts only APTs with a jti")
+		a.id = id
 	}
 	user, _ := claims.Object("user")
 	if _, there := user.Raw("arbitrary_id"); there {
@@ -253,10 +241,42 @@ func readAPT(state *realmState, key *APTKey, text string, claims jose.Claims, no
 		}
 		a.arbitraryID = &id
 	}
+	if a.id == "" && state.Settings.APTRequireJTI {
+		return nil, ErrInvalidToken.with("this environment accepts only APTs with a jti")
+	}
 	if a.arbitraryID == nil && state.Settings.APTRequireArbitraryID {
 		return nil, ErrInvalidToken.with("this environment accepts only APTs that name an arbitrary_id")
 	}
 	return a, nil
+}
+
+// readTimes judges exp, iat and, where it is there, nbf (RFC 7519 §4.1), allowing for the skew of the provider's clock.
+func (a *apt) readTimes(claims jose.Claims) error {
+	exp, okExp := claims.Int("exp")
+	iat, okIat := claims.Int("iat")
+	if !okExp || !okIat {
+		return ErrInvalidToken.with("it needs exp and iat in whole seconds")
+	}
+	begins := iat
+	if _, there := claims.Raw("nbf"); there {
+		nbf, ok := claims.Int("nbf")
+		if !ok {
+			return ErrInvalidToken.with("its nbf must be in whole seconds")
+		}
+		begins = max(iat, nbf)
+	}
+	s := &a.state.Settings
+	skew := s.APTSkew.Duration()
+	a.expires = time.Unix(exp, 0).UTC().Add(skew)
+	switch {
+	case iat < 0 || exp <= iat || exp-iat > int64(s.APTLifetime): // none of which can overflow
+		return ErrInvalidToken.with(fmt.Sprintf("its exp must be later than its iat, by at most %d seconds", s.APTLifetime))
+	case !a.now.Before(a.expires):
+		return ErrInvalidToken.with("it has expired")
+	case begins > a.now.Add(skew).Unix():
+		return ErrInvalidToken.with("it is not valid yet")
+	}
+	return nil
 }
 
 // environmentOf reads which environment an APT is for, to find the keys that it must verify with.
@@ -318,66 +338,4 @@ func (a *APTs) limit(ctx context.Context, apt *apt, user *User) error {
 		return ErrThrottled.retryAfter(left.RetryAfter)
 	}
 	return nil
-}
-
-// spentAPT marks an APT that must not work again.
-type spentAPT struct {
-	Realm RealmID `json:"realm"`
-	What  string  `json:"-"`
-	Mark  string  `json:"mark"` // its key's name, since what was spent is not kept
-}
-
-func (s *spentAPT) key(p Partition) Key {
-	if s.What != "" {
-		return spentKey(p, s.What)
-	}
-	return Key{p, s.Mark}
-}
-
-// spend makes c spend the APT, and returns the key of the mark. An APT with a jti works once in its
-// environment; one without works once for each arbitrary_id that it creates or deletes, so that a captured one
-// cannot bring a deleted user back.
-func (a *APTs) spend(ctx context.Context, c *change, apt *apt, operation, arbitraryID string) (Key, error) {
-	what := operation + "\x00" + arbitraryID + "\x00" + apt.text
-	at := c.tx.Partition
-	if apt.id != "" {
-		what = "jti\x00" + apt.id
-		at = apt.state.partition(bucketOfText(what))
-	}
-	mark := &spentAPT{Realm: apt.state.ID, What: what, Mark: spentKey(at, what).Name}
-	if at == c.tx.Partition {
-		c.create(mark, apt.expires)
-		return mark.key(at), nil
-	}
-	alone := a.d.change(at, apt.now)
-	alone.create(mark, apt.expires)
-	alone.tx.Durable = true
-	if err := alone.commit(ctx); isConflict(err) {
-		return Key{}, ErrInvalidToken.with("this APT was used before")
-	} else if err != nil {
-		return Key{}, fmt.Errorf("core: spend APT: %w", err)
-	}
-	return mark.key(at), nil
-}
-
-// spendAlone spends the jti of an APT that reissues, where it has one. Without one it may be used again
-// within its time: clients that retry, or that reissue twice in a second, send the same.
-func (a *APTs) spendAlone(ctx context.Context, apt *apt, user *User) error {
-	if apt.id == "" {
-		return nil
-	}
-	p, _ := apt.state.owner(string(user.ID))
-	c := a.d.change(p, apt.now)
-	if _, err := a.spend(ctx, c, apt, "reissue", apt.id); err != nil {
-		return err
-	}
-	if len(c.tx.Put) == 0 {
-		return nil // it was spent in another partition
-	}
-	c.tx.Durable = true
-	err := c.commit(ctx)
-	if isConflict(err) {
-		return ErrInvalidToken.with("this APT was used before")
-	}
-	return err
 }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -307,15 +306,12 @@ func (a *APTKeys) Delete(ctx context.Context, realm RealmID, id APTKeyID, req Re
 	})
 }
 
-// errNoKeyFits says that no active key of the realm verifies a token.
-var errNoKeyFits = errors.New("no active APT key of this environment verifies it")
-
-// verify returns the claims of an APT that one of the keys signed, and that key.
-func (k *aptKeys) verify(token jose.Token, now time.Time) (jose.Claims, *APTKey, error) {
+// verify returns the claims of an APT that one of the keys signed, and that key; nil for none.
+func (k *aptKeys) verify(token jose.Token, now time.Time) (jose.Claims, *APTKey) {
 	for _, key := range k.active(token.KeyID(), now) {
 		if claims, err := token.Verify(key.public); err == nil {
-			return claims, &key, nil
+			return claims, &key
 		}
 	}
-	return jose.Claims{}, nil, errNoKeyFits
+	return jose.Claims{}, nil
 }

@@ -52,8 +52,8 @@ var (
 // Sessions starts, resolves, refreshes, lists and ends sessions. Safe for concurrent use.
 type Sessions struct{ d *deps }
 
-// start is what a session begins with.
-type start struct {
+// signIn is what a session begins with.
+type signIn struct {
 	user     *User
 	version  uint64 // of the user's record; 0 = made in the same Transaction
 	now      time.Time
@@ -63,7 +63,7 @@ type start struct {
 }
 
 // open puts a new session into c, notes the sign-in in the user, and returns it with its token.
-func (s *Sessions) open(c *change, state *realmState, in start) (*SignedIn, error) {
+func (s *Sessions) open(c *change, state *realmState, in signIn) (*SignedIn, error) {
 	b, _ := bucketOf(string(in.user.ID))
 	id, err := s.d.ids.id(prefixSession, b)
 	if err != nil {
@@ -85,8 +85,8 @@ func (s *Sessions) open(c *change, state *realmState, in start) (*SignedIn, erro
 	return &SignedIn{User: in.user, Session: session, Token: token}, nil
 }
 
-// start begins a session of a user who is there, in one Transaction with what add adds.
-func (s *Sessions) start(ctx context.Context, state *realmState, in start, add func(*change)) (*SignedIn, error) {
+// start begins a session of a user who is there, in one Transaction with what add adds; nil adds nothing.
+func (s *Sessions) start(ctx context.Context, state *realmState, in signIn, add func(*change)) (*SignedIn, error) {
 	p, _ := state.owner(string(in.user.ID))
 	c := s.d.change(p, in.now)
 	c.loggedIn(&in)
@@ -94,7 +94,9 @@ func (s *Sessions) start(ctx context.Context, state *realmState, in start, add f
 	if err != nil {
 		return nil, err
 	}
-	add(c)
+	if add != nil {
+		add(c)
+	}
 	if err := s.sweep(ctx, c, in.user.ID); err != nil {
 		return nil, err
 	}
@@ -106,7 +108,7 @@ func (s *Sessions) start(ctx context.Context, state *realmState, in start, add f
 
 // loggedIn notes the sign-in in the user's record, unless one was noted within the second: sign-ins at the same
 // moment must not be in each other's way.
-func (c *change) loggedIn(in *start) {
+func (c *change) loggedIn(in *signIn) {
 	if in.now.Sub(in.user.LastLoginAt.Time) < time.Second {
 		c.unchanged(in.user.key(c.tx.Partition), in.version)
 		return

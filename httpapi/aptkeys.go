@@ -80,7 +80,7 @@ func (a *API) updateAPTKey(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	f := &b.object
-	in := core.APTKeyChange{Name: f.optional("name"), NotAfter: f.time("not_after"), State: named[core.State](f, "state"), EndSessions: f.flag("end_sessions")}
+	in := core.APTKeyChange{Name: f.optional("name"), NotAfter: f.time("not_after"), State: word[core.State](f, "state"), EndSessions: f.flag("end_sessions")}
 	f.ignore("id", "realm_id", "environment_guid", "kid", "alg", "public_key", "last_used_at", "created_at", "object")
 	if err := b.end(); err != nil {
 		return err

@@ -101,11 +101,11 @@ var readOnly = []string{"id", "object", "created_at", "last_login_at", "membersh
 func userChange(b *body) (core.UserChange, error) {
 	f := &b.object
 	in := core.UserChange{
-		Type:                 named[core.UserType](f, "user_type"),
-		State:                named[core.State](f, "state"),
+		Type:                 word[core.UserType](f, "user_type"),
+		State:                word[core.State](f, "state"),
 		Username:             f.text("username"),
 		Email:                f.optional("email"),
-		EmailVerification:    named[core.EmailVerification](f, "email_verification"),
+		EmailVerification:    word[core.EmailVerification](f, "email_verification"),
 		FirstName:            f.optional("first_name"),
 		LastName:             f.optional("last_name"),
 		Name:                 f.optional("name"),
@@ -124,8 +124,8 @@ func userChange(b *body) (core.UserChange, error) {
 	return in, b.end()
 }
 
-// named takes a text that is one of a type's words; which, core knows.
-func named[T ~string](f *fields, name string) *T {
+// word takes a text that is one of a type's words; which, core knows.
+func word[T ~string](f *fields, name string) *T {
 	text := f.text(name)
 	if text == nil {
 		return nil

@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -71,7 +73,7 @@ func (s *Store) inspectNode(ctx context.Context, node redis.Cmdable) (*facts, er
 		config[i] = pipe.ConfigGet(ctx, name)
 	}
 	begin := s.options.Now()
-	_, _ = pipe.Exec(ctx) // CONFIG may be forbidden; what matters is asked for below
+	_, execErr := pipe.Exec(ctx) // CONFIG may be forbidden, which is no failure; a connection that could not be made is
 	middle := begin.Add(s.options.Now().Sub(begin) / 2)
 
 	sections, err := info.Result()
@@ -83,6 +85,9 @@ func (s *Store) inspectNode(ctx context.Context, node redis.Cmdable) (*facts, er
 		return nil, err
 	}
 	f := &facts{options: &s.options, info: flatten(sections), config: make(map[string]string), ahead: now.Sub(middle).Round(time.Microsecond)}
+	if f.info["redis_version"] == "" { // neither answered, though neither was refused
+		return nil, cmp.Or(execErr, errors.New("the server says nothing about itself"))
+	}
 	for i, name := range settings {
 		if value, ok := config[i].Val()[name]; ok {
 			f.config[name] = value

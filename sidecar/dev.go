@@ -52,23 +52,35 @@ func Dev(ctx context.Context, o DevOptions, out io.Writer) error {
 	return s.Run(ctx)
 }
 
-// introduce prepares the demo provider and prints what to know.
+// introduce prepares the demo provider and prints what to know. The management key's file goes once it is printed.
 func (s *Sidecar) introduce(ctx context.Context, o DevOptions, out io.Writer) error {
+	secret, err := s.parts.FirstKey(ctx, o.Data)
+	if err != nil {
+		return err
+	}
 	keyFile := filepath.Join(o.Data, aptKeyFile)
+	if _, err := os.Stat(keyFile); errors.Is(err, os.ErrNotExist) && secret == "" {
+		return errors.New("this data was set up by something else than 'postern dev', which would add a demo account provider to it; " +
+			"use 'postern serve', or name an empty Redis or another data folder")
+	}
 	if err := s.addProvider(ctx, keyFile); err != nil {
 		return err
 	}
+	if err := s.print(o, keyFile, secret, out); err != nil {
+		return fmt.Errorf("cannot print how to use it: %w", err)
+	}
+	return assembly.DropFirstKey(o.Data)
+}
+
+// print prints the facts, or the walk.
+func (s *Sidecar) print(o DevOptions, keyFile, secret string, out io.Writer) error {
 	facts := demo.Facts{
 		GuardURL: s.GuardURL(), APIURL: s.APIURL(), RealmID: string(s.realm.ID), EnvironmentGUID: s.realm.EnvironmentGUID,
-		APTKeyFile: keyFile, Program: o.Program, Store: s.storeName(),
+		APTKeyFile: keyFile, Program: o.Program, Folder: o.Data, Redis: s.o.RedisURL != "",
 		ArbitraryID: "user_" + strconv.FormatInt(time.Now().Unix()%1_000_000, 36),
 	}
 	if facts.Program == "" {
 		facts.Program = "postern"
-	}
-	secret, err := s.parts.TakeFirstKey(ctx, o.Data)
-	if err != nil {
-		return err
 	}
 	if secret != "" {
 		facts.ManagementKey = &secret
@@ -77,14 +89,6 @@ func (s *Sidecar) introduce(ctx context.Context, o DevOptions, out io.Writer) er
 		return json.NewEncoder(out).Encode(facts)
 	}
 	return demo.WriteWalk(out, facts)
-}
-
-// storeName says where the data is, without a password.
-func (s *Sidecar) storeName() string {
-	if s.o.RedisURL != "" {
-		return "Redis, and " + filepath.Join(s.o.Data, assembly.MasterKeyFile)
-	}
-	return s.o.Data
 }
 
 // addProvider makes a key pair for the demo provider, unless there is one, and makes its public half known.

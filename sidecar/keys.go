@@ -15,14 +15,20 @@ import (
 	"github.com/postern-auth/postern/internal/control"
 )
 
-// commandRotate is the command that a running server rotates a realm's keys for.
-const commandRotate = "key/rotate"
+// The commands that a running server carries out.
+const (
+	commandRotate     = "key/rotate"
+	commandManagement = "key/management"
+)
 
 // commands are what a running server does for a command line.
 func (s *Sidecar) commands() map[string]control.Command {
 	return map[string]control.Command{
 		commandRotate: func(ctx context.Context, arguments url.Values) (string, error) {
 			return rotateKeys(ctx, s.parts.Core, arguments.Get("realm"))
+		},
+		commandManagement: func(ctx context.Context, arguments url.Values) (string, error) {
+			return newManagementKey(ctx, s.parts.Core, arguments.Get("name"))
 		},
 	}
 }
@@ -37,8 +43,19 @@ func (s *Sidecar) takeCommands(ctx context.Context) {
 // RotateKeys gives a realm, named by id or name, new signing keys, and returns a sentence that says so. Where a server
 // runs over the embedded store it is the one that does it. Options that concern listeners and the app are not looked at.
 func RotateKeys(ctx context.Context, o Options, realm string) (string, error) {
+	return o.command(ctx, commandRotate, url.Values{"realm": {realm}}, func(c *core.Core) (string, error) { return rotateKeys(ctx, c, realm) })
+}
+
+// NewManagementKey makes a management key for all realms with every permission, and returns its secret: for whoever has
+// lost the others. It is done like RotateKeys.
+func NewManagementKey(ctx context.Context, o Options, name string) (string, error) {
+	return o.command(ctx, commandManagement, url.Values{"name": {name}}, func(c *core.Core) (string, error) { return newManagementKey(ctx, c, name) })
+}
+
+// command has the running server carry a command out or, where none runs, opens the data and does it here.
+func (o *Options) command(ctx context.Context, name string, arguments url.Values, do func(*core.Core) (string, error)) (said string, err error) {
 	if o.RedisURL == "" {
-		said, err := control.Call(ctx, o.Data, commandRotate, url.Values{"realm": {realm}})
+		said, err := control.Call(ctx, o.Data, name, arguments)
 		if !errors.Is(err, control.ErrNobody) {
 			return said, err
 		}
@@ -47,12 +64,22 @@ func RotateKeys(ctx context.Context, o Options, realm string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	said := ""
 	err = o.withCore(ctx, master, func(c *core.Core) (err error) {
-		said, err = rotateKeys(ctx, c, realm)
+		said, err = do(c)
 		return err
 	})
 	return said, err
+}
+
+// newManagementKey does it.
+func newManagementKey(ctx context.Context, c *core.Core, name string) (string, error) {
+	secret, err := c.ManagementKeys.NewSecret()
+	if err != nil {
+		return "", err
+	}
+	_, err = c.ManagementKeys.Create(ctx, core.NewManagementKey{Name: name,
+		Permissions: []core.Permission{core.PermissionRead, core.PermissionWrite, core.PermissionManage}}, secret, core.Request{Client: "postern key management"})
+	return secret, err
 }
 
 // rotateKeys does it.

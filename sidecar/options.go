@@ -19,6 +19,8 @@ type Options struct {
 
 	Data          string // folder for the embedded store, the master key and the first management key
 	RedisURL      string // redis://, rediss:// or unix://; "" = the embedded store
+	Durability    string // of revocations and the like in Redis: see redisstore.Durability; "" = default
+	WaitReplicas  int    // see redisstore.Options
 	MasterKeyFile string // 32 bytes in base64 or hex; required with RedisURL unless MakeMasterKey
 	// FormerMasterKeyFile is the master key before, while it is being replaced: see RotateMaster.
 	FormerMasterKeyFile string

@@ -49,19 +49,29 @@ type buffers struct{ pool sync.Pool }
 func (b *buffers) Get() []byte  { return *b.pool.Get().(*[]byte) }
 func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
 
-// edge removes from a request, before anybody looks at it, what only serves to confuse those behind:
-// header names that some servers read as another name, and upgrades other than to a WebSocket.
+// claimed are headers in which a client, or a proxy that was not asked, says who or where it is; and one that some
+// programs take for a setting (httpoxy). What is true of them the proxy says itself.
+var claimed = []string{"Proxy", "X-Real-Ip", "Remote-User", "Http2-Settings"}
+
+// edge removes from a request, before anybody looks at it, what only serves to confuse those behind: header names
+// that some servers read as another name, claims about where it comes from, and upgrades other than to a WebSocket.
 func edge(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect {
+			http.Error(w, "This is not a proxy to elsewhere.", http.StatusMethodNotAllowed)
+			return
+		}
 		for name := range r.Header {
-			if strings.ContainsAny(name, "_.") {
+			if strings.ContainsAny(name, "_.") || strings.HasPrefix(name, "X-Forwarded-") {
 				delete(r.Header, name)
 			}
+		}
+		for _, name := range claimed {
+			delete(r.Header, name)
 		}
 		if u := r.Header.Get("Upgrade"); u != "" && !strings.EqualFold(u, "websocket") {
 			r.Header.Del("Upgrade")
 		}
-		r.Header.Del("Http2-Settings")
 		next.ServeHTTP(w, r)
 	})
 }

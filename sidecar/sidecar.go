@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,20 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 	}
 	s.realm, err = s.parts.SetUp(ctx, s.o.Data)
 	if errors.Is(err, core.ErrWrongMasterKey) {
-		return fmt.Errorf("this data was sealed under another master key than the one given (%s); name the right one: %w", master.ID(), err)
+		return fmt.Errorf("this data was sealed under another master key than the one given, %s; name the right one with --master-key-file", master.ID())
+	}
+	if err != nil {
+		return err
+	}
+	return s.findRealm(ctx)
+}
+
+// findRealm makes sure that there is the realm whose users are to get in.
+func (s *Sidecar) findRealm(ctx context.Context) error {
+	name := cmp.Or(s.o.Realm, core.DefaultRealm)
+	_, err := s.parts.Core.Realms.Find(ctx, name)
+	if errors.Is(err, core.ErrRealmNotFound) {
+		return fmt.Errorf("there is no realm %q to guard for: %w; choose one with --realm", name, err)
 	}
 	return err
 }
@@ -156,7 +170,7 @@ func (s *Sidecar) drain(servers ...*http.Server) error {
 	for i, server := range servers {
 		work.Go(func() {
 			if err := server.Shutdown(ctx); err != nil {
-				errs[i] = fmt.Errorf("requests were cut after %s: %w", s.o.Drain, server.Close())
+				errs[i] = errors.Join(fmt.Errorf("requests that took longer than %s were cut", s.o.Drain), server.Close())
 			}
 		})
 	}

@@ -200,7 +200,7 @@ func TestEdge(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), "GET", v.GuardURL(), nil)
 	v.must(err)
 	req.Header = http.Header{"Authorization": {"Bearer " + in.Token}, "X_Postern_User_Id": {"evil"}, "X.postern.user": {"evil"}, "X-Other_Name": {"evil"},
-		"X-Forwarded-For": {"6.6.6.6"}, "X-Forwarded-Host": {"evil.example"}, "Upgrade": {"h2c"}, "Connection": {"Upgrade, HTTP2-Settings"}, "Http2-Settings": {"AAMAAABk"}}
+		"X-Forwarded-For": {"6.6.6.6"}, "X-Forwarded-Host": {"evil.example"}, "X-Forwarded-User": {"evil"}, "X-Real-Ip": {"6.6.6.6"}, "Proxy": {"evil"}, "Upgrade": {"h2c"}, "Connection": {"Upgrade, HTTP2-Settings"}, "Http2-Settings": {"AAMAAABk"}}
 	res, err := http.DefaultClient.Do(req)
 	v.must(err)
 	defer res.Body.Close()
@@ -266,11 +266,14 @@ func TestSetUpIsRepeatable(t *testing.T) {
 	}
 	s = open()
 	defer s.close()
-	if got, err := s.parts.TakeFirstKey(t.Context(), data); err != nil || got != string(secret) {
-		t.Errorf("TakeFirstKey = %q, %v; want the key", got, err)
+	if got, err := s.parts.FirstKey(t.Context(), data); err != nil || got != string(secret) {
+		t.Errorf("FirstKey = %q, %v; want the key", got, err)
 	}
-	if got, err := s.parts.TakeFirstKey(t.Context(), data); err != nil || got != "" {
-		t.Errorf("TakeFirstKey again = %q, %v; want nothing", got, err)
+	if err := assembly.DropFirstKey(data); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.parts.FirstKey(t.Context(), data); err != nil || got != "" {
+		t.Errorf("FirstKey after it was dropped = %q, %v; want nothing", got, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/postern-auth/postern/boltstore"
 	"github.com/postern-auth/postern/core"
@@ -21,7 +22,7 @@ func (o *Options) openStore(ctx context.Context) (core.Store, error) {
 		return nil, fmt.Errorf("cannot make the data folder: %w", err)
 	}
 	if o.RedisURL != "" {
-		return opened(redisstore.Open(ctx, redisstore.Options{URL: o.RedisURL}))
+		return opened(redisstore.Open(ctx, redisstore.Options{URL: o.RedisURL, Durability: redisstore.Durability(o.Durability), WaitReplicas: o.WaitReplicas}))
 	}
 	return opened(boltstore.Open(boltstore.Options{Path: filepath.Join(o.Data, storeFile)}))
 }
@@ -46,7 +47,11 @@ func checkStore(ctx context.Context, c *core.Core, o *Options) error {
 // unreachable says that the store does not answer, and what to look at.
 func unreachable(o *Options, err error) error {
 	if o.RedisURL == "" {
-		return fmt.Errorf("cannot open the data in %s: %w", o.Data, err)
+		return fmt.Errorf("cannot read the data in %s: %w", o.Data, err)
 	}
-	return fmt.Errorf("cannot reach Redis; is it running, and are address and password in POSTERN_REDIS_URL or --redis right? %w", err)
+	why := strings.TrimPrefix(err.Error(), "redisstore: check: ")
+	if _, cause, ok := strings.Cut(why, core.ErrUnavailable.Detail); ok { // which is said to callers of the API
+		why = strings.Trim(cause, " ()")
+	}
+	return fmt.Errorf("cannot use Redis: %s; is it running, and are address, password and database in --redis or POSTERN_REDIS_URL right?", why)
 }

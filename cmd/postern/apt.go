@@ -10,6 +10,9 @@ import (
 	"github.com/postern-auth/postern/client"
 )
 
+// usualLimit is how long an APT may live in a realm that says nothing else.
+const usualLimit = 5 * time.Minute
+
 // aptCommand is 'postern apt'.
 func aptCommand() *cobra.Command {
 	c := &cobra.Command{Use: "apt", Short: "Account provider tokens"}
@@ -37,6 +40,9 @@ func aptSignCommand() *cobra.Command {
 			apt, err := signer.Sign(arbitraryID, lifetime)
 			if err != nil {
 				return err
+			}
+			if lifetime > usualLimit {
+				fmt.Fprintf(c.ErrOrStderr(), "postern: note that a realm refuses an APT that lives longer than %s, unless its apt_lifetime says otherwise\n", usualLimit)
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), apt)
 			return err

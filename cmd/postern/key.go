@@ -10,8 +10,8 @@ import (
 
 // keyCommand is 'postern key'.
 func keyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "key", Short: "Signing keys and the master key"}
-	c.AddCommand(keyRotateCommand(), keyRotateMasterCommand())
+	c := &cobra.Command{Use: "key", Short: "Signing keys, management keys and the master key"}
+	c.AddCommand(keyRotateCommand(), keyRotateMasterCommand(), keyManagementCommand())
 	return c
 }
 
@@ -28,7 +28,7 @@ func keyRotateCommand() *cobra.Command {
 			return print(c, said, err)
 		},
 	}
-	dataFlags(c.Flags(), &o)
+	dataFlags(c.Flags(), &o, defaultData)
 	c.Flags().StringVar(&realm, "realm", "default", "the realm, by id or name")
 	return c
 }
@@ -51,8 +51,26 @@ with both.`,
 			return print(c, said, err)
 		},
 	}
-	dataFlags(c.Flags(), &o)
+	dataFlags(c.Flags(), &o, defaultData)
 	c.Flags().StringVar(&newFile, "new-master-key-file", "", "file with the new master key; with the embedded store one is made")
+	return c
+}
+
+// keyManagementCommand is 'postern key management'.
+func keyManagementCommand() *cobra.Command {
+	var o sidecar.Options
+	var name string
+	c := &cobra.Command{
+		Use:   "management",
+		Short: "Make a management key for all realms and print it, for whoever has lost the first one",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			secret, err := sidecar.NewManagementKey(c.Context(), o, name)
+			return print(c, secret, err)
+		},
+	}
+	dataFlags(c.Flags(), &o, defaultData)
+	c.Flags().StringVar(&name, "name", "made by command", "what to call it in lists")
 	return c
 }
 

@@ -78,6 +78,32 @@ func TestKeyRotate(t *testing.T) {
 	})
 }
 
+// TestKeyManagement makes a management key under a running server and after it, and uses both.
+func TestKeyManagement(t *testing.T) {
+	stores(t, func(t *testing.T, flags []string) {
+		server := dev(t, append(flags, "--json")...)
+		server.facts(t)
+		command := append([]string{"key", "management"}, flags...)
+		running, err := postern(t, command...)
+		if err != nil {
+			t.Fatalf("postern key management = %v: %s", err, running)
+		}
+		server.interrupt(t)
+		stopped, err := postern(t, command...)
+		if err != nil || stopped == running {
+			t.Fatalf("postern key management, no server running = %v: %s", err, stopped)
+		}
+		server = dev(t, append(flags, "--json")...)
+		facts := server.facts(t)
+		for _, key := range []string{running, stopped} {
+			if status, body := fetch(t, facts.APIURL+"/realms/"+facts.RealmID, key); status != http.StatusOK {
+				t.Errorf("a key that was made by command = %d %s; want 200", status, body)
+			}
+		}
+		server.interrupt(t)
+	})
+}
+
 // TestKeyRotateMaster replaces the master key of the embedded store, also after an interruption.
 func TestKeyRotateMaster(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")

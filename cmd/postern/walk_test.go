@@ -104,7 +104,7 @@ func (r *running) interrupt(t *testing.T) {
 
 // stores runs a test over each store, with the flags that name it.
 func stores(t *testing.T, test func(t *testing.T, flags []string)) {
-	t.Run("bolt", func(t *testing.T) { test(t, []string{"--data", filepath.Join(t.TempDir(), "data")}) })
+	t.Run("bolt", func(t *testing.T) { test(t, []string{"--data", filepath.Join(t.TempDir(), "it's a folder")}) })
 	t.Run("redis", func(t *testing.T) {
 		server := redistest.Start(t, "appendonly yes")
 		test(t, []string{"--data", filepath.Join(t.TempDir(), "data"), "--redis", server.URL()})
@@ -200,6 +200,21 @@ func TestStartRefusals(t *testing.T) {
 	first.facts(t)
 	defer first.interrupt(t)
 
+	locked := redistest.Start(t, "requirepass secret")
+	idle := filepath.Join(t.TempDir(), "data") // set up by dev, and free again
+	once := dev(t, "--json", "--data", idle)
+	once.facts(t)
+	once.interrupt(t)
+	served := filepath.Join(t.TempDir(), "data") // set up by serve, its key taken away
+	serveOnce(t, served)
+	if err := os.Remove(filepath.Join(served, "management.key")); err != nil {
+		t.Fatal(err)
+	}
+	goodKey := filepath.Join(t.TempDir(), "good")
+	if err := os.WriteFile(goodKey, bytes.Repeat([]byte("a"), 64), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
 	fresh := func() string { return filepath.Join(t.TempDir(), "data") }
 	badKey := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(badKey, []byte("short"), 0o600); err != nil {
@@ -220,7 +235,14 @@ func TestStartRefusals(t *testing.T) {
 		{"bad master key", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--master-key-file", badKey}, "must be 32 random bytes in base64 or hex"},
 		{"open master key", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--master-key-file", openKey}, "can be read by others; run: chmod 600"},
 		{"no master key", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", fresh(), "--redis", "redis://127.0.0.1:1"}, "a master key file is required"},
-		{"redis away", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--redis", "redis://:hunter2@127.0.0.1:1"}, "cannot reach Redis"},
+		{"redis away", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--redis", "redis://:hunter2@127.0.0.1:1"}, "cannot use Redis: dial tcp"},
+		{"redis password", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--redis", "redis://:hunter2@" + locked.Addr()}, "cannot use Redis: WRONGPASS"},
+		{"redis without password", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--redis", "redis://" + locked.Addr()}, "cannot use Redis: NOAUTH"},
+		{"redis database", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--redis", "redis://:secret@" + locked.Addr() + "/99"}, "cannot use Redis: ERR DB index is out of range"},
+		{"redis that forgets", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", fresh(), "--redis", "redis://:secret@" + locked.Addr(), "--master-key-file", goodKey}, "is not fit to keep users"},
+		{"another's data", []string{"dev", "--listen", "127.0.0.1:0", "--data", served}, "set up by something else than 'postern dev'"},
+		{"another master key", []string{"dev", "--listen", "127.0.0.1:0", "--data", idle, "--master-key-file", goodKey}, "was sealed under another master key than the one given"},
+		{"no such realm", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", idle, "--realm", "nowhere"}, `there is no realm "nowhere" to guard for`},
 		{"redis URL", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--redis", "http://:hunter2@127.0.0.1:1"}, "redis://"},
 		{"no such flag", []string{"dev", "--lisen", "x"}, "unknown flag: --lisen"},
 		{"apt key missing", []string{"apt", "sign", "--key", "/nonexistent.pem", "--environment", "x"}, "cannot read the private key"},
@@ -242,6 +264,43 @@ func TestStartRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// serveOnce starts 'postern serve' over a data folder and ends it.
+func serveOnce(t *testing.T, data string) {
+	t.Helper()
+	r := &running{cmd: exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", data), stderr: &bytes.Buffer{}}
+	log, err := r.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
+	r.stdout = bufio.NewReader(log)
+	r.until(t, `"serving"`)
+	r.interrupt(t)
+}
+
+// TestKeyOutlivesPrinting starts dev with nowhere to print to: the management key must not be lost with that.
+func TestKeyOutlivesPrinting(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("no /dev/full: %v", err)
+	}
+	defer full.Close()
+	data := filepath.Join(t.TempDir(), "data")
+	cmd := exec.Command(program, "dev", "--json", "--listen", "127.0.0.1:0", "--data", data)
+	cmd.Stdout = full
+	if err := cmd.Run(); err == nil {
+		t.Error("postern dev > /dev/full = exit code 0")
+	}
+	again := dev(t, "--json", "--data", data)
+	if facts := again.facts(t); facts.ManagementKey == nil {
+		t.Error("the management key is lost: the second start does not show it")
+	}
+	again.interrupt(t)
 }
 
 // TestInterruptFinishesRequests lets a request be under way when Ctrl-C comes.

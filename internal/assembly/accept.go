@@ -9,16 +9,14 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
-// Accept logs what is wrong with a database, and refuses one that should not be a system of record unless allowUnfit
-// says that it is for trying things out.
+// Accept refuses a database that should not be a system of record, unless allowUnfit says that it is for trying things
+// out. What is less wrong with it is logged by Run.
 func Accept(fit core.Fitness, allowUnfit bool, log *zap.Logger) error {
 	var refused []error
 	for _, f := range fit.Findings {
 		if f.Refuse && !allowUnfit {
 			refused = append(refused, errors.New(f.Text))
-			continue
 		}
-		log.Warn("database is less than fit", zap.String("reason", f.Code), zap.String("finding", f.Text))
 	}
 	if len(refused) > 0 {
 		return fmt.Errorf("%s is not fit to keep users: %w", fit.Server, errors.Join(refused...))

@@ -114,10 +114,10 @@ func (a *Assembly) SetUp(ctx context.Context, folder string) (*core.Realm, error
 	return realm, err
 }
 
-// TakeFirstKey returns the first management key, if it still lies in folder, and removes the file.
-func (a *Assembly) TakeFirstKey(ctx context.Context, folder string) (string, error) {
-	file := filepath.Join(folder, FirstKeyFile)
-	secret, err := os.ReadFile(file)
+// FirstKey returns the first management key, if it still lies in folder, else "". Whoever has shown it calls
+// DropFirstKey.
+func (a *Assembly) FirstKey(ctx context.Context, folder string) (string, error) {
+	secret, err := os.ReadFile(filepath.Join(folder, FirstKeyFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	} else if err != nil {
@@ -126,7 +126,16 @@ func (a *Assembly) TakeFirstKey(ctx context.Context, folder string) (string, err
 	if _, ours, err := a.Core.First(ctx, string(secret)); err != nil || !ours {
 		return "", err
 	}
-	return string(secret), os.Remove(file)
+	return string(secret), nil
+}
+
+// DropFirstKey removes the first management key from folder, where it may not be.
+func DropFirstKey(folder string) error {
+	err := os.Remove(filepath.Join(folder, FirstKeyFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // WriteSecretFile writes a new file that only its owner may read, whole or not at all. It fails where the

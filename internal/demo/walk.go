@@ -2,6 +2,8 @@ package demo
 
 import (
 	"io"
+	"regexp"
+	"strings"
 	"text/template"
 )
 
@@ -16,13 +18,25 @@ type Facts struct {
 
 	Program     string `json:"-"` // how to call postern again
 	ArbitraryID string `json:"-"` // of the user that the walk makes
-	Store       string `json:"-"`
+	Folder      string `json:"-"` // with the data, or what goes with it
+	Redis       bool   `json:"-"` // the data is in Redis
 }
 
 // WriteWalk writes the facts, and numbered commands that walk the main job.
 func WriteWalk(w io.Writer, f Facts) error { return walk.Execute(w, f) }
 
-var walk = template.Must(template.New("walk").Parse(`
+// plain is what a shell takes as it is.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:-]+$`)
+
+// quote returns s as a shell takes it for one word.
+func quote(s string) string {
+	if plain.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+var walk = template.Must(template.New("walk").Funcs(template.FuncMap{"quote": quote}).Parse(`
   Postern guards a demo app.
 
     guarded app        {{.GuardURL}}
@@ -31,7 +45,7 @@ var walk = template.Must(template.New("walk").Parse(`
     realm              {{.RealmID}}
     environment_guid   {{.EnvironmentGUID}}
     provider's key     {{.APTKeyFile}}
-    data               {{.Store}}
+    data               {{if .Redis}}Redis, and {{end}}{{.Folder}}
 
   Now, in another terminal, in this folder, paste one block after another.
 
@@ -39,7 +53,7 @@ var walk = template.Must(template.New("walk").Parse(`
 
      APP={{.GuardURL}} API={{.APIURL}} REALM={{.RealmID}} ID={{.ArbitraryID}}
      KEY={{with .ManagementKey}}{{.}}{{else}}the-management-key-you-noted{{end}}
-     apt() { {{.Program}} apt sign --key {{.APTKeyFile}} --environment {{.EnvironmentGUID}} "$@"; }
+     apt() { {{quote .Program}} apt sign --key {{quote .APTKeyFile}} --environment {{.EnvironmentGUID}} "$@"; }
      api() { curl -s -H "X-Authrocket-Api-Key: $KEY" -H "X-Authrocket-Realm: $REALM" -H "Content-Type: application/json" "$@"; }
      pick() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
@@ -78,6 +92,6 @@ var walk = template.Must(template.New("walk").Parse(`
        -d '{"data":{"type":"user","attributes":{"arbitrary_id":"'$ID'"}}}' | pick token)
      curl -s $APP -H "Authorization: Bearer $TOKEN"
 
-  Ctrl-C stops it; what was made stays. Remove the data folder to begin anew.
+  Ctrl-C stops it; what was made stays. To begin anew, {{if .Redis}}empty that Redis database and remove{{else}}remove{{end}} {{.Folder}}.
 
 `))

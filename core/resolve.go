@@ -1,0 +1,131 @@
+package core
+
+import (
+	"context"
+	"time"
+)
+
+// Identity is who a request comes from, as far as it was checked just now.
+type Identity struct {
+	Realm       RealmID
+	User        UserID
+	Session     SessionID
+	Type        UserType
+	Username    string
+	Email       string // "" = none
+	Name        string
+	ArbitraryID string // "" = none
+
+	SignedInAt time.Time
+	ExpiresAt  time.Time // until when this may be remembered, while the feed says nothing else
+	RecheckAt  time.Time // from when on a request should be reported again, so that the session counts as seen
+}
+
+// Resolve says who a session token stands for. It reads the store. It fails with ErrInvalidToken,
+// ErrUserInactive, and ErrUnavailable where it cannot know.
+func (s *Sessions) Resolve(ctx context.Context, realm RealmID, text string) (Identity, error) {
+	now, err := s.d.clock.now()
+	if err != nil {
+		return Identity{}, err
+	}
+	p, l, err := s.resolve(ctx, realm, text, now)
+	if err != nil {
+		return Identity{}, err
+	}
+	if now.Sub(l.session.SeenAt.Time) >= l.session.seenEvery() {
+		select {
+		case s.d.touch <- touch{p.realm.ID, l.session.ID, l.user.ID}:
+		default: // a backlog: it is noted at the next sight
+		}
+	}
+	expires := p.expires
+	if d := l.session.deadline(); d.Before(expires) {
+		expires = d
+	}
+	return Identity{
+		Realm: p.realm.ID, User: l.user.ID, Session: l.session.ID, Type: l.user.Type, Username: l.user.Username,
+		Email: l.user.Email, Name: l.user.Name(), ArbitraryID: l.user.ArbitraryID,
+		SignedInAt: l.session.CreatedAt.Time, ExpiresAt: expires, RecheckAt: now.Add(l.session.seenEvery()),
+	}, nil
+}
+
+// resolve checks a token and reads its session.
+func (s *Sessions) resolve(ctx context.Context, realm RealmID, text string, now time.Time) (*proven, *live, error) {
+	p, err := s.d.prove(ctx, realm, text, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := s.alive(ctx, p.realm, p.session, p.user, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if l.session.Generation != p.gen {
+		return nil, nil, ErrInvalidToken.with("its session is over")
+	}
+	return p, l, nil
+}
+
+// ByToken returns the session of a token, with its user. It fails like Resolve.
+func (s *Sessions) ByToken(ctx context.Context, realm RealmID, text string) (*Session, *User, error) {
+	now, err := s.d.clock.now()
+	if err != nil {
+		return nil, nil, err
+	}
+	_, l, err := s.resolve(ctx, realm, text, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	return l.session, l.user, nil
+}
+
+// Refresh gives a session a new token; the one shown stays good until it expires. It is conditional on
+// the session: racing a sign-out, it either comes first and is ended with the rest, or fails. It fails like
+// Resolve.
+func (s *Sessions) Refresh(ctx context.Context, text string) (*SignedIn, error) {
+	var in *SignedIn
+	err := retry(func() error {
+		now, err := s.d.clock.now()
+		if err != nil {
+			return err
+		}
+		p, l, err := s.resolve(ctx, "", text, now)
+		if err != nil {
+			return err
+		}
+		session, err := s.renew(ctx, p.realm, l, now)
+		if err != nil {
+			return err
+		}
+		token, err := s.d.mint(p.realm, l.user, session, now)
+		if err != nil {
+			return err
+		}
+		s.d.meter.count(p.realm.ID, session.APTKey, now, Usage{Refreshed: 1, ActiveUsers: firstOn(now, l.session.SeenAt, l.user.LastLoginAt)})
+		in = &SignedIn{User: l.user, Session: session, Token: token}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// DeleteUser removes the user that a token stands for (Work-API, "delete_user"). It fails like Resolve.
+func (s *Sessions) DeleteUser(ctx context.Context, text string, req Request) error {
+	return retry(func() error {
+		now, err := s.d.clock.now()
+		if err != nil {
+			return err
+		}
+		p, l, err := s.resolve(ctx, "", text, now)
+		if err != nil {
+			return err
+		}
+		users := &Users{s.d}
+		c, err := users.deletion(ctx, p.realm.Realm, l.user, l.userVersion, now, req)
+		if err != nil {
+			return err
+		}
+		return c.commit(ctx)
+	})
+}

@@ -49,12 +49,21 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, v Verdict) {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.WriteHeader(refusal.Status)
-		fmt.Fprintf(w, page, html.EscapeString(title), html.EscapeString(refusal.Detail))
+		title, detail := forPeople(refusal, title)
+		fmt.Fprintf(w, page, html.EscapeString(title), html.EscapeString(detail))
 		return
 	}
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(refusal.Status)
 	_ = json.NewEncoder(w).Encode(problem{title, refusal.Status, refusal.Detail, refusal.Reason}) // a client that left
+}
+
+// forPeople returns what a page says of a refusal. Who browses has no use for the names of headers.
+func forPeople(r Refusal, title string) (string, string) {
+	if r.Status == http.StatusUnauthorized {
+		return "Please sign in", "This page is for people who are signed in. Sign in where this service has you do so, and come back."
+	}
+	return title, r.Detail
 }
 
 // isNavigation reports whether r is a browser going to a page, as opposed to a script or a program. A browser that

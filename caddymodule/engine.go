@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/internal/assembly"
 )
 
@@ -42,6 +43,7 @@ type engine struct {
 	settings *settings
 	voices   voices
 	log      *zap.Logger
+	names    guard.Names // of all guards, so that each removes what any of them tells
 
 	parts atomic.Pointer[assembly.Assembly] // nil until all is open
 

@@ -32,7 +32,7 @@ func (a *App) guard(h *Auth) (*sharedGuard, error) {
 	g, _, err := guards.LoadOrNew(key, func() (caddy.Destructor, error) {
 		own := source{a.engine}
 		made, err := guard.New(guard.Options{Realm: h.Realm, Realms: own, Resolver: own, Feed: own,
-			CopyHeaders: h.CopyHeaders, PassToken: h.PassToken, Now: own.now, Logger: a.engine.log.Named("guard")})
+			CopyHeaders: h.CopyHeaders, PassToken: h.PassToken, Names: &a.engine.names, Now: own.now, Logger: a.engine.log.Named("guard")})
 		if err != nil {
 			return nil, err
 		}

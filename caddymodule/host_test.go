@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -120,6 +121,28 @@ func TestHeaders(t *testing.T) {
 	seen = w.get("/untold", p.tokens.Valid, "X-Postern-User-Id", "evil").seen(t)
 	if seen.Get("X-Postern-User-Id") != "" || seen.Get("Authorization") != "" {
 		t.Errorf("/untold: the App saw %v; want nothing of the user", seen)
+	}
+}
+
+// TestOneGuardOfTwo forges what one guard tells on a path that only another guards: neither app nor error route may see it.
+func TestOneGuardOfTwo(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `postern_auth
+	postern_auth /a/* {
+		copy_headers {
+			Remote-User username
+		}
+	}
+	reverse_proxy APP`))
+	for _, forged := range []string{"Remote-User", "Remote_user", "REMOTE.USER"} {
+		if seen := w.get("/x", p.tokens.Valid, forged, "evil").seen(t); strings.Contains(fmt.Sprint(seen), "evil") {
+			t.Errorf("/x with a forged %s: the App saw %v", forged, seen)
+		}
+		seen := w.get("/a/x", p.tokens.Valid, forged, "evil").seen(t)
+		if seen.Get("Remote-User") != "ann" || seen.Get("X-Postern-Username") != "ann" || strings.Contains(fmt.Sprint(seen), "evil") {
+			t.Errorf("/a/x with a forged %s: the App saw %v; want what both guards tell of ann", forged, seen)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -61,7 +60,7 @@ func (p *passage) judge(g *sharedGuard, r *http.Request) guard.Verdict {
 
 // through prepares a request that g allows, and notes that. What former guards told of the same user stays.
 func (p *passage) through(g *sharedGuard, r *http.Request, v guard.Verdict) *http.Request {
-	told := p.told(r, v)
+	told := p.told(g, r, v)
 	r = g.Prepare(r, v)
 	for name, values := range told {
 		if _, ok := r.Header[name]; !ok {
@@ -76,8 +75,9 @@ func (p *passage) through(g *sharedGuard, r *http.Request, v guard.Verdict) *htt
 	return r
 }
 
-// told returns the headers that former guards set, which the next one would take for the client's.
-func (p *passage) told(r *http.Request, v guard.Verdict) map[string][]string {
+// told returns the headers that former guards set, which g would take for the client's. The client's own are gone: the
+// first guard has removed all that any guard sets.
+func (p *passage) told(g *sharedGuard, r *http.Request, v guard.Verdict) map[string][]string {
 	who, ok := v.Identity()
 	if !ok || !slices.ContainsFunc(p.by, func(s step) bool {
 		former, ok := s.verdict.Identity()
@@ -87,7 +87,7 @@ func (p *passage) told(r *http.Request, v guard.Verdict) map[string][]string {
 	}
 	told := map[string][]string{}
 	for name, values := range r.Header {
-		if strings.HasPrefix(name, "X-Postern-") {
+		if g.Owns(name) {
 			told[name] = values
 		}
 	}

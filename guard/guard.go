@@ -19,6 +19,7 @@ type Guard struct {
 	feed      Feed
 	realm     string // as configured
 	headers   identityHeaders
+	names     *Names
 	passToken bool
 	log       *zap.Logger
 	now       func() time.Time
@@ -41,10 +42,11 @@ func New(o Options) (*Guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
+	o.Names.add(headers)
 	crew := newCrew()
 	return &Guard{
 		realms: o.Realms, resolver: o.Resolver, feed: o.Feed, realm: o.Realm,
-		headers: headers, passToken: o.PassToken, log: o.Logger, now: o.Now,
+		headers: headers, names: o.Names, passToken: o.PassToken, log: o.Logger, now: o.Now,
 		cache: newCache(o.CacheSize), crew: crew,
 		looks:    flights[string, *home]{crew: crew, aloft: map[string]*flight[*home]{}},
 		reads:    flights[question, *known]{crew: crew, aloft: map[question]*flight[*known]{}},
@@ -78,7 +80,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 // nor waits; otherwise it reads the store, for at most 5 seconds (10 while the realm is not found yet) and no longer
 // than r's context lasts.
 func (g *Guard) Judge(r *http.Request) Verdict {
-	if g.headers.named(r.Header["Connection"]) { // a proxy would remove what we set
+	if g.names.named(r.Header["Connection"]) { // a proxy would remove what we set
 		return g.refused(deny(refuseMeddling))
 	}
 	if isPreflight(r) {
@@ -104,8 +106,8 @@ func (g *Guard) Judge(r *http.Request) Verdict {
 // sent, and the bearer token unless it was found good and is to be passed. Where v allows somebody, it sets the identity headers
 // and returns r with the identity in its context. It changes r's headers in place.
 func (g *Guard) Prepare(r *http.Request, v Verdict) *http.Request {
-	g.headers.strip(r.Header)
-	g.headers.strip(r.Trailer)
+	g.names.strip(r.Header)
+	g.names.strip(r.Trailer)
 	if !g.passToken || v.known == nil {
 		removeBearer(r.Header)
 	}
@@ -115,6 +117,9 @@ func (g *Guard) Prepare(r *http.Request, v Verdict) *http.Request {
 	g.headers.set(r.Header, &v.known.identity, v.known.sendable)
 	return r.WithContext(context.WithValue(r.Context(), contextKey{}, v.known))
 }
+
+// Owns reports whether a header, by its name in any spelling, is one that only the guards that share Names may set.
+func (g *Guard) Owns(name string) bool { return g.names.owns(name) }
 
 // refused logs a refusal and returns it.
 func (g *Guard) refused(v Verdict) Verdict {

@@ -63,40 +63,6 @@ func isPlainName(name string) bool {
 	return name != "" && len(name) <= 64
 }
 
-// owns reports whether a name is, folded, that of an identity header.
-func (hs identityHeaders) owns(name string) bool {
-	if len(name) >= len(prefix) && foldsTo(name[:len(prefix)], prefix) {
-		return true
-	}
-	for i := range hs {
-		if foldsTo(name, hs[i].folded) {
-			return true
-		}
-	}
-	return false
-}
-
-// named reports whether a header whose value is a list of names, such as Connection, names an identity header.
-func (hs identityHeaders) named(values []string) bool {
-	for _, v := range values {
-		for name := range strings.SplitSeq(v, ",") {
-			if hs.owns(strings.Trim(name, " \t")) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// strip removes all identity headers.
-func (hs identityHeaders) strip(h http.Header) {
-	for name := range h {
-		if hs.owns(name) {
-			delete(h, name)
-		}
-	}
-}
-
 // set tells who it is. The values are this request's own, so that whoever alters them in place alters nothing
 // that is remembered.
 func (hs identityHeaders) set(h http.Header, who *core.Identity, sendable fieldSet) {

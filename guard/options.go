@@ -67,6 +67,9 @@ type Options struct {
 	// X-Postern-Username username, X-Postern-Email email, X-Postern-Arbitrary-Id arbitrary_id.
 	CopyHeaders map[string]string
 
+	// Names are shared by all guards in front of the same applications; default this guard's alone.
+	Names *Names
+
 	PassToken bool // let the bearer token of an allowed request reach the application
 
 	// CacheSize is how many verdicts are remembered; 1 to 10,000,000, default 131,072. One takes about 350 bytes, its
@@ -90,6 +93,9 @@ func (o *Options) validate() (identityHeaders, error) {
 	var errs []error
 	if o.Realms == nil || o.Resolver == nil || o.Feed == nil {
 		errs = append(errs, errors.New("Realms, Resolver and Feed are required"))
+	}
+	if o.Names == nil {
+		o.Names = &Names{}
 	}
 	if o.Realm == "" {
 		o.Realm = "default"

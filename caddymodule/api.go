@@ -34,9 +34,12 @@ func (a *API) Provision(ctx caddy.Context) (err error) {
 // openPatience is for how long a call waits for the store to be opened.
 const openPatience = 5 * time.Second
 
+// keySetPath is where the default realm's public keys are, beside /v1, if the directive is used without a matcher.
+const keySetPath = "/.well-known/jwks.json"
+
 // ServeHTTP serves a call of the API.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if r.URL.Path != "/v1" && !strings.HasPrefix(r.URL.Path, "/v1/") {
+	if r.URL.Path != "/v1" && !strings.HasPrefix(r.URL.Path, "/v1/") && r.URL.Path != keySetPath {
 		return next.ServeHTTP(w, r)
 	}
 	if r.TLS != nil && !r.TLS.HandshakeComplete && r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -85,6 +85,9 @@ func TestAPI(t *testing.T) {
 	if got := w.get("/v1/users/me", ""); got.status != http.StatusUnauthorized || !strings.Contains(got.body, "errors") {
 		t.Errorf("/v1/users/me = %+v; want the API's 401", got)
 	}
+	if got := w.get("/.well-known/jwks.json", ""); got.status != http.StatusOK || !strings.Contains(got.body, `"keys"`) {
+		t.Errorf("/.well-known/jwks.json = %+v; want the default realm's keys", got)
+	}
 	if got := w.get("/v12", ""); got.status != http.StatusOK {
 		t.Errorf("/v12 = %+v; want the App's answer", got)
 	}

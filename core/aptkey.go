@@ -89,8 +89,7 @@ func (k *aptKeys) ended(id APTKeyID) bool {
 func (k *aptKeys) active(kid string, now time.Time) []APTKey {
 	var keys []APTKey
 	for _, key := range k.Keys {
-		inTime := key.NotAfter.IsZero() || now.Before(key.NotAfter.Time)
-		if key.State == StateActive && inTime && (kid == "" || kid == key.KeyID) {
+		if key.State == StateActive && key.inTime(now) && (kid == "" || kid == key.KeyID) {
 			keys = append(keys, key)
 		}
 	}
@@ -152,10 +151,14 @@ func (a *APTKeys) add(ctx context.Context, realm RealmID, key *APTKey, req Reque
 		return err
 	}
 	for _, k := range state.apt.Keys {
-		if k.KeyID == key.KeyID && k.State == StateActive {
-			*key = k
-			return nil
+		if k.KeyID != key.KeyID || k.State != StateActive {
+			continue
 		}
+		if k.Alg != key.Alg || !k.inTime(now) {
+			return &Error{Kind: KindConflict, Code: "key_exists", Detail: "this key is there already, with another algorithm or past its not_after; change or retire that one"}
+		}
+		*key = k
+		return nil
 	}
 	if len(state.apt.active("", now)) >= maxActiveAPTKeys {
 		return errTooManyAPTKeys
@@ -255,6 +258,9 @@ func (a *APTKeys) Update(ctx context.Context, realm RealmID, id APTKeyID, in APT
 			return err
 		}
 		state.apt.put(*key)
+		if len(state.apt.active("", now)) > maxActiveAPTKeys {
+			return errTooManyAPTKeys
+		}
 		news := moreKeys
 		if key.EndedSessions {
 			news = "" // every guard of the realm must look again
@@ -262,6 +268,11 @@ func (a *APTKeys) Update(ctx context.Context, realm RealmID, id APTKeyID, in APT
 		return a.commit(ctx, state, now, Event{Type: eventAPTKeyUpdated, APTKey: id, Request: req.clean()}, news)
 	})
 	return key, err
+}
+
+// inTime reports whether the key may verify at a time.
+func (k *APTKey) inTime(now time.Time) bool {
+	return k.NotAfter.IsZero() || now.Before(k.NotAfter.Time)
 }
 
 // change sets what in asks for.

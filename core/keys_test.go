@@ -77,10 +77,26 @@ func TestRotation(t *testing.T) {
 
 		w.clock.Advance(27 * 24 * time.Hour)
 		w.must(w.knows(again))
-		w.clock.Advance(2 * 24 * time.Hour)
+		w.clock.Advance(64 * 24 * time.Hour)
 		w.must(w.Realms.RotateKeys(w.ctx, w.realm.ID, core.Request{}))
 		if got := w.published(); len(got) != 4 || slices.Contains(got, first) {
 			t.Errorf("KeySet after a second rotation = %v; want four keys, the first gone", got)
+		}
+	})
+}
+
+// TestRotationAfterShorterLifetimes shortens what tokens live and rotates twice: tokens from before stay good.
+func TestRotationAfterShorterLifetimes(t *testing.T) {
+	each(t, func(w *world) {
+		token := w.provided("acct").Token
+		_, err := w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) {
+			s.TokenLifetime, s.APTTokenLifetime = 3600, 3600
+		}}, core.Request{})
+		w.must(err)
+		for range 2 {
+			w.must(w.Realms.RotateKeys(w.ctx, w.realm.ID, core.Request{}))
+			w.clock.Advance(2 * time.Hour)
+			w.must(w.knows(token))
 		}
 	})
 }

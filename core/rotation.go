@@ -59,7 +59,7 @@ func (r *Realms) rotateKeys(ctx context.Context, realm RealmID, req Request) err
 	if state.sealed.newest(useSession).After(now) {
 		return &Error{Kind: KindConflict, Code: "rotation_under_way", Detail: "new signing keys have just been made and are about to sign"}
 	}
-	if err := state.sealed.rotate(r.d, state.Settings.TokenAlg, now, state.Settings.longestToken()); err != nil {
+	if err := state.sealed.rotate(r.d, state.Settings.TokenAlg, now, longestToken); err != nil {
 		return err
 	}
 	c := r.d.change(Partition{}, now)
@@ -69,10 +69,9 @@ func (r *Realms) rotateKeys(ctx context.Context, realm RealmID, req Request) err
 	return c.commit(ctx)
 }
 
-// longestToken is how long a token of the realm may live.
-func (s RealmSettings) longestToken() time.Duration {
-	return max(s.TokenLifetime, s.APTTokenLifetime).Duration()
-}
+// longestToken is how long any token may live, whatever a realm's settings say now and said when it was signed: the
+// bound of APTTokenLifetime.
+const longestToken = 90 * 24 * time.Hour
 
 // rotationCheck is how often keys are looked at for whether they are due.
 const rotationCheck = time.Hour
@@ -81,12 +80,12 @@ const rotationCheck = time.Hour
 // at once, one is faster and the others find the keys fresh.
 func (r *Realms) rotateOnSchedule(ctx context.Context) {
 	for {
+		_ = r.rotateDue(ctx) // a store that is away now is asked again in an hour
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(rotationCheck):
 		}
-		_ = r.rotateDue(ctx) // a store that is away now is asked again in an hour
 	}
 }
 

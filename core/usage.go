@@ -193,6 +193,9 @@ func (r *Realms) Usage(ctx context.Context, realm RealmID, from, to string) (lis
 			return nil, false, invalid("from", "From and to must be days like 2026-11-23")
 		}
 	}
+	if from > to {
+		return nil, false, invalid("from", "From must not be after to")
+	}
 	if _, err := r.Get(ctx, realm); err != nil {
 		return nil, false, err
 	}

@@ -61,21 +61,27 @@ func (a *API) manageBody(w http.ResponseWriter, c *call, p core.Permission, root
 	return b, realm, err
 }
 
-// realm returns the realm that a call acts in: the one that it names and that its key is for.
+// realm returns the realm that a call acts in: the one that it names, by id or name, and that its key is for.
 func (a *API) realm(c *call, key *core.ManagementKey) (core.RealmID, error) {
-	realm, err := c.namedRealm()
+	named, err := c.namedRealm()
 	switch {
 	case err != nil:
 		return "", err
-	case realm == "" && key.Realm == "":
+	case named == "" && key.Realm == "":
 		return "", errNoRealm
-	case realm == "":
+	case named == "" || named == key.Realm:
 		return key.Realm, nil
-	case !key.Reaches(realm):
+	}
+	found, err := a.core.Realms.Find(c.Context(), string(named))
+	switch {
+	case key.Realm != "" && errors.Is(err, core.ErrRealmNotFound):
+		return "", errRealm // a key of one realm learns nothing of others
+	case err != nil:
+		return "", err
+	case !key.Reaches(found.ID):
 		return "", errRealm
 	}
-	_, err = a.core.Realms.Get(c.Context(), realm)
-	return realm, err
+	return found.ID, nil
 }
 
 // permitted returns the management key that a call shows, which must have permission p.

@@ -358,7 +358,7 @@ func TestRealmPlaces(t *testing.T) {
 		{w.key, "PUT /v1/users/ann?realm_id=", "X-Authrocket-Realm: " + here, `{}`, 200},
 		{w.key, "PUT /v1/users/ann", "X-Authrocket-Realm: " + there, `{}`, 404},
 		{w.key, "PUT /v1/users/ann", "X-Authrocket-Realm: rl_0000000000000000000000", `{}`, 404},
-		{w.key, "PUT /v1/users/ann", "X-Authrocket-Realm: default", `{}`, 404},
+		{w.key, "PUT /v1/users/ann", "X-Authrocket-Realm: default", `{}`, 200}, // a name is as good, where it is one realm's
 		{w.key, "PUT /v1/users/ann?realm_id=../x", "", `{}`, 404},
 		{one, "PUT /v1/users/ann", "", `{}`, 200},
 		{one, "PUT /v1/users/ann", "X-Authrocket-Realm: " + here, `{}`, 200},

@@ -135,6 +135,9 @@ func RotateMaster(ctx context.Context, o Options, newFile string) (string, error
 		return "", errors.New("name the file with the new master key: --new-master-key-file")
 	}
 	if inPlace {
+		if err := o.withCore(ctx, former, func(*core.Core) error { return nil }); err != nil {
+			return "", fmt.Errorf("nothing was changed: %w", err) // as when a server runs
+		}
 		newFile = filepath.Join(o.Data, assembly.MasterKeyFile+".new")
 		if err := assembly.EnsureMasterKey(newFile); err != nil {
 			return "", err

@@ -140,7 +140,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	failed := make(chan error, 2)
 	go func() { failed <- app.Serve(s.app) }()
 	go func() { failed <- api.Serve(s.api) }()
-	s.o.Log.Info("serving", zap.String("guard", s.GuardURL()), zap.String("api", s.APIURL()))
+	s.o.Log.Info("serving", zap.String("realm", string(s.realm.ID)), zap.String("guard", s.GuardURL()), zap.String("api", s.APIURL()))
 
 	var err error
 	select {

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -149,8 +151,8 @@ func (w *world) get(path, token string, headers ...string) answer {
 	return w.do("GET", path, token, "", headers...)
 }
 
-// do sends a request to the site. A reload may reset a connection that the former listener was about to accept, so
-// connecting is tried again.
+// do sends a request to the site. A reload may reset or close a connection that the former listener was about to accept
+// or had just accepted, so that is tried again.
 func (w *world) do(method, path, token, body string, headers ...string) answer {
 	w.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
@@ -172,6 +174,10 @@ func (w *world) do(method, path, token, body string, headers ...string) answer {
 		r.Header[headers[i]] = append(r.Header[headers[i]], headers[i+1])
 	}
 	res, err := transport.RoundTrip(r)
+	for tries := 0; (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) && tries < 3; tries++ {
+		r.Body, _ = r.GetBody()
+		res, err = transport.RoundTrip(r)
+	}
 	if err != nil {
 		w.Fatalf("%s %s: %v", method, path, err)
 	}

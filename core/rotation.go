@@ -73,19 +73,23 @@ func (r *Realms) rotateKeys(ctx context.Context, realm RealmID, req Request) err
 // bound of APTTokenLifetime.
 const longestToken = 90 * 24 * time.Hour
 
-// rotationCheck is how often keys are looked at for whether they are due.
-const rotationCheck = time.Hour
+// Keys are looked at for whether they are due a while after the start, for processes that never grow old, and then again
+// and again.
+const (
+	rotationFirst = time.Minute
+	rotationCheck = time.Hour
+)
 
 // rotateOnSchedule rotates the keys of realms whose settings ask for it, until ctx ends. Where several processes do so
 // at once, one is faster and the others find the keys fresh.
 func (r *Realms) rotateOnSchedule(ctx context.Context) {
-	for {
-		_ = r.rotateDue(ctx) // a store that is away now is asked again in an hour
+	for wait := rotationFirst; ; wait = rotationCheck {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(rotationCheck):
+		case <-time.After(wait):
 		}
+		_ = r.rotateDue(ctx) // a store that is away now is asked again in an hour
 	}
 }
 

@@ -184,9 +184,7 @@ func TestFeedTells(t *testing.T) {
 		w.must(err)
 		defer watch.Stop()
 		heard.await(t, "joining", func() bool { return heard.all > 0 })
-		if !watch.Fresh(w.clock.Now()) {
-			t.Error("Fresh = false after the first news")
-		}
+		w.becomes("Fresh after the first news", func() bool { return watch.Fresh(w.clock.Now()) }) // once all listeners have it
 		in := w.provided("acct")
 		w.must(w.Sessions.Delete(w.ctx, w.realm.ID, in.Session.ID, core.Request{}))
 		heard.await(t, "a deleted session", func() bool { return heard.seen[string(in.Session.ID)] })

@@ -83,6 +83,16 @@ func (w *world) run(c *core.Core) {
 	w.Cleanup(func() { cancel(); <-done })
 }
 
+// becomes waits until holds does, which another goroutine brings about.
+func (w *world) becomes(what string, holds func() bool) {
+	w.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.Fatalf("%s: not within 20 seconds", what)
+		}
+	}
+}
+
 // must ends the test on an error.
 func (w *world) must(err error) {
 	w.Helper()

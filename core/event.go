@@ -11,6 +11,14 @@ type Event struct {
 	Session SessionID `json:"session,omitempty"`
 	APTKey  APTKeyID  `json:"apt_key,omitempty"` // that vouched for it
 	Request Request   `json:"request,omitzero"`
+
+	// What it is about, besides a user or a session.
+	Org          OrgID          `json:"org,omitempty"`
+	Membership   MembershipID   `json:"membership,omitempty"`
+	Credential   CredentialID   `json:"credential,omitempty"`
+	AppHook      AppHookID      `json:"app_hook,omitempty"`
+	AuthProvider AuthProviderID `json:"auth_provider,omitempty"`
+	LoginPolicy  LoginPolicyID  `json:"login_policy,omitempty"`
 }
 
 // Request is what a caller says of the request that it acts for (Users API, "Request attributes").
@@ -48,7 +56,27 @@ const (
 	eventVerifyRequested = "user.email.verification_requested"
 	eventVerified        = "user.email.verified"
 	eventSessionDeleted  = "session.deleted"
+	eventRealmDeleted    = "realm.deleted"
 	eventKeysRotated     = "realm.keys_rotated"
+	eventLoginInitiated  = "user.login.initiated" // the password was right, a second factor is asked for
+	eventResetCreated    = "user.password_token.created"
+	eventResetConsumed   = "user.password_token.consumed"
+	eventResetFailed     = "user.password_token.failed"
+	eventOrgCreated      = "org.created"
+	eventOrgUpdated      = "org.updated"
+	eventOrgDeleted      = "org.deleted"
+	eventMemberCreated   = "membership.created"
+	eventMemberUpdated   = "membership.updated"
+	eventMemberDeleted   = "membership.deleted"
+	eventHookCreated     = "app_hook.created"
+	eventHookUpdated     = "app_hook.updated"
+	eventHookDeleted     = "app_hook.deleted"
+	eventProviderCreated = "auth_provider.created"
+	eventProviderUpdated = "auth_provider.updated"
+	eventProviderDeleted = "auth_provider.deleted"
+	eventPolicyCreated   = "login_policy.created"
+	eventPolicyUpdated   = "login_policy.updated"
+	eventPolicyDeleted   = "login_policy.deleted"
 	eventAPTKeyCreated   = "apt_key.created"
 	eventAPTKeyUpdated   = "apt_key.updated"
 	eventAPTKeyDeleted   = "apt_key.deleted"

@@ -21,6 +21,13 @@ type (
 	ManagementKeyID string // mk_
 	APTKeyID        string // apk_
 	EventID         string // ev_
+	OrgID           string // org_
+	MembershipID    string // mb_
+	AppHookID       string // hk_
+	NotificationID  string // ent_
+	AuthProviderID  string // ap_
+	LoginPolicyID   string // lpl_
+	JWTKeyID        string // jky_
 )
 
 // The prefixes of ids and secrets (Users API, "IDs and secrets").
@@ -32,8 +39,19 @@ const (
 	prefixManagementKey = "mk_"
 	prefixAPTKey        = "apk_"
 	prefixEvent         = "ev_"
+	prefixOrg           = "org_"
+	prefixMembership    = "mb_"
+	prefixAppHook       = "hk_"
+	prefixNotification  = "ent_"
+	prefixAuthProvider  = "ap_"
+	prefixLoginPolicy   = "lpl_"
+	prefixJWTKey        = "jky_"
 
 	prefixManagementSecret = "ko_"
+	prefixLoginToken       = "kli_"
+	prefixEmailToken       = "kv_"
+	prefixPasswordToken    = "kpw_"
+	prefixSignupToken      = "utk_"
 )
 
 const (

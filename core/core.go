@@ -31,6 +31,10 @@ type Options struct {
 	// Report is told what Check found, or why it failed, every minute while Run runs; default nobody is.
 	Report func(Fitness, error)
 
+	// Trouble is told when some work that Run does begins to fail, by the work's name, and with nil when it goes well
+	// again; default nobody is. It must not block.
+	Trouble func(work string, err error)
+
 	Now    func() time.Time // default time.Now
 	Random io.Reader        // default crypto/rand.Reader
 }
@@ -61,6 +65,9 @@ func (o *Options) validate() error {
 	complain(o.HashPasses < 1 || o.HashPasses > 10, "hash passes must be from 1 to 10")
 	if o.Report == nil {
 		o.Report = func(Fitness, error) {}
+	}
+	if o.Trouble == nil {
+		o.Trouble = func(string, error) {}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -102,6 +109,8 @@ type deps struct {
 	random    io.Reader
 	master    *MasterKey
 	publicURL string
+	process   string // random; tells the holders of leases apart
+	troubles  *troubles
 
 	feed   *InvalidationFeed
 	realms *Realms
@@ -123,6 +132,12 @@ func New(o Options) (*Core, error) {
 		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.Random),
 		report: o.Report,
 		touch:  make(chan touch, touchBacklog),
+
+		troubles: &troubles{tell: o.Trouble, failing: map[string]bool{}},
+	}
+	var err error
+	if d.process, err = d.ids.text(idLength); err != nil {
+		return nil, fmt.Errorf("core: %w", err)
 	}
 	d.feed = newFeed(d, o.MaxStaleness)
 	d.meter = newMeter(d)

@@ -18,6 +18,7 @@ import (
 //	  g:<guid>         environment guid -> realm
 //	  m:<digest>       ManagementKey, by the digest of its secret
 //	  index realms     <name> NUL <realm>
+//	  w:<work>         lease: which process does some work
 //	  l:<key>          when an APT key or management key was last used
 //	  index mkeys      <management key> NUL <digest>
 //	realm partition of the owner's bucket
@@ -60,6 +61,7 @@ func realmKey(id RealmID) Key         { return Key{Name: "r:" + string(id)} }
 func signingKeysKey(id RealmID) Key   { return Key{Name: "k:" + string(id)} }
 func aptKeysKey(id RealmID) Key       { return Key{Name: "a:" + string(id)} }
 func environmentKey(guid string) Key  { return Key{Name: "g:" + digest(guid)} }
+func leaseKey(work string) Key        { return Key{Name: "w:" + work} }
 func lastUseKey(id string) Key        { return Key{Name: "l:" + id} }
 func managementKeyKey(sum string) Key { return Key{Name: "m:" + sum} }
 

@@ -60,7 +60,7 @@ func NewUnguarded(o Options) (*Assembly, error) {
 		o.Log = zap.NewNop()
 	}
 	r := reporter{log: o.Log}
-	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Report: r.report})
+	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Report: r.report, Trouble: r.trouble})
 	if err != nil {
 		return nil, err
 	}

@@ -40,3 +40,12 @@ func (r *reporter) report(fit core.Fitness, err error) {
 	}
 	r.last = found
 }
+
+// trouble takes that some work in the background fails, or no longer does.
+func (r *reporter) trouble(work string, err error) {
+	if err == nil {
+		r.log.Info("work in the background goes well again", zap.String("work", work))
+		return
+	}
+	r.log.Error("work in the background fails; it is tried again", zap.String("work", work), zap.Error(err))
+}

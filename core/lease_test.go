@@ -1,0 +1,71 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/teststore"
+)
+
+// TestLease has two processes take a lease by turns.
+func TestLease(t *testing.T) {
+	each(t, func(w *world) {
+		a, b := w.another(w.store), w.another(w.store)
+		holds := func(who string, c *core.Core, want bool) {
+			t.Helper()
+			if got, err := c.Hold(w.ctx, "work"); got != want || err != nil {
+				w.Errorf("%s: Hold = %v, %v; want %v", who, got, err, want)
+			}
+		}
+		holds("the first", a, true)
+		holds("the second", b, false)
+		w.clock.Advance(core.LeaseTime * 2 / 3)
+		holds("the first, in time", a, true)
+		w.clock.Advance(core.LeaseTime * 2 / 3)
+		holds("the second, while it was renewed", b, false)
+		w.clock.Advance(core.LeaseTime)
+		holds("the second, after its end", b, true)
+		holds("the first, too late", a, false)
+		b.Leave(w.ctx, "work")
+		holds("the first, after it was given back", a, true)
+		b.Leave(w.ctx, "work") // not b's any more
+		holds("the second, which could not give it back", b, false)
+	})
+}
+
+// TestWhileLeased holds that a failure is told once and ends neither the work nor the lease, and that the end of
+// the work frees it for others.
+func TestWhileLeased(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	var told []error
+	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+	w.must(err)
+	c, err := core.New(core.Options{Store: w.store, MasterKey: master, Now: w.clock.Now,
+		Trouble: func(_ string, err error) { told = append(told, err) }})
+	w.must(err)
+	ctx, cancel := context.WithCancel(w.ctx)
+	bad, tries := errors.New("not yet"), 0
+	c.WhileLeased(ctx, "work", time.Microsecond, func(context.Context) error {
+		tries++
+		switch tries {
+		case 5:
+			cancel()
+		case 1, 4:
+			return nil
+		}
+		return bad
+	})
+	if tries != 5 {
+		t.Errorf("worked %d times; want 5", tries)
+	}
+	if want := []error{bad, nil}; !slices.Equal(told, want) {
+		t.Errorf("told of %v; want %v", told, want)
+	}
+	if free, err := w.Hold(w.ctx, "work"); !free || err != nil {
+		t.Errorf("Hold after the end = %v, %v; want true", free, err)
+	}
+}

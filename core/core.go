@@ -114,6 +114,7 @@ type deps struct {
 
 	feed   *InvalidationFeed
 	realms *Realms
+	jobs   *jobs
 	hasher *hasher
 	report func(Fitness, error)
 	meter  *meter
@@ -141,6 +142,7 @@ func New(o Options) (*Core, error) {
 	}
 	d.feed = newFeed(d, o.MaxStaleness)
 	d.meter = newMeter(d)
+	d.jobs = &jobs{d: d, steps: map[jobKind]func(context.Context, *job) (progress, error){}}
 	d.realms = newRealms(d)
 	core := &Core{
 		Realms: d.realms, Feed: d.feed, d: d,
@@ -158,7 +160,7 @@ func New(o Options) (*Core, error) {
 // rotates signing keys that are due, until ctx ends. Without it a Core works, and reads the store for everything.
 func (c *Core) Run(ctx context.Context) {
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.Sessions.noteSeen, c.Realms.rotateOnSchedule, c.d.meter.run} {
+	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.Sessions.noteSeen, c.Realms.rotateOnSchedule, c.d.meter.run, c.d.jobs.run} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()

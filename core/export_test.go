@@ -20,3 +20,50 @@ func (c *Core) Leave(ctx context.Context, name string) { c.d.leave(ctx, name) }
 func (c *Core) WhileLeased(ctx context.Context, name string, pause time.Duration, work func(context.Context) error) {
 	c.d.whileLeased(ctx, name, pause, work)
 }
+
+// QueueCountdown queues a job that takes a number of steps, each of which calls did.
+func (c *Core) QueueCountdown(ctx context.Context, steps int, did func(left int)) error {
+	c.DoesCountdown(did)
+	now, err := c.d.clock.now()
+	if err != nil {
+		return err
+	}
+	tx := c.d.change(Partition{}, now)
+	j := tx.queue("countdown", "", "", Request{})
+	tx.create(&countdown{Job: j.ID, Left: steps}, noExpiry)
+	return tx.commit(ctx)
+}
+
+// DoesCountdown lets a Core do such jobs.
+func (c *Core) DoesCountdown(did func(left int)) {
+	c.d.jobs.does("countdown", func(ctx context.Context, j *job) (progress, error) {
+		now, err := c.d.clock.now()
+		if err != nil {
+			return jobMore, err
+		}
+		at := &countdown{Job: j.ID}
+		version, found, err := c.d.load(ctx, at.key(Partition{}), at)
+		if err != nil || !found {
+			return jobDone, err
+		}
+		tx := c.d.change(Partition{}, now)
+		if at.Left--; at.Left == 0 {
+			tx.remove(at.key(Partition{}), version)
+		} else {
+			tx.replace(at, version, noExpiry)
+		}
+		if err := tx.commit(ctx); err != nil {
+			return jobMore, err
+		}
+		did(at.Left)
+		return jobMore, nil
+	})
+}
+
+// countdown is what is left of such a job.
+type countdown struct {
+	Job  JobID `json:"job"`
+	Left int   `json:"left"`
+}
+
+func (c *countdown) key(Partition) Key { return Key{Name: "countdown:" + string(c.Job)} }

@@ -28,6 +28,7 @@ type (
 	AuthProviderID  string // ap_
 	LoginPolicyID   string // lpl_
 	JWTKeyID        string // jky_
+	JobID           string // job_
 )
 
 // The prefixes of ids and secrets (Users API, "IDs and secrets").
@@ -46,6 +47,7 @@ const (
 	prefixAuthProvider  = "ap_"
 	prefixLoginPolicy   = "lpl_"
 	prefixJWTKey        = "jky_"
+	prefixJob           = "job_"
 
 	prefixManagementSecret = "ko_"
 	prefixLoginToken       = "kli_"

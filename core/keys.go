@@ -20,6 +20,8 @@ import (
 //	  index realms     <name> NUL <realm>
 //	  w:<work>         lease: which process does some work
 //	  l:<key>          when an APT key or management key was last used
+//	  j:<job>          a job: work that is done batch by batch
+//	  index jobs       <job>
 //	  index mkeys      <management key> NUL <digest>
 //	realm partition of the owner's bucket
 //	  u:<user>         User
@@ -46,6 +48,7 @@ const (
 	indexRealms         = "realms"
 	indexManagementKeys = "mkeys"
 	indexUsage          = "usage"
+	indexJobs           = "jobs"
 	logInvalidation     = "inv"
 	logEvents           = "ev"
 )
@@ -64,6 +67,7 @@ func environmentKey(guid string) Key  { return Key{Name: "g:" + digest(guid)} }
 func leaseKey(work string) Key        { return Key{Name: "w:" + work} }
 func lastUseKey(id string) Key        { return Key{Name: "l:" + id} }
 func managementKeyKey(sum string) Key { return Key{Name: "m:" + sum} }
+func jobKey(id JobID) Key             { return Key{Name: "j:" + string(id)} }
 
 func userKey(p Partition, id UserID) Key        { return Key{p, "u:" + string(id)} }
 func formerUserKey(p Partition, id UserID) Key  { return Key{p, "d:" + string(id)} }

@@ -16,9 +16,21 @@ type Identity struct {
 	Name        string
 	ArbitraryID string // "" = none
 
+	EmailVerified bool        // the e-mail address is proven to be theirs
+	MFA           bool        // a second factor was shown at this sign-in
+	Custom        Custom      // not to be altered
+	Orgs          []OrgAccess // what they may do where; not to be altered
+
 	SignedInAt time.Time
 	ExpiresAt  time.Time // until when this may be remembered, while the feed says nothing else
 	RecheckAt  time.Time // from when on a request should be reported again, so that the session counts as seen
+	RenewAt    time.Time // from when on a cookie that holds the token should get a new one; zero where that would gain nothing
+}
+
+// OrgAccess is what somebody may do in an org.
+type OrgAccess struct {
+	Org         OrgID
+	Permissions []string
 }
 
 // Resolve says who a session token stands for. It reads the store. It fails with ErrInvalidToken,
@@ -45,8 +57,17 @@ func (s *Sessions) Resolve(ctx context.Context, realm RealmID, text string) (Ide
 	return Identity{
 		Realm: p.realm.ID, User: l.user.ID, Session: l.session.ID, Type: l.user.Type, Username: l.user.Username,
 		Email: l.user.Email, Name: l.user.Name(), ArbitraryID: l.user.ArbitraryID,
-		SignedInAt: l.session.CreatedAt.Time, ExpiresAt: expires, RecheckAt: now.Add(l.session.seenEvery()),
+		EmailVerified: l.user.EmailVerification == EmailVerified, MFA: l.session.MFA, Custom: l.user.Custom,
+		SignedInAt: l.session.CreatedAt.Time, ExpiresAt: expires, RecheckAt: now.Add(l.session.seenEvery()), RenewAt: p.renewAt(l.session),
 	}, nil
+}
+
+// renewAt returns when half of a token's life is over, or zero where its session ends before a new one could live longer.
+func (p *proven) renewAt(s *Session) time.Time {
+	if !p.expires.Before(s.Until.Truncate(time.Second)) {
+		return time.Time{}
+	}
+	return p.issued.Add(p.expires.Sub(p.issued) / 2)
 }
 
 // resolve checks a token and reads its session.

@@ -20,6 +20,7 @@ type Session struct {
 	Until      Instant   `json:"until"`             // at the latest
 	Lifetime   Seconds   `json:"lifetime"`          // of the tokens it gives
 	APTKey     APTKeyID  `json:"apt_key,omitempty"` // that vouched for it
+	MFA        bool      `json:"mfa,omitempty"`     // a second factor was shown
 	Request    Request   `json:"request,omitzero"`
 }
 

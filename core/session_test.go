@@ -22,6 +22,9 @@ func TestSessionLife(t *testing.T) {
 		if id.User != in.User.ID || id.Username != "ann" || id.Email != "ann@example.com" || id.Session != in.Session.ID {
 			t.Errorf("Resolve = %+v; want ann and her session", id)
 		}
+		if id.EmailVerified || id.MFA || !id.RenewAt.Equal(id.SignedInAt.Truncate(time.Second).Add(3*time.Hour)) {
+			t.Errorf("Resolve = %+v; want nothing proven, and a renewal after half of 6 hours", id)
+		}
 		again, err := w.Sessions.Refresh(w.ctx, in.Token)
 		w.must(err)
 		if again.Token == in.Token || again.Session.ID != in.Session.ID {

@@ -83,6 +83,7 @@ type proven struct {
 	session SessionID
 	user    UserID
 	gen     int
+	issued  time.Time
 	expires time.Time
 }
 
@@ -134,10 +135,11 @@ func (s *realmState) read(claims jose.Claims, now time.Time) (*proven, error) {
 	if !now.Before(expires) {
 		return nil, ErrInvalidToken.with("it has expired")
 	}
-	if time.Unix(iat, 0).After(now.Add(maxClockSkew)) {
+	issued := time.Unix(iat, 0).UTC()
+	if issued.After(now.Add(maxClockSkew)) {
 		return nil, ErrInvalidToken.with("it was issued in the future")
 	}
-	return &proven{realm: s, session: SessionID(sid), user: UserID(sub), gen: int(gen), expires: expires}, nil
+	return &proven{realm: s, session: SessionID(sid), user: UserID(sub), gen: int(gen), issued: issued, expires: expires}, nil
 }
 
 // issued reports whether issuer is, or was, this realm's.

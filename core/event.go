@@ -19,7 +19,15 @@ type Event struct {
 	AppHook      AppHookID      `json:"app_hook,omitempty"`
 	AuthProvider AuthProviderID `json:"auth_provider,omitempty"`
 	LoginPolicy  LoginPolicyID  `json:"login_policy,omitempty"`
+
+	// Secret is a token that an e-mail about the event is to carry, and nothing else ever shows. It is kept as Sealed,
+	// which opens under the master key alone, until the e-mail is sent.
+	Secret string `json:"-"`
+	Sealed string `json:"sealed,omitempty"`
 }
+
+// sealedPlace is where an event's secret is sealed for, so that it opens as that of no other.
+func (e *Event) sealedPlace() string { return "event:" + string(e.ID) }
 
 // Request is what a caller says of the request that it acts for (Users API, "Request attributes").
 // It is a claim, kept for people to read, and decides nothing.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -189,5 +190,30 @@ func TestReadClaims(t *testing.T) {
 		if got := r.issued(issuer); got != want {
 			t.Errorf("issued(%q) = %v; want %v", issuer, got, want)
 		}
+	}
+}
+
+// TestEventSecret holds that a token which an e-mail is to carry is in the log under seal only.
+func TestEventSecret(t *testing.T) {
+	master, err := NewMasterKey(make([]byte, MasterKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &deps{random: rand.Reader, master: master, ids: &source{random: rand.Reader, now: time.Now}}
+	c := d.change(Partition{}, time.Now())
+	c.event(Event{Type: eventResetCreated, Secret: "kpw_secret"})
+	if c.err != nil {
+		t.Fatal(c.err)
+	}
+	entry := c.tx.Append[0].Data
+	if bytes.Contains(entry, []byte("kpw_")) {
+		t.Errorf("the entry is %s; want no secret in it", entry)
+	}
+	var e Event
+	if err := json.Unmarshal(entry, &e); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := master.open(e.sealedPlace(), e.Sealed); string(got) != "kpw_secret" || err != nil {
+		t.Errorf("open = %q, %v; want the secret", got, err)
 	}
 }

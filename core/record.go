@@ -111,7 +111,7 @@ func (c *change) invalidate(subjects ...string) {
 	c.tx.Append = append(c.tx.Append, Append{Log: logInvalidation, Data: []byte(strings.Join(subjects, " ")), Keep: keepInvalidations})
 }
 
-// event appends e to the partition's event log.
+// event appends e to the partition's event log, with its secret sealed.
 func (c *change) event(e Event) {
 	b := bucket(c.tx.Partition.Number)
 	if e.User != "" {
@@ -120,6 +120,10 @@ func (c *change) event(e Event) {
 	id, err := c.d.ids.id(prefixEvent, b)
 	c.err = errors.Join(c.err, err)
 	e.ID, e.At = EventID(id), Instant{c.tx.Now}
+	if e.Secret != "" {
+		e.Sealed, err = c.d.master.seal(c.d.random, e.sealedPlace(), []byte(e.Secret))
+		c.err = errors.Join(c.err, err)
+	}
 	data, err := json.Marshal(e)
 	c.err = errors.Join(c.err, err)
 	c.tx.Append = append(c.tx.Append, Append{Log: logEvents, Data: data, Keep: keepEvents})

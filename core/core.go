@@ -96,6 +96,8 @@ type Core struct {
 	Users          *Users
 	Passwords      *Passwords
 	Sessions       *Sessions
+	Credentials    *Credentials
+	APIKeys        *APIKeys
 	Feed           *InvalidationFeed
 
 	d *deps
@@ -118,7 +120,7 @@ type deps struct {
 	hasher *hasher
 	report func(Fitness, error)
 	meter  *meter
-	touch  chan touch // sessions seen, to be noted off the request path
+	touch  chan touch // what was seen, to be noted off the request path
 }
 
 // New returns a Core over o.Store. It reads and writes nothing yet.
@@ -152,15 +154,17 @@ func New(o Options) (*Core, error) {
 		Sessions:       &Sessions{d},
 	}
 	core.Passwords = &Passwords{d, core.Users, core.Sessions}
+	core.Credentials = &Credentials{d, core.Users}
+	core.APIKeys = &APIKeys{d, core.Users}
 	core.APTs = &APTs{d, core.Users, core.Sessions}
 	return core, nil
 }
 
-// Run follows the feed, keeps the clock in step with the store's, notes which sessions were seen and what was used, and
+// Run follows the feed, keeps the clock in step with the store's, notes which sessions and API keys were seen and what was used, and
 // rotates signing keys that are due, until ctx ends. Without it a Core works, and reads the store for everything.
 func (c *Core) Run(ctx context.Context) {
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.Sessions.noteSeen, c.Realms.rotateOnSchedule, c.d.meter.run, c.d.jobs.run} {
+	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.noteSeen, c.Realms.rotateOnSchedule, c.d.meter.run, c.d.jobs.run} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()

@@ -12,6 +12,8 @@
 //	APTKeys         the public keys of account providers
 //	APTs            what an account provider may do with an APT: create, reissue, delete
 //	Users           create, find, change, delete
+//	Credentials     what users prove to be themselves with, of every kind
+//	APIKeys         the secrets that programs show with each request
 //	Passwords       sign in with a password
 //	Sessions        what a sign-in lives in: resolve a token, refresh, list, end
 //	Feed            news of what is no longer true, for whoever remembers a verdict

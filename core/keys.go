@@ -25,7 +25,8 @@ import (
 //	  index mkeys      <management key> NUL <digest>
 //	realm partition of the owner's bucket
 //	  u:<user>         User
-//	  p:<user>         password credential
+//	  p:<user>         password
+//	  c:<credential>   Credential
 //	  s:<session>      Session
 //	  i:<digest>       arbitrary_id -> user
 //	  x:<digest>       a spent APT
@@ -35,6 +36,8 @@ import (
 //	  index ur:<order>:<state><type>:<bucket>  users with a reference: <digest> <place>
 //	  bucket f:<user>  failed sign-ins
 //	  bucket r:<user>  reissued tokens
+//	realm partition of the bucket in a generated API key, else of its digest's hash
+//	  ak:<digest>      API key -> credential and user
 //	realm partition of the name's hash
 //	  n:<digest>       username or e-mail address -> user
 //	  bucket f:<digest> failed sign-ins under a name that is nobody's
@@ -69,10 +72,14 @@ func lastUseKey(id string) Key        { return Key{Name: "l:" + id} }
 func managementKeyKey(sum string) Key { return Key{Name: "m:" + sum} }
 func jobKey(id JobID) Key             { return Key{Name: "j:" + string(id)} }
 
-func userKey(p Partition, id UserID) Key        { return Key{p, "u:" + string(id)} }
-func formerUserKey(p Partition, id UserID) Key  { return Key{p, "d:" + string(id)} }
-func passwordKey(p Partition, id UserID) Key    { return Key{p, "p:" + string(id)} }
-func sessionKey(p Partition, id SessionID) Key  { return Key{p, "s:" + string(id)} }
+func userKey(p Partition, id UserID) Key       { return Key{p, "u:" + string(id)} }
+func formerUserKey(p Partition, id UserID) Key { return Key{p, "d:" + string(id)} }
+func passwordKey(p Partition, id UserID) Key   { return Key{p, "p:" + string(id)} }
+func sessionKey(p Partition, id SessionID) Key { return Key{p, "s:" + string(id)} }
+func apiKeyKey(p Partition, sum string) Key    { return Key{p, "ak:" + sum} }
+func credentialKey(p Partition, id CredentialID) Key {
+	return Key{p, "c:" + string(id)}
+}
 func arbitraryIDKey(p Partition, id string) Key { return Key{p, "i:" + shortDigest(id)} }
 func usageKey(p Partition, day string, key APTKeyID) Key {
 	return Key{p, "y:" + day + ":" + string(key)}

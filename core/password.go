@@ -91,13 +91,6 @@ func (d *deps) newPassword(user *User, hash string) (*password, error) {
 	return &password{ID: id, Realm: user.Realm, User: user.ID, Hash: hash, CreatedAt: Instant{d.ids.now()}}, nil
 }
 
-// newCredentialID returns an id in the user's bucket.
-func (d *deps) newCredentialID(user *User) (CredentialID, error) {
-	b, _ := bucketOf(string(user.ID))
-	id, err := d.ids.id(prefixCredential, b)
-	return CredentialID(id), err
-}
-
 // failedSignIns is how many wrong passwords in a row an account bears: ten at once, then one a minute.
 var failedSignIns = Rate{Burst: 10, Every: time.Minute}
 

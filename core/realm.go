@@ -20,6 +20,10 @@ type Realm struct {
 	Partitions      int           `json:"partitions"`
 	CreatedAt       Instant       `json:"created"`
 	Settings        RealmSettings `json:"settings"`
+
+	// ChosenKeys says that somebody's API key was chosen by a caller, at some time. Until then whatever lacks the
+	// checksum of a generated one is garbage, and costs no lookup.
+	ChosenKeys bool `json:"chosen_keys,omitempty"`
 }
 
 func (r *Realm) key(Partition) Key { return realmKey(r.ID) }
@@ -45,6 +49,8 @@ type RealmSettings struct {
 
 	PasswordMinLength int  `json:"password_min,omitempty"`  // characters; 8 to 128, default 15
 	SharedEmails      bool `json:"shared_emails,omitempty"` // e-mail addresses may repeat, and then do not sign in
+
+	APIKeyPrefix string `json:"api_key_prefix,omitempty"` // what generated API keys begin with; 1 to 20 letters, digits and underscores, default "ak_"
 }
 
 // withDefaults returns s with its zero values filled.
@@ -57,6 +63,7 @@ func (s RealmSettings) withDefaults() RealmSettings {
 	defaultTo(&s.APTLifetime, 5*60)
 	defaultTo(&s.APTSkew, 30)
 	defaultTo(&s.PasswordMinLength, 15)
+	defaultTo(&s.APIKeyPrefix, "ak_")
 	return s
 }
 
@@ -92,6 +99,9 @@ func (s RealmSettings) validate() error {
 	}
 	if s.PasswordMinLength < 8 || s.PasswordMinLength > 128 {
 		fields = append(fields, FieldError{"password_min_length", "password_min_length must be from 8 to 128 characters"})
+	}
+	if !apiKeyPrefix.MatchString(s.APIKeyPrefix) || ownSecret(s.APIKeyPrefix) {
+		fields = append(fields, FieldError{"api_key_prefix", "api_key_prefix must have 1 to 20 letters, digits and underscores, and not begin like other secrets"})
 	}
 	if !slices.Contains([]APTEncryption{APTEncryptionOff, APTEncryptionAccept, APTEncryptionRequire}, s.APTEncryption) {
 		fields = append(fields, FieldError{"apt_encryption", "apt_encryption must be accept or require, or left out"})

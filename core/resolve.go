@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -9,7 +11,8 @@ import (
 type Identity struct {
 	Realm       RealmID
 	User        UserID
-	Session     SessionID
+	Session     SessionID    // "" where an API key was shown
+	Credential  CredentialID // the API key that was shown; "" = none
 	Type        UserType
 	Username    string
 	Email       string // "" = none
@@ -21,7 +24,14 @@ type Identity struct {
 	Custom        Custom      // not to be altered
 	Orgs          []OrgAccess // what they may do where; not to be altered
 
-	SignedInAt time.Time
+	// Only, unless it is nil, narrows what the user may do to these permissions: those of the API key that was shown.
+	Only []string
+
+	// From, unless it is nil, are the addresses that the API key may be shown from. Whoever remembers an Identity asks
+	// AdmitsFrom each time.
+	From []netip.Prefix
+
+	SignedInAt time.Time // zero where an API key was shown
 	ExpiresAt  time.Time // until when this may be remembered, while the feed says nothing else
 	RecheckAt  time.Time // from when on a request should be reported again, so that the session counts as seen
 	RenewAt    time.Time // from when on a cookie that holds the token should get a new one; zero where that would gain nothing
@@ -31,6 +41,12 @@ type Identity struct {
 type OrgAccess struct {
 	Org         OrgID
 	Permissions []string
+}
+
+// AdmitsFrom reports whether a request with this Identity may come from an address. An address that is not known, the
+// zero Addr, is none of those that a key is bound to.
+func (i *Identity) AdmitsFrom(a netip.Addr) bool {
+	return i.From == nil || slices.ContainsFunc(i.From, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
 // Resolve says who a session token stands for. It reads the store. It fails with ErrInvalidToken,
@@ -45,10 +61,7 @@ func (s *Sessions) Resolve(ctx context.Context, realm RealmID, text string) (Ide
 		return Identity{}, err
 	}
 	if now.Sub(l.session.SeenAt.Time) >= l.session.seenEvery() {
-		select {
-		case s.d.touch <- touch{p.realm.ID, l.session.ID, l.user.ID}:
-		default: // a backlog: it is noted at the next sight
-		}
+		s.d.saw(touch{realm: p.realm.ID, user: l.user.ID, session: l.session.ID})
 	}
 	expires := p.expires
 	if d := l.session.deadline(); d.Before(expires) {

@@ -287,28 +287,6 @@ func (s *Sessions) Delete(ctx context.Context, realm RealmID, id SessionID, req 
 	})
 }
 
-// touch is a session that was seen.
-type touch struct {
-	realm   RealmID
-	session SessionID
-	user    UserID
-}
-
-// touchBacklog is how many sightings wait to be noted; more are dropped, and noted at the next sight.
-const touchBacklog = 1024
-
-// noteSeen writes "last seen" for sessions that Resolve met, until ctx ends.
-func (s *Sessions) noteSeen(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case t := <-s.d.touch:
-			_ = s.see(ctx, t) // what fails or was faster is noted at the next sight
-		}
-	}
-}
-
 // see notes that a session was seen now.
 func (s *Sessions) see(ctx context.Context, t touch) error {
 	state, now, err := (&Users{s.d}).begin(ctx, t.realm)

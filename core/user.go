@@ -60,18 +60,6 @@ type User struct {
 
 func (u *User) key(p Partition) Key { return userKey(p, u.ID) }
 
-// CredentialRef names a credential of a user.
-type CredentialRef struct {
-	ID   CredentialID   `json:"id"`
-	Type CredentialType `json:"type"`
-}
-
-// CredentialType is a kind of credential.
-type CredentialType string
-
-// CredentialPassword is the kind that a password is.
-const CredentialPassword CredentialType = "password"
-
 // Name returns what to call the user: "First Last", else the username (Users API, "Fields").
 func (u *User) Name() string {
 	if u.Type == UserAPI && u.APIName != "" {
@@ -81,16 +69,6 @@ func (u *User) Name() string {
 		return name
 	}
 	return u.Username
-}
-
-// has returns the user's credential of a kind.
-func (u *User) has(t CredentialType) (CredentialID, bool) {
-	for _, c := range u.Credentials {
-		if c.Type == t {
-			return c.ID, true
-		}
-	}
-	return "", false
 }
 
 // Failures of users.

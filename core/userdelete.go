@@ -40,6 +40,9 @@ func (u *Users) deletion(ctx context.Context, realm *Realm, user *User, version 
 			return nil, err
 		}
 		if !more {
+			if err := u.dropCredentials(ctx, c, user); err != nil {
+				return nil, err
+			}
 			u.drop(c, realm, user, version, req)
 			return c, nil
 		}
@@ -68,7 +71,6 @@ func (u *Users) dropSessions(ctx context.Context, c *change, user UserID) (more 
 func (u *Users) drop(c *change, realm *Realm, user *User, version uint64, req Request) {
 	p := c.tx.Partition
 	c.remove(user.key(p), version)
-	c.tx.Delete = append(c.tx.Delete, passwordKey(p, user.ID).Name)
 	for _, claim := range user.claims(realm) {
 		c.tx.Delete = append(c.tx.Delete, claim.key(p).Name)
 	}

@@ -1,0 +1,172 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// APIKey is what only a credential of the kind api_key has: a secret that a program shows with each request. API keys are
+// for api users: somebody's own would pass by their password and second factor.
+type APIKey struct {
+	Digest    string  `json:"digest"`           // SHA-256 of the key, the only trace of it
+	ExpiresAt Instant `json:"expires,omitzero"` // zero = never
+
+	Permissions []string       `json:"permissions,omitzero"` // those of the user's that it carries; nil = all
+	Addresses   []netip.Prefix `json:"addresses,omitempty"`  // that it may be shown from; nil = any
+}
+
+// apiKeyClaim finds an API key by its digest, and makes the key unique in its realm.
+type apiKeyClaim struct {
+	Realm      RealmID      `json:"realm"`
+	User       UserID       `json:"user"`
+	Credential CredentialID `json:"credential"`
+	Digest     string       `json:"digest"`
+}
+
+func (a *apiKeyClaim) key(p Partition) Key { return apiKeyKey(p, a.Digest) }
+
+// Bounds of API keys.
+const (
+	maxAPIKeys      = 20  // of one user
+	maxAPIKeyLength = 256 // characters; the least is what makes 128 bits
+	maxAddresses    = 50  // prefixes that one key may be shown from
+	maxPermissions  = 20  // that one key may be narrowed to
+)
+
+// GenerateAPIKey stands for a key in its place and asks for one to be made.
+const GenerateAPIKey = "generate"
+
+// apiKeyPrefix is the rule for what a realm's generated keys begin with.
+var apiKeyPrefix = regexp.MustCompile(`^[A-Za-z0-9_]{1,20}$`)
+
+// ownSecret reports whether a text begins like a secret of another kind, which it could be taken for.
+func ownSecret(s string) bool {
+	return slices.ContainsFunc([]string{prefixManagementSecret, prefixLoginToken, prefixEmailToken, prefixPasswordToken, prefixSignupToken},
+		func(prefix string) bool { return strings.HasPrefix(s, prefix) })
+}
+
+// APIKeys makes API keys and says whose they are. Safe for concurrent use.
+type APIKeys struct {
+	d     *deps
+	users *Users
+}
+
+// NewAPIKey is what an API key is made of.
+type NewAPIKey struct {
+	Key         string // of the caller's choice; "" or GenerateAPIKey makes one
+	Name        string // at most 100 characters
+	ExpiresAt   time.Time
+	Permissions []string // nil = all of the user's; at most 20
+	Addresses   []string // CIDRs or single addresses; none = any; at most 50
+}
+
+// Create gives an api user another key and returns it, which is not kept. It fails with KindInvalid, also where the key is
+// taken, and with ErrUserNotFound.
+func (k *APIKeys) Create(ctx context.Context, realm RealmID, idOrName string, in NewAPIKey, req Request) (credential *Credential, key string, err error) {
+	if err := k.admitChosen(ctx, realm, in.Key); err != nil {
+		return nil, "", err
+	}
+	err = retry(func() error {
+		state, now, err := k.users.begin(ctx, realm)
+		if err != nil {
+			return err
+		}
+		user, version, err := k.users.find(ctx, state.Realm, idOrName)
+		if err != nil {
+			return err
+		}
+		p, _ := state.owner(string(user.ID))
+		c := k.d.change(p, now)
+		after := *user
+		if credential, key, err = k.d.addAPIKey(c, state.Realm, &after, in); err != nil {
+			return err
+		}
+		c.replace(&after, version, noExpiry)
+		c.event(Event{Realm: realm, Type: eventUserUpdated, User: user.ID, Credential: credential.ID, Request: req.clean()})
+		return keyTaken(c.commit(ctx), p, credential)
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return credential, key, nil
+}
+
+// addAPIKey puts a new key of a user into c, who is to list it from now on.
+func (d *deps) addAPIKey(c *change, realm *Realm, user *User, in NewAPIKey) (*Credential, string, error) {
+	if user.Type != UserAPI {
+		return nil, "", invalid("credential_type", "API keys are for api users only")
+	}
+	if user.count(CredentialAPIKey) >= maxAPIKeys {
+		return nil, "", invalid("user_id", fmt.Sprintf("User has %d API keys already, which is the most", maxAPIKeys))
+	}
+	credential, err := d.newCredential(user, CredentialAPIKey, in.Name, Instant{c.tx.Now})
+	if err != nil {
+		return nil, "", err
+	}
+	key, err := d.keyText(realm, user, in.Key)
+	if err != nil {
+		return nil, "", err
+	}
+	credential.APIKey = &APIKey{Digest: digest(key), ExpiresAt: Instant{in.ExpiresAt}}
+	if err := credential.APIKey.limit(in.Permissions, in.Addresses, c.tx.Now); err != nil {
+		return nil, "", err
+	}
+	c.create(credential, noExpiry)
+	c.create(credential.claim(), noExpiry)
+	return credential, key, nil
+}
+
+// claim returns what finds an API key.
+func (c *Credential) claim() *apiKeyClaim {
+	return &apiKeyClaim{Realm: c.Realm, User: c.User, Credential: c.ID, Digest: c.APIKey.Digest}
+}
+
+// limit sets what a key is narrowed to, and refuses what cannot be.
+func (k *APIKey) limit(permissions, addresses []string, now time.Time) error {
+	var errs fieldErrors
+	errs.check(k.ExpiresAt.IsZero() || k.ExpiresAt.After(now), "expires_at", "Expires at must be in the future")
+	errs.check(len(permissions) <= maxPermissions, "permissions", fmt.Sprintf("Permissions are too many (maximum is %d)", maxPermissions))
+	for _, p := range permissions {
+		errs.check(permissionText.MatchString(p), "permissions", "Permissions must have 1 to 62 letters, digits and * : ; . _ -")
+	}
+	errs.check(len(addresses) <= maxAddresses, "allowed_addresses", fmt.Sprintf("Allowed addresses are too many (maximum is %d)", maxAddresses))
+	k.Permissions, k.Addresses = permissions, nil
+	for _, text := range addresses {
+		p, err := parseAddresses(text)
+		errs.check(err == nil, "allowed_addresses", "Allowed addresses must be addresses or CIDRs like 192.0.2.0/24")
+		k.Addresses = append(k.Addresses, p)
+	}
+	return errs.err()
+}
+
+// permissionText is the rule for permissions (Users API, "Memberships").
+var permissionText = regexp.MustCompile(`^[A-Za-z0-9*:;._-]{1,62}$`)
+
+// parseAddresses reads a CIDR, or an address that stands for itself alone.
+func parseAddresses(text string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		var a netip.Addr
+		if a, err = netip.ParseAddr(text); err != nil {
+			return netip.Prefix{}, err
+		}
+		p = netip.PrefixFrom(a, a.BitLen())
+	}
+	if p.Addr().Is4In6() || p.Addr().Zone() != "" {
+		return netip.Prefix{}, fmt.Errorf("%s is no plain address", text)
+	}
+	return p.Masked(), nil
+}
+
+// keyTaken says that somebody else's key stood in the way of a Transaction, if it did.
+func keyTaken(err error, p Partition, credential *Credential) error {
+	if conflictOn(err, apiKeyKey(p, credential.APIKey.Digest)) {
+		return invalid("api_key", "API key has already been taken")
+	}
+	return err
+}

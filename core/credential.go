@@ -1,0 +1,215 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// CredentialType is a kind of credential.
+type CredentialType string
+
+// The kinds of credentials (Users API, "Credentials"; recovery codes are ours).
+const (
+	CredentialPassword CredentialType = "password"
+	CredentialAPIKey   CredentialType = "api_key"
+)
+
+// CredentialRef names a credential of a user. The user's record lists all there are, so that one read of it tells them,
+// and so that adding and removing one is conditional on the user.
+type CredentialRef struct {
+	ID   CredentialID   `json:"id"`
+	Type CredentialType `json:"type"`
+}
+
+// Credential is one thing that a user proves to be one with. What only one kind has is in the field of that name, which
+// is nil in all others.
+type Credential struct {
+	ID         CredentialID   `json:"id"`
+	Realm      RealmID        `json:"realm"`
+	User       UserID         `json:"user"`
+	Type       CredentialType `json:"type"`
+	Name       string         `json:"name,omitempty"` // for people to tell it from others
+	CreatedAt  Instant        `json:"created"`
+	LastUsedAt Instant        `json:"used,omitzero"` // written at most every five minutes; zero = never
+
+	APIKey *APIKey `json:"api_key,omitempty"`
+}
+
+func (c *Credential) key(p Partition) Key { return credentialKey(p, c.ID) }
+
+// ErrCredentialNotFound says that there is no credential with this id.
+var ErrCredentialNotFound = &Error{Kind: KindNotFound, Code: "credential_not_found", Detail: "credential not found"}
+
+// Credentials finds and deletes credentials of every kind. Safe for concurrent use.
+type Credentials struct {
+	d     *deps
+	users *Users
+}
+
+// held is a credential and its user, read together.
+type held struct {
+	*Credential
+	version uint64
+
+	user        *User
+	userVersion uint64
+	at          Partition
+}
+
+// Get returns a credential by its id, or ErrCredentialNotFound.
+func (c *Credentials) Get(ctx context.Context, realm RealmID, id CredentialID) (*Credential, error) {
+	state, err := c.d.realms.state(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	h, err := c.d.held(ctx, state.Realm, id)
+	if err != nil {
+		return nil, err
+	}
+	return h.Credential, nil
+}
+
+// held reads a credential by its id, and whose it is.
+func (d *deps) held(ctx context.Context, realm *Realm, id CredentialID) (*held, error) {
+	p, ok := realm.owner(string(id))
+	if !ok || !validID(prefixCredential, string(id)) {
+		return nil, ErrCredentialNotFound
+	}
+	found := &Credential{}
+	_, there, err := d.load(ctx, credentialKey(p, id), found)
+	if err != nil {
+		return nil, fmt.Errorf("core: get credential: %w", err)
+	}
+	if !there {
+		return nil, ErrCredentialNotFound
+	}
+	return d.heldBy(ctx, realm, found.User, id)
+}
+
+// heldBy reads a credential and its user in one go. It fails with ErrCredentialNotFound where either is missing or the
+// user does not list it.
+func (d *deps) heldBy(ctx context.Context, realm *Realm, user UserID, id CredentialID) (*held, error) {
+	p, _ := realm.owner(string(user))
+	keys := []Key{credentialKey(p, id), userKey(p, user)}
+	recs, err := d.store.Get(ctx, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("core: get credential: %w", err)
+	}
+	h := &held{Credential: &Credential{}, version: recs[0].Version, user: &User{}, userVersion: recs[1].Version, at: p}
+	haveCredential, err := decode(keys[0], recs[0], h.Credential)
+	if err != nil {
+		return nil, err
+	}
+	haveUser, err := decode(keys[1], recs[1], h.user)
+	if err != nil {
+		return nil, err
+	}
+	if !haveCredential || !haveUser || h.Realm != realm.ID || h.user.Realm != realm.ID || h.User != user || !h.user.holds(id) {
+		return nil, ErrCredentialNotFound
+	}
+	return h, nil
+}
+
+// Delete takes a credential from its user. What it was good for ends at once. It fails with ErrCredentialNotFound.
+func (c *Credentials) Delete(ctx context.Context, realm RealmID, id CredentialID, req Request) error {
+	return retry(func() error {
+		state, now, err := c.users.begin(ctx, realm)
+		if err != nil {
+			return err
+		}
+		h, err := c.d.held(ctx, state.Realm, id)
+		if err != nil {
+			return err
+		}
+		tx := c.d.change(h.at, now)
+		after := *h.user
+		after.Credentials = slices.DeleteFunc(slices.Clone(after.Credentials), func(r CredentialRef) bool { return r.ID == id })
+		tx.replace(&after, h.userVersion, noExpiry)
+		tx.dropCredential(h.Credential, h.version)
+		tx.event(Event{Realm: realm, Type: eventUserUpdated, User: h.user.ID, Credential: id, Request: req.clean()})
+		tx.invalidate(string(id), string(h.user.ID))
+		return tx.commit(ctx)
+	})
+}
+
+// dropCredential removes the version of a credential that was read, and what finds it.
+func (c *change) dropCredential(credential *Credential, version uint64) {
+	c.remove(credential.key(c.tx.Partition), version)
+	if k := credential.APIKey; k != nil {
+		c.tx.Delete = append(c.tx.Delete, apiKeyKey(c.tx.Partition, k.Digest).Name)
+	}
+}
+
+// dropCredentials removes all credentials of a user who is being deleted.
+func (u *Users) dropCredentials(ctx context.Context, c *change, user *User) error {
+	p := c.tx.Partition
+	keys := make([]Key, len(user.Credentials))
+	for i, ref := range user.Credentials {
+		keys[i] = credentialKey(p, ref.ID)
+	}
+	recs, err := u.d.store.Get(ctx, keys...)
+	if err != nil {
+		return fmt.Errorf("core: delete user: %w", err)
+	}
+	for i := range recs {
+		credential := &Credential{}
+		found, err := decode(keys[i], recs[i], credential)
+		if err != nil {
+			return err
+		}
+		if found {
+			c.dropCredential(credential, recs[i].Version)
+		}
+	}
+	c.tx.Delete = append(c.tx.Delete, passwordKey(p, user.ID).Name)
+	return nil
+}
+
+// newCredential returns a credential of a user and lists it with the user.
+func (d *deps) newCredential(user *User, kind CredentialType, name string, now Instant) (*Credential, error) {
+	if name = strings.TrimSpace(name); utf8.RuneCountInString(name) > 100 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return nil, invalid("name", "Name is too long (maximum is 100 characters)")
+	}
+	id, err := d.newCredentialID(user)
+	if err != nil {
+		return nil, err
+	}
+	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{id, kind})
+	return &Credential{ID: id, Realm: user.Realm, User: user.ID, Type: kind, Name: name, CreatedAt: now}, nil
+}
+
+// newCredentialID returns an id in the user's bucket.
+func (d *deps) newCredentialID(user *User) (CredentialID, error) {
+	b, _ := bucketOf(string(user.ID))
+	id, err := d.ids.id(prefixCredential, b)
+	return CredentialID(id), err
+}
+
+// has returns the user's credential of a kind.
+func (u *User) has(t CredentialType) (CredentialID, bool) {
+	for _, c := range u.Credentials {
+		if c.Type == t {
+			return c.ID, true
+		}
+	}
+	return "", false
+}
+
+// holds reports whether the user lists a credential.
+func (u *User) holds(id CredentialID) bool {
+	return slices.ContainsFunc(u.Credentials, func(r CredentialRef) bool { return r.ID == id })
+}
+
+// count returns how many credentials of a kind the user has.
+func (u *User) count(t CredentialType) int {
+	n := 0
+	for _, c := range u.Credentials {
+		if c.Type == t {
+			n++
+		}
+	}
+	return n
+}

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -54,7 +55,7 @@ func TestHashIsNoProof(t *testing.T) {
 func TestPackKeepsEveryText(t *testing.T) {
 	who := core.Identity{Realm: "rlm_1", User: "usr_1", Session: "kss_1", Type: core.UserAPI, Username: "u", Email: "", Name: "n m",
 		ArbitraryID: "\xff", SignedInAt: time.Unix(1, 0), ExpiresAt: time.Unix(2, 0), RecheckAt: time.Unix(3, 0)}
-	if token, got := pack("t.t.t", who); token != "t.t.t" || got != who {
+	if token, got := pack("t.t.t", who); token != "t.t.t" || !reflect.DeepEqual(got, who) {
 		t.Errorf("pack = %q, %+v; want t.t.t, %+v", token, got, who)
 	}
 }

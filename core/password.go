@@ -4,13 +4,7 @@ import (
 	"context"
 	"fmt"
 	"time"
-	"unicode/utf8"
-
-	"golang.org/x/text/secure/precis"
 )
-
-// maxPasswordLength is the longest password, in bytes. Longer ones are refused, never cut.
-const maxPasswordLength = 1024
 
 // password is the password of a user.
 type password struct {
@@ -23,43 +17,13 @@ type password struct {
 
 func (p *password) key(at Partition) Key { return passwordKey(at, p.User) }
 
-// preparePassword brings a password to the form that is hashed (RFC 8265 §4.2, OpaqueString).
-func preparePassword(text string) ([]byte, error) {
-	if len(text) > maxPasswordLength {
-		return nil, invalid("password", "Password is too long (maximum is 1024 bytes)")
-	}
-	if text == "" {
-		return nil, invalid("password", "Password can't be blank")
-	}
-	prepared, err := precis.OpaqueString.String(text)
-	if err != nil || len(prepared) > maxPasswordLength {
-		return nil, invalid("password", "Password contains characters that are not allowed")
-	}
-	return []byte(prepared), nil
-}
-
-// checkPassword refuses a new password that breaks the realm's rules.
-func checkPassword(realm *Realm, in UserChange) ([]byte, error) {
-	prepared, err := preparePassword(*in.Password)
-	if err != nil {
-		return nil, err
-	}
-	if least := realm.Settings.PasswordMinLength; utf8.RuneCount(prepared) < least {
-		return nil, invalid("password", fmt.Sprintf("Password is too short (minimum is %d characters)", least))
-	}
-	if in.PasswordConfirmation != nil && *in.PasswordConfirmation != *in.Password {
-		return nil, invalid("password_confirmation", "Password confirmation does not match")
-	}
-	return prepared, nil
-}
-
-// newHash returns the hash of the password that a change asks for, or "" where it asks for none. It takes a slot, so it is
-// done once, before a change that may be tried several times.
-func (d *deps) newHash(ctx context.Context, realm *Realm, in UserChange) (string, error) {
+// newHash returns the hash of the password that a change of user asks for, or "" where it asks for none. It takes a slot,
+// so it is done once, before a change that may be tried several times.
+func (d *deps) newHash(ctx context.Context, realm *Realm, user *User, in UserChange) (string, error) {
 	if in.Password == nil {
 		return "", nil
 	}
-	prepared, err := checkPassword(realm, in)
+	prepared, err := checkPassword(realm, user, in)
 	if err != nil {
 		return "", err
 	}

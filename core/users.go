@@ -37,7 +37,7 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 	if err := user.complete(); err != nil {
 		return nil, err
 	}
-	hash, err := u.d.newHash(ctx, state.Realm, in)
+	hash, err := u.d.newHash(ctx, state.Realm, user, in)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func (u *Users) hashFor(ctx context.Context, realm *Realm, idOrName string, in U
 	if err := user.apply(in); err != nil {
 		return "", err
 	}
-	return u.d.newHash(ctx, realm, in)
+	return u.d.newHash(ctx, realm, user, in)
 }
 
 // update tries once.

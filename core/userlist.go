@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 )
 
@@ -139,26 +137,18 @@ func (u *Users) placeOf(ctx context.Context, realm *Realm, id UserID, order User
 	return "", errAfter
 }
 
-// lane is what is left to read of one index.
-type lane struct {
-	group  userGroup
-	prefix string   // of its members
-	rest   Range    // not yet read
-	ahead  []string // members read and not yet taken
-	ended  bool     // there is nothing in rest
-}
-
-// userMerge reads several indexes as one. It is for one goroutine.
+// userMerge reads the indexes that hold the users asked for as one. It is for one goroutine.
 type userMerge struct {
-	d     *deps
-	realm *Realm
-	in    ListUsers
-	lanes []*lane
+	merge
+	d      *deps
+	realm  *Realm
+	in     ListUsers
+	groups map[*lane]userGroup
 }
 
 // merge returns the merge of all indexes that hold users asked for, from after a place on.
 func (d *deps) merge(realm *Realm, in ListUsers, after string) *userMerge {
-	m := &userMerge{d: d, realm: realm, in: in}
+	m := &userMerge{merge: merge{store: d.store, descending: in.Descending}, d: d, realm: realm, in: in, groups: map[*lane]userGroup{}}
 	for _, g := range in.groups() {
 		name, prefix := userIndex(g)
 		r := Range{From: prefix, Descending: in.Descending}
@@ -170,19 +160,10 @@ func (d *deps) merge(realm *Realm, in ListUsers, after string) *userMerge {
 		}
 		for _, p := range realm.partitions() {
 			r.Index = Index{p, name(in.Sort)}
-			m.lanes = append(m.lanes, &lane{group: g, prefix: prefix, rest: r})
+			m.groups[m.add(prefix, r)] = g
 		}
 	}
 	return m
-}
-
-// goOn moves the start of r to just after a member.
-func (r *Range) goOn(after string) {
-	if r.Descending {
-		r.To = after
-	} else {
-		r.From = after + "\x00" // nothing is between the two
-	}
 }
 
 // page reads the next page. Members whose record is no longer what the index says are passed over.
@@ -208,73 +189,6 @@ func (m *userMerge) page(ctx context.Context, limit int) (UserPage, error) {
 	}
 }
 
-// listed is a member of an index.
-type listed struct {
-	lane   *lane
-	member string
-}
-
-// take returns the next n members, or all that are left.
-func (m *userMerge) take(ctx context.Context, n int) ([]listed, error) {
-	var taken []listed
-	for len(taken) < n {
-		if err := m.fill(ctx, n-len(taken)+1); err != nil { // one more, to know whether there is one
-			return nil, err
-		}
-		l := m.first()
-		if l == nil {
-			break
-		}
-		taken = append(taken, listed{l, l.ahead[0]})
-		l.ahead = l.ahead[1:]
-	}
-	return taken, nil
-}
-
-// first returns the lane with the next member of all, or nil where all have ended.
-func (m *userMerge) first() *lane {
-	var first *lane
-	for _, l := range m.lanes {
-		if len(l.ahead) == 0 {
-			continue
-		}
-		if first == nil || m.in.Descending == (strings.Compare(l.ahead[0], first.ahead[0]) > 0) {
-			first = l
-		}
-	}
-	return first
-}
-
-// fill reads up to n members of every lane that has none ahead, of all lanes at once.
-func (m *userMerge) fill(ctx context.Context, n int) error {
-	var reads sync.WaitGroup
-	errs := make([]error, len(m.lanes))
-	for i, l := range m.lanes {
-		if len(l.ahead) == 0 && !l.ended {
-			reads.Go(func() { errs[i] = l.read(ctx, m.d.store, min(n, MaxRange)) })
-		}
-	}
-	reads.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// read reads the next members of a lane, at most n.
-func (l *lane) read(ctx context.Context, store Store, n int) (err error) {
-	l.rest.Limit = n
-	if l.ahead, err = store.Range(ctx, l.rest); err != nil {
-		return err
-	}
-	if l.ended = len(l.ahead) < n; !l.ended {
-		l.rest.goOn(l.ahead[n-1])
-	}
-	return nil
-}
-
 // read returns the users that entries are of, in their order, but for those that have changed their place since.
 func (m *userMerge) read(ctx context.Context, entries []listed) ([]*User, error) {
 	if len(entries) == 0 {
@@ -295,7 +209,7 @@ func (m *userMerge) read(ctx context.Context, entries []listed) ([]*User, error)
 		if err != nil {
 			return nil, err
 		}
-		if found && user.Realm == m.realm.ID && e.lane.group.holds(user) && e.member == e.lane.prefix+user.place(m.in.Sort) {
+		if found && user.Realm == m.realm.ID && m.groups[e.lane].holds(user) && e.member == e.lane.prefix+user.place(m.in.Sort) {
 			users = append(users, user)
 		}
 	}

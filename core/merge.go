@@ -1,0 +1,108 @@
+package core
+
+import (
+	"context"
+	"strings"
+	"sync"
+)
+
+// lane is what is left to read of one index.
+type lane struct {
+	prefix string   // of its members; what follows is their place in the order
+	rest   Range    // not yet read
+	ahead  []string // members read and not yet taken
+	ended  bool     // there is nothing in rest
+}
+
+// place returns the place of the next member.
+func (l *lane) place() string { return l.ahead[0][len(l.prefix):] }
+
+// merge reads several indexes as one, in the order of the places in them. It is for one goroutine.
+type merge struct {
+	store      Store
+	descending bool
+	lanes      []*lane
+}
+
+// add adds a range of an index whose members all begin with prefix.
+func (m *merge) add(prefix string, r Range) *lane {
+	l := &lane{prefix: prefix, rest: r}
+	m.lanes = append(m.lanes, l)
+	return l
+}
+
+// goOn moves the start of r to just after a member.
+func (r *Range) goOn(after string) {
+	if r.Descending {
+		r.To = after
+	} else {
+		r.From = after + "\x00" // nothing is between the two
+	}
+}
+
+// listed is a member of an index.
+type listed struct {
+	lane   *lane
+	member string
+}
+
+// take returns the next n members, or all that are left.
+func (m *merge) take(ctx context.Context, n int) ([]listed, error) {
+	var taken []listed
+	for len(taken) < n {
+		if err := m.fill(ctx, n-len(taken)+1); err != nil { // one more, to know whether there is one
+			return nil, err
+		}
+		l := m.first()
+		if l == nil {
+			break
+		}
+		taken = append(taken, listed{l, l.ahead[0]})
+		l.ahead = l.ahead[1:]
+	}
+	return taken, nil
+}
+
+// first returns the lane with the next member of all, or nil where all have ended.
+func (m *merge) first() *lane {
+	var first *lane
+	for _, l := range m.lanes {
+		if len(l.ahead) == 0 {
+			continue
+		}
+		if first == nil || m.descending == (strings.Compare(l.place(), first.place()) > 0) {
+			first = l
+		}
+	}
+	return first
+}
+
+// fill reads up to n members of every lane that has none ahead, of all lanes at once.
+func (m *merge) fill(ctx context.Context, n int) error {
+	var reads sync.WaitGroup
+	errs := make([]error, len(m.lanes))
+	for i, l := range m.lanes {
+		if len(l.ahead) == 0 && !l.ended {
+			reads.Go(func() { errs[i] = l.read(ctx, m.store, min(n, MaxRange)) })
+		}
+	}
+	reads.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads the next members of a lane, at most n.
+func (l *lane) read(ctx context.Context, store Store, n int) (err error) {
+	l.rest.Limit = n
+	if l.ahead, err = store.Range(ctx, l.rest); err != nil {
+		return err
+	}
+	if l.ended = len(l.ahead) < n; !l.ended {
+		l.rest.goOn(l.ahead[n-1])
+	}
+	return nil
+}

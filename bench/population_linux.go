@@ -130,7 +130,7 @@ func signIn(ctx context.Context, store core.Store, folder string, n int) (*popul
 	if err != nil {
 		return nil, err
 	}
-	parts, err := assembly.NewUnguarded(assembly.Options{Store: store, MasterKey: master})
+	parts, err := assembly.New(assembly.Options{Store: store, MasterKey: master})
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,7 @@ func (e *engine) assembleOver(ctx context.Context, store core.Store) (*assembly.
 	if err != nil {
 		return nil, err
 	}
-	parts, err := assembly.NewUnguarded(assembly.Options{Store: store, MasterKey: master,
+	parts, err := assembly.New(assembly.Options{Store: store, MasterKey: master,
 		PublicURL: e.settings.publicURL, MaxStaleness: e.settings.maxStaleness, Log: e.log})
 	if err != nil {
 		return nil, err

@@ -1,21 +1,35 @@
 package sidecar
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/guard"
 )
 
-// Options configures a Sidecar. Upstream and Data are required.
+// Options configures a Sidecar. Upstream and Data are required. Settings has the words for them in files, in the environment and
+// on the command line.
 type Options struct {
-	Upstream string // URL of the app: http://127.0.0.1:3000
-	Listen   string // host:port that is guarded; port 0 takes a free one; default 127.0.0.1:8080
-	// APIListen is where /v1 is served; default 127.0.0.1:8081, or a free port where Listen asks for one.
-	APIListen string
+	Upstream   string // see parseUpstream: http://127.0.0.1:3000, https://..., h2c://..., unix:/run/app.sock
+	UpstreamCA string // file of certificates in PEM; "" = the system's
+
+	// Listen is the address that is guarded: host:port, where port 0 takes a free one, or unix:/path; default 127.0.0.1:8080.
+	Listen          string
+	TLSCert, TLSKey string        // files in PEM, both or neither; read again when they change
+	H2C             bool          // accept HTTP/2 without TLS
+	TrustedProxies  []string      // addresses and networks, "private" and "unix"; see parseProxies
+	SlowClient      time.Duration // longest wait for a client to take or send something; 1s to 1h, default 1m
+	AccessLog       bool          // write a line for each guarded request
+
+	// APIListen is where /v1 is served, "off" for nowhere; default 127.0.0.1:8081, or a free port where Listen asks for one.
+	APIListen   string
+	APIMount    string // part of the API that is served at Listen too: "", "account" or "all"
+	AdminListen string // where /healthz and /readyz are; "" and "off" = nowhere
 
 	Data          string // folder for the embedded store, the master key and the first management key
 	RedisURL      string // redis://, rediss:// or unix://; "" = the embedded store
@@ -38,41 +52,60 @@ type Options struct {
 	Log   *zap.Logger   // default none
 }
 
+// The words that stand for themselves.
+const (
+	off          = "off"
+	mountAccount = "account"
+	mountAll     = "all"
+)
+
+// guard returns what concerns the guard.
+func (o *Options) guard() guard.Options {
+	return guard.Options{Realm: o.Realm, CopyHeaders: o.CopyHeaders, PassToken: o.PassToken}
+}
+
 // validate fills the defaults and returns all complaints at once.
 func (o *Options) validate() error {
+	o.fill()
 	var errs []error
-	if u, err := url.Parse(o.Upstream); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		errs = append(errs, fmt.Errorf("upstream %q must be a URL like http://127.0.0.1:3000", o.Upstream))
+	complain := func(bad bool, format string, a ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, a...))
+		}
 	}
-	if o.Data == "" {
-		errs = append(errs, errors.New("a data folder is required"))
+	_, err := parseUpstream(o.Upstream, o.UpstreamCA)
+	errs = append(errs, err)
+	_, err = parseProxies(o.TrustedProxies)
+	errs = append(errs, err, checkAddress("listen address", o.Listen))
+	for name, address := range map[string]string{"API listen address": o.APIListen, "admin listen address": o.AdminListen} {
+		if address != off {
+			errs = append(errs, checkAddress(name, address))
+		}
 	}
-	if o.Listen == "" {
-		o.Listen = "127.0.0.1:8080"
-	}
-	_, port, err := net.SplitHostPort(o.Listen)
-	if err != nil {
-		errs = append(errs, fmt.Errorf("listen address %q must be host:port", o.Listen))
-	}
+	complain(o.Data == "", "a data folder is required")
+	complain((o.TLSCert == "") != (o.TLSKey == ""), "tls_cert and tls_key go together")
+	complain(o.APIMount != "" && o.APIMount != mountAccount && o.APIMount != mountAll, "api_mount is %q; it must be %s or %s, or left out", o.APIMount, mountAccount, mountAll)
+	complain(o.SlowClient < time.Second || o.SlowClient > time.Hour, "slow_client must be from 1s to 1h")
+	complain(o.Drain < 0 || o.Drain > time.Hour, "drain must be from 0s to 1h")
+	complain(o.RedisURL != "" && o.MasterKeyFile == "" && !o.MakeMasterKey, "with Redis, a master key file is required: "+
+		"make one with 'head -c 32 /dev/urandom | base64 > master.key; chmod 600 master.key' and name it in "+
+		"POSTERN_MASTER_KEY_FILE; keep a copy, without it no data can be read")
+	return errors.Join(errs...)
+}
+
+// fill fills the defaults.
+func (o *Options) fill() {
+	o.Listen = cmp.Or(o.Listen, "127.0.0.1:8080")
 	if o.APIListen == "" {
 		o.APIListen = "127.0.0.1:8081"
-		if port == "0" {
+		if _, port, err := net.SplitHostPort(o.Listen); err == nil && port == "0" {
 			o.APIListen = "127.0.0.1:0"
 		}
 	}
-	if _, _, err := net.SplitHostPort(o.APIListen); err != nil {
-		errs = append(errs, fmt.Errorf("API listen address %q must be host:port", o.APIListen))
-	}
-	if o.RedisURL != "" && o.MasterKeyFile == "" && !o.MakeMasterKey {
-		errs = append(errs, errors.New("with Redis, a master key file is required: "+
-			"make one with 'head -c 32 /dev/urandom | base64 > master.key; chmod 600 master.key' and name it in "+
-			"POSTERN_MASTER_KEY_FILE; keep a copy, without it no data can be read"))
-	}
-	if o.Drain == 0 {
-		o.Drain = 10 * time.Second
-	}
+	o.AdminListen = cmp.Or(o.AdminListen, off)
+	o.SlowClient = cmp.Or(o.SlowClient, time.Minute)
+	o.Drain = cmp.Or(o.Drain, 10*time.Second)
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	return errors.Join(errs...)
 }

@@ -2,11 +2,15 @@ package sidecar
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -14,28 +18,95 @@ import (
 	"go.uber.org/zap"
 )
 
-// newProxy returns the reverse proxy to the app. X-Forwarded-* say what this listener saw, and nothing that a
-// client claims.
-func newProxy(upstream *url.URL, log *zap.Logger) *httputil.ReverseProxy {
+// upstream is the app, and the way to it.
+type upstream struct {
+	url       *url.URL
+	transport *http.Transport
+}
+
+// parseUpstream reads where the app is: http://, https:// (HTTP/2 where the app has it), h2c:// (HTTP/2 without
+// TLS), or unix:/path of a socket that HTTP is spoken over.
+func parseUpstream(text, caFile string) (*upstream, error) {
+	u, err := url.Parse(text)
+	socket := ""
+	switch {
+	case err != nil:
+	case u.Scheme == "unix" && u.Host == "" && u.Path != "":
+		socket, u = u.Path, &url.URL{Scheme: "http", Host: "app"}
+	case u.Scheme == "unix" && u.Opaque != "": // a path that is not absolute
+		socket, u = u.Opaque, &url.URL{Scheme: "http", Host: "app"}
+	case u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		err = errors.New("incomplete")
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c":
+		err = errors.New("unknown scheme")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("upstream %q must be a URL like http://127.0.0.1:3000, https://app.internal, h2c://127.0.0.1:3000 or unix:/run/app.sock", text)
+	}
+	t := newTransport(socket)
+	if u.Scheme == "h2c" {
+		u.Scheme = "http"
+		t.Protocols = new(http.Protocols)
+		t.Protocols.SetUnencryptedHTTP2(true)
+	}
+	if caFile != "" {
+		pool, err := readCertificates(caFile)
+		if err != nil {
+			return nil, err
+		}
+		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return &upstream{u, t}, nil
+}
+
+// newTransport returns the connections to the app, through a socket where one is named.
+func newTransport(socket string) *http.Transport {
+	dial := (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	if socket != "" {
+		overTCP := dial
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return overTCP(ctx, "unix", socket) }
+	}
+	return &http.Transport{
+		DialContext:           dial,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   256, // the default of 2 opens a connection for most requests under load
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   5 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true, // what the app sends is what the client gets
+	}
+}
+
+// readCertificates reads a file of certificates in PEM.
+func readCertificates(file string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("upstream_ca: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("upstream_ca: there is no certificate in %s", file)
+	}
+	return pool, nil
+}
+
+// newProxy returns the reverse proxy to the app. X-Forwarded-* say what this listener saw, or what a proxy that
+// is trusted said, and nothing that a client claims.
+func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(upstream)
+			r.SetURL(up.url)
 			r.Out.Host = r.In.Host
-			r.SetXForwarded()
+			setForwarded(r.Out.Header, r.In)
 		},
-		Transport: &http.Transport{
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			MaxIdleConnsPerHost:   256, // the default of 2 opens a connection for most requests under load
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   5 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			DisableCompression:    true, // what the app sends is what the client gets
-		},
+		Transport:  up.transport,
 		BufferPool: &buffers{sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}},
 		ErrorLog:   zap.NewStdLog(log),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if errors.Is(err, context.Canceled) {
-				return // the client has gone
+			if _, tooSlow := errors.AsType[*slowBody](err); tooSlow || errors.Is(err, context.Canceled) {
+				// The client has gone, or sends nothing more, after which the server cancels the request.
+				http.Error(w, "The request did not arrive in time, or was ended.", http.StatusRequestTimeout)
+				return
 			}
 			log.Warn("upstream failed", zap.Error(err))
 			http.Error(w, "The app behind this address does not answer. Try again shortly.", http.StatusBadGateway)
@@ -51,27 +122,37 @@ func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
 
 // claimed are headers in which a client, or a proxy that was not asked, says who or where it is; and one that some
 // programs take for a setting (httpoxy). What is true of them the proxy says itself.
-var claimed = []string{"Proxy", "X-Real-Ip", "Remote-User", "Http2-Settings"}
+var claimed = []string{"Proxy", "X-Real-Ip", "Remote-User", "Http2-Settings", "Forwarded"}
 
-// edge removes from a request, before anybody looks at it, what only serves to confuse those behind: header names
-// that some servers read as another name, claims about where it comes from, and upgrades other than to a WebSocket.
-func edge(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodConnect {
-			http.Error(w, "This is not a proxy to elsewhere.", http.StatusMethodNotAllowed)
-			return
-		}
-		for name := range r.Header {
-			if strings.ContainsAny(name, "_.") || strings.HasPrefix(name, "X-Forwarded-") {
-				delete(r.Header, name)
-			}
-		}
-		for _, name := range claimed {
+// edge is what a request meets first.
+type edge struct {
+	trusted proxies
+	patient time.Duration
+	next    http.Handler
+}
+
+// ServeHTTP finds out where a request comes from, and removes, before anybody looks at it, what only serves to confuse those
+// behind: header names that some servers read as another name, claims about where it comes from, and upgrades other
+// than to a WebSocket.
+func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodConnect {
+		http.Error(w, "This is not a proxy to elsewhere.", http.StatusMethodNotAllowed)
+		return
+	}
+	r = e.trusted.locate(r)
+	for name := range r.Header {
+		if strings.ContainsAny(name, "_.") || strings.HasPrefix(name, "X-Forwarded-") {
 			delete(r.Header, name)
 		}
-		if u := r.Header.Get("Upgrade"); u != "" && !strings.EqualFold(u, "websocket") {
-			r.Header.Del("Upgrade")
-		}
-		next.ServeHTTP(w, r)
-	})
+	}
+	for _, name := range claimed {
+		delete(r.Header, name)
+	}
+	if u := r.Header.Get("Upgrade"); u != "" && !strings.EqualFold(u, "websocket") {
+		r.Header.Del("Upgrade")
+	}
+	if r.Body != http.NoBody && e.patient > 0 {
+		r.Body = &patientBody{body: r.Body, control: http.NewResponseController(w), limit: e.patient}
+	}
+	e.next.ServeHTTP(w, r)
 }

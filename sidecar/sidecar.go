@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,8 +24,11 @@ type Sidecar struct {
 	store core.Store
 	parts *assembly.Assembly
 	realm *core.Realm
+	front front
 
-	app, api net.Listener
+	app, api, admin net.Listener // api and admin are nil where they are off
+	certificate     *certificate // nil for plain HTTP
+	stopping        atomic.Bool
 }
 
 // setUpTimeout bounds what happens between start and serving.
@@ -48,10 +50,7 @@ func Open(ctx context.Context, o Options) (*Sidecar, error) {
 
 // open does Open's work and leaves what it opened to close.
 func (s *Sidecar) open(ctx context.Context) (err error) {
-	if s.app, err = listen(s.o.Listen, "--listen"); err != nil {
-		return err
-	}
-	if s.api, err = listen(s.o.APIListen, "--api-listen"); err != nil {
+	if err := s.listen(); err != nil {
 		return err
 	}
 	if s.store, err = s.o.openStore(ctx); err != nil {
@@ -61,8 +60,7 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.parts, err = assembly.New(assembly.Options{Store: s.store, MasterKey: master, PublicURL: s.o.PublicURL,
-		Realm: s.o.Realm, CopyHeaders: s.o.CopyHeaders, PassToken: s.o.PassToken, Log: s.o.Log})
+	s.parts, err = assembly.New(assembly.Options{Store: s.store, MasterKey: master, PublicURL: s.o.PublicURL, Log: s.o.Log})
 	if err != nil {
 		return err
 	}
@@ -78,12 +76,41 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.findRealm(ctx)
+	if err := s.findRealm(ctx, &s.o); err != nil {
+		return err
+	}
+	first, err := newGeneration(&s.o, s.parts)
+	if err != nil {
+		return err
+	}
+	s.front.take(first)
+	return nil
+}
+
+// listen takes the addresses, and reads the certificate.
+func (s *Sidecar) listen() (err error) {
+	if s.o.TLSCert != "" {
+		if s.certificate, err = loadCertificate(s.o.TLSCert, s.o.TLSKey, s.o.Log.Named("tls")); err != nil {
+			return err
+		}
+	}
+	if s.app, err = listen(s.o.Listen, "--listen"); err != nil {
+		return err
+	}
+	if s.o.APIListen != off {
+		if s.api, err = listen(s.o.APIListen, "--api-listen"); err != nil {
+			return err
+		}
+	}
+	if s.o.AdminListen != off {
+		s.admin, err = listen(s.o.AdminListen, "--admin-listen")
+	}
+	return err
 }
 
 // findRealm makes sure that there is the realm whose users are to get in.
-func (s *Sidecar) findRealm(ctx context.Context) error {
-	name := cmp.Or(s.o.Realm, core.DefaultRealm)
+func (s *Sidecar) findRealm(ctx context.Context, o *Options) error {
+	name := cmp.Or(o.Realm, core.DefaultRealm)
 	_, err := s.parts.Core.Realms.Find(ctx, name)
 	if errors.Is(err, core.ErrRealmNotFound) {
 		return fmt.Errorf("there is no realm %q to guard for: %w; choose one with --realm", name, err)
@@ -91,21 +118,9 @@ func (s *Sidecar) findRealm(ctx context.Context) error {
 	return err
 }
 
-// listen takes an address, and says in one sentence why it cannot.
-func listen(address, flag string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is taken by another program; stop it, or choose another address with %s", address, flag)
-	case err != nil:
-		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
-	}
-	return l, nil
-}
-
 // close gives back what open took.
 func (s *Sidecar) close() {
-	for _, l := range []net.Listener{s.app, s.api} {
+	for _, l := range []net.Listener{s.app, s.api, s.admin} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -116,10 +131,29 @@ func (s *Sidecar) close() {
 }
 
 // GuardURL returns the address of the guarded app, without a slash at its end.
-func (s *Sidecar) GuardURL() string { return "http://" + s.app.Addr().String() }
+func (s *Sidecar) GuardURL() string {
+	scheme := "http"
+	if s.certificate != nil {
+		scheme = "https"
+	}
+	return urlOf(scheme, s.app)
+}
 
-// APIURL returns the address of the API, with its /v1.
-func (s *Sidecar) APIURL() string { return "http://" + s.api.Addr().String() + "/v1" }
+// APIURL returns the address of the API, with its /v1, or "" where it has no listener.
+func (s *Sidecar) APIURL() string {
+	if s.api == nil {
+		return ""
+	}
+	return urlOf("http", s.api) + "/v1"
+}
+
+// urlOf returns where a listener is reached.
+func urlOf(scheme string, l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return unixPrefix + l.Addr().String()
+	}
+	return scheme + "://" + l.Addr().String()
+}
 
 // Run serves until ctx ends, then lets requests under way finish, for at most Options.Drain.
 func (s *Sidecar) Run(ctx context.Context) error {
@@ -130,24 +164,55 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	if s.o.RedisURL == "" { // the file is ours alone, so commands come to us
 		work.Go(func() { s.takeCommands(background) })
 	}
+	if s.certificate != nil {
+		work.Go(func() { s.certificate.watch(background) })
+	}
 	defer work.Wait()
 	defer stop()
+	defer func() { s.front.begin().guard.Close() }()
 
-	upstream, _ := url.Parse(s.o.Upstream) // validate has seen it
-	app := s.server(edge(s.parts.Guard.Handler(newProxy(upstream, s.o.Log.Named("proxy")))))
-	api := s.server(s.parts.API)
-	api.ReadTimeout = 10 * time.Second // its bodies are small; what the app takes may be large
-	failed := make(chan error, 2)
-	go func() { failed <- app.Serve(s.app) }()
-	go func() { failed <- api.Serve(s.api) }()
+	s.warnOfPlainHTTP()
 	s.o.Log.Info("serving", zap.String("realm", string(s.realm.ID)), zap.String("guard", s.GuardURL()), zap.String("api", s.APIURL()))
-
+	servers, failed := s.start()
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	return errors.Join(err, s.drain(app, api))
+	s.stopping.Store(true)
+	return errors.Join(err, s.drain(servers))
+}
+
+// start serves on each listener. The channel gets the error of one that fails.
+func (s *Sidecar) start() ([]*http.Server, <-chan error) {
+	app := s.server(&s.front)
+	api := s.server(s.parts.API)
+	api.ReadTimeout = 10 * time.Second // its bodies are small; what the app takes may be large
+	admin := s.server(s.adminHandler())
+	admin.ReadTimeout = 10 * time.Second
+	if s.o.H2C {
+		app.Protocols = new(http.Protocols)
+		app.Protocols.SetHTTP1(true)
+		app.Protocols.SetHTTP2(true)
+		app.Protocols.SetUnencryptedHTTP2(true)
+	}
+	var servers []*http.Server
+	failed := make(chan error, 3)
+	for _, pair := range []struct {
+		server   *http.Server
+		listener net.Listener
+	}{{app, s.app}, {api, s.api}, {admin, s.admin}} {
+		if pair.listener == nil {
+			continue
+		}
+		servers = append(servers, pair.server)
+		l := net.Listener(patientListener{pair.listener, s.o.SlowClient})
+		if pair.server == app {
+			l = secured(l, s.certificate)
+		}
+		go func() { failed <- pair.server.Serve(l) }()
+	}
+	return servers, failed
 }
 
 // server returns an HTTP server with bounds on what a slow or greedy client can hold.
@@ -161,8 +226,17 @@ func (s *Sidecar) server(h http.Handler) *http.Server {
 	}
 }
 
+// warnOfPlainHTTP says so where tokens cross a network in the clear.
+func (s *Sidecar) warnOfPlainHTTP() {
+	at, overTCP := s.app.Addr().(*net.TCPAddr)
+	if s.certificate == nil && overTCP && !at.IP.IsLoopback() && len(s.o.TrustedProxies) == 0 {
+		s.o.Log.Warn("the guarded address is plain HTTP beyond this machine: tokens can be read on the way; "+
+			"set tls_cert and tls_key, or put a proxy with TLS in front and name it in trusted_proxies", zap.String("guard", s.GuardURL()))
+	}
+}
+
 // drain stops accepting, waits for requests under way, and cuts what is left after Options.Drain.
-func (s *Sidecar) drain(servers ...*http.Server) error {
+func (s *Sidecar) drain(servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.o.Drain)
 	defer cancel()
 	var work sync.WaitGroup

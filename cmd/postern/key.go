@@ -17,25 +17,29 @@ func keyCommand() *cobra.Command {
 
 // keyRotateCommand is 'postern key rotate'.
 func keyRotateCommand() *cobra.Command {
-	var o sidecar.Options
+	g := given{}
 	var realm string
 	c := &cobra.Command{
 		Use:   "rotate",
 		Short: "Give a realm new signing keys; nobody is signed out",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			o, err := g.options(defaultData)
+			if err != nil {
+				return err
+			}
 			said, err := sidecar.RotateKeys(c.Context(), o, realm)
 			return print(c, said, err)
 		},
 	}
-	dataFlags(c.Flags(), &o, defaultData)
+	g.dataFlags(c.Flags())
 	c.Flags().StringVar(&realm, "realm", "default", "the realm, by id or name")
 	return c
 }
 
 // keyRotateMasterCommand is 'postern key rotate-master'.
 func keyRotateMasterCommand() *cobra.Command {
-	var o sidecar.Options
+	g := given{}
 	var newFile string
 	c := &cobra.Command{
 		Use:   "rotate-master",
@@ -47,29 +51,37 @@ Redis, make a key, start every server with it and with the former one (--former-
 with both.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			o, err := g.options(defaultData)
+			if err != nil {
+				return err
+			}
 			said, err := sidecar.RotateMaster(c.Context(), o, newFile)
 			return print(c, said, err)
 		},
 	}
-	dataFlags(c.Flags(), &o, defaultData)
+	g.dataFlags(c.Flags())
 	c.Flags().StringVar(&newFile, "new-master-key-file", "", "file with the new master key; with the embedded store one is made")
 	return c
 }
 
 // keyManagementCommand is 'postern key management'.
 func keyManagementCommand() *cobra.Command {
-	var o sidecar.Options
+	g := given{}
 	var name string
 	c := &cobra.Command{
 		Use:   "management",
 		Short: "Make a management key for all realms and print it, for whoever has lost the first one",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			o, err := g.options(defaultData)
+			if err != nil {
+				return err
+			}
 			secret, err := sidecar.NewManagementKey(c.Context(), o, name)
 			return print(c, secret, err)
 		},
 	}
-	dataFlags(c.Flags(), &o, defaultData)
+	g.dataFlags(c.Flags())
 	c.Flags().StringVar(&name, "name", "made by command", "what to call it in lists")
 	return c
 }

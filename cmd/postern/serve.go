@@ -1,7 +1,12 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
+	"os/signal"
+	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -11,69 +16,139 @@ import (
 	"github.com/postern-auth/postern/sidecar"
 )
 
-// serverFlags are the flags that dev and serve share.
-func serverFlags(f *pflag.FlagSet, o *sidecar.Options, data string) {
-	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "guarded address; port 0 takes a free one, for the API too")
-	f.StringVar(&o.APIListen, "api-listen", "", "address of the /v1 API (default 127.0.0.1:8081)")
-	f.StringVar(&o.FormerMasterKeyFile, "former-master-key-file", "", "file with the master key before, while it is being replaced")
-	dataFlags(f, o, data)
-}
-
 // Where the data is unless --data says otherwise. dev has a folder of its own: it adds a demo provider to its data.
 const (
-	defaultData = "postern-data"
+	defaultData = sidecar.DefaultData
 	devData     = "postern-dev"
 )
 
-// dataFlags are the flags that say where the data is.
-func dataFlags(f *pflag.FlagSet, o *sidecar.Options, data string) {
-	f.StringVar(&o.Data, "data", data, "folder for the data and the keys")
-	f.StringVar(&o.RedisURL, "redis", os.Getenv("POSTERN_REDIS_URL"), "keep the data in this Redis: redis://user:password@host:6379/0 (env POSTERN_REDIS_URL)")
-	f.StringVar(&o.MasterKeyFile, "master-key-file", os.Getenv("POSTERN_MASTER_KEY_FILE"), "file with the master key (env POSTERN_MASTER_KEY_FILE)")
-	f.StringVar(&o.Durability, "durability", "default", "with Redis, what revocations and the like must have outlived: default, none, replicas (WAIT) or disk (WAITAOF)")
-	f.IntVar(&o.WaitReplicas, "wait-replicas", 0, "with --durability replicas or disk, on how many replicas")
-	f.Lookup("redis").DefValue = "" // a URL may hold a password, which help must not show
+// given is what a command line says of settings, by their names.
+type given map[string]string
+
+// flags gives a command the flags of settings; all that have one, or those that are named.
+func (g given) flags(f *pflag.FlagSet, names ...string) {
+	for _, s := range sidecar.Settings {
+		if s.Flag == "" || len(names) > 0 && !slices.Contains(names, s.Name) {
+			continue
+		}
+		usage := fmt.Sprintf("%s (env %s)", s.Usage, s.Env())
+		if s.Default != "" {
+			usage = fmt.Sprintf("%s (default %s; env %s)", s.Usage, s.Default, s.Env())
+		}
+		set := func(text string) error {
+			g[s.Name] = text
+			return s.Set(&sidecar.Options{}, text) // so that what is wrong is said of the flag
+		}
+		if s.IsSwitch() {
+			f.BoolFunc(s.Flag, usage, set)
+		} else {
+			f.Func(s.Flag, usage, set)
+		}
+	}
+}
+
+// dataFlags gives a command the flags that say where the data is.
+func (g given) dataFlags(f *pflag.FlagSet) {
+	g.flags(f, "data", "redis_url", "master_key_file", "durability", "wait_replicas")
+}
+
+// options returns what the environment and the command line say; data is the folder where neither names one.
+func (g given) options(data string) (sidecar.Options, error) {
+	return sidecar.Gather(sidecar.Source{Environ: append([]string{"POSTERN_DATA=" + data}, os.Environ()...), Given: g})
 }
 
 // devCommand is 'postern dev'.
 func devCommand() *cobra.Command {
-	o := sidecar.DevOptions{Program: os.Args[0]}
+	g, asJSON := given{}, false
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Guard a demo app, and print how to use it",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			o, err := g.options(devData)
+			if err != nil {
+				return err
+			}
 			o.Log = newLog(zapcore.NewConsoleEncoder, zapcore.WarnLevel)
-			return sidecar.Dev(c.Context(), o, c.OutOrStdout())
+			return sidecar.Dev(c.Context(), sidecar.DevOptions{Options: o, Program: os.Args[0], JSON: asJSON}, c.OutOrStdout())
 		},
 	}
-	serverFlags(c.Flags(), &o.Options, devData)
-	c.Flags().BoolVar(&o.JSON, "json", false, "print the facts as one JSON object on the first line")
+	g.flags(c.Flags(), "listen", "api_listen", "former_master_key_file")
+	g.dataFlags(c.Flags())
+	c.Flags().BoolVar(&asJSON, "json", false, "print the facts as one JSON object on the first line")
 	return c
+}
+
+// source is where serve and check take settings from.
+func (g given) source(f *pflag.FlagSet) *sidecar.Source {
+	from := &sidecar.Source{Environ: os.Environ(), Given: g}
+	f.StringVar(&from.File, "config", "", "configuration file (YAML); the environment and flags go before what it says")
+	g.flags(f)
+	return from
 }
 
 // serveCommand is 'postern serve'.
 func serveCommand() *cobra.Command {
-	var o sidecar.Options
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Guard an app and serve the /v1 API",
+		Short: "Guard an app and serve the /v1 API; SIGHUP has it read its configuration again",
 		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			o.Log = newLog(zapcore.NewJSONEncoder, zapcore.InfoLevel)
-			s, err := sidecar.Open(c.Context(), o)
-			if err != nil {
-				return err
-			}
-			return s.Run(c.Context())
-		},
 	}
-	serverFlags(c.Flags(), &o, defaultData)
-	c.Flags().StringVar(&o.Upstream, "upstream", "", "URL of the app to guard: http://127.0.0.1:3000")
-	c.Flags().StringVar(&o.Realm, "realm", "default", "realm whose users get in, by id or name")
-	c.Flags().StringVar(&o.PublicURL, "public-url", "", "where the outside reaches the API, without /v1; part of the issuer of new realms")
-	_ = c.MarkFlagRequired("upstream")
+	from := given{}.source(c.Flags())
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		o, err := sidecar.Load(*from)
+		if err != nil {
+			return err
+		}
+		o.Log = newLog(zapcore.NewJSONEncoder, zapcore.InfoLevel)
+		s, err := sidecar.Open(c.Context(), o)
+		if err != nil {
+			return err
+		}
+		go s.Follow(c.Context(), *from, hangups(c.Context()))
+		return s.Run(c.Context())
+	}
 	return c
+}
+
+// checkCommand is 'postern check'.
+func checkCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Say all that is wrong with a configuration, without starting anything",
+		Args:  cobra.NoArgs,
+	}
+	from := given{}.source(c.Flags())
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if _, err := sidecar.Load(*from); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.OutOrStdout(), "The configuration is good.")
+		return nil
+	}
+	return c
+}
+
+// hangups passes SIGHUP on until ctx ends.
+func hangups(ctx context.Context) <-chan struct{} {
+	signals, ask := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case ask <- struct{}{}:
+			}
+		}
+	}()
+	return ask
 }
 
 // newLog returns a log to standard error, with constant messages: JSON lines for programs, console lines for people.

@@ -21,41 +21,21 @@ import (
 type Options struct {
 	Store        core.Store
 	MasterKey    *core.MasterKey
-	PublicURL    string            // see core.Options
-	MaxStaleness time.Duration     // see core.Options
-	Realm        string            // whose users the guard lets in, by id or name; default "default"
-	CopyHeaders  map[string]string // see guard.Options
-	PassToken    bool              // see guard.Options
-	Log          *zap.Logger       // default none
+	PublicURL    string        // see core.Options
+	MaxStaleness time.Duration // see core.Options
+	Log          *zap.Logger   // default none
 }
 
 // Assembly is a Postern without listeners.
 type Assembly struct {
-	Core  *core.Core
-	Guard *guard.Guard // nil after NewUnguarded
-	API   *httpapi.API
+	Core *core.Core
+	API  *httpapi.API
+
+	log *zap.Logger
 }
 
 // New puts a Postern together. It reads and writes nothing yet; the caller calls Run.
 func New(o Options) (*Assembly, error) {
-	if o.Log == nil {
-		o.Log = zap.NewNop()
-	}
-	a, err := NewUnguarded(o)
-	if err != nil {
-		return nil, err
-	}
-	a.Guard, err = guard.New(guard.Options{Realm: o.Realm, Realms: a.Core.Realms, Resolver: a.Core.Sessions, Feed: guard.FeedOf(a.Core.Feed),
-		CopyHeaders: o.CopyHeaders, PassToken: o.PassToken, Now: a.Core.Now, Logger: o.Log.Named("guard")})
-	if err != nil {
-		return nil, err
-	}
-	return a, nil
-}
-
-// NewUnguarded is New for a host that makes its guards itself: it may have several, and has them before the
-// store is open.
-func NewUnguarded(o Options) (*Assembly, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
@@ -68,16 +48,18 @@ func NewUnguarded(o Options) (*Assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Assembly{Core: c, API: api}, nil
+	return &Assembly{Core: c, API: api, log: o.Log}, nil
+}
+
+// NewGuard returns a guard over the same core, with o saying what it lets in and what it tells. The caller closes it.
+func (a *Assembly) NewGuard(o guard.Options) (*guard.Guard, error) {
+	o.Realms, o.Resolver, o.Feed, o.Now = a.Core.Realms, a.Core.Sessions, guard.FeedOf(a.Core.Feed), a.Core.Now
+	o.Logger = a.log.Named("guard")
+	return guard.New(o)
 }
 
 // Run does the work that no request waits for, until ctx ends.
-func (a *Assembly) Run(ctx context.Context) {
-	a.Core.Run(ctx)
-	if a.Guard != nil {
-		a.Guard.Close()
-	}
-}
+func (a *Assembly) Run(ctx context.Context) { a.Core.Run(ctx) }
 
 // FirstKeyFile is the file in the data folder that holds the first management key until somebody takes it.
 const FirstKeyFile = "management.key"

@@ -1,0 +1,84 @@
+package sidecar
+
+import (
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/guard"
+)
+
+// accessLog writes a line for each guarded request. It holds no header and no query: both may hold secrets.
+type accessLog struct {
+	log  *zap.Logger
+	next http.Handler
+}
+
+func (a *accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	rec := &recorder{ResponseWriter: w}
+	defer func() {
+		fields := []zap.Field{zap.String("method", r.Method), zap.String("host", r.Host), zap.String("path", r.URL.EscapedPath()),
+			zap.Int("status", rec.status), zap.Int64("bytes", rec.bytes), zap.Duration("duration", time.Since(start)),
+			zap.String("remote_ip", addressOf(r))}
+		if rec.user != "" {
+			fields = append(fields, zap.String("user_id", rec.user))
+		}
+		a.log.Info("request", fields...)
+	}()
+	a.next.ServeHTTP(rec, r)
+}
+
+// recorder notes what became of a request.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+	user   string
+}
+
+// Unwrap lets a ResponseController reach what is below.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status < http.StatusOK { // the last of several, after those that only inform
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status < http.StatusOK {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// identified stands behind the guard and lets the log know who was let in.
+func identified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rec := recorderOf(w); rec != nil {
+			if who, there := guard.FromContext(r.Context()); there {
+				rec.user = string(who.User)
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recorderOf finds the recorder that a writer was made from, if any.
+func recorderOf(w http.ResponseWriter) *recorder {
+	for {
+		switch at := w.(type) {
+		case *recorder:
+			return at
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = at.Unwrap()
+		default:
+			return nil
+		}
+	}
+}

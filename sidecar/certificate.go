@@ -1,0 +1,96 @@
+package sidecar
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// certificate is a certificate and its key in files, read again when they change: whoever renews it need not tell us.
+type certificate struct {
+	certFile, keyFile string
+	log               *zap.Logger
+
+	pair atomic.Pointer[tls.Certificate]
+
+	mu     sync.Mutex // held while the files are read
+	seen   string     // what the files looked like when they were last read
+	broken bool       // the last try to read them failed
+}
+
+// certificateCheck is how often the files are looked at.
+const certificateCheck = 5 * time.Second
+
+// loadCertificate reads a certificate, which must be good.
+func loadCertificate(certFile, keyFile string, log *zap.Logger) (*certificate, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
+	return c, c.load()
+}
+
+// get gives the certificate to a connection.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil }
+
+// load reads the files. What was read before stays where they are not good.
+func (c *certificate) load() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.read()
+}
+
+// read does load's work.
+func (c *certificate) read() error {
+	c.seen = c.look()
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	if err != nil {
+		return fmt.Errorf("cannot use the certificate %s with the key %s: %w", c.certFile, c.keyFile, err)
+	}
+	c.pair.Store(&pair)
+	return nil
+}
+
+// look returns what tells the files from changed ones.
+func (c *certificate) look() string {
+	text := ""
+	for _, file := range []string{c.certFile, c.keyFile} {
+		if info, err := os.Stat(file); err == nil {
+			text += fmt.Sprint(info.ModTime().UnixNano(), info.Size(), ";")
+		}
+	}
+	return text
+}
+
+// watch reads the files again whenever they have changed, until ctx ends. A pair that is half written is
+// tried again.
+func (c *certificate) watch(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(certificateCheck):
+		}
+		c.refresh()
+	}
+}
+
+// refresh reads the files again if they have changed.
+func (c *certificate) refresh() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.broken && c.look() == c.seen {
+		return
+	}
+	err := c.read()
+	if err != nil && !c.broken {
+		c.log.Error("the certificate changed and cannot be used; the one before is served on", zap.Error(err))
+	}
+	if err == nil {
+		c.log.Info("certificate was read again", zap.Time("expires", c.pair.Load().Leaf.NotAfter))
+	}
+	c.broken = err != nil
+}

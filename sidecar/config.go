@@ -1,0 +1,153 @@
+package sidecar
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// DefaultData is the folder for the data where nobody names one.
+const DefaultData = "postern-data"
+
+// Source is where settings come from: what Given says goes before what Environ says, and that before what File says.
+type Source struct {
+	File    string            // a configuration file in YAML; "" = none
+	Environ []string          // as os.Environ returns it
+	Given   map[string]string // by name, as on a command line
+}
+
+// Load returns the options that a source gives, checked as Open would check them. Its error joins all that is wrong, with the
+// lines of the file.
+func Load(from Source) (Options, error) {
+	o, err := Gather(from)
+	o.Data = cmp.Or(o.Data, DefaultData)
+	checked := o
+	return o, errors.Join(err, checked.validate())
+}
+
+// Gather returns the options that a source gives. Whether they make a Sidecar, Open finds out.
+func Gather(from Source) (Options, error) {
+	var o Options
+	var errs []error
+	if from.File != "" {
+		errs = append(errs, o.readFile(from.File))
+	}
+	errs = append(errs, o.readEnviron(from.Environ))
+	for _, s := range Settings {
+		if text, there := from.Given[s.Name]; there {
+			errs = append(errs, s.Set(&o, text))
+		}
+	}
+	return o, errors.Join(errs...)
+}
+
+// readFile sets what a configuration file says.
+func (o *Options) readFile(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	var errs []error
+	for _, err := range o.readYAML(text) {
+		errs = append(errs, fmt.Errorf("%s: %w", file, err))
+	}
+	return errors.Join(errs...)
+}
+
+// readYAML sets what a text in YAML says, and returns all complaints, with their lines.
+func (o *Options) readYAML(text []byte) []error {
+	var document yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+		return nil // all defaults
+	} else if err != nil {
+		return []error{err}
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return []error{errors.New("there is more than one document")}
+	}
+	root := document.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return []error{errors.New("line 1: it must be settings, one a line, as in \"upstream: http://127.0.0.1:3000\"")}
+	}
+	var errs []error
+	seen := map[string]bool{}
+	for i := 0; i < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		if seen[key.Value] {
+			errs = append(errs, fmt.Errorf("line %d: %s is there twice", key.Line, key.Value))
+			continue
+		}
+		seen[key.Value] = true
+		if err := o.readSetting(key.Value, value); err != nil {
+			errs = append(errs, fmt.Errorf("line %d: %w", key.Line, err))
+		}
+	}
+	return errs
+}
+
+// readSetting sets one thing that a file says.
+func (o *Options) readSetting(name string, value *yaml.Node) error {
+	if name == "copy_headers" {
+		return decodeStrictly(value, &o.CopyHeaders)
+	}
+	s, known := settingNamed(name)
+	if !known {
+		return fmt.Errorf("there is no setting %s%s", name, resembling(name))
+	}
+	list, isList := s.to(o).(*[]string)
+	switch {
+	case value.Kind == yaml.ScalarNode && value.Tag != "!!null":
+		return s.Set(o, value.Value)
+	case value.Kind == yaml.SequenceNode && isList:
+		return decodeStrictly(value, list)
+	}
+	return fmt.Errorf("%s must be %s", name, map[bool]string{true: "a list", false: "one value"}[isList])
+}
+
+// decodeStrictly decodes a node, and takes no names that mean nothing.
+func decodeStrictly(value *yaml.Node, into any) error {
+	text, err := yaml.Marshal(value)
+	if err != nil {
+		return err
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	return decoder.Decode(into)
+}
+
+// resembling returns a hint at the setting that was meant, where one begins or ends alike.
+func resembling(name string) string {
+	for _, s := range Settings {
+		if strings.ReplaceAll(name, "-", "_") == s.Name || len(name) > 3 && (strings.HasPrefix(s.Name, name) || strings.HasPrefix(name, s.Name)) {
+			return "; did you mean " + s.Name + "?"
+		}
+	}
+	return ""
+}
+
+// readEnviron sets what the environment says. A variable with our prefix that is no setting is a mistake where it looks like
+// one; else it is somebody else's: Kubernetes makes POSTERN_PORT and others of its own for a service named postern.
+func (o *Options) readEnviron(environ []string) error {
+	var errs []error
+	for _, pair := range environ {
+		name, text, _ := strings.Cut(pair, "=")
+		short, ours := strings.CutPrefix(name, "POSTERN_")
+		if !ours || text == "" {
+			continue
+		}
+		short = strings.ToLower(short)
+		if s, known := settingNamed(short); known {
+			errs = append(errs, s.Set(o, text))
+		} else if hint := resembling(short); hint != "" {
+			errs = append(errs, fmt.Errorf("%s in the environment is no setting%s", name, hint))
+		}
+	}
+	return errors.Join(errs...)
+}

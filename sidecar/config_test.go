@@ -1,0 +1,96 @@
+package sidecar
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// configured writes a configuration file.
+func configured(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "postern.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestLoad holds that a flag goes before the environment, and that before the file.
+func TestLoad(t *testing.T) {
+	file := configured(t, `
+upstream: unix:/run/app.sock
+listen: 127.0.0.1:1
+api_listen: "off"
+drain: 20s
+access_log: true
+trusted_proxies: [10.0.0.0/8, private]
+copy_headers:
+  X-Postern-User-Id: id
+`)
+	o, err := Load(Source{File: file, Environ: []string{"POSTERN_LISTEN=127.0.0.1:2", "POSTERN_API_LISTEN=127.0.0.1:3", "POSTERN_TRUSTED_PROXIES=",
+		"POSTERN_PORT=tcp://10.0.0.1:80", "POSTERN_SERVICE_HOST=10.0.0.1", "LISTEN=x"}, Given: map[string]string{"api_listen": "127.0.0.1:4"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Upstream != "unix:/run/app.sock" || o.Listen != "127.0.0.1:2" || o.APIListen != "127.0.0.1:4" || o.Drain != 20*time.Second ||
+		!o.AccessLog || !slices.Equal(o.TrustedProxies, []string{"10.0.0.0/8", "private"}) || o.CopyHeaders["X-Postern-User-Id"] != "id" || o.Data != DefaultData {
+		t.Errorf("Load = %+v", o)
+	}
+}
+
+// TestLoadComplains holds that all that is wrong is said at once, and where.
+func TestLoadComplains(t *testing.T) {
+	tests := []struct {
+		name, file string
+		environ    []string
+		want       []string
+	}{
+		{"nothing", "", nil, []string{"upstream \"\" must be a URL"}},
+		{"many", "upstrem: x\nlisten: 1\nlisten: 2\ntls_cert: a\ndrain: soon\napi_mount: most\naccess_log: [true]\ntrusted_proxies: [me]\n", nil, []string{
+			"line 1: there is no setting upstrem", "line 3: listen is there twice", "line 5: drain is \"soon\"", "line 7: access_log must be one value",
+			"tls_cert and tls_key go together", "api_mount is \"most\"", "trusted_proxies: \"me\" is no address", "listen address \"1\" must be host:port"}},
+		{"a name with hyphens", "upstream: http://a\nredis-url: x\n", nil, []string{"line 2: there is no setting redis-url; did you mean redis_url?"}},
+		{"no settings", "- a\n", nil, []string{"line 1: it must be settings"}},
+		{"two documents", "upstream: http://a\n---\nupstream: http://b\n", nil, []string{"more than one document"}},
+		{"no YAML", "a: [\n", nil, []string{"yaml: line"}},
+		{"an unknown header field", "upstream: http://a\ncopy_headers: 1\n", nil, []string{"line 2"}},
+		{"the environment", "upstream: http://a\n", []string{"POSTERN_REDIS=x", "POSTERN_H2C=maybe"}, []string{"POSTERN_REDIS in the environment is no setting; did you mean redis_url?", "h2c is \"maybe\""}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Load(Source{File: configured(t, tt.file), Environ: tt.environ})
+			for _, want := range tt.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("Load = %v; want it to say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+// FuzzReadYAML holds that no text breaks the reading, and that what is refused is said with a line or as a whole.
+func FuzzReadYAML(f *testing.F) {
+	f.Add("upstream: http://a\ntrusted_proxies: [a, b]\ncopy_headers: {A: id}\n")
+	f.Add("a: &x [*x]\n")
+	f.Add("? [a]\n: b\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		var o, again Options
+		errs := o.readYAML([]byte(text))
+		if len(errs) != len(again.readYAML([]byte(text))) || setTexts(&o) != setTexts(&again) {
+			t.Errorf("readYAML(%q) does not do the same twice", text)
+		}
+	})
+}
+
+// setTexts returns all that is set.
+func setTexts(o *Options) string {
+	text := ""
+	for _, s := range Settings {
+		text += s.Name + "=" + s.text(o) + "\n"
+	}
+	return text
+}

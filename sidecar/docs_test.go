@@ -1,0 +1,44 @@
+package sidecar
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestSettingsAreDocumented holds that docs/sidecar.md lists the settings as they are.
+func TestSettingsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/sidecar.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for _, s := range Settings {
+		value := s.Default
+		if value != "" {
+			value += " "
+		}
+		fmt.Fprintf(&want, "| `%s` | %s | %s|\n", s.Name, s.Usage, value)
+	}
+	if !strings.Contains(string(text), want.String()) {
+		t.Errorf("docs/sidecar.md should have these lines:\n%s", want.String())
+	}
+}
+
+// TestExampleLoads loads the configuration that docs/sidecar.md shows.
+func TestExampleLoads(t *testing.T) {
+	text, err := os.ReadFile("../docs/sidecar.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(text)
+	if example == nil {
+		t.Fatal("there is no example")
+	}
+	o, err := Load(Source{File: configured(t, string(example[1]))})
+	if err != nil || o.TLSKey == "" || !o.AccessLog {
+		t.Errorf("Load = %+v, %v", o, err)
+	}
+}

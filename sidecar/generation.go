@@ -1,0 +1,127 @@
+package sidecar
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/assembly"
+)
+
+// generation is what one configuration makes of a guarded request: the guard, and the way to the app. Another takes its place
+// at a reload, while requests under way finish in the one that they began in.
+type generation struct {
+	handler  http.Handler
+	guard    *guard.Guard
+	upstream *upstream
+	requests sync.WaitGroup
+}
+
+// newGeneration puts together what o says, over parts that stay.
+func newGeneration(o *Options, parts *assembly.Assembly) (*generation, error) {
+	up, err := parseUpstream(o.Upstream, o.UpstreamCA)
+	if err != nil {
+		return nil, err
+	}
+	trusted, err := parseProxies(o.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{upstream: up}
+	if g.guard, err = parts.NewGuard(o.guard()); err != nil {
+		return nil, err
+	}
+	var app http.Handler = newProxy(up, o.Log.Named("proxy"))
+	if o.AccessLog {
+		app = identified(app)
+	}
+	app = mounted(o.APIMount, parts.API, g.guard.Handler(app))
+	app = &edge{trusted: trusted, patient: o.SlowClient, next: app}
+	if o.AccessLog {
+		app = &accessLog{o.Log.Named("access"), app}
+	}
+	g.handler = app
+	return g, nil
+}
+
+// retire ends what no request uses any more, as soon as that is so.
+func (g *generation) retire() {
+	g.requests.Wait()
+	g.guard.Close()
+	g.upstream.transport.CloseIdleConnections()
+}
+
+// front serves guarded requests with the generation that is current.
+type front struct {
+	mu      sync.RWMutex
+	current *generation
+}
+
+// begin returns the current generation with one request more.
+func (f *front) begin() *generation {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	f.current.requests.Add(1)
+	return f.current
+}
+
+// take makes g the current generation, and returns the one before; nil the first time.
+func (f *front) take(g *generation) *generation {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.current
+	f.current = g
+	return before
+}
+
+// ServeHTTP serves a request to its end with the generation that is current now.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g := f.begin()
+	defer g.requests.Done()
+	g.handler.ServeHTTP(w, r)
+}
+
+// accountPaths are the part of the API that whoever holds a token, or an account provider, needs.
+var accountPaths = []string{"/v1/users", "/v1/users/me", "/v1/users/reauth"}
+
+// mounted serves the API, or the part of it that is asked for, in front of the guard: its callers prove themselves.
+func mounted(mount string, api, guarded http.Handler) http.Handler {
+	if mount == "" {
+		return guarded
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if inMount(mount, r) {
+			api.ServeHTTP(w, r)
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+// inMount reports whether a request is for the part of the API that is mounted. The public keys of realms are in every.
+func inMount(mount string, r *http.Request) bool {
+	path := r.URL.EscapedPath()
+	if strings.HasSuffix(path, "/.well-known/jwks.json") && strings.HasPrefix(path, "/v1/realms/") {
+		return true
+	}
+	if mount == mountAll {
+		return strings.HasPrefix(path, "/v1/")
+	}
+	for _, account := range accountPaths {
+		if path == account {
+			return account != "/v1/users" || r.Method == http.MethodPost
+		}
+	}
+	return false
+}
+
+// addressOf returns the client's address without its port.
+func addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

@@ -1,0 +1,112 @@
+package sidecar
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// unixPrefix begins addresses that are sockets in the file system.
+const unixPrefix = "unix:"
+
+// checkAddress refuses what is no address to listen on.
+func checkAddress(name, address string) error {
+	if path, is := strings.CutPrefix(address, unixPrefix); is {
+		if path == "" {
+			return fmt.Errorf("%s %q must name a file after %s", name, address, unixPrefix)
+		}
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return fmt.Errorf("%s %q must be host:port, or %s and the path of a socket", name, address, unixPrefix)
+	}
+	return nil
+}
+
+// listen takes an address, and says in one sentence why it cannot.
+func listen(address, flag string) (net.Listener, error) {
+	network := "tcp"
+	if path, is := strings.CutPrefix(address, unixPrefix); is {
+		network, address = "unix", path
+		if err := removeStale(path); err != nil {
+			return nil, err
+		}
+	}
+	l, err := net.Listen(network, address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is taken by another program; stop it, or choose another address with %s", address, flag)
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+	case network == "unix":
+		if err := os.Chmod(address, 0o660); err != nil {
+			return nil, errors.Join(fmt.Errorf("cannot listen on %s: %w", address, err), l.Close())
+		}
+	}
+	return l, nil
+}
+
+// removeStale removes a socket that a program left behind when it ended. One that somebody listens on stays, and so does
+// what is no socket.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&os.ModeSocket == 0 {
+		return nil // listening says what is wrong, if anything
+	}
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		return errors.Join(fmt.Errorf("%s is taken by another program; stop it, or choose another address", path), conn.Close())
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("cannot listen on %s: %w", path, err)
+	}
+	return os.Remove(path)
+}
+
+// patientListener accepts connections on which no write waits for longer than limit: a client that takes nothing
+// must not hold a connection, a buffer and a request to the app for good.
+type patientListener struct {
+	net.Listener
+	limit time.Duration
+}
+
+func (l patientListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &patientConn{conn, l.limit}, nil
+}
+
+type patientConn struct {
+	net.Conn
+	limit time.Duration
+}
+
+func (c *patientConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// CloseWrite ends what is sent, as net/http does before it closes a connection that a client still writes to.
+func (c *patientConn) CloseWrite() error {
+	if half, is := c.Conn.(interface{ CloseWrite() error }); is {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// secured wraps a listener in TLS where there is a certificate.
+func secured(l net.Listener, cert *certificate) net.Listener {
+	if cert == nil {
+		return l
+	}
+	return tls.NewListener(l, &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+}

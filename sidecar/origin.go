@@ -1,0 +1,142 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// proxies are those in front of us who may say where a request comes from. By default there are none, and what is
+// said is dropped: whoever may name an address names any.
+type proxies struct {
+	networks []netip.Prefix
+	unix     bool // whoever speaks to a socket in the file system
+}
+
+// private are the networks that the word stands for, loopback among them.
+var private = []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128"}
+
+// parseProxies reads addresses, networks and the words private and unix.
+func parseProxies(list []string) (proxies, error) {
+	var p proxies
+	for _, item := range list {
+		switch item {
+		case "unix":
+			p.unix = true
+			continue
+		case "private":
+			for _, network := range private {
+				p.networks = append(p.networks, netip.MustParsePrefix(network))
+			}
+			continue
+		}
+		network, err := netip.ParsePrefix(item)
+		if address, isAddress := netip.ParseAddr(item); isAddress == nil {
+			network, err = address.Prefix(address.BitLen())
+		}
+		if err != nil {
+			return proxies{}, fmt.Errorf("trusted_proxies: %q is no address, no network like 10.0.0.0/8, and neither private nor unix", item)
+		}
+		p.networks = append(p.networks, network.Masked())
+	}
+	return p, nil
+}
+
+// trust reports whether an address, as net/http has it, is one of them.
+func (p proxies) trust(remote string) bool {
+	if len(p.networks) == 0 && !p.unix {
+		return false
+	}
+	if remote == "" || remote == "@" { // a socket in the file system
+		return p.unix
+	}
+	at, err := netip.ParseAddrPort(remote)
+	return err == nil && p.holds(at.Addr())
+}
+
+// holds reports whether an address is in one of the networks.
+func (p proxies) holds(address netip.Addr) bool {
+	address = address.Unmap().WithZone("")
+	for _, network := range p.networks {
+		if network.Contains(address) {
+			return true
+		}
+	}
+	return false
+}
+
+// origin is where a request comes from, as far as we know or believe.
+type origin struct {
+	chain string // X-Forwarded-For for the app: the client, and whom it came through
+	proto string
+	host  string
+}
+
+type originKey struct{}
+
+// locate finds out where a request comes from. Of a trusted proxy it takes X-Forwarded-For, -Proto and -Host, and from then
+// on RemoteAddr is the client's address, with port 0; of anybody else it is what the connection shows.
+func (p proxies) locate(r *http.Request) *http.Request {
+	if !p.trust(r.RemoteAddr) {
+		return r
+	}
+	from := seen(r)
+	client, believed := p.client(strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ","))
+	if client.IsValid() {
+		if from.chain != "" {
+			believed = append(believed, from.chain)
+		}
+		from.chain = strings.Join(believed, ", ")
+		r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
+	}
+	if proto := r.Header.Get("X-Forwarded-Proto"); proto == "http" || proto == "https" {
+		from.proto = proto
+	}
+	if host := r.Header.Get("X-Forwarded-Host"); host != "" && !strings.ContainsAny(host, ", /\\") {
+		from.host = host
+	}
+	return r.WithContext(context.WithValue(r.Context(), originKey{}, from))
+}
+
+// seen returns what the connection shows.
+func seen(r *http.Request) origin {
+	from := origin{proto: "http", host: r.Host}
+	from.chain, _, _ = net.SplitHostPort(r.RemoteAddr)
+	if r.TLS != nil {
+		from.proto = "https"
+	}
+	return from
+}
+
+// client returns the last address in front of our proxies, and it and those behind it: what stands before it is a claim of
+// the client's own.
+func (p proxies) client(hops []string) (client netip.Addr, believed []string) {
+	for i := len(hops) - 1; i >= 0; i-- {
+		address, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		address = address.WithZone("") // a zone is any text
+		client, believed = address, append([]string{address.String()}, believed...)
+		if !p.holds(address) {
+			break
+		}
+	}
+	return client, believed
+}
+
+// setForwarded tells the app where a request comes from.
+func setForwarded(h http.Header, r *http.Request) {
+	from, located := r.Context().Value(originKey{}).(origin)
+	if !located {
+		from = seen(r)
+	}
+	if from.chain != "" {
+		h.Set("X-Forwarded-For", from.chain)
+	}
+	h.Set("X-Forwarded-Proto", from.proto)
+	h.Set("X-Forwarded-Host", from.host)
+}

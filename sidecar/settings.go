@@ -1,0 +1,115 @@
+package sidecar
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Setting is one thing that can be set of a sidecar, under one word everywhere: redis_url in a configuration file is
+// POSTERN_REDIS_URL in the environment and, for most, --redis-url on the command line.
+type Setting struct {
+	Name    string // in a file
+	Flag    string // on the command line, without dashes; "" = it has none
+	Usage   string // what it is for, in a line
+	Default string // "" = none
+
+	to func(*Options) any // *string, *bool, *int, *time.Duration or *[]string
+}
+
+// Env returns the setting's name in the environment.
+func (s Setting) Env() string { return "POSTERN_" + strings.ToUpper(s.Name) }
+
+// IsSwitch reports whether the setting is true or false.
+func (s Setting) IsSwitch() bool {
+	_, is := s.to(&Options{}).(*bool)
+	return is
+}
+
+// Settings are all that have one value, or a list of them. What has a structure of its own is in files only.
+var Settings = []Setting{
+	{"upstream", "upstream", "the app to guard: http://127.0.0.1:3000, https://, h2c://, or unix:/run/app.sock", "", func(o *Options) any { return &o.Upstream }},
+	{"upstream_ca", "", "file with the certificates (PEM) that may vouch for an https upstream", "the system's", func(o *Options) any { return &o.UpstreamCA }},
+	{"listen", "listen", "guarded address: host:port (port 0 takes a free one, for the API too) or unix:/run/postern.sock", "127.0.0.1:8080", func(o *Options) any { return &o.Listen }},
+	{"tls_cert", "tls-cert", "certificate chain (PEM) of the guarded address; read again when it changes", "plain HTTP", func(o *Options) any { return &o.TLSCert }},
+	{"tls_key", "tls-key", "its private key (PEM)", "", func(o *Options) any { return &o.TLSKey }},
+	{"h2c", "", "accept HTTP/2 without TLS, as gRPC clients inside a network speak it", "false", func(o *Options) any { return &o.H2C }},
+	{"trusted_proxies", "trusted-proxies", "who may say where a request comes from, in X-Forwarded-*: addresses, networks, private, or unix", "nobody", func(o *Options) any { return &o.TrustedProxies }},
+	{"api_listen", "api-listen", "address of the /v1 API, or off", "127.0.0.1:8081", func(o *Options) any { return &o.APIListen }},
+	{"api_mount", "", "serve /v1 under the guarded address too: account (what holders of tokens need) or all", "neither", func(o *Options) any { return &o.APIMount }},
+	{"admin_listen", "admin-listen", "address of /healthz and /readyz", "off", func(o *Options) any { return &o.AdminListen }},
+	{"data", "data", "folder for the data and the keys", "postern-data", func(o *Options) any { return &o.Data }},
+	{"redis_url", "redis", "keep the data in this Redis: redis://user:password@host:6379/0", "the embedded store", func(o *Options) any { return &o.RedisURL }},
+	{"durability", "durability", "with Redis, what revocations and the like must have outlived: default, none, replicas (WAIT) or disk (WAITAOF)", "default", func(o *Options) any { return &o.Durability }},
+	{"wait_replicas", "wait-replicas", "with durability replicas or disk, on how many replicas", "", func(o *Options) any { return &o.WaitReplicas }},
+	{"master_key_file", "master-key-file", "file with the master key", "master.key in the data folder; required with Redis", func(o *Options) any { return &o.MasterKeyFile }},
+	{"former_master_key_file", "former-master-key-file", "file with the master key before, while it is being replaced", "", func(o *Options) any { return &o.FormerMasterKeyFile }},
+	{"public_url", "public-url", "where the outside reaches the API, without /v1; part of the issuer of new realms", "", func(o *Options) any { return &o.PublicURL }},
+	{"realm", "realm", "realm whose users get in, by id or name", "default", func(o *Options) any { return &o.Realm }},
+	{"pass_token", "", "pass the bearer token on to the app", "false", func(o *Options) any { return &o.PassToken }},
+	{"access_log", "access-log", "write a line for each guarded request", "false", func(o *Options) any { return &o.AccessLog }},
+	{"drain", "", "how long a stop waits for requests under way", "10s", func(o *Options) any { return &o.Drain }},
+	{"slow_client", "", "how long a client may take nothing, or send nothing of a body that it began", "1m", func(o *Options) any { return &o.SlowClient }},
+}
+
+// settingNamed returns a setting by its name in files.
+func settingNamed(name string) (Setting, bool) {
+	i := slices.IndexFunc(Settings, func(s Setting) bool { return s.Name == name })
+	if i < 0 {
+		return Setting{}, false
+	}
+	return Settings[i], true
+}
+
+// Set sets it from a text, as the environment and the command line have it. Lists are separated by commas.
+func (s Setting) Set(o *Options, text string) error {
+	switch to := s.to(o).(type) {
+	case *string:
+		*to = text
+	case *bool:
+		on, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("%s is %q; it must be true or false", s.Name, text)
+		}
+		*to = on
+	case *int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("%s is %q; it must be a whole number", s.Name, text)
+		}
+		*to = n
+	case *time.Duration:
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("%s is %q; it must be a duration like 10s or 5m", s.Name, text)
+		}
+		*to = d
+	case *[]string:
+		*to = nil
+		for item := range strings.SplitSeq(text, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				*to = append(*to, item)
+			}
+		}
+	}
+	return nil
+}
+
+// text returns what is set, as a text that tells it from another.
+func (s Setting) text(o *Options) string {
+	switch at := s.to(o).(type) {
+	case *string:
+		return *at
+	case *bool:
+		return strconv.FormatBool(*at)
+	case *int:
+		return strconv.Itoa(*at)
+	case *time.Duration:
+		return at.String()
+	case *[]string:
+		return strings.Join(*at, ",")
+	}
+	return ""
+}

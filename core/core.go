@@ -111,7 +111,7 @@ type deps struct {
 	clock     *clock
 	ids       *source
 	random    io.Reader
-	master    *MasterKey
+	master    *sealer
 	publicURL string
 	process   string // random; tells the holders of leases apart
 	troubles  *troubles
@@ -132,7 +132,7 @@ func New(o Options) (*Core, error) {
 	}
 	c := &clock{local: o.Now}
 	d := &deps{
-		store: o.Store, clock: c, random: o.Random, master: o.MasterKey, publicURL: o.PublicURL,
+		store: o.Store, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL,
 		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
 		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.Random),
 		report: o.Report,

@@ -135,6 +135,36 @@ func TestMasterKeyIsReplaced(t *testing.T) {
 	})
 }
 
+// TestMasterKeyIsReplacedAtWork replaces the master key of a Core that goes on working, while realms are made.
+func TestMasterKeyIsReplacedAtWork(t *testing.T) {
+	each(t, func(w *world) {
+		token := w.provided("acct").Token
+		fresh, err := core.NewMasterKey([]byte("0123456789abcdef0123456789abcdef"))
+		w.must(err)
+		made := make(chan error, 1)
+		go func() {
+			var err error
+			for i := 0; i < 20 && err == nil; i++ {
+				_, err = w.Realms.Create(w.ctx, core.NewRealm{Name: "another"}, core.Request{})
+			}
+			made <- err
+		}()
+		if n, err := w.ReplaceMasterKey(w.ctx, fresh); err != nil || n < 2 || w.MasterKeyID() != fresh.ID() {
+			t.Errorf("ReplaceMasterKey = %d, %v, then the key is %s; want at least 2 and %s", n, err, w.MasterKeyID(), fresh.ID())
+		}
+		w.must(<-made)
+		if n, err := w.ReplaceMasterKey(w.ctx, fresh); err != nil || n != 0 {
+			t.Errorf("ReplaceMasterKey again = %d, %v; want 0", n, err)
+		}
+		alone, err := core.New(core.Options{Store: w.store, MasterKey: fresh, Now: w.clock.Now})
+		w.must(err)
+		for _, c := range []*core.Core{w.Core, alone} {
+			_, err := c.Sessions.Resolve(w.ctx, w.realm.ID, token)
+			w.must(err)
+		}
+	})
+}
+
 // TestAPTKeysRetire ends what a leaked key vouched for, and nothing else.
 func TestAPTKeysRetire(t *testing.T) {
 	each(t, func(w *world) {

@@ -131,6 +131,30 @@ func (r *Realms) each(ctx context.Context, f func(RealmID) error) error {
 	}
 }
 
+// MasterKeyID returns the ID of the master key that seals.
+func (c *Core) MasterKeyID() string { return c.d.master.key.Load().ID() }
+
+// ReplaceMasterKey makes m the master key, from this call on, and seals anew what the former one sealed, which this Core
+// goes on opening. It takes a second, and returns how many keys it sealed anew. Interrupted, it is to be called again.
+// Where other processes use the same store they must know both keys before.
+func (c *Core) ReplaceMasterKey(ctx context.Context, m *MasterKey) (int, error) {
+	c.d.master.replace(m)
+	count, err := c.Realms.Reseal(ctx)
+	for n := 1; n > 0 && err == nil; count += n {
+		// What was sealed under the former key just before may still be on its way to the store, where nobody saw it yet.
+		select {
+		case <-ctx.Done():
+			return count, ctx.Err()
+		case <-time.After(sealsAreWritten):
+		}
+		n, err = c.Realms.Reseal(ctx)
+	}
+	return count, err
+}
+
+// sealsAreWritten is by when what was sealed has been written, or has failed to be.
+const sealsAreWritten = time.Second
+
 // Reseal seals the signing keys of every realm under the current master key. Afterwards the former one is needed no
 // more. What was done stays done where it is interrupted, and calling it again goes on. It returns how many keys it
 // sealed anew.

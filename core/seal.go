@@ -5,10 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -35,16 +36,21 @@ func NewMasterKey(key []byte) (*MasterKey, error) {
 }
 
 // Replacing returns m as the successor of former, which is still good to open what it sealed: see
-// Realms.Reseal.
+// Realms.Reseal. What m itself replaces stays good too.
 func (m *MasterKey) Replacing(former *MasterKey) *MasterKey {
+	if m.former != nil {
+		former = m.former.Replacing(former)
+	}
 	return &MasterKey{id: m.id, aead: m.aead, former: former}
 }
 
 // ID returns 8 hex digits that tell this key from another and reveal nothing of it.
 func (m *MasterKey) ID() string { return m.id }
 
-// ErrWrongMasterKey says that a text was sealed under another master key, or was tampered with.
-var ErrWrongMasterKey = errors.New("sealed under another master key, or damaged")
+// ErrWrongMasterKey says that a text was sealed under another master key, or was tampered with. That says nothing
+// about whoever is asking: a server meets it that does not know of a new master key yet, and can answer as soon as it does.
+var ErrWrongMasterKey = &Error{Kind: KindUnavailable, Code: "wrong_master_key",
+	Detail: "what is sealed in the data store cannot be opened here; nothing was decided, try again shortly", RetryAfter: 5 * time.Second}
 
 // seal encrypts secret for the given place (a record's name), so that it opens nowhere else.
 // XChaCha20-Poly1305 with a random nonce; the result is "<key id>.<base64url>".
@@ -81,4 +87,30 @@ func (m *MasterKey) open(place, sealed string) ([]byte, error) {
 func (m *MasterKey) sealedHere(sealed string) bool {
 	id, _, _ := strings.Cut(sealed, ".")
 	return id == m.id
+}
+
+// sealer seals and opens with the master key in use, which may be replaced at any time. Safe for concurrent use.
+type sealer struct{ key atomic.Pointer[MasterKey] }
+
+func newSealer(m *MasterKey) *sealer {
+	s := &sealer{}
+	s.key.Store(m)
+	return s
+}
+
+func (s *sealer) seal(random io.Reader, place string, secret []byte) (string, error) {
+	return s.key.Load().seal(random, place, secret)
+}
+
+func (s *sealer) open(place, sealed string) ([]byte, error) { return s.key.Load().open(place, sealed) }
+
+func (s *sealer) sealedHere(sealed string) bool { return s.key.Load().sealedHere(sealed) }
+
+// replace seals with m from now on. What the former key sealed still opens.
+func (s *sealer) replace(m *MasterKey) {
+	for former := s.key.Load(); former.id != m.id; former = s.key.Load() {
+		if s.key.CompareAndSwap(former, m.Replacing(former)) {
+			return
+		}
+	}
 }

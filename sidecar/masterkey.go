@@ -10,14 +10,12 @@ import (
 // masterKey reads the master key, and makes one where that is allowed: for the embedded store, whose data
 // lies beside it, and for development.
 func (o *Options) masterKey() (*core.MasterKey, error) {
-	file := o.MasterKeyFile
-	if file == "" {
-		file = filepath.Join(o.Data, assembly.MasterKeyFile)
-		if err := assembly.EnsureMasterKey(file); err != nil {
+	if o.MasterKeyFile == "" {
+		if err := assembly.EnsureMasterKey(filepath.Join(o.Data, assembly.MasterKeyFile)); err != nil {
 			return nil, err
 		}
 	}
-	key, err := assembly.ReadMasterKey(file)
+	key, err := o.existingMasterKey()
 	if err != nil || o.FormerMasterKeyFile == "" {
 		return key, err
 	}

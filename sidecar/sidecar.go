@@ -60,7 +60,8 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.parts, err = assembly.New(assembly.Options{Store: s.store, MasterKey: master, PublicURL: s.o.PublicURL, Log: s.o.Log})
+	s.parts, err = assembly.New(assembly.Options{Store: s.store, MasterKey: master, OwnMasterKey: s.o.RedisURL == "" && s.o.MasterKeyFile == "",
+		PublicURL: s.o.PublicURL, Log: s.o.Log})
 	if err != nil {
 		return err
 	}

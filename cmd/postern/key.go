@@ -46,9 +46,10 @@ func keyRotateMasterCommand() *cobra.Command {
 		Short: "Seal all that is sealed under a new master key",
 		Long: `Seal all that is sealed under a new master key.
 
-With the embedded store, stop the server first; the new key is made and put in the place of the former one. With
-Redis, make a key, start every server with it and with the former one (--former-master-key-file), and then call this
-with both.`,
+With the embedded store, the new key is made and put in the place of the former one, by the server if one is running.
+
+With Redis, or with a key that you keep yourself, make a key, start every server with it and with the former one
+(--former-master-key-file; in Caddy former_master_key), and then call this with both.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o, err := g.options(defaultData)

@@ -104,42 +104,57 @@ func TestKeyManagement(t *testing.T) {
 	})
 }
 
-// TestKeyRotateMaster replaces the master key of the embedded store, also after an interruption.
+// TestKeyRotateMaster replaces the master key of the embedded store: by the server that runs over it, by the command itself, and
+// after an interruption, which no server minds.
 func TestKeyRotateMaster(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	server := dev(t, "--json", "--data", data)
-	token := createUser(t, server.facts(t))
+	current := filepath.Join(data, "master.key")
+	key := func() string {
+		text, err := os.ReadFile(current)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
 	rotate := []string{"key", "rotate-master", "--data", data}
-	refused(t, "in use by another Postern process", rotate...)
-	server.interrupt(t)
-
-	before, err := os.ReadFile(filepath.Join(data, "master.key"))
-	if err != nil {
+	server := dev(t, "--json", "--data", data)
+	facts := server.facts(t)
+	token := createUser(t, facts)
+	first := key()
+	must(t, "2 keys are sealed under the new master key", rotate...)
+	if status, _ := fetch(t, facts.GuardURL, token); status != http.StatusOK {
+		t.Errorf("a token under a server that replaced its master key = %d; want 200", status)
+	}
+	other := filepath.Join(t.TempDir(), "other")
+	if err := os.WriteFile(other, []byte(strings.Repeat("1", 64)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	refused(t, "does not have this key as its master key", append(rotate, "--new-master-key-file", other)...)
+	server.interrupt(t)
+
+	second := key()
 	must(t, "2 keys are sealed under the new master key", rotate...)
-	after, err := os.ReadFile(filepath.Join(data, "master.key"))
-	if err != nil || string(after) == string(before) {
-		t.Errorf("the master key is as it was, %v; want a new one", err)
+	if third := key(); first == second || second == third || first == third {
+		t.Errorf("the master keys are %q, %q and %q; want three", first, second, third)
 	}
 
-	// Interrupted between sealing and putting the new key in its place: the server says so, and calling again mends it.
-	must(t, "2 keys", rotate...)
-	current := filepath.Join(data, "master.key")
+	// Interrupted between sealing and putting the new key in its place: a server knows both, and calling again mends it.
 	if err := os.Rename(current, current+".new"); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(current, after, 0o600); err != nil {
+	if err := os.WriteFile(current, []byte(second), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, "sealed under another master key", "dev", "--listen", "127.0.0.1:0", "--data", data)
-	must(t, "0 keys", rotate...)
-
 	server = dev(t, "--json", "--data", data)
 	if status, _ := fetch(t, server.facts(t).GuardURL, token); status != http.StatusOK {
 		t.Errorf("a token from before = %d; want 200", status)
 	}
+	must(t, "0 keys", rotate...)
 	server.interrupt(t)
+	if _, err := os.Stat(current + ".new"); !os.IsNotExist(err) || key() == second {
+		t.Errorf("after the mending there is still a new master key: %v", err)
+	}
+	must(t, "2 keys", rotate...)
 }
 
 // TestKeyRotateMasterRedis replaces the master key over Redis, under a server that knows both.

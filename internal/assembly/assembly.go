@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Store        core.Store
 	MasterKey    *core.MasterKey
+	OwnMasterKey bool          // MasterKey comes from OwnMasterKey, and so may be replaced by command
 	PublicURL    string        // see core.Options
 	MaxStaleness time.Duration // see core.Options
 	Log          *zap.Logger   // default none
@@ -31,7 +32,8 @@ type Assembly struct {
 	Core *core.Core
 	API  *httpapi.API
 
-	log *zap.Logger
+	log          *zap.Logger
+	ownMasterKey bool
 }
 
 // New puts a Postern together. It reads and writes nothing yet; the caller calls Run.
@@ -48,7 +50,7 @@ func New(o Options) (*Assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Assembly{Core: c, API: api, log: o.Log}, nil
+	return &Assembly{Core: c, API: api, log: o.Log, ownMasterKey: o.OwnMasterKey}, nil
 }
 
 // NewGuard returns a guard over the same core, with o saying what it lets in and what it tells. The caller closes it.
@@ -133,8 +135,20 @@ func WriteSecretFile(path string, secret []byte) error {
 	if err == nil {
 		err = os.Link(temp.Name(), path) // unlike a rename, never replaces what is there
 	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(path))
+	}
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
 	return nil
+}
+
+// syncFolder makes sure that the names in a folder outlive a power failure.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -8,12 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/postern-auth/postern/core"
 )
 
-// MasterKeyFile is the master key's place in the data folder.
-const MasterKeyFile = "master.key"
+// Places of the master key in the data folder.
+const (
+	MasterKeyFile     = "master.key"
+	nextMasterKeyFile = "master.key.new" // while it is being replaced
+)
 
 // ReadMasterKey reads the master key from a file, which nobody but its owner may be able to read.
 func ReadMasterKey(file string) (*core.MasterKey, error) {
@@ -33,6 +37,21 @@ func ReadMasterKey(file string) (*core.MasterKey, error) {
 		return nil, fmt.Errorf("the master key %s: %w", file, err)
 	}
 	return key, nil
+}
+
+// OwnMasterKey reads the master key in a data folder. Where its replacement was interrupted, what the next one sealed opens too.
+func OwnMasterKey(folder string) (*core.MasterKey, error) {
+	key, err := ReadMasterKey(filepath.Join(folder, MasterKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	next, err := ReadMasterKey(filepath.Join(folder, nextMasterKeyFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return key, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return key.Replacing(next), nil
 }
 
 // EnsureMasterKey makes a master key in file unless there is one.

@@ -2,20 +2,22 @@ package caddymodule
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/postern-auth/postern/httpapi"
 )
 
 // API serves Postern's API, `/v1`: users, credentials and sessions. Its endpoints authenticate their callers themselves, so
 // it belongs before the guard, where the order of directives puts it. A request for any other path is passed on.
 //
 // A request that writes and came as TLS early data, which an eavesdropper can send again, gets 425 until
-// the handshake is complete. While the store cannot be opened, calls get 503 with `Retry-After`.
+// the handshake is complete. While the store cannot be opened, calls get 503 with `Retry-After`. All errors of the API have
+// its own bodies, in the form that each caller speaks; `handle_errors` is not asked.
 type API struct {
 	app *App
 }
@@ -43,14 +45,15 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return next.ServeHTTP(w, r)
 	}
 	if r.TLS != nil && !r.TLS.HandshakeComplete && r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return caddyhttp.Error(http.StatusTooEarly, errors.New("a write came as TLS early data"))
+		httpapi.Refuse(w, r, httpapi.ErrTooEarly)
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), openPatience)
 	parts, err := a.app.engine.open(ctx)
 	cancel()
 	if err != nil {
-		setRetryAfter(w.Header(), openAgain)
-		return caddyhttp.Error(http.StatusServiceUnavailable, err)
+		httpapi.Refuse(w, r, errNotOpen)
+		return nil
 	}
 	parts.API.ServeHTTP(w, r)
 	return nil

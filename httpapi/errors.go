@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -33,7 +34,12 @@ var (
 	errBadRequest = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Detail: "the body could not be read"}
 	errMediaType  = &core.Error{Kind: core.KindMalformed, Code: "unsupported_media_type", Detail: "send the body as application/json or application/vnd.api+json"}
 	errTooLarge   = &core.Error{Kind: core.KindMalformed, Code: "content_too_large", Detail: "the body is larger than 128 KiB"}
-	malformed     = map[string]int{
+
+	// ErrTooEarly refuses a write that came as TLS early data, for a host to Refuse with (RFC 8470 §5.2).
+	ErrTooEarly = &core.Error{Kind: core.KindMalformed, Code: "too_early", Detail: "this may be a repetition of somebody else's call; send it again once the TLS handshake is complete"}
+
+	malformed = map[string]int{
+		ErrTooEarly.Code:  http.StatusTooEarly,
 		errMediaType.Code: http.StatusUnsupportedMediaType,
 		errTooLarge.Code:  http.StatusRequestEntityTooLarge,
 		errNoMethod.Code:  http.StatusMethodNotAllowed,
@@ -62,8 +68,23 @@ func (a *API) fail(w http.ResponseWriter, c *call, err error) {
 	case !ok || e.Kind == core.KindInternal:
 		a.log.Error("request failed", zap.String("route", c.pattern), zap.String("request_id", c.id), zap.Error(err))
 		e = core.ErrInternal
+	case errors.Is(err, core.ErrWrongMasterKey): // nobody else would hear of it
+		a.log.Error("master key does not open what the store keeps", zap.String("route", c.pattern), zap.String("request_id", c.id), zap.Error(err))
 	}
-	a.explain(w.Header(), c, e)
+	tell(w, c, e, a.core.Now())
+}
+
+// Refuse answers a call that does not reach an API, in the form that the caller would have had from one: for a host
+// whose store is not open yet, or that refuses a call itself.
+func Refuse(w http.ResponseWriter, r *http.Request, e *core.Error) {
+	c := newCall(r)
+	settle(w, c)
+	tell(w, c, e, time.Now())
+}
+
+// tell answers with an error, in the caller's form.
+func tell(w http.ResponseWriter, c *call, e *core.Error, now time.Time) {
+	explain(w.Header(), c, e, now)
 	switch {
 	case c.problems:
 		write(w, statusOf(e), mediaProblem, asProblem(e))
@@ -75,7 +96,7 @@ func (a *API) fail(w http.ResponseWriter, c *call, err error) {
 }
 
 // explain sets the headers that go with the status of an error.
-func (a *API) explain(h http.Header, c *call, e *core.Error) {
+func explain(h http.Header, c *call, e *core.Error, now time.Time) {
 	seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
 	switch statusOf(e) {
 	case http.StatusUnauthorized:
@@ -84,7 +105,7 @@ func (a *API) explain(h http.Header, c *call, e *core.Error) {
 		h.Set("Allow", allow(c.allowed))
 	case http.StatusTooManyRequests:
 		h.Set("X-Ratelimit-Remaining", "0")
-		h.Set("X-Ratelimit-Reset", strconv.FormatInt(a.core.Now().Unix()+int64(seconds), 10))
+		h.Set("X-Ratelimit-Reset", strconv.FormatInt(now.Unix()+int64(seconds), 10))
 		fallthrough
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(seconds))

@@ -30,9 +30,13 @@ type App struct {
 
 	// MasterKey seals the signing keys and secrets in the store: 32 random bytes in base64 or hex, given as
 	// `{file./path}` or `{env.NAME}`. Every Caddy over the same Redis needs the same one. The default is the content of the
-	// file that the environment variable `POSTERN_MASTER_KEY_FILE` names. The embedded store makes its own in the
-	// file `master.key` in the folder `data`; with Redis one must be given.
+	// file that the environment variable `POSTERN_MASTER_KEY_FILE` names, which is read when the configuration is loaded. The
+	// embedded store makes its own in the file `master.key` in the folder `data`; with Redis one must be given.
 	MasterKey string `json:"master_key,omitempty"`
+
+	// FormerMasterKey is the master key before, given likewise: what it sealed opens still, and nothing more is sealed under it.
+	// It is needed while a master key is being replaced, and not after.
+	FormerMasterKey string `json:"former_master_key,omitempty"`
 
 	// PublicURL is where the outside reaches the API, without `/v1`: `https://auth.example.com`. It becomes part of the
 	// issuer of realms made from now on. Without it, issuers have the form `urn:postern:<realm>`.

@@ -77,10 +77,11 @@ func parseAPI(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //			wait_timeout  <duration>
 //			wait_all
 //		}
-//		master_key    {env.NAME}|{file./path}
-//		public_url    <url>
-//		max_staleness <duration>
-//		data          <folder>
+//		master_key        {env.NAME}|{file./path}
+//		former_master_key {env.NAME}|{file./path}
+//		public_url        <url>
+//		max_staleness     <duration>
+//		data              <folder>
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the option
@@ -92,10 +93,11 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			a.Redis = new(Redis)
 			return a.Redis.unmarshal(d)
 		},
-		"master_key":    secret(&a.MasterKey),
-		"public_url":    text(&a.PublicURL),
-		"max_staleness": duration(&a.MaxStaleness),
-		"data":          text(&a.Data),
+		"master_key":        secret(&a.MasterKey),
+		"former_master_key": secret(&a.FormerMasterKey),
+		"public_url":        text(&a.PublicURL),
+		"max_staleness":     duration(&a.MaxStaleness),
+		"data":              text(&a.Data),
 	})
 }
 

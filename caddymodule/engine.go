@@ -103,11 +103,13 @@ func (e *engine) run(a *attempt) {
 	defer close(e.stopped)
 	var logged time.Time
 	for {
-		parts, err := e.assemble()
+		store, parts, err := e.assemble()
 		if err == nil {
+			store.begin(parts)
 			e.parts.Store(parts)
 			close(a.done)
 			parts.Run(e.ctx)
+			store.end(parts)
 			e.release()
 			return
 		}
@@ -129,31 +131,31 @@ func (e *engine) run(a *attempt) {
 }
 
 // assemble opens the store, puts the parts together and sets an empty store up.
-func (e *engine) assemble() (*assembly.Assembly, error) {
+func (e *engine) assemble() (*openedStore, *assembly.Assembly, error) {
 	ctx, cancel := context.WithTimeout(e.ctx, openTimeout)
 	defer cancel()
 	if err := os.MkdirAll(e.settings.data, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make the data folder: %w", err)
+		return nil, nil, fmt.Errorf("cannot make the data folder: %w", err)
 	}
 	store, err := e.acquire(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	parts, err := e.assembleOver(ctx, store)
 	if err != nil {
 		e.release()
-		return nil, err
+		return nil, nil, err
 	}
-	return parts, nil
+	return store, parts, nil
 }
 
 // assembleOver does assemble's work over an open store.
 func (e *engine) assembleOver(ctx context.Context, store core.Store) (*assembly.Assembly, error) {
-	master, err := e.settings.readMasterKey()
+	master, own, err := e.settings.readMasterKey()
 	if err != nil {
 		return nil, err
 	}
-	parts, err := assembly.New(assembly.Options{Store: store, MasterKey: master,
+	parts, err := assembly.New(assembly.Options{Store: store, MasterKey: master, OwnMasterKey: own,
 		PublicURL: e.settings.publicURL, MaxStaleness: e.settings.maxStaleness, Log: e.log})
 	if err != nil {
 		return nil, err
@@ -168,7 +170,8 @@ func (e *engine) assembleOver(ctx context.Context, store core.Store) (*assembly.
 	}
 	realm, err := parts.SetUp(ctx, e.settings.data)
 	if errors.Is(err, core.ErrWrongMasterKey) {
-		return nil, fmt.Errorf("this data was sealed under another master key than the one given (%s); name the right one: %w", master.ID(), err)
+		return nil, fmt.Errorf("this data was sealed under another master key than the one given (%s); name the right one,"+
+			" and while it is being replaced also the one before, as former_master_key: %w", master.ID(), err)
 	}
 	if err != nil {
 		return nil, err
@@ -179,34 +182,6 @@ func (e *engine) assembleOver(ctx context.Context, store core.Store) (*assembly.
 			zap.String("file", file), zap.String("realm", string(realm.ID)))
 	}
 	return parts, nil
-}
-
-// openedStore is a store in the pool.
-type openedStore struct{ core.Store }
-
-// Destruct closes the store.
-func (s *openedStore) Destruct() error { return s.Close() }
-
-// acquire opens the store, unless another engine has.
-func (e *engine) acquire(ctx context.Context) (*openedStore, error) {
-	s, _, err := stores.LoadOrNew(e.settings.storeKey(), func() (caddy.Destructor, error) {
-		store, err := e.settings.openStore(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return &openedStore{store}, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return s.(*openedStore), nil
-}
-
-// release gives the store back.
-func (e *engine) release() {
-	if _, err := stores.Delete(e.settings.storeKey()); err != nil {
-		e.log.Error("the store was not closed cleanly", zap.Error(err))
-	}
 }
 
 // Destruct ends all work and closes the store, unless another engine uses it.

@@ -1,12 +1,9 @@
 package caddymodule
 
 import (
-	"bytes"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,7 +13,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -244,6 +240,8 @@ func TestSettings(t *testing.T) {
 		"master key in the open":   {&App{MasterKey: "hunter2"}, []string{"holds a secret"}},
 		"master key from nowhere":  {&App{MasterKey: "{env.TEST_NOT_SET}"}, []string{"{env.TEST_NOT_SET} is empty"}},
 		"master key file is empty": {&App{MasterKey: "{file." + empty + "}"}, []string{"is empty, or cannot be read"}},
+		"former key in the open":   {&App{FormerMasterKey: "hunter2"}, []string{"former_master_key holds a secret"}},
+		"short former key":         {&App{FormerMasterKey: "{env.TEST_SHORT}"}, []string{"former_master_key: it must be 32 random bytes"}},
 		"short master key":         {&App{MasterKey: "{env.TEST_SHORT}"}, []string{"32 random bytes"}},
 		"nothing of redis":         {redis(Redis{}), []string{"URL or Addrs is needed"}},
 		"bad url":                  {redis(Redis{URL: "{env.TEST_URL}"}), []string{"URL must be redis://"}},
@@ -277,6 +275,7 @@ func TestSettingsKey(t *testing.T) {
 	t.Setenv("POSTERN_REDIS_URL", "")
 	t.Setenv("POSTERN_MASTER_KEY_FILE", "")
 	t.Setenv("TEST_KEY", strings.Repeat("5a", 32))
+	t.Setenv("TEST_OTHER", strings.Repeat("a5", 32))
 	t.Setenv("TEST_URL", "redis://localhost")
 	resolve := func(a App) *settings {
 		s, err := a.settings()
@@ -294,6 +293,8 @@ func TestSettingsKey(t *testing.T) {
 		"the url by its name": {App{Redis: &Redis{URL: "{env.TEST_URL}"}, MasterKey: "{env.TEST_KEY}"}, true, true},
 		"another staleness":   {App{Redis: base.Redis, MasterKey: base.MasterKey, MaxStaleness: caddy.Duration(time.Minute)}, false, true},
 		"another pool":        {App{Redis: &Redis{URL: "redis://localhost", PoolSize: 5}, MasterKey: base.MasterKey}, false, false},
+		"another master key":  {App{Redis: base.Redis, MasterKey: "{env.TEST_OTHER}"}, false, true},
+		"a former master key": {App{Redis: base.Redis, MasterKey: base.MasterKey, FormerMasterKey: "{env.TEST_OTHER}"}, false, true},
 		"TLS":                 {App{Redis: &Redis{Addresses: []string{"localhost:6379"}, TLS: &TLS{}}, MasterKey: base.MasterKey}, false, false},
 		"embedded":            {App{}, false, false},
 	} {
@@ -301,16 +302,6 @@ func TestSettingsKey(t *testing.T) {
 		if engine, store := was.key() == is.key(), was.storeKey() == is.storeKey(); engine != test.engine || store != test.store {
 			t.Errorf("%s: shares engine %t and store %t, want %t and %t", name, engine, store, test.engine, test.store)
 		}
-	}
-}
-
-// TestEarlyData refuses writes that an eavesdropper could send again.
-func TestEarlyData(t *testing.T) {
-	r := httptest.NewRequest("POST", "https://example.com/v1/users", bytes.NewReader(nil))
-	r.TLS = &tls.ConnectionState{}
-	err := new(API).ServeHTTP(httptest.NewRecorder(), r, nil)
-	if e, ok := errors.AsType[caddyhttp.HandlerError](err); !ok || e.StatusCode != http.StatusTooEarly {
-		t.Errorf("a write as early data = %v, want 425", err)
 	}
 }
 

@@ -27,8 +27,8 @@ type settings struct {
 	redis        *redisstore.Options // nil = the embedded store
 	files        [][]byte            // certificates that redis uses
 	data         string
-	masterKey    *core.MasterKey // nil = in masterKeyFile
-	masterFile   string
+	masterKey    *core.MasterKey // nil = the embedded store's own, in the data folder
+	formerKey    *core.MasterKey // nil = none
 	publicURL    string
 	maxStaleness time.Duration
 }
@@ -46,7 +46,7 @@ func (a *App) settings() (*settings, error) {
 	r.complain(err)
 	s.data = folder
 	s.resolveRedis(a.Redis, r)
-	s.resolveMasterKey(a.MasterKey, r)
+	s.masterKey, s.formerKey = s.resolveMasterKey(a.MasterKey, r), decodeMasterKey("former_master_key", a.FormerMasterKey, r)
 	if len(r.errs) == 0 {
 		r.complain(s.rehearse())
 	}
@@ -68,29 +68,35 @@ func (s *settings) resolveRedis(c *Redis, r *resolver) {
 	s.redis, s.files = &o, r.files
 }
 
-// resolveMasterKey takes the master key from the configuration, else where the environment says, else from the
+// resolveMasterKey takes the master key from the configuration, else from where the environment says, else leaves it to the
 // data folder, but not with Redis: a key made on one machine would lock out all others.
-func (s *settings) resolveMasterKey(value string, r *resolver) {
+func (s *settings) resolveMasterKey(value string, r *resolver) *core.MasterKey {
 	switch file := os.Getenv("POSTERN_MASTER_KEY_FILE"); {
 	case value != "":
-		text := r.secret("master_key", value)
-		if text == "" {
-			return
-		}
-		key, err := assembly.DecodeMasterKey([]byte(text))
-		if err != nil {
-			r.complain(fmt.Errorf("master_key: %w", err))
-		}
-		s.masterKey = key
+		return decodeMasterKey("master_key", value, r)
 	case file != "":
-		s.masterFile = file
-	case s.redis == nil:
-		s.masterFile = filepath.Join(s.data, assembly.MasterKeyFile)
-	default:
+		key, err := assembly.ReadMasterKey(file)
+		r.complain(err)
+		return key
+	case s.redis != nil:
 		r.complain(errors.New("master_key: with Redis, a master key is required: make one with" +
 			" 'head -c 32 /dev/urandom | base64 > master.key; chmod 600 master.key' and name it as master_key {file./path/to/master.key}" +
 			" or in POSTERN_MASTER_KEY_FILE; keep a copy, without it no data can be read"))
 	}
+	return nil
+}
+
+// decodeMasterKey returns the master key that a setting gives, nil for none.
+func decodeMasterKey(name, value string, r *resolver) *core.MasterKey {
+	text := r.secret(name, value)
+	if text == "" {
+		return nil
+	}
+	key, err := assembly.DecodeMasterKey([]byte(text))
+	if err != nil {
+		r.complain(fmt.Errorf("%s: %w", name, err))
+	}
+	return key
 }
 
 // rehearse finds what the store and core would complain about, without opening or reading anything.
@@ -110,11 +116,14 @@ func (s *settings) rehearse() error {
 	return errors.Join(append(errs, err)...)
 }
 
-// key identifies settings: two that are alike share an engine.
+// key identifies settings: two that are alike share an engine. Master keys count by what they are, wherever they come from; the
+// embedded store's own is replaced by the engine itself.
 func (s *settings) key() string {
-	master := s.masterFile
-	if s.masterKey != nil {
-		master = "key " + s.masterKey.ID()
+	var master [2]string
+	for i, key := range []*core.MasterKey{s.masterKey, s.formerKey} {
+		if key != nil {
+			master[i] = key.ID()
+		}
 	}
 	return hash(s.storeKey(), s.data, master, s.publicURL, s.maxStaleness)
 }
@@ -159,15 +168,18 @@ func opened[S core.Store](store S, err error) (core.Store, error) {
 	return store, nil
 }
 
-// readMasterKey returns the master key. The embedded store's is made where there is none.
-func (s *settings) readMasterKey() (*core.MasterKey, error) {
-	if s.masterKey != nil {
-		return s.masterKey, nil
-	}
-	if s.masterFile == filepath.Join(s.data, assembly.MasterKeyFile) && s.redis == nil {
-		if err := assembly.EnsureMasterKey(s.masterFile); err != nil {
-			return nil, err
+// readMasterKey returns the master key, and whether it is the embedded store's own, which is made where there is none.
+func (s *settings) readMasterKey() (key *core.MasterKey, own bool, err error) {
+	if key = s.masterKey; key == nil {
+		if err := assembly.EnsureMasterKey(filepath.Join(s.data, assembly.MasterKeyFile)); err != nil {
+			return nil, false, err
+		}
+		if key, err = assembly.OwnMasterKey(s.data); err != nil {
+			return nil, false, err
 		}
 	}
-	return assembly.ReadMasterKey(s.masterFile)
+	if s.formerKey != nil {
+		key = key.Replacing(s.formerKey)
+	}
+	return key, s.masterKey == nil, nil
 }

@@ -151,8 +151,8 @@ func (w *world) get(path, token string, headers ...string) answer {
 	return w.do("GET", path, token, "", headers...)
 }
 
-// do sends a request to the site. A reload may reset or close a connection that the former listener was about to accept
-// or had just accepted, so that is tried again.
+// do sends a request to the site, on a connection of its own. Those that are made just as Caddy reloads may be reset or closed
+// (docs/caddy.md, "Reloads"), so that is tried again; TestReloadsFailNobody holds that no other request fails.
 func (w *world) do(method, path, token, body string, headers ...string) answer {
 	w.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, addr string) (conn net.Conn, err error) {

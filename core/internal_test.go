@@ -199,7 +199,7 @@ func TestEventSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &deps{random: rand.Reader, master: master, ids: &source{random: rand.Reader, now: time.Now}}
+	d := &deps{random: rand.Reader, master: newSealer(master), ids: &source{random: rand.Reader, now: time.Now}}
 	c := d.change(Partition{}, time.Now())
 	c.event(Event{Type: eventResetCreated, Secret: "kpw_secret"})
 	if c.err != nil {

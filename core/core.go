@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +23,7 @@ type Options struct {
 
 	MaxStaleness time.Duration // for how long a remembered verdict outlives silence of the feed; 1s to 1m, default 5s
 
-	HashSlots  int // password hashes computed at once; default one less than the cores Go uses, at least 1
+	HashSlots  int // password hashes computed at once; default one less than the cores, within a quarter of the memory, at least 1
 	HashMemory int // KiB of memory a password hash takes (Argon2 m); 8 MiB to 1 GiB, default 19 MiB
 	HashPasses int // passes over it (Argon2 t); 1 to 10, default 2
 
@@ -56,9 +55,9 @@ func (o *Options) validate() error {
 			"the public URL must look like https://auth.example.com")
 	}
 	defaultTo(&o.MaxStaleness, 5*time.Second)
-	defaultTo(&o.HashSlots, max(1, runtime.GOMAXPROCS(0)-1))
 	defaultTo(&o.HashMemory, 19<<10)
 	defaultTo(&o.HashPasses, 2)
+	defaultTo(&o.HashSlots, defaultHashSlots(o.HashMemory))
 	complain(o.MaxStaleness < time.Second || o.MaxStaleness > time.Minute, "max staleness must be from 1s to 1m")
 	complain(o.HashSlots < 1 || o.HashSlots > 1024, "hash slots must be from 1 to 1024")
 	complain(o.HashMemory < 8<<10 || o.HashMemory > 1<<20, "hash memory must be from 8 MiB to 1 GiB")
@@ -98,8 +97,6 @@ type Core struct {
 	Sessions       *Sessions
 	Credentials    *Credentials
 	APIKeys        *APIKeys
-	Orgs           *Orgs
-	Memberships    *Memberships
 	Feed           *InvalidationFeed
 
 	d *deps
@@ -155,8 +152,6 @@ func New(o Options) (*Core, error) {
 		Users:          &Users{d},
 		Sessions:       &Sessions{d},
 	}
-	core.Orgs = &Orgs{d}
-	core.Memberships = &Memberships{d, core.Users, core.Orgs}
 	core.Passwords = &Passwords{d, core.Users, core.Sessions}
 	core.Credentials = &Credentials{d, core.Users}
 	core.APIKeys = &APIKeys{d, core.Users}

@@ -67,3 +67,12 @@ type countdown struct {
 }
 
 func (c *countdown) key(Partition) Key { return Key{Name: "countdown:" + string(c.Job)} }
+
+// HashWork is how many password hashes were computed.
+type HashWork struct{ Own, Imported, Levelled int64 }
+
+// HashWork returns what c has computed so far.
+func (c *Core) HashWork() HashWork {
+	w := &c.d.hasher.done
+	return HashWork{w.own.Load(), w.imported.Load(), w.levelled.Load()}
+}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"github.com/postern-auth/postern/core/internal/argon2"
 )
 
 // queuePerSlot is how many may wait for each password hash being computed.
@@ -13,18 +15,29 @@ const queuePerSlot = 16
 // ErrBusy says that more passwords are being checked than this machine can bear. It counts as no attempt.
 var ErrBusy = &Error{Kind: KindUnavailable, Code: "busy", Detail: "too many sign-ins at once; try again shortly", RetryAfter: 2 * time.Second}
 
-// hasher computes password hashes, no more at once than there are slots, with a short queue before them:
-// a flood of sign-ins costs neither the memory nor the latency of everything else. Safe for concurrent use.
+// hasher computes password hashes, no more at once than there are slots, with a short queue before them, and on threads
+// of low priority: a flood of sign-ins costs neither the memory nor the latency of everything else. Safe for
+// concurrent use.
 type hasher struct {
 	params  params
 	random  io.Reader
 	slots   chan struct{}
 	waiting atomic.Int64
-	decoy   phc // what a password is compared with where there is none, at the same cost
+	workers workers
+	decoy   phc          // what a password is compared with where there is none, at the same cost
+	usual   atomic.Int64 // nanoseconds that one of our own hashes took of late
+	done    hashWork
+}
+
+// hashWork counts what was computed, so that it can be seen that all sign-ins cost alike.
+type hashWork struct {
+	own      atomic.Int64 // hashes at our own cost, the decoy's among them
+	imported atomic.Int64 // hashes of other kinds
+	levelled atomic.Int64 // of these, those made to take as long as one of our own
 }
 
 func newHasher(slots int, p params, random io.Reader) *hasher {
-	return &hasher{params: p, random: random, slots: make(chan struct{}, slots),
+	return &hasher{params: p, random: random, slots: make(chan struct{}, slots), workers: newWorkers(slots),
 		decoy: phc{params: p, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}}
 }
 
@@ -45,19 +58,67 @@ func (h *hasher) admit(ctx context.Context) (release func(), err error) {
 }
 
 // hash returns the text to keep for a password. The caller holds a slot.
-func (h *hasher) hash(password []byte) (string, error) { return newPHC(h.random, h.params, password) }
+func (h *hasher) hash(password []byte) (text string, err error) {
+	h.own(func(m *argon2.Memory) { text, err = newPHC(h.random, h.params, m, password) })
+	return text, err
+}
 
-// verify compares a password with a kept text, which may be "": then it costs the same and fails. stale
-// says that the text should be made anew since what a hash costs has changed. The caller holds a slot.
-func (h *hasher) verify(text string, password []byte) (ok, stale bool, err error) {
-	if text == "" {
-		h.decoy.matches(password)
+// own computes one hash at our own cost.
+func (h *hasher) own(compute func(*argon2.Memory)) {
+	begun := time.Now()
+	h.workers.do(compute)
+	h.done.own.Add(1)
+	took := int64(time.Since(begun))
+	if before := h.usual.Load(); before > 0 {
+		took = before + (took-before)/8
+	}
+	h.usual.Store(took)
+}
+
+// verify compares a password, as it was typed and as preparePassword made it, with what is kept, which may be nothing:
+// then it costs the same and fails. stale says that the hash should be made anew, since it is of another kind or
+// what a hash costs has changed. The caller holds a slot.
+func (h *hasher) verify(kept *password, typed string, prepared []byte) (ok, stale bool, err error) {
+	if kept.Hash == "" {
+		h.refuse(prepared)
 		return false, false, nil
 	}
-	kept, err := parsePHC(text)
+	if kept.Imported {
+		foreign, err := parseImportedHash(kept.Hash)
+		if err != nil {
+			h.refuse(prepared)
+			return false, false, err
+		}
+		return h.foreign(foreign, []byte(typed)), true, nil
+	}
+	own, err := parsePHC(kept.Hash)
 	if err != nil {
-		h.decoy.matches(password)
+		h.refuse(prepared)
 		return false, false, err
 	}
-	return kept.matches(password), kept.params != h.params, nil
+	h.own(func(m *argon2.Memory) { ok = own.matches(m, prepared) })
+	return ok, own.params != h.params, nil
+}
+
+// refuse costs what a comparison does.
+func (h *hasher) refuse(password []byte) {
+	h.own(func(m *argon2.Memory) { h.decoy.matches(m, password) })
+}
+
+// foreign compares a password with a hash that came from elsewhere. One that is cheaper than ours takes as long as
+// ours, so that who has one cannot be told from who has none, or is nobody. One that is dearer can be told, until its
+// first sign-in replaces it.
+func (h *hasher) foreign(f importedHash, password []byte) (ok bool) {
+	begun := time.Now()
+	h.workers.do(func(*argon2.Memory) { ok = f.matches(password) })
+	h.done.imported.Add(1)
+	if h.usual.Load() == 0 { // nothing to go by yet
+		h.refuse(password)
+		return ok
+	}
+	if rest := time.Duration(h.usual.Load()) - time.Since(begun); rest > 0 {
+		h.done.levelled.Add(1)
+		time.Sleep(rest)
+	}
+	return ok
 }

@@ -6,10 +6,15 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/core/internal/argon2"
 )
 
 func TestIDsGrow(t *testing.T) {
@@ -89,18 +94,19 @@ func TestSeal(t *testing.T) {
 }
 
 func TestPHC(t *testing.T) {
+	var m argon2.Memory
 	p := params{memory: 64, passes: 1}
-	text, err := newPHC(rand.Reader, p, []byte("secret"))
+	text, err := newPHC(rand.Reader, p, &m, []byte("secret"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	h, err := parsePHC(text)
-	if err != nil || !h.matches([]byte("secret")) || h.matches([]byte("Secret")) || h.params != p {
+	if err != nil || !h.matches(&m, []byte("secret")) || h.matches(&m, []byte("Secret")) || h.params != p {
 		t.Errorf("parsePHC(%q) = %v, %v; want a hash that matches the password alone", text, h, err)
 	}
 	// From the reference implementation's tests: argon2id, t=2, m=64 MiB, p=1, "password", "somesalt".
 	known, err := parsePHC("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
-	if err != nil || !known.matches([]byte("password")) {
+	if err != nil || !known.matches(&m, []byte("password")) {
 		t.Errorf("the reference implementation's hash: %v; want a match", err)
 	}
 	for _, bad := range []string{"", "$argon2id$", strings.Replace(text, "m=64", "m=4294967295", 1), strings.Replace(text, "t=1", "t=11", 1),
@@ -215,5 +221,23 @@ func TestEventSecret(t *testing.T) {
 	}
 	if got, err := master.open(e.sealedPlace(), e.Sealed); string(got) != "kpw_secret" || err != nil {
 		t.Errorf("open = %q, %v; want the secret", got, err)
+	}
+}
+
+// TestHashSlotsFitTheMemory gives the process less memory than its cores could use.
+func TestHashSlotsFitTheMemory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "memory.max")
+	before := memoryLimitFiles
+	memoryLimitFiles = []string{filepath.Join(t.TempDir(), "missing"), file}
+	t.Cleanup(func() { memoryLimitFiles = before })
+	cores := runtime.GOMAXPROCS(9)
+	t.Cleanup(func() { runtime.GOMAXPROCS(cores) })
+	for limit, want := range map[string]int{"max\n": 8, "268435456\n": 3, "1048576\n": 1, "9223372036854771712\n": 8} {
+		if err := os.WriteFile(file, []byte(limit), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := defaultHashSlots(19 << 10); got != want {
+			t.Errorf("defaultHashSlots with %q of memory = %d; want %d", limit, got, want)
+		}
 	}
 }

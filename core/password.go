@@ -11,34 +11,48 @@ type password struct {
 	ID        CredentialID `json:"id"`
 	Realm     RealmID      `json:"realm"`
 	User      UserID       `json:"user"`
-	Hash      string       `json:"hash"` // PHC
+	Hash      string       `json:"hash"`               // PHC, or as it was imported
+	Imported  bool         `json:"imported,omitempty"` // Hash is another system's, of the password as it was typed
 	CreatedAt Instant      `json:"created"`
 }
 
 func (p *password) key(at Partition) Key { return passwordKey(at, p.User) }
 
-// newHash returns the hash of the password that a change of user asks for, or "" where it asks for none. It takes a slot,
-// so it is done once, before a change that may be tried several times.
-func (d *deps) newHash(ctx context.Context, realm *Realm, user *User, in UserChange) (string, error) {
-	if in.Password == nil {
-		return "", nil
+// newHash is what a change keeps of a password. The zero newHash is that it sets none.
+type newHash struct {
+	text     string
+	imported bool // text is another system's
+}
+
+// newHash returns the hash of the password that a change of user asks for. It takes a slot, so it is done once, before a
+// change that may be tried several times.
+func (d *deps) newHash(ctx context.Context, realm *Realm, user *User, in UserChange) (newHash, error) {
+	switch {
+	case in.Password == nil && in.PasswordHash == nil:
+		return newHash{}, nil
+	case in.Password == nil:
+		_, err := parseImportedHash(*in.PasswordHash)
+		return newHash{*in.PasswordHash, true}, err
+	case in.PasswordHash != nil:
+		return newHash{}, invalid("password_hash", "Password hash can't be set together with a password")
 	}
 	prepared, err := checkPassword(realm, user, in)
 	if err != nil {
-		return "", err
+		return newHash{}, err
 	}
 	release, err := d.hasher.admit(ctx)
 	if err != nil {
-		return "", err
+		return newHash{}, err
 	}
 	defer release()
-	return d.hasher.hash(prepared)
+	text, err := d.hasher.hash(prepared)
+	return newHash{text: text}, err
 }
 
-// newPassword returns the password of a user with a hash from newHash, or nil for "". It notes the credential in
-// user.
-func (d *deps) newPassword(user *User, hash string) (*password, error) {
-	if hash == "" {
+// newPassword returns the password of a user with a hash from newHash, or nil where that is zero. It notes the credential
+// in user.
+func (d *deps) newPassword(user *User, hash newHash) (*password, error) {
+	if hash == (newHash{}) {
 		return nil, nil
 	}
 	if user.Type != UserHuman {
@@ -52,7 +66,7 @@ func (d *deps) newPassword(user *User, hash string) (*password, error) {
 		}
 		user.Credentials = append(user.Credentials[:len(user.Credentials):len(user.Credentials)], CredentialRef{id, CredentialPassword})
 	}
-	return &password{ID: id, Realm: user.Realm, User: user.ID, Hash: hash, CreatedAt: Instant{d.ids.now()}}, nil
+	return &password{ID: id, Realm: user.Realm, User: user.ID, Hash: hash.text, Imported: hash.imported, CreatedAt: Instant{d.ids.now()}}, nil
 }
 
 // failedSignIns is how many wrong passwords in a row an account bears: ten at once, then one a minute.
@@ -86,7 +100,7 @@ func (p *Passwords) Authenticate(ctx context.Context, realm RealmID, idOrName, t
 	if err != nil { // decided before the account is looked up, so it says nothing of it
 		return nil, ErrWrongPassword
 	}
-	checked, err := p.check(ctx, realm, idOrName, prepared)
+	checked, err := p.check(ctx, realm, idOrName, text, prepared)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +121,7 @@ type checked struct {
 
 // check counts an attempt and compares the password, both within a slot: what is refused for want of one counts
 // nothing. The slot is free again before anything is written.
-func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName string, prepared []byte) (*checked, error) {
+func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName, typed string, prepared []byte) (*checked, error) {
 	release, err := p.d.hasher.admit(ctx)
 	if err != nil {
 		return nil, err
@@ -123,7 +137,7 @@ func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName string, p
 	if err := p.count(ctx, c.who, c.now); err != nil {
 		return nil, err
 	}
-	ok, stale, err := p.d.hasher.verify(c.who.password.Hash, prepared)
+	ok, stale, err := p.d.hasher.verify(&c.who.password, typed, prepared)
 	if err != nil {
 		return nil, err
 	}
@@ -167,12 +181,11 @@ func (p *Passwords) account(ctx context.Context, realm *Realm, idOrName string) 
 // read reads a user, who need not be there, and their password.
 func (p *Passwords) read(ctx context.Context, realm *Realm, id UserID) (*account, error) {
 	at, _ := realm.owner(string(id))
-	keys := []Key{userKey(at, id), passwordKey(at, id), membershipsKey(at, id)}
+	keys := []Key{userKey(at, id), passwordKey(at, id)}
 	recs, err := p.d.store.Get(ctx, keys...)
 	if err != nil {
 		return nil, fmt.Errorf("core: sign in: %w", err)
 	}
-	var joined memberships
 	a := &account{user: &User{}, version: recs[0].Version, passwordVersion: recs[1].Version, at: at, failures: failuresBucket(at, id)}
 	found, err := decode(keys[0], recs[0], a.user)
 	if err != nil {
@@ -182,10 +195,6 @@ func (p *Passwords) read(ctx context.Context, realm *Realm, id UserID) (*account
 		a.user = nil
 		return a, nil
 	}
-	if _, err := decode(keys[2], recs[2], &joined); err != nil {
-		return nil, err
-	}
-	a.user.Memberships = len(joined.List)
 	_, err = decode(keys[1], recs[1], &a.password)
 	return a, err
 }
@@ -259,7 +268,7 @@ func (a *account) clear(c *change, renewed string) {
 	c.tx.Reset = append(c.tx.Reset, a.failures.Name)
 	if renewed != "" {
 		again := a.password
-		again.Hash = renewed
+		again.Hash, again.Imported = renewed, false
 		c.replace(&again, a.passwordVersion, noExpiry)
 	}
 }

@@ -65,6 +65,7 @@ type UserChange struct {
 	Custom               *Custom // replaces all of it
 	Password             *string
 	PasswordConfirmation *string // checked where given
+	PasswordHash         *string // instead of Password: a hash that another system made, of a kind in docs/passwords.md
 }
 
 // apply sets what in asks for, normalised.

@@ -134,24 +134,15 @@ func (u *Users) byID(ctx context.Context, realm *Realm, id UserID) (*User, uint6
 	if !ok {
 		return nil, 0, ErrUserNotFound
 	}
-	user, joined := &User{}, &memberships{}
-	keys := []Key{userKey(p, id), membershipsKey(p, id)}
-	recs, err := u.d.store.Get(ctx, keys...)
+	user := &User{}
+	version, found, err := u.d.load(ctx, userKey(p, id), user)
 	if err != nil {
 		return nil, 0, fmt.Errorf("core: get user: %w", err)
-	}
-	found, err := decode(keys[0], recs[0], user)
-	if err != nil {
-		return nil, 0, err
 	}
 	if !found || user.Realm != realm.ID {
 		return nil, 0, ErrUserNotFound
 	}
-	if _, err := decode(keys[1], recs[1], joined); err != nil {
-		return nil, 0, err
-	}
-	user.Memberships = len(joined.List)
-	return user, recs[0].Version, nil
+	return user, version, nil
 }
 
 // resolve returns the id of the user that a username or an e-mail address names.
@@ -178,8 +169,8 @@ func (u *Users) Update(ctx context.Context, realm RealmID, idOrName string, in U
 	if err != nil {
 		return nil, err
 	}
-	hash := ""
-	if in.Password != nil {
+	hash := newHash{}
+	if in.Password != nil || in.PasswordHash != nil {
 		if hash, err = u.hashFor(ctx, state.Realm, idOrName, in); err != nil {
 			return nil, err
 		}
@@ -193,19 +184,19 @@ func (u *Users) Update(ctx context.Context, realm RealmID, idOrName string, in U
 }
 
 // hashFor hashes a new password once all else that a change asks for has been found to be in order.
-func (u *Users) hashFor(ctx context.Context, realm *Realm, idOrName string, in UserChange) (string, error) {
+func (u *Users) hashFor(ctx context.Context, realm *Realm, idOrName string, in UserChange) (newHash, error) {
 	user, _, err := u.find(ctx, realm, idOrName)
 	if err != nil {
-		return "", err
+		return newHash{}, err
 	}
 	if err := user.apply(in); err != nil {
-		return "", err
+		return newHash{}, err
 	}
 	return u.d.newHash(ctx, realm, user, in)
 }
 
 // update tries once.
-func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in UserChange, hash string, req Request) (*User, error) {
+func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in UserChange, hash newHash, req Request) (*User, error) {
 	state, now, err := u.begin(ctx, realm)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,9 @@ func (a *API) createUser(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := a.mayImport(c, b); err != nil {
+		return err
+	}
 	in, err := userChange(b)
 	if err != nil {
 		return err

@@ -31,6 +31,9 @@ func (a *API) updateUser(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := a.mayImport(c, b); err != nil {
+		return err
+	}
 	in, err := userChange(b)
 	if err != nil {
 		return err
@@ -97,6 +100,15 @@ func (a *API) authenticate(w http.ResponseWriter, c *call) error {
 var readOnly = []string{"id", "object", "created_at", "last_login_at", "membership_count", "credentials", "memberships",
 	"arbitrary_id", "token", "realm_id"}
 
+// mayImport refuses a password hash from a key without the permission to manage: whoever may set one can plant any.
+func (a *API) mayImport(c *call, b *body) error {
+	if _, sent := b.object.members["password_hash"]; !sent {
+		return nil
+	}
+	_, err := a.permitted(c, core.PermissionManage)
+	return err
+}
+
 // userChange reads the attributes of a user that a management key may set.
 func userChange(b *body) (core.UserChange, error) {
 	f := &b.object
@@ -112,6 +124,7 @@ func userChange(b *body) (core.UserChange, error) {
 		Reference:            f.optional("reference"),
 		Password:             f.text("password"),
 		PasswordConfirmation: f.text("password_confirmation"),
+		PasswordHash:         f.text("password_hash"),
 	}
 	if raw, there := f.take("custom"); there {
 		custom := core.Custom{}

@@ -8,7 +8,7 @@ import (
 	"io"
 	"strings"
 
-	"golang.org/x/crypto/argon2"
+	"github.com/postern-auth/postern/core/internal/argon2"
 )
 
 // params are what a password hash costs.
@@ -37,26 +37,26 @@ type phc struct {
 }
 
 // newPHC hashes password under a random salt.
-func newPHC(random io.Reader, p params, password []byte) (string, error) {
-	salt := make([]byte, saltSize)
-	if _, err := io.ReadFull(random, salt); err != nil {
+func newPHC(random io.Reader, p params, m *argon2.Memory, password []byte) (string, error) {
+	h := phc{params: p, salt: make([]byte, saltSize)}
+	if _, err := io.ReadFull(random, h.salt); err != nil {
 		return "", fmt.Errorf("core: salt: %w", err)
 	}
-	hash := argon2.IDKey(password, salt, p.passes, p.memory, 1, hashSize)
-	return phc{p, salt, hash}.String(), nil
+	h.hash = h.of(m, password, hashSize)
+	return h.String(), nil
 }
 
 // String writes the hash as text.
 func (h phc) String() string {
 	enc := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=1$%s$%s", argon2.Version, h.memory, h.passes, enc(h.salt), enc(h.hash))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=1$%s$%s", argon2.Version13, h.memory, h.passes, enc(h.salt), enc(h.hash))
 }
 
 // parsePHC reads a hash that String wrote, and refuses what would cost more than maxParams.
 func parsePHC(text string) (phc, error) {
 	var h phc
 	parts := strings.Split(text, "$")
-	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version13) {
 		return phc{}, errPHC
 	}
 	if n, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=1", &h.memory, &h.passes); n != 2 || err != nil {
@@ -72,8 +72,13 @@ func parsePHC(text string) (phc, error) {
 	return h, nil
 }
 
+// of computes the hash of password under h's salt and cost.
+func (h phc) of(m *argon2.Memory, password []byte, size int) []byte {
+	p := argon2.Params{Kind: argon2.ID, Version: argon2.Version13, Memory: h.memory, Passes: h.passes, Lanes: 1}
+	return m.Key(p, password, h.salt, uint32(size))
+}
+
 // matches computes the hash of password anew and compares in constant time.
-func (h phc) matches(password []byte) bool {
-	got := argon2.IDKey(password, h.salt, h.passes, h.memory, 1, uint32(len(h.hash)))
-	return subtle.ConstantTimeCompare(got, h.hash) == 1
+func (h phc) matches(m *argon2.Memory, password []byte) bool {
+	return subtle.ConstantTimeCompare(h.of(m, password, len(h.hash)), h.hash) == 1
 }

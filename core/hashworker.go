@@ -1,0 +1,78 @@
+package core
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/postern-auth/postern/core/internal/argon2"
+)
+
+// workerIdle is how long a worker waits for more to do before it gives its thread and its memory back.
+const workerIdle = 30 * time.Second
+
+// workers compute hashes on threads of their own, which have a low priority where the system lets a thread have one
+// (Linux): whatever else there is to do goes first, and a hash takes what is left. The memory of hashes is used again.
+type workers struct {
+	jobs     chan func()
+	memories chan *argon2.Memory // not in use
+}
+
+// newWorkers returns workers for so many hashes at once. They start when there is something to do.
+func newWorkers(most int) workers {
+	return workers{jobs: make(chan func()), memories: make(chan *argon2.Memory, most)}
+}
+
+// do computes something and waits for it. What panics there panics here.
+func (w workers) do(compute func(*argon2.Memory)) {
+	done := make(chan any, 1)
+	job := func() {
+		defer func() { done <- recover() }()
+		m := w.take()
+		defer w.give(m)
+		compute(m)
+	}
+	select {
+	case w.jobs <- job:
+	default:
+		go w.run(job)
+	}
+	if p := <-done; p != nil {
+		panic(p)
+	}
+}
+
+// run is a worker: it does one job and then what comes, until nothing does. Its thread ends with it, since a thread that
+// was given a low priority must not serve anything else.
+func (w workers) run(job func()) {
+	runtime.LockOSThread()
+	lowerPriority()
+	idle := time.NewTimer(workerIdle)
+	for {
+		job()
+		idle.Reset(workerIdle)
+		select {
+		case job = <-w.jobs:
+		case <-idle.C:
+			w.take() // and drop it
+			return
+		}
+	}
+}
+
+// take returns memory for a hash, what another has left where there is some.
+func (w workers) take() *argon2.Memory {
+	select {
+	case m := <-w.memories:
+		return m
+	default:
+		return &argon2.Memory{}
+	}
+}
+
+// give keeps memory for the next hash.
+func (w workers) give(m *argon2.Memory) {
+	select {
+	case w.memories <- m:
+	default:
+	}
+}

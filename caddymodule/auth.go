@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -13,34 +14,29 @@ import (
 )
 
 // Auth lets through only requests with a known user: those with the session token of a user of the realm, as
-// `Authorization: Bearer`. What lies behind is told who that is in request headers. It may trust them: whatever a client
+// `Authorization: Bearer` or in a cookie, or with an API key. What lies behind is told who that is in request headers. It may trust them: whatever a client
 // sent under such a name, or under any name that begins with `X-Postern-`, is removed from every request.
 //
-// All other requests are refused: with 401 where the user must sign in (and `WWW-Authenticate`), 403 where the user is known
-// and may not enter, 400 where the request meddles with identity headers, and 503 with `Retry-After` where that cannot be
-// checked because the store is away. The site's `handle_errors` answers a refusal where it has a route for it, and finds the
+// All other requests are refused: with 401 where the user must sign in (and `WWW-Authenticate`, or for a browser the way to
+// `login_url`), 403 where the user is known and may not enter, 400 where the request meddles with identity headers or its path
+// can be read in two ways, and 503 with `Retry-After` where that cannot be checked because the store is away. The site's `handle_errors` answers a refusal where it has a route for it, and finds the
 // reason in `{http.auth.postern.error}`; otherwise a browser gets a small page, and a program `application/problem+json`.
 //
 // Guarded requests have these placeholders: `{http.auth.user.id}`, which is also the `user_id` of access logs,
-// `{http.auth.user.username}`, `{http.auth.user.email}`, `{http.auth.user.name}`, `{http.auth.user.arbitrary_id}`,
-// `{http.auth.user.user_type}`, `{http.auth.user.realm}` and `{http.auth.user.session}`.
+// and likewise for every other field that `copy_headers` knows: `{http.auth.user.username}`, `{http.auth.user.permissions}`,
+// `{http.auth.user.custom.plan}`. Where a user is known and refused, they are in `{http.auth.candidate.id}` and so on.
 //
-// Do not use a matcher to leave some paths open: on those nothing is removed, and a client can pretend to be anybody.
+// Do not use a matcher to leave some paths open: on those nothing is removed, and a client can pretend to be anybody. That is
+// what `public` is for.
 type Auth struct {
-	// Realm is the id or the name of the realm whose users may enter. The default is `default`. While there is no such
-	// realm, requests get 503 and the log says so.
-	Realm string `json:"realm,omitempty"`
+	guard.Settings
 
-	// CopyHeaders are the names of the request headers that tell who the user is, and what each carries: `id`, `username`,
-	// `email`, `name`, `arbitrary_id`, `user_type`, `realm` or `session`. An empty map tells nothing. The default is
-	// `X-Postern-User-Id`: `id`, `X-Postern-Username`: `username`, `X-Postern-Email`: `email` and
-	// `X-Postern-Arbitrary-Id`: `arbitrary_id`. A text that a header cannot carry unharmed is left out.
-	CopyHeaders map[string]string `json:"copy_headers,omitzero"`
+	// PublicMatchers are further requests that anybody may make, beside those to the paths that are `public`. Their paths must be
+	// ones that nobody can read in two ways; others are refused.
+	PublicMatchers caddyhttp.RawMatcherSets `json:"public_matchers,omitempty" caddy:"namespace=http.matchers"`
 
-	// PassToken passes the bearer token on with the request. The default is to remove it.
-	PassToken bool `json:"pass_token,omitempty"`
-
-	guard *sharedGuard // nil until provisioned
+	guard  *sharedGuard // nil until provisioned
+	public caddyhttp.MatcherSets
 }
 
 // CaddyModule returns the Caddy module information.
@@ -53,6 +49,15 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	app, err := appOf(ctx)
 	if err != nil {
 		return err
+	}
+	if a.PublicMatchers != nil {
+		loaded, err := ctx.LoadModule(a, "PublicMatchers")
+		if err != nil {
+			return fmt.Errorf("public: %w", err)
+		}
+		if err := a.public.FromInterface(loaded); err != nil {
+			return fmt.Errorf("public: %w", err)
+		}
 	}
 	a.guard, err = app.guard(a)
 	return err
@@ -79,20 +84,43 @@ func (a *Auth) Cleanup() error {
 
 // ServeHTTP asks the guard, and passes an allowed request on.
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	passed := passageOf(r)
-	v := passed.judge(a.guard, r)
+	v, err := a.judge(r)
+	if err != nil {
+		return err
+	}
 	if v.Decision != guard.Allow {
 		return a.refuse(w, a.guard.Prepare(r, v), v)
 	}
-	r = passed.through(a.guard, r, v)
+	r, leave := a.guard.Admit(w, r, v)
+	defer leave()
+	if who, ok := v.Identity(); ok {
+		introduce(r, userPrefix, who)
+	}
 	return next.ServeHTTP(w, r)
+}
+
+// judge asks the guard.
+func (a *Auth) judge(r *http.Request) (guard.Verdict, error) {
+	if len(a.public) > 0 {
+		public, err := a.public.AnyMatchWithError(r)
+		if err != nil {
+			return guard.Verdict{}, err
+		}
+		if public {
+			return a.guard.JudgePublic(r), nil
+		}
+	}
+	return a.guard.Judge(r), nil
 }
 
 // refuse leaves the answer to the site's error routes where one of them speaks, and else gives it itself.
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) error {
 	replacerOf(r).Set("http.auth.postern.error", v.Refusal.Reason)
+	if who, ok := v.Candidate(); ok {
+		introduce(r, candidatePrefix, who)
+	}
 	failure := caddyhttp.Error(v.Refusal.Status, errors.New(v.Refusal.Reason))
-	if !hasErrorRoute(r, failure) {
+	if a.guard.MustAnswer(r, v) || !hasErrorRoute(r, failure) {
 		a.guard.Refuse(w, r, v)
 		return nil
 	}
@@ -110,34 +138,22 @@ func replacerOf(r *http.Request) *caddy.Replacer {
 	return r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 }
 
+// Where placeholders speak of who a request comes from, and of who was known and refused.
+const (
+	userPrefix      = "http.auth.user."
+	candidatePrefix = "http.auth.candidate."
+)
+
 // introduce makes the placeholders of a request speak of who, and no longer of whom another handler saw.
-func introduce(r *http.Request, who core.Identity) {
-	const prefix = "http.auth.user."
+func introduce(r *http.Request, prefix string, who core.Identity) {
 	replacer := replacerOf(r)
 	replacer.DeleteByPrefix(prefix)
 	replacer.Map(func(name string) (any, bool) {
-		if len(name) <= len(prefix) || name[:len(prefix)] != prefix {
+		name, ok := strings.CutPrefix(name, prefix)
+		if !ok {
 			return nil, false
 		}
-		switch name[len(prefix):] {
-		case "id":
-			return string(who.User), true
-		case "username":
-			return who.Username, true
-		case "email":
-			return who.Email, true
-		case "name":
-			return who.Name, true
-		case "arbitrary_id":
-			return who.ArbitraryID, true
-		case "user_type":
-			return string(who.Type), true
-		case "realm":
-			return string(who.Realm), true
-		case "session":
-			return string(who.Session), true
-		}
-		return nil, false
+		return guard.FieldOf(name, &who)
 	})
 }
 

@@ -146,52 +146,6 @@ func (c *TLS) unmarshal(d *caddyfile.Dispenser) error {
 
 // UnmarshalCaddyfile reads the directive. Syntax:
 //
-//	postern_auth [<matcher>] [<realm>] {
-//		copy_headers {
-//			<header> <field>
-//		}
-//		pass_token
-//	}
-func (a *Auth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the name of the directive
-	if d.NextArg() {
-		if a.Realm = d.Val(); a.Realm == "" {
-			return d.Err("the name of the realm is empty")
-		}
-		if d.NextArg() {
-			return d.ArgErr()
-		}
-	}
-	return block(d, subdirectives{
-		"copy_headers": a.unmarshalCopyHeaders,
-		"pass_token":   alone(&a.PassToken),
-	})
-}
-
-// unmarshalCopyHeaders reads the block copy_headers, which may be empty.
-func (a *Auth) unmarshalCopyHeaders(d *caddyfile.Dispenser) error {
-	if d.NextArg() {
-		return d.Err("copy_headers takes a block with a line for each header: its name, and what it carries")
-	}
-	a.CopyHeaders = map[string]string{}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		name := d.Val()
-		if _, ok := a.CopyHeaders[name]; ok {
-			return d.Errf("header %s is there twice", name)
-		}
-		if !d.NextArg() {
-			return d.Errf("header %s: what should it carry?", name)
-		}
-		a.CopyHeaders[name] = d.Val()
-		if d.NextArg() {
-			return d.ArgErr()
-		}
-	}
-	return nil
-}
-
-// UnmarshalCaddyfile reads the directive. Syntax:
-//
 //	postern_api [<matcher>]
 func (a *API) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the directive
@@ -204,8 +158,8 @@ func (a *API) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // subdirectives are what a block may hold, and what reads each.
 type subdirectives map[string]func(d *caddyfile.Dispenser) error
 
-// block reads a block, if there is one. Nothing may be there twice.
-func block(d *caddyfile.Dispenser, known subdirectives) error {
+// block reads a block, if there is one. Nothing may be there twice but what repeats.
+func block(d *caddyfile.Dispenser, known subdirectives, repeats ...string) error {
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
@@ -215,7 +169,7 @@ func block(d *caddyfile.Dispenser, known subdirectives) error {
 			return d.Errf("unrecognized subdirective: %s; there are none here", name)
 		case !ok:
 			return d.Errf("unrecognized subdirective: %s; there are %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
-		case seen[name]:
+		case seen[name] && !slices.Contains(repeats, name):
 			return d.Errf("%s is there twice", name)
 		}
 		seen[name] = true
@@ -236,19 +190,23 @@ func one(d *caddyfile.Dispenser) (string, error) {
 }
 
 // text reads a text.
-func text(to *string) func(*caddyfile.Dispenser) error {
-	return func(d *caddyfile.Dispenser) (err error) {
-		*to, err = one(d)
+func text[T ~string](to *T) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		value, err := one(d)
+		*to = T(value)
 		return err
 	}
 }
 
 // texts reads one or more texts.
-func texts(to *[]string) func(*caddyfile.Dispenser) error {
+func texts[T ~string](to *[]T) func(*caddyfile.Dispenser) error {
 	return func(d *caddyfile.Dispenser) error {
-		*to = d.RemainingArgs()
-		if len(*to) == 0 || slices.Contains(*to, "") {
+		args := d.RemainingArgs()
+		if len(args) == 0 || slices.Contains(args, "") {
 			return d.ArgErr()
+		}
+		for _, value := range args {
+			*to = append(*to, T(value))
 		}
 		return nil
 	}

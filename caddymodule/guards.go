@@ -2,9 +2,12 @@ package caddymodule
 
 import (
 	"context"
+	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
@@ -15,7 +18,6 @@ type sharedGuard struct {
 	*guard.Guard
 	key    string
 	engine *engine
-	realm  string
 }
 
 // Destruct ends the guard and gives back its engine.
@@ -28,21 +30,32 @@ func (g *sharedGuard) Destruct() error {
 // guard returns the guard for what h is configured with: the one that a former configuration used, with all that it
 // remembers, if there was one alike. It is given back with guards.Delete.
 func (a *App) guard(h *Auth) (*sharedGuard, error) {
-	key := hash(a.engine.key, h.Realm, h.CopyHeaders, h.PassToken)
+	key := hash(a.engine.key, h.Settings)
 	g, _, err := guards.LoadOrNew(key, func() (caddy.Destructor, error) {
 		own := source{a.engine}
-		made, err := guard.New(guard.Options{Realm: h.Realm, Realms: own, Resolver: own, Feed: own,
-			CopyHeaders: h.CopyHeaders, PassToken: h.PassToken, Names: &a.engine.names, Now: own.now, Logger: a.engine.log.Named("guard")})
+		made, err := guard.New(guard.Options{Settings: h.Settings, Realms: own, Resolver: own, Renewer: own, Keys: keySource{a.engine}, Feed: own,
+			Names: &a.engine.names, Address: clientAddress, Now: own.now, Logger: a.engine.log.Named("guard")})
 		if err != nil {
 			return nil, err
 		}
 		_, _, err = engines.LoadOrNew(a.engine.key, func() (caddy.Destructor, error) { return a.engine, nil })
-		return &sharedGuard{Guard: made, key: key, engine: a.engine, realm: h.Realm}, err
+		return &sharedGuard{Guard: made, key: key, engine: a.engine}, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return g.(*sharedGuard), nil
+}
+
+// clientAddress returns the address that Caddy takes a request to come from, which is the client's own where the server's
+// trusted_proxies say so.
+func clientAddress(r *http.Request) netip.Addr {
+	text, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address.Unmap().WithZone("")
 }
 
 // source is where a guard looks things up. It opens the engine at the first look, so that a guard can be made, and its
@@ -52,6 +65,7 @@ type source struct{ engine *engine }
 var (
 	_ guard.Realms   = source{}
 	_ guard.Resolver = source{}
+	_ guard.Renewer  = source{}
 	_ guard.Feed     = source{}
 )
 
@@ -71,6 +85,29 @@ func (s source) Resolve(ctx context.Context, realm core.RealmID, token string) (
 		return core.Identity{}, err
 	}
 	return parts.Core.Sessions.Resolve(ctx, realm, token)
+}
+
+// keySource is where a guard looks API keys up, likewise.
+type keySource struct{ engine *engine }
+
+var _ guard.KeyResolver = keySource{}
+
+// Resolve says who an API key stands for.
+func (s keySource) Resolve(ctx context.Context, realm core.RealmID, key string, from netip.Addr) (core.Identity, error) {
+	parts, err := s.engine.open(ctx)
+	if err != nil {
+		return core.Identity{}, err
+	}
+	return parts.Core.APIKeys.Resolve(ctx, realm, key, from)
+}
+
+// Refresh gives a session a new token.
+func (s source) Refresh(ctx context.Context, token string) (*core.SignedIn, error) {
+	parts, err := s.engine.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return parts.Core.Sessions.Refresh(ctx, token)
 }
 
 // Follow subscribes to the news of a realm.

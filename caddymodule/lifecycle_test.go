@@ -142,10 +142,9 @@ func TestBadReload(t *testing.T) {
 	}
 	defer taken.Close()
 	for name, test := range map[string]struct{ config, want string }{
-		"guard":  {w.config("", "postern_auth {\n\t\tcopy_headers {\n\t\t\tX-User shoe_size\n\t\t}\n\t}"), "shoe_size"},
-		"header": {w.config("", "postern_auth {\n\t\tcopy_headers {\n\t\t\tCookie id\n\t\t}\n\t}"), "Cookie"},
-		"app":    {w.config("postern {\n\t\tmax_staleness 2h\n\t}", guarded), "max staleness"},
-		"port":   {w.config("", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n", "address already in use"},
+		"guard": {w.config("", "postern_auth {\n\t\tassertion WRONG\n\t}"), "no duration"}, // see try
+		"app":   {w.config("postern {\n\t\tmax_staleness 2h\n\t}", guarded), "max staleness"},
+		"port":  {w.config("", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n", "address already in use"},
 		"another store, and the port": {w.config("postern {\n\t\tdata "+t.TempDir()+"\n\t}", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n",
 			"address already in use"},
 	} {

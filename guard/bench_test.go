@@ -86,7 +86,7 @@ func BenchmarkJudgeSeenToken(b *testing.B) {
 
 // BenchmarkHandlerSeenToken adds the headers and context that the application gets.
 func BenchmarkHandlerSeenToken(b *testing.B) {
-	h := seenTokens(b, guard.Options{PassToken: true}).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	h := seenTokens(b, guard.Options{Settings: guard.Settings{PassToken: true}}).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {

@@ -10,7 +10,7 @@ import (
 // cache remembers who tokens stand for, until told otherwise. It is bounded, and a hit neither allocates nor
 // waits for writers elsewhere. Safe for concurrent use.
 //
-// News is counted. Each subject (a user or a session) hashes to a stamp, which holds the number of the last news of it,
+// News is counted. Each subject (a user, a session or an API key) hashes to a stamp, which holds the number of the last news of it,
 // and each known holds the number that was current when its read began: where a stamp is newer, it is forgotten. So
 // forgetting takes one store, needs no index, and also catches a read that the news overtook. Two
 // subjects may share a stamp; then one is read again without need.
@@ -53,9 +53,9 @@ func newCache(size int) *cache {
 	return c
 }
 
-// get returns what is known of a token and still holds at now, or nil.
-func (c *cache) get(token string, now time.Time) *known {
-	hash := maphash.String(c.seed, token)
+// get returns what is known of q's credential and still holds at now, or nil.
+func (c *cache) get(q *question, now time.Time) *known {
+	hash := maphash.String(c.seed, q.token)
 	s := c.shard(hash)
 	s.mu.RLock()
 	k := s.byHash.get(hash)
@@ -67,7 +67,7 @@ func (c *cache) get(token string, now time.Time) *known {
 		s.drop(k)
 		return nil
 	}
-	if k.token != token { // a hash is no proof
+	if k.token != q.token || k.byKey != q.byKey { // a hash is no proof
 		return nil
 	}
 	k.use()
@@ -80,7 +80,7 @@ func (c *cache) heard() uint64 { return c.news.Load() }
 // put remembers k, unless news overtook it. It takes the place of what was known of the token.
 func (c *cache) put(k *known) {
 	k.hash = maphash.String(c.seed, k.token)
-	k.stamps = [2]uint32{c.stamp(string(k.identity.User)), c.stamp(string(k.identity.Session))}
+	k.stamps = [3]uint32{c.stamp(string(k.identity.User)), c.stamp(string(k.identity.Session)), c.stamp(string(k.identity.Credential))}
 	if !c.overtaken(k) {
 		c.shard(k.hash).put(k)
 	}
@@ -102,7 +102,8 @@ func (c *cache) forgetAll() { c.all.Store(c.news.Add(1)) }
 
 // overtaken reports whether there has been news of k since its read began.
 func (c *cache) overtaken(k *known) bool {
-	return c.all.Load() > k.asOf || c.stamps[k.stamps[0]].Load() > k.asOf || c.stamps[k.stamps[1]].Load() > k.asOf
+	return c.all.Load() > k.asOf || c.stamps[k.stamps[0]].Load() > k.asOf || c.stamps[k.stamps[1]].Load() > k.asOf ||
+		k.byKey && c.stamps[k.stamps[2]].Load() > k.asOf
 }
 
 // stamp returns where news of a subject is noted.

@@ -11,14 +11,33 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
+// remembered returns what a guard over c would remember.
+func remembered(c *cache, token string, who core.Identity) *known {
+	return newKnown(&question{token: token, heard: c.heard()}, who, time.Unix(0, 0), &Guard{cache: c, c: &compiled{}})
+}
+
+// TestKindsOfCredentialsAreKeptApart shows an API key as a session token.
+func TestKindsOfCredentialsAreKeptApart(t *testing.T) {
+	c := newCache(8)
+	now := time.Unix(1_800_000_000, 0)
+	k := newKnown(&question{token: "text", byKey: true}, core.Identity{ExpiresAt: now.Add(time.Hour)}, now, &Guard{cache: c, c: &compiled{}})
+	c.put(k)
+	if c.get(&question{token: "text"}, now) != nil {
+		t.Error("an API key is taken for a session token")
+	}
+	if c.get(&question{token: "text", byKey: true}, now) != k {
+		t.Error("what was put is not found")
+	}
+}
+
 func TestCacheIsBounded(t *testing.T) {
 	for _, size := range []int{1, 3, 511, 512, 5000} {
 		c := newCache(size)
 		now := time.Unix(1_800_000_000, 0)
 		for i := range 3 * size {
-			k := newKnown(fmt.Sprint("token", i), core.Identity{User: "usr_a", Session: "kss_a", ExpiresAt: now.Add(time.Hour)}, c.heard())
+			k := remembered(c, fmt.Sprint("token", i), core.Identity{User: "usr_a", Session: "kss_a", ExpiresAt: now.Add(time.Hour)})
 			c.put(k)
-			if c.get(k.token, now) != k {
+			if c.get(&question{token: k.token}, now) != k {
 				t.Fatalf("size %d: token %d is forgotten at once", size, i)
 			}
 			if i%7 == 0 {
@@ -41,13 +60,13 @@ func TestCacheIsBounded(t *testing.T) {
 func TestHashIsNoProof(t *testing.T) {
 	c := newCache(8)
 	now := time.Unix(1_800_000_000, 0)
-	k := newKnown("token", core.Identity{ExpiresAt: now.Add(time.Hour)}, 0)
+	k := remembered(c, "token", core.Identity{ExpiresAt: now.Add(time.Hour)})
 	c.put(k)
 	s := c.shard(k.hash)
-	k2 := newKnown("another", core.Identity{ExpiresAt: now.Add(time.Hour)}, 0)
+	k2 := remembered(c, "another", core.Identity{ExpiresAt: now.Add(time.Hour)})
 	k2.hash = k.hash // as if they collided
 	s.put(k2)
-	if got := c.get("token", now); got != nil {
+	if got := c.get(&question{token: "token"}, now); got != nil {
 		t.Errorf("get(token) = %q, want nothing", got.token)
 	}
 }

@@ -2,19 +2,98 @@ package guard
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/postern-auth/postern/core"
 )
 
-// contextKey is where Prepare leaves who a request comes from.
+// contextKey is where Prepare leaves a request's passage.
 type contextKey struct{}
+
+// passage is a request's way through a guard, and through those before it. Each removes the credentials, so that each
+// notes what it removed for those that follow, and whom it found. It is the context of the request from there on.
+type passage struct {
+	context.Context
+	guard  *Guard
+	known  *known // nil where it passed as nobody's
+	source Source
+	former *passage
+
+	authorization, cookies, keys []string // as the guard found them
+}
+
+// Value returns the passage itself, and what the request's context holds otherwise.
+func (p *passage) Value(key any) any {
+	if key == (contextKey{}) {
+		return p
+	}
+	return p.Context.Value(key)
+}
+
+// passageOf returns the latest passage of a request, or nil.
+func passageOf(ctx context.Context) *passage {
+	p, _ := ctx.Value(contextKey{}).(*passage)
+	return p
+}
 
 // FromContext returns who a request comes from, in a handler behind a Guard. It reports false where the
 // request passed without identity.
 func FromContext(ctx context.Context) (core.Identity, bool) {
-	k, ok := ctx.Value(contextKey{}).(*known)
-	if !ok {
-		return core.Identity{}, false
+	for p := passageOf(ctx); p != nil; p = p.former {
+		if p.known != nil {
+			return p.known.identity, true
+		}
 	}
-	return k.identity, true
+	return core.Identity{}, false
+}
+
+// found returns the passage in which a guard of the same house found who it is, by a credential that g accepts too; or nil.
+func (p *passage) found(g *Guard) *passage {
+	for ; p != nil; p = p.former {
+		if p.known != nil && p.guard.names == g.names && p.guard.c.Realm == g.c.Realm && g.c.sources.has(p.source) {
+			return p
+		}
+	}
+	return nil
+}
+
+// sent returns headers as the client sent them, as far as former guards removed credentials.
+func (p *passage) sent(h http.Header) http.Header {
+	if p == nil {
+		return h
+	}
+	h = h.Clone()
+	for ; p != nil; p = p.former { // the first guard, which saw most, comes last
+		restore(h, "Authorization", p.authorization)
+		restore(h, "Cookie", p.cookies)
+		if p.guard.c.sources.key {
+			restore(h, p.guard.c.APIKeyHeader, p.keys)
+		}
+	}
+	return h
+}
+
+// restore sets a header to what it was.
+func restore(h http.Header, name string, values []string) {
+	if len(values) > 0 {
+		h[name] = values
+	}
+}
+
+// told returns the headers that former guards set about the same user, which g would take for the client's. The client's own
+// are gone: the first guard has removed all that any guard sets.
+func (p *passage) told(g *Guard, h http.Header, k *known) map[string][]string {
+	for ; p != nil; p = p.former {
+		if p.guard.names != g.names || p.known == nil || p.known.identity.User != k.identity.User || p.known.identity.Realm != k.identity.Realm {
+			continue
+		}
+		told := map[string][]string{}
+		for name, values := range h {
+			if g.names.owns(name) {
+				told[name] = values
+			}
+		}
+		return told
+	}
+	return nil
 }

@@ -99,7 +99,7 @@ func (h *house) must(err error) {
 }
 
 func (h *house) guard(copied map[string]string) *guard.Guard {
-	g, err := guard.New(guard.Options{Realms: h.Realms, Resolver: h.Sessions, Feed: guard.FeedOf(h.Feed), CopyHeaders: copied, Now: h.Core.Now})
+	g, err := guard.New(guard.Options{Realms: h.Realms, Resolver: h.Sessions, Feed: guard.FeedOf(h.Feed), Settings: guard.Settings{CopyHeaders: copied}, Now: h.Core.Now})
 	h.must(err)
 	h.Cleanup(g.Close)
 	return g

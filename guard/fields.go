@@ -1,6 +1,13 @@
 package guard
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -8,62 +15,98 @@ import (
 )
 
 // field is something that is known about a user and may be told to the application.
-type field uint8
+type field func(who *core.Identity) string // "" = nothing
 
-const (
-	fieldID field = iota
-	fieldUsername
-	fieldEmail
-	fieldName
-	fieldArbitraryID
-	fieldUserType
-	fieldRealm
-	fieldSession
-	fieldCount
-)
-
-// fieldNames are the fields as configurations name them.
-var fieldNames = [fieldCount]string{
-	fieldID: "id", fieldUsername: "username", fieldEmail: "email", fieldName: "name",
-	fieldArbitraryID: "arbitrary_id", fieldUserType: "user_type", fieldRealm: "realm", fieldSession: "session",
+// fields are those that have a name of their own.
+var fields = map[string]field{
+	"id":             func(who *core.Identity) string { return string(who.User) },
+	"username":       func(who *core.Identity) string { return who.Username },
+	"email":          func(who *core.Identity) string { return who.Email },
+	"email_verified": func(who *core.Identity) string { return strconv.FormatBool(who.EmailVerified) },
+	"name":           func(who *core.Identity) string { return who.Name },
+	"arbitrary_id":   func(who *core.Identity) string { return who.ArbitraryID },
+	"user_type":      func(who *core.Identity) string { return string(who.Type) },
+	"realm":          func(who *core.Identity) string { return string(who.Realm) },
+	"session":        func(who *core.Identity) string { return string(who.Session) },
+	"signed_in_at":   signedInAt,
+	"mfa":            func(who *core.Identity) string { return strconv.FormatBool(who.MFA) },
+	"permissions":    permissions,
+	"orgs":           orgs,
 }
 
-// of returns what f is for who; "" = nothing.
-func (f field) of(who *core.Identity) string {
-	switch f {
-	case fieldID:
-		return string(who.User)
-	case fieldUsername:
-		return who.Username
-	case fieldEmail:
-		return who.Email
-	case fieldName:
-		return who.Name
-	case fieldArbitraryID:
-		return who.ArbitraryID
-	case fieldUserType:
-		return string(who.Type)
-	case fieldRealm:
-		return string(who.Realm)
-	case fieldSession:
-		return string(who.Session)
+// customPrefix begins the names of fields that are custom attributes.
+const customPrefix = "custom."
+
+// FieldOf returns what a field, named as in Settings.CopyHeaders, says of who. It reports false where there is no such field.
+func FieldOf(name string, who *core.Identity) (string, bool) {
+	f, err := newField(name)
+	if err != nil {
+		return "", false
+	}
+	return f(who), true
+}
+
+// newField returns the field that a configuration names.
+func newField(name string) (field, error) {
+	if attribute, ok := strings.CutPrefix(name, customPrefix); ok && isToken(attribute) {
+		return func(who *core.Identity) string { return custom(who, attribute) }, nil
+	}
+	if f, ok := fields[name]; ok {
+		return f, nil
+	}
+	return nil, fmt.Errorf("there is no field %q; there are %s and custom.<name>", name, strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+}
+
+// signedInAt returns when who signed in, in seconds (RFC 3339).
+func signedInAt(who *core.Identity) string {
+	if who.SignedInAt.IsZero() {
+		return ""
+	}
+	return who.SignedInAt.UTC().Format(time.RFC3339)
+}
+
+// permissions returns what who may do in some org, sorted, with commas between. One that holds a comma is left out.
+func permissions(who *core.Identity) string {
+	var all []string
+	for _, o := range who.Orgs {
+		all = append(all, o.Permissions...)
+	}
+	if who.Only != nil {
+		all = slices.DeleteFunc(all, func(permission string) bool { return !slices.Contains(who.Only, permission) })
+	}
+	return listed(all)
+}
+
+// orgs returns the orgs that who belongs to, sorted, with commas between.
+func orgs(who *core.Identity) string {
+	all := make([]string, 0, len(who.Orgs))
+	for _, o := range who.Orgs {
+		all = append(all, string(o.Org))
+	}
+	return listed(all)
+}
+
+// listed returns texts as one that can be taken apart again. Those that would make it lie are left out.
+func listed(all []string) string {
+	all = slices.DeleteFunc(all, func(text string) bool { return !sendable(text) || strings.Contains(text, ",") })
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), ",")
+}
+
+// custom returns a custom attribute that is a text, a number or a truth value.
+func custom(who *core.Identity, name string) string {
+	raw := who.Custom[name]
+	var value any
+	if len(raw) == 0 || json.Unmarshal(raw, &value) != nil {
+		return ""
+	}
+	switch v := value.(type) {
+	case string:
+		return v
+	case bool, float64:
+		return string(raw)
 	}
 	return ""
-}
-
-// fieldSet is a set of fields, a bit for each.
-type fieldSet uint8
-
-func (s fieldSet) has(f field) bool { return s&(1<<f) != 0 }
-
-// sendableFields returns the fields of who that are there and that a header can carry.
-func sendableFields(who *core.Identity) (set fieldSet) {
-	for f := range fieldCount {
-		if sendable(f.of(who)) {
-			set |= 1 << f
-		}
-	}
-	return set
 }
 
 // sendable reports whether a header carries text unharmed to whoever reads it: RFC 9110 §5.5 allows no control

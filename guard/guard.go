@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -14,40 +15,45 @@ import (
 
 // Guard judges requests for one realm. Make it with New, end it with Close. Safe for concurrent use.
 type Guard struct {
-	realms    Realms
-	resolver  Resolver
-	feed      Feed
-	realm     string // as configured
-	headers   identityHeaders
-	names     *Names
-	passToken bool
-	log       *zap.Logger
-	now       func() time.Time
+	realms   Realms
+	resolver Resolver
+	keys     KeyResolver
+	renewer  Renewer
+	asserter Asserter
+	feed     Feed
+	c        *compiled
+	names    *Names
+	log      *zap.Logger
+	now      func() time.Time
+	address  func(*http.Request) netip.Addr
+	observe  func(Verdict)
 
-	home  atomic.Pointer[home] // nil until the realm is found
-	cache *cache
-	crew  *crew
-	looks flights[string, *home]
-	reads flights[question, *known]
+	home   atomic.Pointer[home] // nil until the realm is found
+	cache  *cache
+	visits *visits
+	crew   *crew
+	looks  flights[string, *home]
+	reads  flights[question, *known]
 
-	slots    chan struct{} // one is taken for each read under way
-	rechecks chan struct{} // and here for those in the background
-	warned   atomic.Int64  // nanoseconds since the epoch: when the log last heard that requests cannot be judged
+	slots     chan struct{} // one is taken for each read under way
+	rechecks  chan struct{} // and here for those in the background
+	warned    atomic.Int64  // nanoseconds since the epoch: when the log last heard that requests cannot be judged
+	lastFresh atomic.Int64  // likewise: when the feed last confirmed what is remembered; only with Settings.StaleOK
 }
 
-// New returns a Guard. It reads nothing yet: the realm is looked for at the first request that shows a token. The error
+// New returns a Guard. It reads nothing yet: the realm is looked for at the first request that shows a credential. The error
 // joins all that is wrong with o.
 func New(o Options) (*Guard, error) {
-	headers, err := o.validate()
+	c, err := o.validate()
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
-	o.Names.add(headers)
+	o.Names.add(c.headers)
 	crew := newCrew()
 	return &Guard{
-		realms: o.Realms, resolver: o.Resolver, feed: o.Feed, realm: o.Realm,
-		headers: headers, names: o.Names, passToken: o.PassToken, log: o.Logger, now: o.Now,
-		cache: newCache(o.CacheSize), crew: crew,
+		realms: o.Realms, resolver: o.Resolver, keys: o.Keys, renewer: o.Renewer, asserter: o.Asserter, feed: o.Feed,
+		c: c, names: o.Names, log: o.Logger, now: o.Now, address: o.Address, observe: o.Observe,
+		cache: newCache(o.CacheSize), visits: newVisits(), crew: crew,
 		looks:    flights[string, *home]{crew: crew, aloft: map[string]*flight[*home]{}},
 		reads:    flights[question, *known]{crew: crew, aloft: map[question]*flight[*known]{}},
 		slots:    make(chan struct{}, maxReads),
@@ -55,7 +61,7 @@ func New(o Options) (*Guard, error) {
 	}, nil
 }
 
-// Close ends the watch over the realm and all work in the background. From then on CannotKnow is said of tokens.
+// Close ends the watch over the realm and all work in the background. From then on CannotKnow is said of credentials.
 func (g *Guard) Close() {
 	g.crew.dismiss()
 	if h := g.home.Load(); h != nil {
@@ -63,68 +69,160 @@ func (g *Guard) Close() {
 	}
 }
 
-// Handler returns next behind the guard. next gets requests as Prepare leaves them; the others are answered by Refuse.
+// Handler returns next behind the guard. next gets requests as Admit leaves them; the others are answered by Refuse.
 func (g *Guard) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := g.Judge(r)
-		r = g.Prepare(r, v)
 		if v.Decision != Allow {
-			g.Refuse(w, r, v)
+			g.Refuse(w, g.Prepare(r, v), v)
 			return
 		}
+		r, leave := g.Admit(w, r, v)
+		defer leave()
 		next.ServeHTTP(w, r)
 	})
 }
 
 // Judge says what is to become of r, which it does not change. For a token seen before it neither allocates
 // nor waits; otherwise it reads the store, for at most 5 seconds (10 while the realm is not found yet) and no longer
-// than r's context lasts.
-func (g *Guard) Judge(r *http.Request) Verdict {
+// than r's context lasts. Behind another guard that shares Names, it goes by whom that one found.
+func (g *Guard) Judge(r *http.Request) Verdict { return g.noted(g.judge(r, false)) }
+
+// JudgePublic is Judge for a request that the host found to be for a public path by rules of its own. One whose
+// path can be read in several ways is refused.
+func (g *Guard) JudgePublic(r *http.Request) Verdict { return g.noted(g.judge(r, true)) }
+
+func (g *Guard) judge(r *http.Request, public bool) Verdict {
 	if g.names.named(r.Header["Connection"]) { // a proxy would remove what we set
-		return g.refused(deny(refuseMeddling))
+		return deny(refuseMeddling)
 	}
 	if isPreflight(r) {
 		return Verdict{Decision: Allow}
 	}
-	token, why := credential(r.Header)
-	if why != nil {
-		return g.refused(deny(*why))
-	}
-	k, err := g.identify(r.Context(), token)
-	if err != nil {
-		v := judgeError(err)
-		if v.Decision == CannotKnow {
-			g.warn(r.Context(), err)
-			return v
+	d, why := g.c.demands(r)
+	if public && why == nil {
+		d = demand{public: true}
+		if _, ok := plainPath(r.URL); !ok {
+			why = &refuseAmbiguous
 		}
-		return g.refused(v)
 	}
-	return Verdict{Decision: Allow, known: k}
+	if why != nil {
+		return deny(*why)
+	}
+	v := g.settle(r, &d, g.recognise(r))
+	if v.Decision == CannotKnow && d.public || v.Decision == Deny && v.known == nil && (d.public || d.optional) {
+		return Verdict{Decision: Allow}
+	}
+	return v
+}
+
+// recognise says who r comes from.
+func (g *Guard) recognise(r *http.Request) Verdict {
+	former := passageOf(r.Context())
+	if p := former.found(g); p != nil {
+		return Verdict{Decision: Allow, known: p.known, source: p.source}
+	}
+	c, why := g.c.credential(former.sent(r.Header))
+	if why != nil {
+		return deny(*why)
+	}
+	q := question{token: c.text}
+	if c.source == SourceAPIKey {
+		q.byKey, q.address = true, g.address(r)
+	}
+	k, err := g.identify(r.Context(), q)
+	if err == nil && !k.identity.AdmitsFrom(q.address) {
+		err = core.ErrAPIKeyAddress
+	}
+	if err == nil {
+		return Verdict{Decision: Allow, known: k, source: c.source}
+	}
+	v := judgeError(err, c.source)
+	if v.Decision != CannotKnow {
+		return v
+	}
+	if k := g.stale(r, q); k != nil && k.identity.AdmitsFrom(q.address) {
+		return Verdict{Decision: Allow, known: k, source: c.source, Stale: true}
+	}
+	g.warn(r.Context(), err)
+	return v
+}
+
+// settle holds what r must satisfy against who it comes from.
+func (g *Guard) settle(r *http.Request, d *demand, v Verdict) Verdict {
+	if v.Decision != Allow {
+		return v
+	}
+	if v.source == SourceCookie && !g.c.provesOrigin(r) {
+		return deny(refuseCrossSite)
+	}
+	v.policies = d.policies
+	if why := v.unmet(g.now()); why != nil {
+		return Verdict{Decision: Deny, Refusal: *why, known: v.known, source: v.source}
+	}
+	if g.c.Assertion == "" {
+		return v
+	}
+	var err error
+	if v.assertion, err = g.assert(r.Context(), v.known); err != nil {
+		g.warn(r.Context(), err)
+		return judgeError(core.ErrUnavailable, v.source)
+	}
+	return v
 }
 
 // Prepare makes r fit to be passed on, whatever the verdict: it removes every identity header that the client
-// sent, and the bearer token unless it was found good and is to be passed. Where v allows somebody, it sets the identity headers
-// and returns r with the identity in its context. It changes r's headers in place.
+// sent, and its credentials, except for a bearer token that was found good and is to be passed. Where v allows somebody, it sets
+// the identity headers and returns r with the identity in its context. It changes r's headers in place.
 func (g *Guard) Prepare(r *http.Request, v Verdict) *http.Request {
+	return g.prepare(r, v, r.Context())
+}
+
+func (g *Guard) prepare(r *http.Request, v Verdict, ctx context.Context) *http.Request {
+	k := v.admitted()
+	p := &passage{Context: ctx, guard: g, known: k, source: v.source, former: passageOf(ctx),
+		authorization: r.Header["Authorization"], cookies: r.Header["Cookie"], keys: r.Header[g.c.APIKeyHeader]}
+	var told map[string][]string
+	if k != nil {
+		told = p.former.told(g, r.Header, k)
+	}
 	g.names.strip(r.Header)
 	g.names.strip(r.Trailer)
-	if !g.passToken || v.known == nil {
-		removeBearer(r.Header)
+	g.c.remove(r.Header, g.c.PassToken && k != nil)
+	for name, values := range told {
+		r.Header[name] = values
 	}
-	if v.known == nil {
-		return r
+	if k != nil {
+		g.tell(r.Header, k, v.assertion)
 	}
-	g.headers.set(r.Header, &v.known.identity, v.known.sendable)
-	return r.WithContext(context.WithValue(r.Context(), contextKey{}, v.known))
+	return r.WithContext(p)
+}
+
+// tell sets the identity headers.
+func (g *Guard) tell(h http.Header, k *known, assertion string) {
+	told := k.told
+	if k.by != g.c { // another guard found who it is, and tells other things
+		told = g.c.headers.told(&k.identity)
+	}
+	g.c.headers.set(h, told)
+	if assertion != "" {
+		h[assertionHeader] = []string{assertion}
+	}
 }
 
 // Owns reports whether a header, by its name in any spelling, is one that only the guards that share Names may set.
 func (g *Guard) Owns(name string) bool { return g.names.owns(name) }
 
-// refused logs a refusal and returns it.
-func (g *Guard) refused(v Verdict) Verdict {
+// noted logs a refusal, lets the observer know, and returns the verdict.
+func (g *Guard) noted(v Verdict) Verdict {
+	if g.observe != nil {
+		g.observe(v)
+	}
+	if v.Decision != Deny {
+		return v
+	}
 	if entry := g.log.Check(zap.DebugLevel, "request refused"); entry != nil {
-		entry.Write(zap.String("realm", g.realm), zap.Int("status", v.Refusal.Status), zap.String("reason", v.Refusal.Reason))
+		entry.Write(zap.String("realm", g.c.Realm), zap.Int("status", v.Refusal.Status), zap.String("reason", v.Refusal.Reason))
 	}
 	return v
 }
@@ -142,5 +240,5 @@ func (g *Guard) warn(ctx context.Context, err error) {
 	if coreError(err).Kind == core.KindInternal {
 		level = zap.ErrorLevel
 	}
-	g.log.Log(level, "requests cannot be judged", zap.String("realm", g.realm), zap.Error(err))
+	g.log.Log(level, "requests cannot be judged", zap.String("realm", g.c.Realm), zap.Error(err))
 }

@@ -65,7 +65,7 @@ func TestRefusals(t *testing.T) {
 		{"an inactive user", []string{"Bearer inactive"}, 403, "user_inactive", "", ""},
 		{"store away", []string{"Bearer away"}, 503, "unavailable", "", "1"},
 		{"our own fault", []string{"Bearer broken"}, 503, "unavailable", "", "1"},
-		{"throttled", []string{"Bearer slow"}, 503, "unavailable", "", "2"},
+		{"throttled", []string{"Bearer slow"}, 429, "throttled", "", "2"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestCopyHeaders(t *testing.T) {
 			for name := range tt.copy {
 				r.Header[strings.ReplaceAll(name, "-", "_")] = []string{"evil"}
 			}
-			_, seen := serve(w.guard(t, guard.Options{CopyHeaders: tt.copy}), r)
+			_, seen := serve(w.guard(t, guard.Options{Settings: guard.Settings{CopyHeaders: tt.copy}}), r)
 			wantHeaders(t, seen.Header, tt.want)
 		})
 	}
@@ -231,11 +231,11 @@ func TestTextsThatNoHeaderCarriesAreLeftOut(t *testing.T) {
 func TestPassToken(t *testing.T) {
 	w := newWorld()
 	w.knows("good", ann)
-	_, seen := serve(w.guard(t, guard.Options{PassToken: true}), with("good"))
+	_, seen := serve(w.guard(t, guard.Options{Settings: guard.Settings{PassToken: true}}), with("good"))
 	if got := seen.Header.Get("Authorization"); got != "Bearer good" {
 		t.Errorf("Authorization = %q, want the token", got)
 	}
-	g := w.guard(t, guard.Options{PassToken: true})
+	g := w.guard(t, guard.Options{Settings: guard.Settings{PassToken: true}})
 	r := with("never seen")
 	if r = g.Prepare(r, g.Judge(r)); r.Header.Get("Authorization") != "" {
 		t.Error("a token that was not found good is passed on")
@@ -245,7 +245,7 @@ func TestPassToken(t *testing.T) {
 func TestConnectionMayNotNameIdentityHeaders(t *testing.T) {
 	w := newWorld()
 	w.knows("good", ann)
-	g := w.guard(t, guard.Options{CopyHeaders: map[string]string{"Remote-User": "username"}})
+	g := w.guard(t, guard.Options{Settings: guard.Settings{CopyHeaders: map[string]string{"Remote-User": "username"}}})
 	for value, status := range map[string]int{
 		"close": 200, "keep-alive, X-Other": 200, "X-Postern": 200,
 		"X-Postern-User-Id": 400, "close ,\tx_postern_anything": 400, "close,REMOTE.USER": 400,
@@ -261,7 +261,7 @@ func TestConnectionMayNotNameIdentityHeaders(t *testing.T) {
 func TestPreflightPassesWithoutIdentity(t *testing.T) {
 	w := newWorld()
 	w.knows("good", ann)
-	g := w.guard(t, guard.Options{PassToken: true})
+	g := w.guard(t, guard.Options{Settings: guard.Settings{PassToken: true}})
 	r := with("good")
 	r.Method = http.MethodOptions
 	r.Header.Set("Origin", "https://example.com")
@@ -290,9 +290,9 @@ func TestRefusedRequestIsStrippedToo(t *testing.T) { // it may go to an error pa
 }
 
 func TestNewComplainsOfEverythingAtOnce(t *testing.T) {
-	_, err := guard.New(guard.Options{CacheSize: -1, CopyHeaders: map[string]string{
+	_, err := guard.New(guard.Options{CacheSize: -1, Settings: guard.Settings{CopyHeaders: map[string]string{
 		"Authorization": "id", "X Y": "id", "X-Shoe": "shoe_size", "X-A": "id", "x-a": "id",
-	}})
+	}}})
 	if err == nil {
 		t.Fatal("New accepts it")
 	}
@@ -308,7 +308,7 @@ func TestRealmIsLookedForUntilItIsFound(t *testing.T) {
 	w.knows("good", ann)
 	w.realmErr = core.ErrRealmNotFound
 	logs, log := observed()
-	g := w.guard(t, guard.Options{Realm: "staging", Logger: log})
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Realm: "staging"}, Logger: log})
 	if resp, _ := serve(g, httptest.NewRequest(http.MethodGet, "/", nil)); resp.StatusCode != 401 || w.finds != 0 {
 		t.Errorf("without token = %d after %d looks, want 401 after none", resp.StatusCode, w.finds)
 	}

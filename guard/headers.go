@@ -26,6 +26,12 @@ type identityHeader struct {
 	field  field
 }
 
+// assertionHeader carries the assertion.
+const (
+	assertionHeader = "X-Postern-Assertion"
+	assertionFolded = "x-postern-assertion"
+)
+
 // identityHeaders are the headers that only the guard may set, sorted by name.
 type identityHeaders []identityHeader
 
@@ -35,18 +41,20 @@ func newIdentityHeaders(copied map[string]string) (identityHeaders, error) {
 	var errs []error
 	for name, fieldName := range copied {
 		h := identityHeader{name: http.CanonicalHeaderKey(name), folded: strings.ToLower(name)}
-		f := slices.Index(fieldNames[:], fieldName)
+		f, err := newField(fieldName)
 		switch {
 		case !isPlainName(name):
-			errs = append(errs, fmt.Errorf("CopyHeaders: %q is not a name of 1 to 64 letters, digits and hyphens", name))
+			errs = append(errs, fmt.Errorf("copy_headers: %q is not a name of 1 to 64 letters, digits and hyphens", name))
 		case slices.Contains(reserved, h.folded):
-			errs = append(errs, fmt.Errorf("CopyHeaders: %s means something else; take another name", h.name))
+			errs = append(errs, fmt.Errorf("copy_headers: %s means something else; take another name", h.name))
 		case slices.ContainsFunc(all, func(other identityHeader) bool { return other.folded == h.folded }):
-			errs = append(errs, fmt.Errorf("CopyHeaders: %s is there twice", h.name))
-		case f < 0:
-			errs = append(errs, fmt.Errorf("CopyHeaders: %s: there is no field %q; there are %s", h.name, fieldName, strings.Join(fieldNames[:], ", ")))
+			errs = append(errs, fmt.Errorf("copy_headers: %s is there twice", h.name))
+		case h.folded == assertionFolded:
+			errs = append(errs, fmt.Errorf("copy_headers: %s is for the assertion; take another name", h.name))
+		case err != nil:
+			errs = append(errs, fmt.Errorf("copy_headers: %s: %w", h.name, err))
 		}
-		h.field = field(f)
+		h.field = f
 		all = append(all, h)
 	}
 	slices.SortFunc(all, func(a, b identityHeader) int { return strings.Compare(a.name, b.name) })
@@ -63,16 +71,31 @@ func isPlainName(name string) bool {
 	return name != "" && len(name) <= 64
 }
 
-// set tells who it is. The values are this request's own, so that whoever alters them in place alters nothing
-// that is remembered.
-func (hs identityHeaders) set(h http.Header, who *core.Identity, sendable fieldSet) {
+// told returns what each header says of who; "" = it is absent.
+func (hs identityHeaders) told(who *core.Identity) []string {
 	values := make([]string, len(hs))
 	for i := range hs {
-		if sendable.has(hs[i].field) {
-			values[i] = hs[i].field.of(who)
+		if text := hs[i].field(who); sendable(text) {
+			values[i] = text
+		}
+	}
+	return values
+}
+
+// set sets the headers to what was told of somebody. The values are this request's own, so that whoever alters them in
+// place alters nothing that is remembered.
+func (hs identityHeaders) set(h http.Header, told []string) {
+	values := slices.Clone(told)
+	for i := range hs {
+		if values[i] != "" {
 			h[hs[i].name] = values[i : i+1 : i+1]
 		}
 	}
+}
+
+// foldsToOurs reports whether a name begins, folded, as all identity headers do that nobody named otherwise.
+func foldsToOurs(name string) bool {
+	return len(name) >= len(prefix) && foldsTo(name[:len(prefix)], prefix)
 }
 
 // foldsTo reports whether name is folded, a name in lower case whose other characters are hyphens.

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"math"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -9,35 +10,49 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
-// known is a token and who it stands for, as it was read once. All but its atomics is fixed.
+// known is a credential and who it stands for, as it was read once. All but its atomics is fixed.
 type known struct {
 	// What a hit looks at lies together, to be fetched from memory at once.
 	token   string
 	asOf    uint64       // the news that had been heard when the read began
-	stamps  [2]uint32    // of the user and of the session: where news of them is noted
+	stamps  [3]uint32    // of the user, the session and the credential: where news of them is noted
 	expires int64        // nanoseconds since the epoch
 	recheck atomic.Int64 // nanoseconds since the epoch: from when on it should be read again; never while that is under way
 	used    atomic.Bool  // since the hand of its shard's clock last passed
+	byKey   bool         // an API key, and no session token
 
-	sendable fieldSet
-	slot     int32 // in its shard's ring; guarded by the shard
-	hash     uint64
+	slot    int32 // in its shard's ring; guarded by the shard
+	hash    uint64
+	address netip.Addr   // that an API key was shown from when it was read
+	readAt  int64        // nanoseconds since the epoch
+	renew   atomic.Int64 // likewise: from when on a cookie should get a new token; never while that is under way
+
+	cache    *cache    // that remembers it
+	by       *compiled // whose told it is
+	told     []string  // what each of its headers says
+	asserted atomic.Pointer[assertion]
 	identity core.Identity
 }
 
 const never = math.MaxInt64
 
-// newKnown returns what was read of a token. All texts are copied into one, which keeps nothing else alive and spares
+// newKnown returns what was read of a credential. All texts are copied into one, which keeps nothing else alive and spares
 // the garbage collector most of its work.
-func newKnown(token string, who core.Identity, asOf uint64) *known {
-	k := &known{asOf: asOf, expires: who.ExpiresAt.UnixNano()}
-	k.token, k.identity = pack(token, who)
-	k.sendable = sendableFields(&k.identity)
-	k.recheck.Store(never)
-	if !who.RecheckAt.IsZero() {
-		k.recheck.Store(who.RecheckAt.UnixNano())
-	}
+func newKnown(q *question, who core.Identity, now time.Time, g *Guard) *known {
+	k := &known{cache: g.cache, by: g.c, asOf: q.heard, expires: who.ExpiresAt.UnixNano(), byKey: q.byKey, address: q.address, readAt: now.UnixNano()}
+	k.token, k.identity = pack(q.token, who)
+	k.told = g.c.headers.told(&k.identity)
+	k.recheck.Store(orNever(who.RecheckAt))
+	k.renew.Store(orNever(who.RenewAt))
 	return k
+}
+
+// orNever returns t in nanoseconds since the epoch, or never where it is zero.
+func orNever(t time.Time) int64 {
+	if t.IsZero() {
+		return never
+	}
+	return t.UnixNano()
 }
 
 // pack returns both with all their texts in one allocation. The realm, which they share, stays as it is.
@@ -52,10 +67,10 @@ func pack(token string, who core.Identity) (string, core.Identity) {
 	return texts[0], who
 }
 
-// due reports whether k should be read again, to one caller only.
-func (k *known) due(now time.Time) bool {
-	at := k.recheck.Load()
-	return at <= now.UnixNano() && k.recheck.CompareAndSwap(at, never)
+// due reports whether what at says has come, to one caller only.
+func due(at *atomic.Int64, now time.Time) bool {
+	t := at.Load()
+	return t <= now.UnixNano() && at.CompareAndSwap(t, never)
 }
 
 // use notes that k was of use. It writes only where that is news, so that cores do not fight over a popular token.

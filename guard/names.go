@@ -39,7 +39,7 @@ func (n *Names) list() []string {
 
 // owns reports whether a name is, folded, that of an identity header.
 func (n *Names) owns(name string) bool {
-	if len(name) >= len(prefix) && foldsTo(name[:len(prefix)], prefix) {
+	if foldsToOurs(name) {
 		return true
 	}
 	for _, folded := range n.list() {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -53,28 +55,50 @@ func (f coreFeed) Follow(ctx context.Context, realm core.RealmID, l core.Listene
 	return w, nil
 }
 
-// Options configures a Guard. Realms, Resolver and Feed are required.
+// KeyResolver says who an API key stands for, shown from an address (core.APIKeys). Its failures mean what those of a Resolver
+// do.
+type KeyResolver interface {
+	Resolve(ctx context.Context, realm core.RealmID, key string, from netip.Addr) (core.Identity, error)
+}
+
+// Renewer gives a session a new token, and leaves the one shown alive (core.Sessions.Refresh).
+type Renewer interface {
+	Refresh(ctx context.Context, token string) (*core.SignedIn, error)
+}
+
+var (
+	_ KeyResolver = (*core.APIKeys)(nil)
+	_ Renewer     = (*core.Sessions)(nil)
+)
+
+// Options configures a Guard. Realms, Resolver and Feed are required; Keys where a source is api_key, Asserter where
+// there is an assertion.
 type Options struct {
+	Settings
+
 	Realms   Realms
 	Resolver Resolver
 	Feed     Feed
-
-	Realm string // id or name of the realm whose users may enter; default "default"
-
-	// CopyHeaders says what the application is told: names of request headers, and for each the field it
-	// carries, one of id, username, email, name, arbitrary_id, user_type, realm and session. Names have 1 to 64
-	// letters, digits and hyphens. An empty map tells nothing. The default is X-Postern-User-Id id,
-	// X-Postern-Username username, X-Postern-Email email, X-Postern-Arbitrary-Id arbitrary_id.
-	CopyHeaders map[string]string
+	Keys     KeyResolver
+	Asserter Asserter
+	Renewer  Renewer // renews cookies past half their life; default nobody does
 
 	// Names are shared by all guards in front of the same applications; default this guard's alone.
 	Names *Names
 
-	PassToken bool // let the bearer token of an allowed request reach the application
-
-	// CacheSize is how many verdicts are remembered; 1 to 10,000,000, default 131,072. One takes about 350 bytes, its
-	// token and the user's texts: 1.2 KB with a token of 760 bytes, and hardly more than 9 KB with the longest.
+	// CacheSize is how many verdicts are remembered; 1 to 10,000,000, default 131,072. One takes about 500 bytes, its
+	// token and the user's texts: 1.4 KB with a token of 760 bytes, and hardly more than 9 KB with the longest.
 	CacheSize int
+
+	// Address returns the address that a request comes from, the zero Addr where that is not known; default that of the
+	// connection. A host behind a proxy must know which proxies to believe.
+	Address func(*http.Request) netip.Addr
+
+	// Secure reports whether the browser speaks TLS; default that of the connection. See Settings.Origins, too.
+	Secure func(*http.Request) bool
+
+	// Observe is told of each verdict, for metrics. It must not block.
+	Observe func(Verdict)
 
 	Logger *zap.Logger // default none
 
@@ -89,36 +113,47 @@ const DefaultCacheSize = 1 << 17
 const maxCacheSize = 10_000_000
 
 // validate fills the defaults and returns all complaints at once.
-func (o *Options) validate() (identityHeaders, error) {
-	var errs []error
-	if o.Realms == nil || o.Resolver == nil || o.Feed == nil {
-		errs = append(errs, errors.New("Realms, Resolver and Feed are required"))
+func (o *Options) validate() (*compiled, error) {
+	c, err := o.Settings.compile()
+	errs := []error{err}
+	complain := func(bad bool, text string) {
+		if bad {
+			errs = append(errs, errors.New(text))
+		}
 	}
+	complain(o.Realms == nil || o.Resolver == nil || o.Feed == nil, "Realms, Resolver and Feed are required")
+	complain(c.sources.key && o.Keys == nil, "from api_key needs Keys")
+	complain(c.Assertion != "" && o.Asserter == nil, "assertion needs an Asserter")
 	if o.Names == nil {
 		o.Names = &Names{}
 	}
-	if o.Realm == "" {
-		o.Realm = "default"
-	}
-	if o.CopyHeaders == nil {
-		o.CopyHeaders = map[string]string{
-			"X-Postern-User-Id": "id", "X-Postern-Username": "username",
-			"X-Postern-Email": "email", "X-Postern-Arbitrary-Id": "arbitrary_id",
-		}
-	}
-	headers, err := newIdentityHeaders(o.CopyHeaders)
-	errs = append(errs, err)
 	if o.CacheSize == 0 {
 		o.CacheSize = DefaultCacheSize
 	}
 	if o.CacheSize < 1 || o.CacheSize > maxCacheSize {
 		errs = append(errs, fmt.Errorf("CacheSize is %d; it must be from 1 to %d", o.CacheSize, maxCacheSize))
 	}
+	if o.Address == nil {
+		o.Address = connectionAddress
+	}
+	if o.Secure == nil {
+		o.Secure = func(r *http.Request) bool { return r.TLS != nil }
+	}
+	c.secure = o.Secure
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return headers, errors.Join(errs...)
+	return c, errors.Join(errs...)
+}
+
+// connectionAddress returns the address at the other end of r's connection.
+func connectionAddress(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr().Unmap().WithZone("")
 }

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/postern-auth/postern/core"
@@ -21,36 +22,43 @@ var errClosed = &core.Error{Kind: core.KindUnavailable, Code: "unavailable", Det
 // errBusy says that too many reads were under way for too long.
 var errBusy = &core.Error{Kind: core.KindUnavailable, Code: "unavailable", Detail: "too many requests wait for the data store"}
 
-// question is a token asked about while so much news had been heard. Who asks after newer news does not share
+// question is a credential asked about while so much news had been heard. Who asks after newer news does not share
 // the answer to an older question.
 type question struct {
-	token string
-	heard uint64
+	token   string
+	byKey   bool
+	address netip.Addr // that an API key is shown from
+	heard   uint64
 }
 
-// identify returns who a token stands for: from memory while the feed confirms it, else from the store.
-func (g *Guard) identify(ctx context.Context, token string) (*known, error) {
+// identify returns who a credential stands for: from memory while the feed confirms it, else from the store.
+func (g *Guard) identify(ctx context.Context, q question) (*known, error) {
 	h, err := g.atHome(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := g.now()
-	if !h.watch.Fresh(now) {
-		return g.read(ctx, h, token)
+	if g.c.Check == CheckAlways || !h.watch.Fresh(now) {
+		return g.read(ctx, h, q)
 	}
-	if k := g.cache.get(token, now); k != nil {
-		if k.due(now) {
+	g.confirmed(now)
+	if k := g.cache.get(&q, now); k != nil {
+		if due(&k.recheck, now) {
 			g.recheck(h, k)
 		}
 		return k, nil
 	}
-	return g.reads.join(ctx, question{token, g.cache.heard()}, func(ctx context.Context) (*known, error) {
-		return g.read(ctx, h, token)
-	})
+	return g.share(ctx, h, q)
 }
 
-// read asks the store who a token stands for, and remembers the answer unless it is a refusal.
-func (g *Guard) read(ctx context.Context, h *home, token string) (*known, error) {
+// share reads together with all who ask the same now.
+func (g *Guard) share(ctx context.Context, h *home, q question) (*known, error) {
+	q.heard = g.cache.heard()
+	return g.reads.join(ctx, q, func(ctx context.Context) (*known, error) { return g.read(ctx, h, q) })
+}
+
+// read asks the store who a credential stands for, and remembers the answer unless it is a refusal.
+func (g *Guard) read(ctx context.Context, h *home, q question) (*known, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	select {
@@ -59,14 +67,23 @@ func (g *Guard) read(ctx context.Context, h *home, token string) (*known, error)
 	case <-ctx.Done():
 		return nil, errBusy
 	}
-	heard := g.cache.heard()
-	who, err := g.resolver.Resolve(ctx, h.realm, token)
+	q.heard = g.cache.heard()
+	now := g.now()
+	who, err := g.ask(ctx, h.realm, &q)
 	if err != nil {
 		return nil, err
 	}
-	k := newKnown(token, who, heard)
+	k := newKnown(&q, who, now, g)
 	g.cache.put(k)
 	return k, nil
+}
+
+// ask has core say who a credential stands for.
+func (g *Guard) ask(ctx context.Context, realm core.RealmID, q *question) (core.Identity, error) {
+	if q.byKey {
+		return g.keys.Resolve(ctx, realm, q.token, q.address)
+	}
+	return g.resolver.Resolve(ctx, realm, q.token)
 }
 
 // recheck reads k again in the background, which renews it, and lets core know that its session is in use.
@@ -81,7 +98,7 @@ func (g *Guard) recheck(h *home, k *known) {
 	}
 	g.crew.start(func(ctx context.Context) {
 		defer func() { <-g.rechecks }()
-		_, err := calmly(ctx, func(ctx context.Context) (*known, error) { return g.read(ctx, h, k.token) })
+		_, err := calmly(ctx, func(ctx context.Context) (*known, error) { return g.read(ctx, h, k.question()) })
 		switch {
 		case isRefusal(err):
 			g.cache.drop(k)
@@ -91,7 +108,12 @@ func (g *Guard) recheck(h *home, k *known) {
 	})
 }
 
-// isRefusal reports whether err says something about the token or its user, and not about us.
+// question returns what k answers.
+func (k *known) question() question {
+	return question{token: k.token, byKey: k.byKey, address: k.address}
+}
+
+// isRefusal reports whether err says something about the credential or its user, and not about us.
 func isRefusal(err error) bool {
 	kind := coreError(err).Kind
 	return kind == core.KindUnauthenticated || kind == core.KindForbidden

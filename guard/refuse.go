@@ -32,9 +32,14 @@ const page = `<!doctype html>
 `
 
 // Refuse answers a request that v does not allow: status, challenge, and a body in the form that the caller reads, a
-// small page for a browser that navigates, application/problem+json for all others.
+// small page for a browser that navigates, or where there is a login URL the way there, a status for gRPC, and
+// application/problem+json for all others.
 func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, v Verdict) {
 	refusal := v.Refusal
+	if media, ok := grpcMedia(r); ok {
+		refuseGRPC(w, media, &refusal)
+		return
+	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -45,6 +50,11 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, v Verdict) {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))
 	}
 	title := http.StatusText(refusal.Status)
+	if to, ok := g.signInAddress(r, &refusal); ok {
+		h.Set("Location", to)
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
 	if isNavigation(r) {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -56,6 +66,14 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, v Verdict) {
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(refusal.Status)
 	_ = json.NewEncoder(w).Encode(problem{title, refusal.Status, refusal.Detail, refusal.Reason}) // a client that left
+}
+
+// MustAnswer reports whether the form of a refusal is part of a protocol, so that no page of a site can stand in for it: the
+// way to the sign-in page, and a gRPC status.
+func (g *Guard) MustAnswer(r *http.Request, v Verdict) bool {
+	_, grpc := grpcMedia(r)
+	_, goes := g.signInAddress(r, &v.Refusal)
+	return grpc || goes
 }
 
 // forPeople returns what a page says of a refusal. Who browses has no use for the names of headers.

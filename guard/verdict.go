@@ -33,14 +33,47 @@ func (d Decision) String() string {
 type Verdict struct {
 	Decision Decision
 	Refusal  Refusal // of Deny and CannotKnow
+	Stale    bool    // allowed by what was known before the store went away (Settings.StaleOK)
 
-	known *known // who it is; nil where nobody in particular is allowed or denied
+	known     *known // who it is; nil where nobody in particular is allowed or denied
+	source    Source // where that was found
+	policies  [2]*policy
+	assertion string // to tell with it; "" = none
+}
+
+// admitted returns who may enter, or nil.
+func (v *Verdict) admitted() *known {
+	if v.Decision != Allow {
+		return nil
+	}
+	return v.known
+}
+
+// unmet returns which of the verdict's policies does not let in who it is about, or nil.
+func (v *Verdict) unmet(now time.Time) *Refusal {
+	for _, p := range v.policies {
+		if p == nil {
+			continue
+		}
+		if why := p.judge(v.known, now); why != nil {
+			return why
+		}
+	}
+	return nil
 }
 
 // Identity returns who may enter. It reports false where the request is refused, and where it may pass
 // without identity.
 func (v Verdict) Identity() (core.Identity, bool) {
-	if v.known == nil {
+	if k := v.admitted(); k != nil {
+		return k.identity, true
+	}
+	return core.Identity{}, false
+}
+
+// Candidate returns who is known and may not enter.
+func (v Verdict) Candidate() (core.Identity, bool) {
+	if v.Decision != Deny || v.known == nil {
 		return core.Identity{}, false
 	}
 	return v.known.identity, true
@@ -48,11 +81,13 @@ func (v Verdict) Identity() (core.Identity, bool) {
 
 // Refusal is what the client of a refused request is told. It never holds a secret.
 type Refusal struct {
-	Status     int           // 400, 401, 403 or 503
+	Status     int           // 400, 401, 403, 429 or 503
 	Reason     string        // stable, machine-readable, snake_case: "invalid_token"
 	Detail     string        // whole sentences: what is wrong and what to do
 	Challenge  string        // WWW-Authenticate (RFC 6750 §3); "" = none
-	RetryAfter time.Duration // 503 only
+	RetryAfter time.Duration // 429 and 503 only
+
+	stepUp string // for the sign-in page: what kind of sign-in it takes, as a query; "" = any
 }
 
 // The challenges of refusals.
@@ -73,8 +108,14 @@ var (
 	refuseSeveral = Refusal{Status: http.StatusUnauthorized, Reason: "invalid_request", Challenge: challengeMalformed,
 		Detail: "There is more than one Authorization header. Send exactly one."}
 
+	refuseDiffering = Refusal{Status: http.StatusUnauthorized, Reason: "invalid_request", Challenge: challengeMalformed,
+		Detail: "The request shows two credentials that differ. Send exactly one."}
+
 	refuseMalformed = Refusal{Status: http.StatusUnauthorized, Reason: "invalid_request", Challenge: challengeMalformed,
 		Detail: "The Authorization header could not be read. Send it as: Bearer, a space, and one session token."}
+
+	refuseEmpty = Refusal{Status: http.StatusUnauthorized, Reason: "invalid_request", Challenge: challengeMalformed,
+		Detail: "The request names a credential and shows none. Sign in again."}
 
 	refuseTooLong = Refusal{Status: http.StatusUnauthorized, Reason: "invalid_token", Challenge: challengeInvalidToken,
 		Detail: "The session token is longer than any that is given out. Sign in again."}
@@ -83,24 +124,27 @@ var (
 // deny returns the Verdict of a refusal.
 func deny(r Refusal) Verdict { return Verdict{Decision: Deny, Refusal: r} }
 
-// judgeError returns the Verdict where reading who it is failed. Only what core says about the token or the user
+// judgeError returns the Verdict where reading who it is failed. Only what core says about the credential or the user
 // is a refusal; anything else says nothing about them.
-func judgeError(err error) Verdict {
+func judgeError(err error, from Source) Verdict {
 	e := coreError(err)
 	switch e.Kind {
 	case core.KindUnauthenticated:
-		return deny(Refusal{Status: http.StatusUnauthorized, Reason: e.Code, Challenge: challengeInvalidToken,
-			Detail: sentence(e.Detail) + " Sign in again."})
+		remedy := " Sign in again."
+		if from == SourceAPIKey {
+			remedy = " Use another API key."
+		}
+		return deny(Refusal{Status: http.StatusUnauthorized, Reason: e.Code, Challenge: challengeInvalidToken, Detail: sentence(e.Detail) + remedy})
 	case core.KindForbidden:
 		return deny(Refusal{Status: http.StatusForbidden, Reason: e.Code,
 			Detail: sentence(e.Detail) + " Ask whoever runs this service."})
 	}
-	retry := e.RetryAfter
-	if retry <= 0 {
-		retry = time.Second
+	refusal := Refusal{Status: http.StatusServiceUnavailable, Reason: "unavailable", RetryAfter: max(e.RetryAfter, time.Second),
+		Detail: "Whether you are signed in cannot be checked right now. Nothing is wrong with your session; try again in a moment."}
+	if e.Kind == core.KindThrottled {
+		refusal.Status, refusal.Reason, refusal.Detail = http.StatusTooManyRequests, "throttled", "There were too many attempts. Try again in a while."
 	}
-	return Verdict{Decision: CannotKnow, Refusal: Refusal{Status: http.StatusServiceUnavailable, Reason: "unavailable",
-		Detail: "Whether you are signed in cannot be checked right now. Nothing is wrong with your session; try again in a moment.", RetryAfter: retry}}
+	return Verdict{Decision: CannotKnow, Refusal: refusal}
 }
 
 // sentence returns a detail of core as a sentence of its own: "user is inactive" as "User is inactive."

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/postern-auth/postern/guard"
 )
 
 // DefaultData is the folder for the data where nobody names one.
@@ -94,10 +97,11 @@ func (o *Options) readYAML(text []byte) []error {
 
 // readSetting sets one thing that a file says.
 func (o *Options) readSetting(name string, value *yaml.Node) error {
-	if name == "copy_headers" {
-		return decodeStrictly(value, &o.CopyHeaders)
-	}
 	s, known := settingNamed(name)
+	if !known && slices.Contains(guard.Words(), name) {
+		word := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
+		return decodeStrictly(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{word, value}}, &o.Guard)
+	}
 	if !known {
 		return fmt.Errorf("there is no setting %s%s", name, resembling(name))
 	}

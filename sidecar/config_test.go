@@ -3,10 +3,13 @@ package sidecar
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/guard"
 )
 
 // configured writes a configuration file.
@@ -37,8 +40,39 @@ copy_headers:
 		t.Fatal(err)
 	}
 	if o.Upstream != "unix:/run/app.sock" || o.Listen != "127.0.0.1:2" || o.APIListen != "127.0.0.1:4" || o.Drain != 20*time.Second ||
-		!o.AccessLog || !slices.Equal(o.TrustedProxies, []string{"10.0.0.0/8", "private"}) || o.CopyHeaders["X-Postern-User-Id"] != "id" || o.Data != DefaultData {
+		!o.AccessLog || !slices.Equal(o.TrustedProxies, []string{"10.0.0.0/8", "private"}) || o.Guard.CopyHeaders["X-Postern-User-Id"] != "id" || o.Data != DefaultData {
 		t.Errorf("Load = %+v", o)
+	}
+}
+
+// TestLoadReadsTheGuard reads settings that have a structure of their own.
+func TestLoadReadsTheGuard(t *testing.T) {
+	o, err := Load(Source{File: configured(t, `
+upstream: http://127.0.0.1:3000
+from: [bearer, api_key]
+cookie: {name: session, insecure: true}
+public: [/healthz]
+require: app:read, app:write
+signed_in_within: 12h
+stale_ok: 30s
+rules:
+  - path: [/admin/*]
+    method: [GET, POST]
+    require: [app:admin]
+    mfa: true
+`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := guard.Settings{
+		From: []guard.Source{guard.SourceBearer, guard.SourceAPIKey}, Cookie: guard.Cookie{Name: "session", Insecure: true}, Public: []string{"/healthz"},
+		Policy:  guard.Policy{Require: []string{"app:read", "app:write"}, SignedInWithin: guard.Duration(12 * time.Hour)},
+		StaleOK: guard.Duration(30 * time.Second),
+		Rules: []guard.Rule{{Paths: []string{"/admin/*"}, Methods: []string{"GET", "POST"},
+			Policy: guard.Policy{Require: []string{"app:admin"}, MFA: true}}},
+	}
+	if !reflect.DeepEqual(o.Guard, want) {
+		t.Errorf("Load = %+v, want %+v", o.Guard, want)
 	}
 }
 
@@ -58,6 +92,7 @@ func TestLoadComplains(t *testing.T) {
 		{"two documents", "upstream: http://a\n---\nupstream: http://b\n", nil, []string{"more than one document"}},
 		{"no YAML", "a: [\n", nil, []string{"yaml: line"}},
 		{"an unknown header field", "upstream: http://a\ncopy_headers: 1\n", nil, []string{"line 2"}},
+		{"the guard", "upstream: http://a\nfrom: [query]\nrules: [{shoe: 44}]\nmfa: 7\n", nil, []string{"line 3", "field shoe not found", "line 4", `there is no source "query"`}},
 		{"the environment", "upstream: http://a\n", []string{"POSTERN_REDIS=x", "POSTERN_H2C=maybe"}, []string{"POSTERN_REDIS in the environment is no setting; did you mean redis_url?", "h2c is \"maybe\""}},
 	}
 	for _, tt := range tests {

@@ -43,10 +43,8 @@ type Options struct {
 	// AllowUnfit runs on a database that should not be a system of record, and only warns.
 	AllowUnfit bool
 
-	PublicURL   string            // where the outside reaches the API, for issuers; see core.Options
-	Realm       string            // whose users get in, by id or name; default "default"
-	CopyHeaders map[string]string // see guard.Options
-	PassToken   bool              // see guard.Options
+	PublicURL string         // where the outside reaches the API, for issuers; see core.Options
+	Guard     guard.Settings // who gets in, and what the app is told
 
 	Drain time.Duration // how long a stop waits for requests under way; default 10s
 	Log   *zap.Logger   // default none
@@ -61,7 +59,7 @@ const (
 
 // guard returns what concerns the guard.
 func (o *Options) guard() guard.Options {
-	return guard.Options{Realm: o.Realm, CopyHeaders: o.CopyHeaders, PassToken: o.PassToken}
+	return guard.Options{Settings: o.Guard, Secure: isSecure}
 }
 
 // validate fills the defaults and returns all complaints at once.
@@ -73,6 +71,7 @@ func (o *Options) validate() error {
 			errs = append(errs, fmt.Errorf(format, a...))
 		}
 	}
+	errs = append(errs, o.Guard.Validate())
 	_, err := parseUpstream(o.Upstream, o.UpstreamCA)
 	errs = append(errs, err)
 	_, err = parseProxies(o.TrustedProxies)

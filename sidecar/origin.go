@@ -128,6 +128,14 @@ func (p proxies) client(hops []string) (client netip.Addr, believed []string) {
 	return client, believed
 }
 
+// isSecure reports whether the client speaks TLS, to us or to a proxy that we believe.
+func isSecure(r *http.Request) bool {
+	if from, located := r.Context().Value(originKey{}).(origin); located {
+		return from.proto == "https"
+	}
+	return r.TLS != nil
+}
+
 // setForwarded tells the app where a request comes from.
 func setForwarded(h http.Header, r *http.Request) {
 	from, located := r.Context().Value(originKey{}).(origin)

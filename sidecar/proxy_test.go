@@ -230,8 +230,8 @@ func TestReload(t *testing.T) {
 	for what, change := range map[string]func(*Options){
 		"no upstream":      func(o *Options) { o.Upstream = "" },
 		"another address":  func(o *Options) { o.Listen = "127.0.0.1:1" },
-		"an unknown realm": func(o *Options) { o.Realm = "nowhere" },
-		"a bad header":     func(o *Options) { o.CopyHeaders = map[string]string{"Host": "id"} },
+		"an unknown realm": func(o *Options) { o.Guard.Realm = "nowhere" },
+		"a bad header":     func(o *Options) { o.Guard.CopyHeaders = map[string]string{"Host": "id"} },
 	} {
 		if err := reload(change); err == nil {
 			t.Errorf("Reload with %s = nil; want an error", what)

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"encoding"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ type Setting struct {
 	Usage   string // what it is for, in a line
 	Default string // "" = none
 
-	to func(*Options) any // *string, *bool, *int, *time.Duration or *[]string
+	to func(*Options) any // *string, *bool, *int, *time.Duration, *[]string, or what reads and writes texts
 }
 
 // Env returns the setting's name in the environment.
@@ -47,8 +48,14 @@ var Settings = []Setting{
 	{"master_key_file", "master-key-file", "file with the master key", "master.key in the data folder; required with Redis", func(o *Options) any { return &o.MasterKeyFile }},
 	{"former_master_key_file", "former-master-key-file", "file with the master key before, while it is being replaced", "", func(o *Options) any { return &o.FormerMasterKeyFile }},
 	{"public_url", "public-url", "where the outside reaches the API, without /v1; part of the issuer of new realms", "", func(o *Options) any { return &o.PublicURL }},
-	{"realm", "realm", "realm whose users get in, by id or name", "default", func(o *Options) any { return &o.Realm }},
-	{"pass_token", "", "pass the bearer token on to the app", "false", func(o *Options) any { return &o.PassToken }},
+	{"realm", "realm", "realm whose users get in, by id or name", "default", func(o *Options) any { return &o.Guard.Realm }},
+	{"public", "", "paths that anybody may ask for: /healthz, /assets/*", "none", func(o *Options) any { return &o.Guard.Public }},
+	{"require", "", "permissions that a user must have, all of them", "none", func(o *Options) any { return &o.Guard.Require }},
+	{"login_url", "", "where a browser is sent to sign in: a path, or an address", "it gets 401", func(o *Options) any { return &o.Guard.LoginURL }},
+	{"origins", "", "where browsers reach the app: https://app.example.com; needed where TLS ends at a proxy that is not trusted", "none", func(o *Options) any { return &o.Guard.Origins }},
+	{"assertion", "", "tell the app who it is in a signed X-Postern-Assertion too, meant for this audience", "none", func(o *Options) any { return &o.Guard.Assertion }},
+	{"stale_ok", "", "for how long users who were known may still read while the store is away", "0s", func(o *Options) any { return &o.Guard.StaleOK }},
+	{"pass_token", "", "pass the bearer token on to the app", "false", func(o *Options) any { return &o.Guard.PassToken }},
 	{"access_log", "access-log", "write a line for each guarded request", "false", func(o *Options) any { return &o.AccessLog }},
 	{"drain", "", "how long a stop waits for requests under way", "10s", func(o *Options) any { return &o.Drain }},
 	{"slow_client", "", "how long a client may take nothing, or send nothing of a body that it began", "1m", func(o *Options) any { return &o.SlowClient }},
@@ -86,6 +93,10 @@ func (s Setting) Set(o *Options, text string) error {
 			return fmt.Errorf("%s is %q; it must be a duration like 10s or 5m", s.Name, text)
 		}
 		*to = d
+	case encoding.TextUnmarshaler:
+		if err := to.UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
 	case *[]string:
 		*to = nil
 		for item := range strings.SplitSeq(text, ",") {
@@ -110,6 +121,9 @@ func (s Setting) text(o *Options) string {
 		return at.String()
 	case *[]string:
 		return strings.Join(*at, ",")
+	case encoding.TextMarshaler:
+		text, _ := at.MarshalText()
+		return string(text)
 	}
 	return ""
 }

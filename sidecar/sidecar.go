@@ -111,7 +111,7 @@ func (s *Sidecar) listen() (err error) {
 
 // findRealm makes sure that there is the realm whose users are to get in.
 func (s *Sidecar) findRealm(ctx context.Context, o *Options) error {
-	name := cmp.Or(o.Realm, core.DefaultRealm)
+	name := cmp.Or(o.Guard.Realm, core.DefaultRealm)
 	_, err := s.parts.Core.Realms.Find(ctx, name)
 	if errors.Is(err, core.ErrRealmNotFound) {
 		return fmt.Errorf("there is no realm %q to guard for: %w; choose one with --realm", name, err)

@@ -56,6 +56,7 @@ func New(o Options) (*Assembly, error) {
 // NewGuard returns a guard over the same core, with o saying what it lets in and what it tells. The caller closes it.
 func (a *Assembly) NewGuard(o guard.Options) (*guard.Guard, error) {
 	o.Realms, o.Resolver, o.Feed, o.Now = a.Core.Realms, a.Core.Sessions, guard.FeedOf(a.Core.Feed), a.Core.Now
+	o.Keys, o.Renewer = a.Core.APIKeys, a.Core.Sessions
 	o.Logger = a.log.Named("guard")
 	return guard.New(o)
 }

@@ -1,0 +1,161 @@
+package guard
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Applications disagree about what a path means that is not written plainly: some take %2f for a slash and some do not, some
+// drop what follows a semicolon, some decode twice. A guard that reads a path in one way in front of an application that reads
+// it in another opens what should be closed. So where rules look at paths, only those are judged about which
+// all agree; the others are refused.
+
+// refuseAmbiguous is for paths that can be read in several ways.
+var refuseAmbiguous = Refusal{Status: http.StatusBadRequest, Reason: "ambiguous_path",
+	Detail: "The path of this request can be read in more than one way. Send it without encoded separators or dots, dot segments, double slashes, semicolons and backslashes."}
+
+// plainPath returns the path of u in the one way that everybody reads it, decoded, or false where readings may differ.
+func plainPath(u *url.URL) (string, bool) {
+	path := u.Path
+	if path == "" && u.Opaque == "" { // GET http://example.com
+		return "/", true
+	}
+	if u.Opaque != "" || path[0] != '/' || !utf8.ValidString(path) {
+		return "", false
+	}
+	for i := range len(path) {
+		switch c := path[i]; {
+		case c == '\\', c == ';', c == '?', c == '#', c < ' ', c == 0x7f, c == '/' && i > 0 && path[i-1] == '/':
+			return "", false
+		}
+	}
+	if hasOddSegment(path) || u.RawPath != "" && hasOddEscape(u.EscapedPath()) || strings.Contains(path, "%") && decodesTwice(path) {
+		return "", false
+	}
+	return path, true
+}
+
+// hasOddSegment reports whether a segment is . or .., or ends with a dot or a space, which some file systems drop.
+func hasOddSegment(path string) bool {
+	for i := 1; i < len(path); i++ {
+		if c := path[i]; (c == '.' || c == ' ') && (i+1 == len(path) || path[i+1] == '/') {
+			return true
+		}
+	}
+	return false
+}
+
+// hasOddEscape reports whether an escaped path hides a slash or a dot.
+func hasOddEscape(escaped string) bool {
+	for i := 0; i+2 < len(escaped); i++ {
+		if escaped[i] != '%' {
+			continue
+		}
+		switch strings.ToLower(escaped[i+1 : i+3]) {
+		case "2f", "2e":
+			return true
+		}
+	}
+	return false
+}
+
+// decodesTwice reports whether a path that was decoded once still holds escapes.
+func decodesTwice(path string) bool {
+	for i := 0; i+2 < len(path); i++ {
+		if path[i] == '%' && isHex(path[i+1]) && isHex(path[i+2]) {
+			return true
+		}
+	}
+	return false
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+// loosely returns a path as one reads it who minds neither case nor a slash at the end. It returns path itself where that
+// makes no difference.
+func loosely(path string) string {
+	if len(path) > 1 {
+		path = strings.TrimSuffix(path, "/")
+	}
+	return strings.Map(foldRune, path)
+}
+
+// foldRune returns what stands for all runes that differ from c in case only.
+func foldRune(c rune) rune {
+	if c < utf8.RuneSelf {
+		return unicode.ToLower(c)
+	}
+	least := c
+	for next := unicode.SimpleFold(c); next != c; next = unicode.SimpleFold(next) {
+		least = min(least, next)
+	}
+	return unicode.ToLower(least)
+}
+
+// pattern is a path in which some segments may be anything.
+type pattern struct {
+	segments []string // "*" matches any one
+	rest     bool     // what follows may be anything; there is something
+}
+
+// newPattern reads a path of a rule. It reports false for one that no request could match, or that several could
+// read in several ways.
+func newPattern(text string) (pattern, bool) {
+	plain, ok := plainPath(&url.URL{Path: text})
+	if !ok || text == "" || plain != text || strings.ContainsAny(text, "?#%") {
+		return pattern{}, false
+	}
+	trimmed, rest := strings.CutSuffix(text, "/*")
+	p := pattern{rest: rest}
+	if trimmed != "" || !rest {
+		p.segments = strings.Split(trimmed, "/")[1:]
+	}
+	for _, s := range p.segments {
+		if s != "*" && strings.Contains(s, "*") {
+			return pattern{}, false
+		}
+	}
+	return p, true
+}
+
+// loose returns the pattern of loosely read paths.
+func (p pattern) loose() pattern {
+	p.segments = slices.Clone(p.segments)
+	for i, s := range p.segments {
+		p.segments[i] = strings.Map(foldRune, s)
+	}
+	if n := len(p.segments); n > 1 && !p.rest && p.segments[n-1] == "" {
+		p.segments = p.segments[:n-1] // a slash at the end
+	}
+	return p
+}
+
+// matches reports whether p matches a path. Read loosely, /admin/* matches /admin too.
+func (p *pattern) matches(path string, loose bool) bool {
+	rest := path
+	for _, s := range p.segments {
+		if rest == "" {
+			return false
+		}
+		var segment string
+		rest = rest[1:] // the slash
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			segment, rest = rest[:i], rest[i:]
+		} else {
+			segment, rest = rest, ""
+		}
+		if s != segment && (s != "*" || segment == "") {
+			return false
+		}
+	}
+	if p.rest {
+		return rest != "" || loose
+	}
+	return rest == ""
+}

@@ -1,0 +1,136 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// isZero reports whether p lets every active user in.
+func (p Policy) isZero() bool {
+	return p.UserType == "" && len(p.Require) == 0 && len(p.RequireAny) == 0 && p.Org == "" && !p.EmailVerified && !p.MFA && p.SignedInWithin == 0
+}
+
+// policy is a Policy as a Guard uses it.
+type policy struct {
+	Policy
+	any    bool    // isZero
+	tooOld Refusal // says how fresh a sign-in must be
+}
+
+// newPolicy checks a Policy and prepares it. where begins its complaints.
+func newPolicy(where string, p Policy) (policy, error) {
+	var errs []error
+	complain := func(format string, args ...any) { errs = append(errs, fmt.Errorf(where+format, args...)) }
+	if p.UserType != "" && p.UserType != core.UserHuman && p.UserType != core.UserAPI {
+		complain("user_type is %q; it must be human or api", p.UserType)
+	}
+	for _, name := range slices.Concat(p.Require, p.RequireAny) {
+		if name == "" || strings.TrimSpace(name) != name {
+			complain("%q is no permission", name)
+		}
+	}
+	if p.Org != "" && !strings.HasPrefix(string(p.Org), "org_") {
+		complain("org is %q; give the id of an org, org_...", p.Org)
+	}
+	if p.SignedInWithin < 0 || p.SignedInWithin != 0 && time.Duration(p.SignedInWithin) < time.Second {
+		complain("signed_in_within is %s; it must be 1s or more", time.Duration(p.SignedInWithin))
+	}
+	ready := policy{Policy: p, any: p.isZero(), tooOld: refuseTooOld}
+	ready.tooOld.Challenge += fmt.Sprintf(", max_age=%d", time.Duration(p.SignedInWithin)/time.Second)
+	ready.tooOld.stepUp = fmt.Sprintf("max_age=%d", time.Duration(p.SignedInWithin)/time.Second)
+	return ready, errors.Join(errs...)
+}
+
+// challengeStepUp asks for another sign-in (RFC 9470 §3).
+const challengeStepUp = challenge + `, error="insufficient_user_authentication"`
+
+// Refusals of users who are known. Where signing in again would help they are 401, with a hint how.
+var (
+	refuseUserType = Refusal{Status: http.StatusForbidden, Reason: "wrong_user_type",
+		Detail: "This is not for users of your type."}
+
+	refuseOutsider = Refusal{Status: http.StatusForbidden, Reason: "not_a_member",
+		Detail: "This is for the members of an organisation that you do not belong to."}
+
+	refusePermission = Refusal{Status: http.StatusForbidden, Reason: "missing_permission",
+		Detail: "This needs a permission that you do not have. Ask whoever runs this service."}
+
+	refuseUnverified = Refusal{Status: http.StatusForbidden, Reason: "email_not_verified",
+		Detail: "This needs a verified e-mail address. Verify yours and try again."}
+
+	refuseNoMFA = Refusal{Status: http.StatusUnauthorized, Reason: "mfa_required", Challenge: challengeStepUp + `, acr_values="mfa"`, stepUp: "acr_values=mfa",
+		Detail: "This needs a sign-in with a second factor. Sign in again, with one."}
+
+	refuseKeyWithoutMFA = Refusal{Status: http.StatusForbidden, Reason: "mfa_required",
+		Detail: "This needs a sign-in with a second factor, which an API key is not."}
+
+	refuseTooOld = Refusal{Status: http.StatusUnauthorized, Reason: "sign_in_too_old", Challenge: challengeStepUp,
+		Detail: "This needs a sign-in of a moment ago. Sign in again."}
+
+	refuseKeyWithoutSignIn = Refusal{Status: http.StatusForbidden, Reason: "sign_in_too_old",
+		Detail: "This needs a sign-in of a moment ago, which an API key is not."}
+)
+
+// judge returns why p does not let k in, or nil. What no sign-in would change comes first.
+func (p *policy) judge(k *known, now time.Time) *Refusal {
+	if p.any {
+		return nil
+	}
+	who := &k.identity
+	switch {
+	case p.UserType != "" && who.Type != p.UserType:
+		return &refuseUserType
+	case p.Org != "" && !slices.ContainsFunc(who.Orgs, func(o core.OrgAccess) bool { return o.Org == p.Org }):
+		return &refuseOutsider
+	case !p.permits(who):
+		return &refusePermission
+	case p.EmailVerified && !who.EmailVerified:
+		return &refuseUnverified
+	case p.MFA && !who.MFA && k.byKey:
+		return &refuseKeyWithoutMFA
+	case p.MFA && !who.MFA:
+		return &refuseNoMFA
+	case p.SignedInWithin == 0:
+		return nil
+	case k.byKey:
+		return &refuseKeyWithoutSignIn
+	case now.Sub(who.SignedInAt) > time.Duration(p.SignedInWithin):
+		return &p.tooOld
+	}
+	return nil
+}
+
+// permits reports whether who has the permissions that p asks for.
+func (p *policy) permits(who *core.Identity) bool {
+	for _, name := range p.Require {
+		if !p.has(who, name) {
+			return false
+		}
+	}
+	for _, name := range p.RequireAny {
+		if p.has(who, name) {
+			return true
+		}
+	}
+	return len(p.RequireAny) == 0
+}
+
+// has reports whether who has a permission: in p's org, or where that names none, in any. An API key may have fewer than
+// its user.
+func (p *policy) has(who *core.Identity, permission string) bool {
+	if who.Only != nil && !slices.Contains(who.Only, permission) {
+		return false
+	}
+	for i := range who.Orgs {
+		if (p.Org == "" || who.Orgs[i].Org == p.Org) && slices.Contains(who.Orgs[i].Permissions, permission) {
+			return true
+		}
+	}
+	return false
+}

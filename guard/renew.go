@@ -1,0 +1,39 @@
+package guard
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+const (
+	renewTimeout = 2 * time.Second
+	renewAgain   = time.Minute // when a cookie is renewed that comes again: the browser may have missed the new one
+)
+
+// renewCookie gives a session whose cookie is past half its life a new token, in a new cookie. Of requests at the same moment
+// one does so; the others go on with the token they have, which stays good. Where it fails it is tried again later.
+func (g *Guard) renewCookie(w http.ResponseWriter, r *http.Request, k *known) {
+	if g.renewer == nil || k.renew.Load() == never || !mayStoreCookie(r) || !due(&k.renew, g.now()) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), renewTimeout)
+	defer cancel()
+	in, err := g.renewer.Refresh(ctx, k.token)
+	k.renew.Store(g.now().Add(renewAgain).UnixNano())
+	if err != nil {
+		return
+	}
+	http.SetCookie(w, g.SessionCookie(in.Token, in.Session.ExpiresAt()))
+	w.Header().Add("Cache-Control", "private") // no cache may give this cookie to anybody else
+}
+
+// mayStoreCookie reports whether the answer to r is a fit place for a cookie. What pages are made of is often kept by caches that
+// others share.
+func mayStoreCookie(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "", "document", "iframe", "frame", "empty":
+		return r.Header["Upgrade"] == nil
+	}
+	return false
+}

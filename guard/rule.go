@@ -1,0 +1,139 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// rule is a Rule as a Guard uses it.
+type rule struct {
+	name    string // for those who ask which one decides
+	strict  []pattern
+	loose   []pattern
+	methods []string
+	public  bool
+	policy  policy
+}
+
+// newRules prepares the paths that are public, which come first, and the rules. It returns all complaints at once.
+func newRules(public []string, rules []Rule) ([]rule, error) {
+	all := rules
+	if len(public) > 0 {
+		all = slices.Concat([]Rule{{Paths: public, Public: true}}, rules)
+	}
+	ready := make([]rule, 0, len(all))
+	var errs []error
+	for i, r := range all {
+		name := fmt.Sprintf("rule %d", i+1+len(rules)-len(all))
+		if len(public) > 0 && i == 0 {
+			name = "public"
+		}
+		one, err := newRule(name, r)
+		ready, errs = append(ready, one), append(errs, err)
+	}
+	return ready, errors.Join(errs...)
+}
+
+// newRule prepares a rule.
+func newRule(name string, r Rule) (rule, error) {
+	one := rule{name: name, public: r.Public, methods: r.Methods}
+	var errs []error
+	for _, text := range r.Paths {
+		p, ok := newPattern(text)
+		if !ok {
+			errs = append(errs, fmt.Errorf("%s: %q is no path like /admin, /admin/* or /users/*/avatar", name, text))
+			continue
+		}
+		one.strict, one.loose = append(one.strict, p), append(one.loose, p.loose())
+	}
+	for _, m := range r.Methods {
+		if !isToken(m) || strings.ToUpper(m) != m {
+			errs = append(errs, fmt.Errorf("%s: %q is no method like GET", name, m))
+		}
+	}
+	if len(r.Paths) == 0 && len(r.Methods) == 0 {
+		errs = append(errs, fmt.Errorf("%s: it is for nothing in particular; give it paths or methods", name))
+	}
+	if r.Public && !r.Policy.isZero() {
+		errs = append(errs, fmt.Errorf("%s: it is public, so it can ask for nothing", name))
+	}
+	var err error
+	one.policy, err = newPolicy(name+": ", r.Policy)
+	return one, errors.Join(append(errs, err)...)
+}
+
+// matches reports whether the rule is for a request.
+func (r *rule) matches(method, path string, loose bool) bool {
+	if loose {
+		method = strings.ToUpper(method)
+	}
+	if len(r.methods) > 0 && !slices.Contains(r.methods, method) && !(method == http.MethodHead && slices.Contains(r.methods, http.MethodGet)) {
+		return false
+	}
+	patterns := r.strict
+	if loose {
+		patterns = r.loose
+	}
+	if len(patterns) == 0 {
+		return true
+	}
+	for i := range patterns {
+		if patterns[i].matches(path, loose) {
+			return true
+		}
+	}
+	return false
+}
+
+// demand is what a request must satisfy: one policy, or two where its path can be read in two ways.
+type demand struct {
+	public   bool // anybody may pass, even while it cannot be known who that is
+	optional bool // anybody may pass
+	policies [2]*policy
+	names    [2]string // of the rules; "" = none
+}
+
+// demands returns what r must satisfy, or why it cannot be judged.
+func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
+	if len(c.rules) == 0 {
+		return demand{optional: c.Optional, policies: [2]*policy{&c.top}}, nil
+	}
+	path, ok := plainPath(r.URL)
+	if !ok {
+		return demand{}, &refuseAmbiguous
+	}
+	strict, loose := c.first(r.Method, path, false), c.first(r.Method, loosely(path), true)
+	d := c.demandOf(strict)
+	if loose == strict {
+		return d, nil
+	}
+	other := c.demandOf(loose)
+	d.policies[1], d.names[1] = other.policies[0], other.names[0]
+	d.public = d.public && other.public
+	d.optional = (d.optional || strict.isPublic()) && (other.optional || loose.isPublic())
+	return d, nil
+}
+
+// isPublic reports whether r, which may be nil, is public.
+func (r *rule) isPublic() bool { return r != nil && r.public }
+
+// first returns the first rule for a request, or nil.
+func (c *compiled) first(method, path string, loose bool) *rule {
+	for i := range c.rules {
+		if c.rules[i].matches(method, path, loose) {
+			return &c.rules[i]
+		}
+	}
+	return nil
+}
+
+// demandOf returns what a rule asks for; nil stands for what holds without one.
+func (c *compiled) demandOf(r *rule) demand {
+	if r == nil {
+		return demand{optional: c.Optional, policies: [2]*policy{&c.top}}
+	}
+	return demand{public: r.public, policies: [2]*policy{&r.policy}, names: [2]string{r.name}}
+}

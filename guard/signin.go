@@ -1,0 +1,105 @@
+package guard
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxReturn bounds where to return to after signing in, in bytes.
+const maxReturn = 2 << 10
+
+// parseLogin reads Settings.LoginURL.
+func parseLogin(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err == nil && u.Host == "" {
+		if _, ok := SafeReturn(text); ok {
+			return u, nil
+		}
+	} else if _, ok := parseOrigin(u.Scheme + "://" + u.Host); err == nil && ok && u.User == nil && u.Fragment == "" {
+		return u, nil
+	}
+	return nil, errors.New("login_url must be a path like /auth/login, or an address like https://login.example.com/")
+}
+
+// SafeReturn returns where to go after signing in, as an address that no browser takes for another site's, or false
+// where text is none: neither a path of this site, nor an address of one of the origins, such as https://app.example.com.
+// Browsers read a backslash as a slash, and ignore tabs and line ends (WHATWG URL §4.4), so what holds such is refused.
+func SafeReturn(text string, origins ...string) (string, bool) {
+	if text == "" || len(text) > maxReturn {
+		return "", false
+	}
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c >= 0x7f || c == '\\' {
+			return "", false
+		}
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Opaque != "" || u.User != nil {
+		return "", false
+	}
+	path := u.EscapedPath()
+	if path != "" && (strings.HasPrefix(path, "//") || hasDotSegment(path)) {
+		return "", false
+	}
+	if text[0] == '/' {
+		return text, u.Scheme == "" && u.Host == "" && path != ""
+	}
+	o, ok := parseOrigin(u.Scheme + "://" + u.Host)
+	if !ok || !strings.HasPrefix(text, u.Scheme+"://"+u.Host) {
+		return "", false
+	}
+	for _, allowed := range origins {
+		if own, ok := parseOrigin(allowed); ok && own == o {
+			return text, true
+		}
+	}
+	return "", false
+}
+
+// hasDotSegment reports whether an escaped path has a segment that is . or .., which would be resolved once more.
+func hasDotSegment(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
+		case ".", "..":
+			return true
+		}
+	}
+	return false
+}
+
+// signInAddress returns where a browser signs in that navigates and was refused, with the way back and what kind of sign-in it
+// takes. It reports false where it should stay here: nobody said where to sign in, it is there already, or it sends a form,
+// which would be lost.
+func (g *Guard) signInAddress(r *http.Request, why *Refusal) (string, bool) {
+	login := g.c.login
+	if login == nil || why.Status != http.StatusUnauthorized || (r.Method != http.MethodGet && r.Method != http.MethodHead) || !isNavigation(r) {
+		return "", false
+	}
+	own := g.c.ownOrigin(r)
+	elsewhere := login.Host != "" && newOrigin(login.Scheme, login.Host) != own
+	if !elsewhere && r.URL.Path == login.Path {
+		return "", false
+	}
+	back := url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+	from := back.String()
+	if _, ok := SafeReturn(from); !ok {
+		from = "/"
+	}
+	if elsewhere {
+		from = own.String() + from
+	}
+	to := *login
+	query := g.c.ReturnParam + "=" + url.QueryEscape(from)
+	for _, more := range []string{why.stepUp, login.RawQuery} {
+		if more != "" {
+			query = more + "&" + query
+		}
+	}
+	to.RawQuery = query
+	return to.String(), true
+}

@@ -1,0 +1,39 @@
+package guard
+
+import (
+	"net/http"
+	"time"
+)
+
+// confirmed notes that the feed confirms at now what is remembered. Only its seconds matter, so that cores do not fight over it.
+func (g *Guard) confirmed(now time.Time) {
+	if g.c.StaleOK == 0 {
+		return
+	}
+	if at, last := now.UnixNano(), g.lastFresh.Load(); at-last >= int64(time.Second) {
+		g.lastFresh.CompareAndSwap(last, at)
+	}
+}
+
+// stale returns what was known of a credential before the store went away, or nil where that may not be relied on: the
+// grace (Settings.StaleOK) is over, the request might change something, or there was news of the user or session since.
+func (g *Guard) stale(r *http.Request, q question) *known {
+	if g.c.StaleOK == 0 || !isSafe(r) {
+		return nil
+	}
+	now := g.now()
+	k := g.cache.get(&q, now)
+	if k == nil || now.UnixNano()-max(k.readAt, g.lastFresh.Load()) > int64(g.c.StaleOK) {
+		return nil
+	}
+	return k
+}
+
+// isSafe reports whether r only reads (RFC 9110 §9.2.1). A handshake is a GET, but what follows it may be anything.
+func isSafe(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return r.Header["Upgrade"] == nil
+	}
+	return false
+}

@@ -1,0 +1,179 @@
+package guard
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// visit is a request under way, from Admit until its handler returns. A WebSocket, a stream of events and a long
+// download are under way for long; they end when the user may no longer enter.
+type visit struct {
+	verdict Verdict
+	safe    bool
+	cancel  context.CancelFunc
+	w       http.ResponseWriter
+	checked int64 // nanoseconds since the epoch: when it was last known that the user may be here
+
+	shard      *visitShard
+	prev, next *visit
+}
+
+// visits are all requests under way that somebody made who is known. Safe for concurrent use.
+type visits struct {
+	shards [visitShards]visitShard
+	turn   chan struct{} // holds one while there is something to review
+}
+
+const visitShards = 16
+
+// visitShard is a part of them, in a ring that begins and ends with head.
+type visitShard struct {
+	mu   sync.Mutex
+	head visit
+	_    [40]byte
+}
+
+func newVisits() *visits {
+	vs := &visits{turn: make(chan struct{}, 1)}
+	for i := range vs.shards {
+		head := &vs.shards[i].head
+		head.prev, head.next = head, head
+	}
+	return vs
+}
+
+// review has all visits looked at soon. It does not block.
+func (vs *visits) review() {
+	select {
+	case vs.turn <- struct{}{}:
+	default:
+	}
+}
+
+// enter notes a visit.
+func (vs *visits) enter(v *visit) {
+	v.shard = &vs.shards[v.verdict.known.hash%visitShards]
+	v.shard.mu.Lock()
+	defer v.shard.mu.Unlock()
+	v.prev, v.next = v.shard.head.prev, &v.shard.head
+	v.prev.next, v.next.prev = v, v
+}
+
+// leave forgets a visit.
+func (v *visit) leave() {
+	v.shard.mu.Lock()
+	v.prev.next, v.next.prev = v.next, v.prev
+	v.next = nil
+	v.shard.mu.Unlock()
+	v.cancel()
+}
+
+// cut ends a visit, unless its handler has returned. Cancelling its context ends what a proxy does; who reads no context, such
+// as a file server, finds its connection closed.
+func (v *visit) cut() {
+	v.shard.mu.Lock()
+	defer v.shard.mu.Unlock()
+	if v.next == nil {
+		return
+	}
+	v.cancel()
+	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now()) // where it was taken over, its proxy closes it
+}
+
+// Admit does what Prepare does for a request that v allows, and more: it gives a cookie past half its life a new token, and
+// ends the request when its user may no longer enter, by cancelling its context. leave must be called when
+// the handler has returned.
+func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, v Verdict) (admitted *http.Request, leave func()) {
+	k := v.admitted()
+	if k == nil {
+		return g.Prepare(r, v), func() {}
+	}
+	if v.source == SourceCookie {
+		g.renewCookie(w, r, k)
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	here := &visit{verdict: v, safe: isSafe(r), cancel: cancel, w: w, checked: g.now().UnixNano()}
+	g.visits.enter(here)
+	return g.prepare(r, v, ctx), here.leave
+}
+
+const (
+	reviewEvery   = time.Second     // how often visits are looked at where there is no news
+	confirmEvery  = 5 * time.Second // while the feed is silent, how often the store is asked about each
+	reviewTimeout = time.Second     // for one answer
+	reviewers     = 16              // who ask at once
+)
+
+// attend looks at visits when there is news, and every second, until ctx ends.
+func (g *Guard) attend(ctx context.Context, h *home) {
+	tick := time.NewTicker(reviewEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-g.visits.turn:
+		}
+		g.reviewAll(ctx, h)
+	}
+}
+
+// reviewAll asks again about all visits that there was news of or whose time is over and, while the feed is silent, about all
+// others too. One for which the answer is no, or for which there is none, is cut: what is open for long is no safer
+// than what is asked for now.
+func (g *Guard) reviewAll(ctx context.Context, h *home) {
+	now := g.now()
+	var work sync.WaitGroup
+	defer work.Wait()
+	slots := make(chan struct{}, reviewers)
+	for _, v := range g.visits.doubtful(now, h.watch.Fresh(now)) {
+		slots <- struct{}{}
+		work.Go(func() {
+			defer func() { <-slots }()
+			if !g.confirm(ctx, h, v, now) && ctx.Err() == nil {
+				v.cut()
+			}
+		})
+	}
+}
+
+// doubtful returns the visits to ask about.
+func (vs *visits) doubtful(now time.Time, fresh bool) []*visit {
+	var all []*visit
+	at := now.UnixNano()
+	for i := range vs.shards {
+		s := &vs.shards[i]
+		s.mu.Lock()
+		for v := s.head.next; v != &s.head; v = v.next {
+			k := v.verdict.known
+			if k.cache.overtaken(k) || at >= k.expires || !fresh && at-v.checked >= int64(confirmEvery) || v.verdict.unmet(now) != nil {
+				all = append(all, v)
+			}
+		}
+		s.mu.Unlock()
+	}
+	return all
+}
+
+// confirm reports whether who v is of may still be here.
+func (g *Guard) confirm(ctx context.Context, h *home, v *visit, now time.Time) bool {
+	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
+	defer cancel()
+	again := v.verdict
+	k, err := calmly(ctx, func(ctx context.Context) (*known, error) { return g.read(ctx, h, again.known.question()) })
+	if err != nil {
+		return !isRefusal(err) && v.safe && g.c.StaleOK > 0 && !again.known.cache.overtaken(again.known) &&
+			now.UnixNano() < again.known.expires && now.UnixNano()-max(v.checked, g.lastFresh.Load()) <= int64(g.c.StaleOK)
+	}
+	again.known = k
+	if again.unmet(now) != nil {
+		return false
+	}
+	v.shard.mu.Lock()
+	defer v.shard.mu.Unlock()
+	v.verdict, v.checked = again, now.UnixNano()
+	return true
+}

@@ -35,7 +35,6 @@ const (
 	maxAPIKeys      = 20  // of one user
 	maxAPIKeyLength = 256 // characters; the least is what makes 128 bits
 	maxAddresses    = 50  // prefixes that one key may be shown from
-	maxPermissions  = 20  // that one key may be narrowed to
 )
 
 // GenerateAPIKey stands for a key in its place and asks for one to be made.

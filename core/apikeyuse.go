@@ -106,9 +106,10 @@ func (h *held) identity(now time.Time) Identity {
 	if at := h.APIKey.ExpiresAt; !at.IsZero() && at.Before(expires) {
 		expires = at.Time
 	}
+	orgs, expires := h.joined.access(now, expires)
 	return Identity{
 		Realm: h.Realm, User: h.User, Credential: h.ID, Type: h.user.Type, Username: h.user.Username, Email: h.user.Email,
-		Name: h.user.Name(), ArbitraryID: h.user.ArbitraryID, Only: slices.Clone(h.APIKey.Permissions),
+		Name: h.user.Name(), ArbitraryID: h.user.ArbitraryID, Orgs: orgs, Only: slices.Clone(h.APIKey.Permissions),
 		From: slices.Clone(h.APIKey.Addresses), ExpiresAt: expires, RecheckAt: now.Add(usedEvery),
 	}
 }

@@ -97,6 +97,8 @@ type Core struct {
 	Sessions       *Sessions
 	Credentials    *Credentials
 	APIKeys        *APIKeys
+	Orgs           *Orgs
+	Memberships    *Memberships
 	Feed           *InvalidationFeed
 
 	d *deps
@@ -152,6 +154,8 @@ func New(o Options) (*Core, error) {
 		Users:          &Users{d},
 		Sessions:       &Sessions{d},
 	}
+	core.Orgs = &Orgs{d}
+	core.Memberships = &Memberships{d, core.Users, core.Orgs}
 	core.Passwords = &Passwords{d, core.Users, core.Sessions}
 	core.Credentials = &Credentials{d, core.Users}
 	core.APIKeys = &APIKeys{d, core.Users}

@@ -56,6 +56,7 @@ type held struct {
 
 	user        *User
 	userVersion uint64
+	joined      joined
 	at          Partition
 }
 
@@ -93,7 +94,7 @@ func (d *deps) held(ctx context.Context, realm *Realm, id CredentialID) (*held, 
 // user does not list it.
 func (d *deps) heldBy(ctx context.Context, realm *Realm, user UserID, id CredentialID) (*held, error) {
 	p, _ := realm.owner(string(user))
-	keys := []Key{credentialKey(p, id), userKey(p, user)}
+	keys := append([]Key{credentialKey(p, id), userKey(p, user)}, joinedKeys(p, user)...)
 	recs, err := d.store.Get(ctx, keys...)
 	if err != nil {
 		return nil, fmt.Errorf("core: get credential: %w", err)
@@ -107,9 +108,13 @@ func (d *deps) heldBy(ctx context.Context, realm *Realm, user UserID, id Credent
 	if err != nil {
 		return nil, err
 	}
+	if err := h.joined.read(keys[2:], recs[2:]); err != nil {
+		return nil, err
+	}
 	if !haveCredential || !haveUser || h.Realm != realm.ID || h.user.Realm != realm.ID || h.User != user || !h.user.holds(id) {
 		return nil, ErrCredentialNotFound
 	}
+	h.user.Memberships = len(h.joined.List)
 	return h, nil
 }
 

@@ -32,18 +32,28 @@ import (
 //	  x:<digest>       a spent APT
 //	  index us:<user>  sessions of a user: <expiry> <session>
 //	  d:<user>         places of a deleted user
+//	  b:<user>         the memberships of a user, all of them
+//	  index ms         memberships: <membership> <user>
+//	  index om:<org>   memberships in an org: <membership> <user>
 //	  index u:<order>:<state><type>  users in a sort order: <place>
 //	  index ur:<order>:<state><type>:<bucket>  users with a reference: <digest> <place>
 //	  bucket f:<user>  failed sign-ins
 //	  bucket r:<user>  reissued tokens
 //	realm partition of the bucket in a generated API key, else of its digest's hash
 //	  ak:<digest>      API key -> credential and user
+//	realm partition of the org's bucket
+//	  o:<org>          Org
+//	  do:<org>         places of a deleted org
+//	  index o:<order>:<state>  orgs in a sort order: <place>
+//	  index or:<order>:<state>:<bucket>  orgs with a reference: <digest> <place>
 //	realm partition of the name's hash
 //	  n:<digest>       username or e-mail address -> user
 //	  bucket f:<digest> failed sign-ins under a name that is nobody's
 //	realm partition 0
 //	  y:<day>:<APT key> Usage
 //	  index usage      <day> <APT key>
+//	any realm partition
+//	  uo               orgs whose state the memberships of their members do not tell yet
 //	any partition
 //	  log inv          subjects whose verdicts are no longer true
 //	  log ev           events
@@ -52,6 +62,7 @@ const (
 	indexManagementKeys = "mkeys"
 	indexUsage          = "usage"
 	indexJobs           = "jobs"
+	indexMemberships    = "ms"
 	logInvalidation     = "inv"
 	logEvents           = "ev"
 )
@@ -87,6 +98,14 @@ func usageKey(p Partition, day string, key APTKeyID) Key {
 func spentKey(p Partition, what string) Key      { return Key{p, "x:" + digest(what)} }
 func nameKey(p Partition, normalised string) Key { return Key{p, "n:" + shortDigest(normalised)} }
 
+func membershipsKey(p Partition, id UserID) Key { return Key{p, "b:" + string(id)} }
+func orgKey(p Partition, id OrgID) Key          { return Key{p, "o:" + string(id)} }
+func formerOrgKey(p Partition, id OrgID) Key    { return Key{p, "do:" + string(id)} }
+func unsettledKey(p Partition) Key              { return Key{p, "uo"} }
+
+func membershipsIndex(p Partition) Index          { return Index{p, indexMemberships} }
+func orgMembersIndex(p Partition, id OrgID) Index { return Index{p, "om:" + string(id)} }
+
 func userSessionsIndex(p Partition, id UserID) Index { return Index{p, "us:" + string(id)} }
 
 // referenceBuckets is how many indexes the users with a reference are spread over, in every order. Redis keeps a
@@ -103,9 +122,24 @@ func userIndex(g userGroup) (name func(UserOrder) string, prefix string) {
 	if g.reference == "" {
 		return func(o UserOrder) string { return "u:" + string(o) + suffix }, ""
 	}
-	sum := sha256.Sum256([]byte(g.reference))
-	bucket := encode(0, uint64(binary.BigEndian.Uint16(sum[:]))%referenceBuckets, 3)
-	return func(o UserOrder) string { return "ur:" + string(o) + suffix + ":" + bucket }, string(sum[2:8])
+	bucket, prefix := referenceBucket(g.reference)
+	return func(o UserOrder) string { return "ur:" + string(o) + suffix + ":" + bucket }, prefix
+}
+
+// orgIndex is userIndex for orgs.
+func orgIndex(g orgGroup) (name func(OrgOrder) string, prefix string) {
+	suffix := ":" + string(g.state[0])
+	if g.reference == "" {
+		return func(o OrgOrder) string { return "o:" + string(o) + suffix }, ""
+	}
+	bucket, prefix := referenceBucket(g.reference)
+	return func(o OrgOrder) string { return "or:" + string(o) + suffix + ":" + bucket }, prefix
+}
+
+// referenceBucket returns which of the indexes a reference is in, and what its members there begin with.
+func referenceBucket(reference string) (bucket, prefix string) {
+	sum := sha256.Sum256([]byte(reference))
+	return encode(0, uint64(binary.BigEndian.Uint16(sum[:]))%referenceBuckets, 3), string(sum[2:8])
 }
 
 func failuresBucket(p Partition, id UserID) Bucket { return Bucket{p, "f:" + string(id)} }

@@ -181,11 +181,12 @@ func (p *Passwords) account(ctx context.Context, realm *Realm, idOrName string) 
 // read reads a user, who need not be there, and their password.
 func (p *Passwords) read(ctx context.Context, realm *Realm, id UserID) (*account, error) {
 	at, _ := realm.owner(string(id))
-	keys := []Key{userKey(at, id), passwordKey(at, id)}
+	keys := []Key{userKey(at, id), passwordKey(at, id), membershipsKey(at, id)}
 	recs, err := p.d.store.Get(ctx, keys...)
 	if err != nil {
 		return nil, fmt.Errorf("core: sign in: %w", err)
 	}
+	var joined memberships
 	a := &account{user: &User{}, version: recs[0].Version, passwordVersion: recs[1].Version, at: at, failures: failuresBucket(at, id)}
 	found, err := decode(keys[0], recs[0], a.user)
 	if err != nil {
@@ -195,6 +196,10 @@ func (p *Passwords) read(ctx context.Context, realm *Realm, id UserID) (*account
 		a.user = nil
 		return a, nil
 	}
+	if _, err := decode(keys[2], recs[2], &joined); err != nil {
+		return nil, err
+	}
+	a.user.Memberships = len(joined.List)
 	_, err = decode(keys[1], recs[1], &a.password)
 	return a, err
 }

@@ -37,9 +37,9 @@ type Identity struct {
 	RenewAt    time.Time // from when on a cookie that holds the token should get a new one; zero where that would gain nothing
 }
 
-// OrgAccess is what somebody may do in an org.
+// OrgAccess is what one membership permits, while it has not expired and its org is active.
 type OrgAccess struct {
-	Org         OrgID
+	Org         OrgID // "" = in no org
 	Permissions []string
 }
 
@@ -67,10 +67,11 @@ func (s *Sessions) Resolve(ctx context.Context, realm RealmID, text string) (Ide
 	if d := l.session.deadline(); d.Before(expires) {
 		expires = d
 	}
+	orgs, expires := l.joined.access(now, expires)
 	return Identity{
 		Realm: p.realm.ID, User: l.user.ID, Session: l.session.ID, Type: l.user.Type, Username: l.user.Username,
 		Email: l.user.Email, Name: l.user.Name(), ArbitraryID: l.user.ArbitraryID,
-		EmailVerified: l.user.EmailVerification == EmailVerified, MFA: l.session.MFA, Custom: l.user.Custom,
+		EmailVerified: l.user.EmailVerification == EmailVerified, MFA: l.session.MFA, Custom: l.user.Custom, Orgs: orgs,
 		SignedInAt: l.session.CreatedAt.Time, ExpiresAt: expires, RecheckAt: now.Add(l.session.seenEvery()), RenewAt: p.renewAt(l.session),
 	}, nil
 }

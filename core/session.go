@@ -138,19 +138,20 @@ func (s *Sessions) sweep(ctx context.Context, c *change, user UserID) error {
 	return nil
 }
 
-// live is a session and its user, read together, found to be alive.
+// live is a session and its user with their memberships, read together, found to be alive.
 type live struct {
 	session        *Session
 	sessionVersion uint64
 	user           *User
 	userVersion    uint64
+	joined         joined
 }
 
 // alive reads a session and its user in one go. It fails with ErrInvalidToken where the session is over, and
 // with ErrUserInactive.
 func (s *Sessions) alive(ctx context.Context, state *realmState, id SessionID, user UserID, now time.Time) (*live, error) {
 	p, _ := state.owner(string(user))
-	keys := []Key{sessionKey(p, id), userKey(p, user)}
+	keys := append([]Key{sessionKey(p, id), userKey(p, user)}, joinedKeys(p, user)...)
 	recs, err := s.d.store.Get(ctx, keys...)
 	if err != nil {
 		return nil, fmt.Errorf("core: read session: %w", err)
@@ -164,6 +165,10 @@ func (s *Sessions) alive(ctx context.Context, state *realmState, id SessionID, u
 	if err != nil {
 		return nil, err
 	}
+	if err := l.joined.read(keys[2:], recs[2:]); err != nil {
+		return nil, err
+	}
+	l.user.Memberships = len(l.joined.List)
 	switch {
 	case !haveSession || !haveUser || l.session.User != user || l.session.Realm != state.ID || l.user.Realm != state.ID,
 		state.apt.ended(l.session.APTKey), l.session.Generation != l.user.Generation, !now.Before(l.session.deadline()):

@@ -50,12 +50,14 @@ type User struct {
 	ArbitraryID       string            `json:"arbitrary_id,omitempty"` // exact bytes, set by an APT, immutable
 	Custom            Custom            `json:"custom,omitempty"`
 	Credentials       []CredentialRef   `json:"credentials,omitempty"`
-	Memberships       int               `json:"memberships,omitempty"`
 	CreatedAt         Instant           `json:"created"`
 	LastLoginAt       Instant           `json:"last_login,omitzero"`
 
 	// Generation grows when all sessions of the user end at once; a session of another is over.
 	Generation int `json:"gen"`
+
+	// Memberships is how many the user had when it was read. It is not kept here, and lists leave it at 0.
+	Memberships int `json:"-"`
 }
 
 func (u *User) key(p Partition) Key { return userKey(p, u.ID) }

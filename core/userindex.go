@@ -116,6 +116,11 @@ func (c *change) reindex(before, after *User) {
 	if after != nil {
 		is = after.members()
 	}
+	c.move(was, is)
+}
+
+// move takes what has moved from one set of places to another: index -> member.
+func (c *change) move(was, is map[string]string) {
 	for _, index := range sortedKeys(was) {
 		if is[index] != was[index] {
 			c.unindex(index, was[index])

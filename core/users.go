@@ -134,15 +134,24 @@ func (u *Users) byID(ctx context.Context, realm *Realm, id UserID) (*User, uint6
 	if !ok {
 		return nil, 0, ErrUserNotFound
 	}
-	user := &User{}
-	version, found, err := u.d.load(ctx, userKey(p, id), user)
+	user, joined := &User{}, &memberships{}
+	keys := []Key{userKey(p, id), membershipsKey(p, id)}
+	recs, err := u.d.store.Get(ctx, keys...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("core: get user: %w", err)
+	}
+	found, err := decode(keys[0], recs[0], user)
+	if err != nil {
+		return nil, 0, err
 	}
 	if !found || user.Realm != realm.ID {
 		return nil, 0, ErrUserNotFound
 	}
-	return user, version, nil
+	if _, err := decode(keys[1], recs[1], joined); err != nil {
+		return nil, 0, err
+	}
+	user.Memberships = len(joined.List)
+	return user, recs[0].Version, nil
 }
 
 // resolve returns the id of the user that a username or an e-mail address names.

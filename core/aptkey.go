@@ -195,7 +195,7 @@ func (a *APTKeys) commit(ctx context.Context, state *realmState, now time.Time, 
 
 // List returns a realm's APT keys, the oldest first. It fails with ErrRealmNotFound.
 func (a *APTKeys) List(ctx context.Context, realm RealmID) ([]APTKey, error) {
-	state, err := a.d.realms.state(ctx, realm)
+	state, err := a.d.realms.managed(ctx, realm)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +218,7 @@ func (a *APTKeys) used(ctx context.Context, keys []APTKey) error {
 
 // Get returns an APT key by its id, or ErrAPTKeyNotFound.
 func (a *APTKeys) Get(ctx context.Context, realm RealmID, id APTKeyID) (*APTKey, error) {
-	state, err := a.d.realms.state(ctx, realm)
+	state, err := a.d.realms.managed(ctx, realm)
 	if err != nil {
 		return nil, err
 	}

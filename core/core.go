@@ -147,6 +147,8 @@ func New(o Options) (*Core, error) {
 	d.meter = newMeter(d)
 	d.jobs = &jobs{d: d, steps: map[jobKind]func(context.Context, *job) (progress, error){}}
 	d.realms = newRealms(d)
+	d.jobs.does(jobResetRealm, d.realms.resetStep)
+	d.jobs.does(jobDeleteRealm, d.realms.deleteStep)
 	core := &Core{
 		Realms: d.realms, Feed: d.feed, d: d,
 		ManagementKeys: newManagementKeys(d),

@@ -65,7 +65,9 @@ const (
 	eventVerified        = "user.email.verified"
 	eventSessionDeleted  = "session.deleted"
 	eventRealmDeleted    = "realm.deleted"
+	eventRealmReset      = "realm.reset"
 	eventKeysRotated     = "realm.keys_rotated"
+	eventKeyRetired      = "realm.key_retired"
 	eventLoginInitiated  = "user.login.initiated" // the password was right, a second factor is asked for
 	eventResetCreated    = "user.password_token.created"
 	eventResetConsumed   = "user.password_token.consumed"

@@ -54,6 +54,7 @@ const (
 	prefixEmailToken       = "kv_"
 	prefixPasswordToken    = "kpw_"
 	prefixSignupToken      = "utk_"
+	prefixJWTSecret        = "jsk_"
 )
 
 const (

@@ -67,9 +67,17 @@ func (r *keyring) current(use keyUse, now time.Time) (*jose.PrivateKey, error) {
 
 // verifier returns the key that a token of some use names, or nil.
 func (r *keyring) verifier(use keyUse, kid string) *jose.PublicKey {
+	if k := r.private(use, kid); k != nil {
+		return k.Public()
+	}
+	return nil
+}
+
+// private returns the key of some use that has a kid, or nil.
+func (r *keyring) private(use keyUse, kid string) *jose.PrivateKey {
 	for _, k := range r.keys {
 		if k.use == use && k.ID() == kid {
-			return k.Public()
+			return k.PrivateKey
 		}
 	}
 	return nil
@@ -79,7 +87,7 @@ func (r *keyring) verifier(use keyUse, kid string) *jose.PublicKey {
 // those that signed what may still be alive; and where the realm takes encrypted APTs, what they are encrypted to. The secret of an HS256 realm is never among them. It fails with
 // ErrRealmNotFound.
 func (r *Realms) KeySet(ctx context.Context, realm RealmID) ([]byte, error) {
-	state, err := r.state(ctx, realm)
+	state, err := r.managed(ctx, realm)
 	if err != nil {
 		return nil, err
 	}

@@ -71,3 +71,15 @@ func normaliseEmail(s string) (string, error) {
 	}
 	return email, nil
 }
+
+// checkUsername refuses, with KindInvalid, a new username that is no e-mail address where the realm wants that of
+// people (Users API, "username_validation_human"). What an APT makes up is not asked for.
+func (u *User) checkUsername(realm *Realm, before string) error {
+	if !realm.Settings.EmailUsernames || u.Type != UserHuman || u.Username == "" || u.Username == before {
+		return nil
+	}
+	if _, err := normaliseEmail(u.Username); err != nil {
+		return invalid("username", "Username must be an e-mail address")
+	}
+	return nil
+}

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,9 +26,24 @@ type Realm struct {
 	// ChosenKeys says that somebody's API key was chosen by a caller, at some time. Until then whatever lacks the
 	// checksum of a generated one is garbage, and costs no lookup.
 	ChosenKeys bool `json:"chosen_keys,omitempty"`
+
+	State         State           `json:"state,omitempty"` // StateActive; inactive: nobody signs in or is let in, while management goes on
+	Reference     string          `json:"ref,omitempty"`   // free, may repeat
+	Custom        Custom          `json:"custom,omitempty"`
+	ResourceLinks json.RawMessage `json:"links,omitempty"` // an object or array that the Users API's clients keep here
+
+	ResetBy   JobID   `json:"reset_by,omitempty"` // the job that is deleting all users; until it is done nobody can be found or made
+	DeletedAt Instant `json:"deleted,omitzero"`   // a tombstone, until the job that removes the rest is done
 }
 
 func (r *Realm) key(Partition) Key { return realmKey(r.ID) }
+
+// withDefaults returns r with its zero values filled, its settings' among them.
+func (r Realm) withDefaults() *Realm {
+	defaultTo(&r.State, StateActive)
+	r.Settings = r.Settings.withDefaults()
+	return &r
+}
 
 // RealmSettings are the policies of a realm. Zero values stand for the defaults.
 type RealmSettings struct {
@@ -48,17 +65,35 @@ type RealmSettings struct {
 	KeyRotation Seconds `json:"key_rotation,omitempty"` // how old signing keys get before new ones are made; 1 day to 10 years, 0 = until told
 
 	PasswordMinLength int  `json:"password_min,omitempty"`  // characters; 8 to 128, default 15
-	SharedEmails      bool `json:"shared_emails,omitempty"` // e-mail addresses may repeat, and then do not sign in
+	SharedEmails      bool `json:"shared_emails,omitempty"` // e-mail addresses may repeat, and then do not sign in; may change while there are no users
+
+	// SessionFixed, where it is not zero, is how long a session lives that no APT vouched for, whatever happens: the
+	// session_minutes of realms made through the Users API; 1 minute to 30 days.
+	SessionFixed Seconds `json:"session_fixed,omitempty"`
+
+	EmailUsernames bool `json:"email_usernames,omitempty"` // usernames of people must be e-mail addresses; those from before may stay
 
 	APIKeyPrefix string `json:"api_key_prefix,omitempty"` // what generated API keys begin with; 1 to 20 letters, digits and underscores, default "ak_"
+}
+
+// ForUsersAPI returns s with what a realm made through the Users API has where nothing else is said, as its clients
+// expect: HS256, passwords of 8 characters, sessions of 360 minutes.
+func (s RealmSettings) ForUsersAPI() RealmSettings {
+	defaultTo(&s.TokenAlg, jose.HS256)
+	defaultTo(&s.PasswordMinLength, 8)
+	if s.SessionIdle == 0 && s.SessionAbsolute == 0 && s.TokenLifetime == 0 {
+		defaultTo(&s.SessionFixed, 360*60)
+	}
+	return s
 }
 
 // withDefaults returns s with its zero values filled.
 func (s RealmSettings) withDefaults() RealmSettings {
 	defaultTo(&s.TokenAlg, jose.EdDSA)
+	defaultTo(&s.TokenLifetime, s.SessionFixed)
 	defaultTo(&s.TokenLifetime, 360*60)
 	defaultTo(&s.APTTokenLifetime, 28*day)
-	defaultTo(&s.SessionIdle, 28*day)
+	defaultTo(&s.SessionIdle, max(28*day, s.SessionFixed))
 	defaultTo(&s.SessionAbsolute, 90*day)
 	defaultTo(&s.APTLifetime, 5*60)
 	defaultTo(&s.APTSkew, 30)
@@ -94,6 +129,9 @@ func (s RealmSettings) validate() error {
 	bound("session_absolute", s.SessionAbsolute, 60, 3660*day)
 	bound("apt_lifetime", s.APTLifetime, 1, day)
 	bound("apt_skew", s.APTSkew, 0, 5*60)
+	if s.SessionFixed != 0 && (s.SessionFixed < 60 || s.SessionFixed > 30*day) {
+		fields = append(fields, FieldError{"session_minutes", "Session minutes must be from 1 to 43200"})
+	}
 	if s.KeyRotation != 0 {
 		bound("key_rotation", s.KeyRotation, day, 3660*day)
 	}
@@ -119,6 +157,12 @@ func (s RealmSettings) validate() error {
 var (
 	ErrRealmNotFound       = &Error{Kind: KindNotFound, Code: "realm_not_found", Detail: "realm not found"}
 	ErrEnvironmentNotFound = &Error{Kind: KindNotFound, Code: "environment_not_found", Detail: "environment not found"}
+
+	// ErrRealmInactive says that nobody signs in to a realm, or is let in, until it is active again.
+	ErrRealmInactive = &Error{Kind: KindForbidden, Code: "realm_inactive", Detail: "this realm is inactive, and nobody can sign in to it"}
+
+	// ErrRealmResetting says that a realm's users are being deleted, so that none can be found or made.
+	ErrRealmResetting = &Error{Kind: KindConflict, Code: "realm_resetting", Detail: "this realm is being reset; try again when that is done"}
 )
 
 // member is a realm's place among the realms, by name.
@@ -131,4 +175,50 @@ func realmName(s string) (string, error) {
 		return "", invalid("name", "Name must have 1 to 100 characters")
 	}
 	return name, nil
+}
+
+// changed returns a realm, as it is kept, with what in asks for.
+func (r *Realm) changed(in RealmChange) (*Realm, error) {
+	after := *r
+	if in.Name != nil {
+		name, err := realmName(*in.Name)
+		if err != nil {
+			return nil, err
+		}
+		after.Name = name
+	}
+	if in.Settings != nil {
+		in.Settings(&after.Settings)
+	}
+	if err := after.Settings.withDefaults().validate(); err != nil {
+		return nil, err
+	}
+	return &after, after.describe(in)
+}
+
+// maxLinksSize bounds resource links, in bytes of JSON.
+const maxLinksSize = 16 << 10
+
+// describe sets what in asks for beside name and settings.
+func (r *Realm) describe(in RealmChange) error {
+	var errs fieldErrors
+	if in.State != nil {
+		errs.check(*in.State == StateActive || *in.State == StateInactive, "state", "State must be active or inactive")
+		r.State = *in.State
+	}
+	errs.text(&r.Reference, in.Reference, "reference", "Reference")
+	if in.Custom != nil {
+		errs.add(in.Custom.validate())
+		r.Custom = *in.Custom
+	}
+	if in.ResourceLinks != nil {
+		links := bytes.TrimSpace(*in.ResourceLinks)
+		if string(links) == "null" {
+			links = nil
+		}
+		errs.check(len(links) <= maxLinksSize && (len(links) == 0 || links[0] == '{' || links[0] == '['), "resource_links",
+			"Resource links must be an object or array of at most 16 KiB")
+		r.ResourceLinks = links
+	}
+	return errs.err()
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -73,6 +74,8 @@ func (r *Realms) ForgetAll() {
 type NewRealm struct {
 	Name     string // 1 to 100 characters
 	Settings RealmSettings
+
+	About RealmChange // what else is to be set of it; Name and Settings in it are not looked at
 }
 
 // Create makes a realm with its signing keys. It fails with KindInvalid.
@@ -84,8 +87,7 @@ func (r *Realms) Create(ctx context.Context, in NewRealm, req Request) (*Realm, 
 	if err := c.commit(ctx); err != nil {
 		return nil, fmt.Errorf("core: create realm: %w", err)
 	}
-	realm.Settings = realm.Settings.withDefaults()
-	return realm, nil
+	return realm.withDefaults(), nil
 }
 
 // creation puts together the Transaction that makes a realm, for callers who have more to add to it.
@@ -107,6 +109,9 @@ func (r *Realms) creation(in NewRealm, req Request) (*change, *Realm, error) {
 		return nil, nil, err
 	}
 	realm.Settings = in.Settings
+	if err := realm.describe(in.About); err != nil {
+		return nil, nil, err
+	}
 	keys, err := newSigningKeys(r.d, realm.ID, settings.TokenAlg, now)
 	if err != nil {
 		return nil, nil, err
@@ -149,8 +154,12 @@ func (r *Realms) fresh(name string, now time.Time) (*Realm, error) {
 
 // RealmChange is what is to be set of a realm. What is nil stays as it is.
 type RealmChange struct {
-	Name     *string                // 1 to 100 characters
-	Settings func(s *RealmSettings) // changes the settings in place; zero values stand for the defaults
+	Name          *string                // 1 to 100 characters
+	Settings      func(s *RealmSettings) // changes the settings in place; zero values stand for the defaults
+	State         *State                 // StateActive or StateInactive
+	Reference     *string                // at most 255 characters
+	Custom        *Custom                // replaces all of it
+	ResourceLinks *json.RawMessage       // an object or array of at most 16 KiB, replaced whole; null empties it
 }
 
 // Update changes a realm. It is felt everywhere within the moment that news takes. It fails with
@@ -170,32 +179,23 @@ func (r *Realms) update(ctx context.Context, id RealmID, in RealmChange, req Req
 	if err != nil {
 		return nil, err
 	}
-	before := &Realm{}
-	version, found, err := r.d.load(ctx, realmKey(id), before)
+	before, version, err := r.record(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("core: update realm: %w", err)
-	}
-	if !found {
-		return nil, ErrRealmNotFound
-	}
-	after := *before
-	if in.Name != nil {
-		if after.Name, err = realmName(*in.Name); err != nil {
-			return nil, err
-		}
-	}
-	if in.Settings != nil {
-		in.Settings(&after.Settings)
-	}
-	if err := after.Settings.withDefaults().validate(); err != nil {
 		return nil, err
 	}
-	c := r.d.change(Partition{}, now)
-	c.replace(&after, version, noExpiry)
-	if after.Settings.APTEncryption != APTEncryptionOff {
-		if err := r.ensureDecryption(ctx, c, id); err != nil {
+	after, err := before.changed(in)
+	if err != nil {
+		return nil, err
+	}
+	if after.Settings.SharedEmails != before.Settings.SharedEmails {
+		if err := r.noUsers(ctx, before); err != nil {
 			return nil, err
 		}
+	}
+	c := r.d.change(Partition{}, now)
+	c.replace(after, version, noExpiry)
+	if err := r.rekey(ctx, c, before, after); err != nil {
+		return nil, err
 	}
 	if before.Name != after.Name {
 		c.unindex(indexRealms, before.member())
@@ -206,13 +206,26 @@ func (r *Realms) update(ctx context.Context, id RealmID, in RealmChange, req Req
 	if err := c.commit(ctx); err != nil {
 		return nil, err
 	}
-	after.Settings = after.Settings.withDefaults()
-	return &after, nil
+	r.Forget([]string{string(id)}) // others hear of it
+	return after.withDefaults(), nil
+}
+
+// record reads a realm as the store has it now, without defaults, or returns ErrRealmNotFound.
+func (r *Realms) record(ctx context.Context, id RealmID) (*Realm, uint64, error) {
+	realm := &Realm{}
+	version, found, err := r.d.load(ctx, realmKey(id), realm)
+	if err != nil {
+		return nil, 0, fmt.Errorf("core: get realm: %w", err)
+	}
+	if !found || !realm.DeletedAt.IsZero() {
+		return nil, 0, ErrRealmNotFound
+	}
+	return realm, version, nil
 }
 
 // Get returns a realm by its id, or ErrRealmNotFound.
 func (r *Realms) Get(ctx context.Context, id RealmID) (*Realm, error) {
-	state, err := r.state(ctx, id)
+	state, err := r.managed(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +266,11 @@ func (r *Realms) stateByEnvironment(ctx context.Context, guid string) (*realmSta
 	id, known := r.byGUID[guid]
 	r.mu.Unlock()
 	if known { // a guid never moves to another realm
-		return r.state(ctx, id)
+		state, err := r.state(ctx, id)
+		if err == ErrRealmNotFound {
+			err = ErrEnvironmentNotFound
+		}
+		return state, err
 	}
 	var env environment
 	_, found, err := r.d.load(ctx, environmentKey(guid), &env)
@@ -270,8 +287,18 @@ func (r *Realms) stateByEnvironment(ctx context.Context, guid string) (*realmSta
 	return state, err
 }
 
-// state returns a realm with its keys.
+// state returns a realm with its keys, for whatever has to do with its users. It fails with ErrRealmNotFound, and with
+// ErrRealmResetting while there are none that count.
 func (r *Realms) state(ctx context.Context, id RealmID) (*realmState, error) {
+	s, err := r.managed(ctx, id)
+	if err == nil && s.ResetBy != "" {
+		return nil, ErrRealmResetting
+	}
+	return s, err
+}
+
+// managed returns a realm with its keys, for whatever has to do with the realm itself.
+func (r *Realms) managed(ctx context.Context, id RealmID) (*realmState, error) {
 	now, err := r.d.clock.now()
 	if err != nil {
 		return nil, err
@@ -338,7 +365,7 @@ func (r *Realms) read(ctx context.Context, id RealmID) (*realmState, error) {
 	}
 	s := &realmState{Realm: &Realm{}, sealed: &signingKeys{}, sealedAt: recs[1].Version, apt: &aptKeys{Realm: id}, aptAt: recs[2].Version}
 	found, err := decode(realmKey(id), recs[0], s.Realm)
-	if err == nil && !found {
+	if err == nil && (!found || !s.DeletedAt.IsZero()) {
 		return nil, ErrRealmNotFound
 	}
 	_, keysErr := decode(signingKeysKey(id), recs[1], s.sealed)
@@ -346,7 +373,7 @@ func (r *Realms) read(ctx context.Context, id RealmID) (*realmState, error) {
 	if err := errors.Join(err, keysErr, aptErr); err != nil {
 		return nil, err
 	}
-	s.Settings = s.Settings.withDefaults()
+	s.Realm = s.withDefaults()
 	if s.keys, err = r.d.openKeys(s.sealed); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,10 @@ const keyNotice = 10 * time.Minute
 // rotate adds a successor to the keys of each use, and drops those that nothing alive was signed with. overlap is the
 // longest that a token lives.
 func (k *signingKeys) rotate(d *deps, alg jose.Alg, now time.Time, overlap time.Duration) error {
-	k.Keys = slices.DeleteFunc(k.Keys, func(s signingKey) bool { return !s.GoneAt.IsZero() && !now.Before(s.GoneAt.Time) })
+	k.Keys = slices.DeleteFunc(k.Keys, func(s signingKey) bool { return s.gone(now) })
+	if len(k.Keys) >= maxSigningKeys {
+		return &Error{Kind: KindConflict, Code: "too_many_keys", Detail: "this realm has too many keys that tokens may still be verified with; delete some or wait until they expire"}
+	}
 	from := now.Add(keyNotice)
 	for i := range k.Keys {
 		if k.Keys[i].Use != useAPT && k.Keys[i].GoneAt.IsZero() {
@@ -27,6 +30,9 @@ func (k *signingKeys) rotate(d *deps, alg jose.Alg, now time.Time, overlap time.
 	}
 	return errors.Join(k.add(d, useSession, alg, from), k.add(d, useAssertion, jose.EdDSA, from))
 }
+
+// maxSigningKeys bounds a realm's keys of all uses, those from before among them.
+const maxSigningKeys = 250
 
 // newest returns when the latest key of a use signs, or will.
 func (k *signingKeys) newest(use keyUse) time.Time {
@@ -67,6 +73,37 @@ func (r *Realms) rotateKeys(ctx context.Context, realm RealmID, req Request) err
 	c.event(Event{Realm: realm, Type: eventKeysRotated, Request: req.clean()})
 	c.invalidate(string(realm) + moreKeys)
 	return c.commit(ctx)
+}
+
+// rekey gives a realm, in c, the keys that a change of its settings asks for. Another algorithm of its tokens rotates
+// them like any rotation: tokens of the former one are verified with their own keys until they expire.
+func (r *Realms) rekey(ctx context.Context, c *change, before, after *Realm) error {
+	was, is := before.Settings.withDefaults(), after.Settings.withDefaults()
+	if was.TokenAlg == is.TokenAlg && is.APTEncryption == APTEncryptionOff {
+		return nil
+	}
+	state, err := r.read(ctx, after.ID)
+	if err != nil {
+		return err
+	}
+	changed := false
+	if was.TokenAlg != is.TokenAlg {
+		if err := state.sealed.rotate(r.d, is.TokenAlg, c.tx.Now, longestToken); err != nil {
+			return err
+		}
+		c.event(Event{Realm: after.ID, Type: eventKeysRotated})
+		changed = true
+	}
+	if is.APTEncryption != APTEncryptionOff && len(state.keys.decrypt) == 0 {
+		if err := state.sealed.addDecryption(r.d, c.tx.Now); err != nil {
+			return err
+		}
+		changed = true
+	}
+	if changed {
+		c.replace(state.sealed, state.sealedAt, noExpiry)
+	}
+	return nil
 }
 
 // longestToken is how long any token may live, whatever a realm's settings say now and said when it was signed: the

@@ -65,6 +65,9 @@ type signIn struct {
 
 // open puts a new session into c, notes the sign-in in the user, and returns it with its token.
 func (s *Sessions) open(c *change, state *realmState, in signIn) (*SignedIn, error) {
+	if state.State == StateInactive {
+		return nil, ErrRealmInactive
+	}
 	b, _ := bucketOf(string(in.user.ID))
 	id, err := s.d.ids.id(prefixSession, b)
 	if err != nil {
@@ -73,7 +76,7 @@ func (s *Sessions) open(c *change, state *realmState, in signIn) (*SignedIn, err
 	session := &Session{
 		ID: SessionID(id), Realm: state.ID, User: in.user.ID, Generation: in.user.Generation,
 		CreatedAt: Instant{in.now}, SeenAt: Instant{in.now}, Idle: state.Settings.SessionIdle,
-		Until:    Instant{in.now.Add(state.Settings.SessionAbsolute.Duration())},
+		Until:    Instant{in.now.Add(state.Settings.sessionUntil(in.aptKey).Duration())},
 		Lifetime: in.lifetime, APTKey: in.aptKey, Request: in.request.clean(),
 	}
 	token, err := s.d.mint(state, in.user, session, in.now)
@@ -84,6 +87,14 @@ func (s *Sessions) open(c *change, state *realmState, in signIn) (*SignedIn, err
 	c.index(userSessionsIndex(c.tx.Partition, in.user.ID).Name, sessionMember(session))
 	c.event(Event{Realm: state.ID, Type: eventLoginSucceeded, User: in.user.ID, Session: session.ID, APTKey: in.aptKey, Request: in.request.clean()})
 	return &SignedIn{User: in.user, Session: session, Token: token}, nil
+}
+
+// sessionUntil returns how long a session lives at the longest, by the APT key that vouched for it.
+func (s RealmSettings) sessionUntil(vouched APTKeyID) Seconds {
+	if s.SessionFixed != 0 && vouched == "" {
+		return s.SessionFixed
+	}
+	return s.SessionAbsolute
 }
 
 // start begins a session of a user who is there, in one Transaction with what add adds; nil adds nothing.

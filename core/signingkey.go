@@ -1,7 +1,6 @@
 package core
 
 import (
-	"context"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -38,6 +37,11 @@ type signingKey struct {
 	GoneAt    Instant  `json:"gone,omitzero"` // when the last token that it signed has expired; zero while it is the latest
 }
 
+// gone reports whether nothing that the key signed can be alive.
+func (s *signingKey) gone(now time.Time) bool {
+	return !s.GoneAt.IsZero() && !now.Before(s.GoneAt.Time)
+}
+
 // place is what a sealed key is bound to.
 func (k *signingKeys) place(kid string) string { return signingKeysKey(k.Realm).Name + " " + kid }
 
@@ -49,11 +53,27 @@ func newSigningKeys(d *deps, realm RealmID, alg jose.Alg, now time.Time) (*signi
 
 // add makes a key that signs from a time on.
 func (k *signingKeys) add(d *deps, use keyUse, alg jose.Alg, from time.Time) error {
-	private, err := jose.Generate(alg, d.random)
+	private, err := d.newSigningKey(alg)
 	if err != nil {
 		return fmt.Errorf("core: generate signing key: %w", err)
 	}
 	return k.seal(d, private, signingKey{ID: private.ID(), Use: use, Alg: alg, SignsFrom: Instant{from}})
+}
+
+// secretLength is how many base62 characters a generated HS256 secret has after its prefix: 262 bits.
+const secretLength = 44
+
+// newSigningKey makes a key. One of HS256 is a text that clients can be configured with, and whose bytes are the key:
+// "jsk_" and 44 characters (Users API, "jwt_secret").
+func (d *deps) newSigningKey(alg jose.Alg) (*jose.PrivateKey, error) {
+	if alg != jose.HS256 {
+		return jose.Generate(alg, d.random)
+	}
+	text, err := d.ids.text(secretLength)
+	if err != nil {
+		return nil, err
+	}
+	return jose.NewSecret([]byte(prefixJWTSecret + text))
 }
 
 // seal keeps a private key as entry says, sealed.
@@ -80,22 +100,6 @@ func (k *signingKeys) addDecryption(d *deps, now time.Time) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// ensureDecryption adds to c the keys that encrypted APTs are opened with, unless the realm has them.
-func (r *Realms) ensureDecryption(ctx context.Context, c *change, id RealmID) error {
-	state, err := r.read(ctx, id)
-	if err != nil {
-		return err
-	}
-	if len(state.keys.decrypt) > 0 {
-		return nil
-	}
-	if err := state.sealed.addDecryption(r.d, c.tx.Now); err != nil {
-		return err
-	}
-	c.replace(state.sealed, state.sealedAt, noExpiry)
 	return nil
 }
 

@@ -88,7 +88,7 @@ type proven struct {
 }
 
 // prove checks a session token. realm "" takes the realm from the token, which only says whose keys to
-// try. Anything wrong is ErrInvalidToken.
+// try. Anything wrong with it is ErrInvalidToken; a good one of a realm that is inactive is ErrRealmInactive.
 func (d *deps) prove(ctx context.Context, realm RealmID, text string, now time.Time) (*proven, error) {
 	token, err := jose.Parse(text)
 	if err != nil || token.Type() != typeSession {
@@ -102,7 +102,7 @@ func (d *deps) prove(ctx context.Context, realm RealmID, text string, now time.T
 		return nil, ErrInvalidToken
 	}
 	state, err := d.realms.state(ctx, realm)
-	if err == ErrRealmNotFound {
+	if err == ErrRealmNotFound || err == ErrRealmResetting {
 		return nil, ErrInvalidToken
 	} else if err != nil {
 		return nil, err
@@ -138,6 +138,9 @@ func (s *realmState) read(claims jose.Claims, now time.Time) (*proven, error) {
 	issued := time.Unix(iat, 0).UTC()
 	if issued.After(now.Add(maxClockSkew)) {
 		return nil, ErrInvalidToken.with("it was issued in the future")
+	}
+	if s.State == StateInactive {
+		return nil, ErrRealmInactive
 	}
 	return &proven{realm: s, session: SessionID(sid), user: UserID(sub), gen: int(gen), issued: issued, expires: expires}, nil
 }

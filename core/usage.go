@@ -153,6 +153,12 @@ func (m *meter) write(ctx context.Context, u Usage) error {
 	return c.commit(ctx)
 }
 
+// usageOf returns what a member of the index of usage is about.
+func usageOf(member string) (day string, key APTKeyID) {
+	day, text, _ := strings.Cut(member, " ")
+	return day, APTKeyID(text)
+}
+
 // note writes when a key was last used.
 func (m *meter) note(ctx context.Context, id string, at time.Time) error {
 	c := m.d.change(Partition{}, m.d.ids.now())
@@ -206,8 +212,8 @@ func (r *Realms) Usage(ctx context.Context, realm RealmID, from, to string) (lis
 	}
 	keys := make([]Key, len(members))
 	for i, m := range members {
-		day, key, _ := strings.Cut(m, " ")
-		keys[i] = usageKey(p, day, APTKeyID(key))
+		day, key := usageOf(m)
+		keys[i] = usageKey(p, day, key)
 	}
 	recs, err := r.d.store.Get(ctx, keys...)
 	if err != nil {

@@ -27,6 +27,9 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 	if err := user.apply(in); err != nil {
 		return nil, err
 	}
+	if err := user.checkUsername(state.Realm, ""); err != nil {
+		return nil, err
+	}
 	b, err := u.d.ids.bucket()
 	if err != nil {
 		return nil, err
@@ -222,6 +225,9 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 		return nil, err
 	}
 	if err := after.completeChange(before); err != nil {
+		return nil, err
+	}
+	if err := after.checkUsername(state.Realm, before.Username); err != nil {
 		return nil, err
 	}
 	_, hadPassword := before.has(CredentialPassword)

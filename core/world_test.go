@@ -29,6 +29,12 @@ type world struct {
 	provider *client.APTSigner
 }
 
+// newWorldOnBolt sets up the embedded store.
+func newWorldOnBolt(t *testing.T) *world {
+	t.Helper()
+	return newWorld(t, teststore.Bolt(t))
+}
+
 // each runs a story on every kind of store.
 func each(t *testing.T, story func(w *world)) {
 	t.Helper()

@@ -1,0 +1,139 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// usersAtOnce is how many users a sweep looks at. What is theirs is seldom more than a dozen operations each.
+const usersAtOnce = 40
+
+// absorb takes over from other what it removes, if there is room for it, and reports whether there was. What it would
+// leave behind or tell is for deletions of one user, and not taken: a realm that is emptied says so once.
+func (c *change) absorb(other *change) bool {
+	var versions []Precondition
+	for _, p := range other.tx.Require {
+		if p.Version != 0 {
+			versions = append(versions, p)
+		}
+	}
+	var removals []IndexChange
+	for _, i := range other.tx.Index {
+		if i.Remove {
+			removals = append(removals, i)
+		}
+	}
+	if c.tx.operations()+len(versions)+len(other.tx.Delete)+len(removals)+len(other.tx.Reset) > MaxOperations {
+		return false
+	}
+	c.tx.Require = append(c.tx.Require, versions...)
+	c.tx.Delete = append(c.tx.Delete, other.tx.Delete...)
+	c.tx.Index = append(c.tx.Index, removals...)
+	c.tx.Reset = append(c.tx.Reset, other.tx.Reset...)
+	return true
+}
+
+// sweepUsers deletes some of a realm's users with all that is theirs, and reports whether there were any.
+func (d *deps) sweepUsers(ctx context.Context, realm *Realm, now time.Time) (more bool, err error) {
+	index, members, err := d.anyUsers(ctx, realm, usersAtOnce)
+	if err != nil || len(members) == 0 {
+		return false, err
+	}
+	keys := make([]Key, len(members))
+	for i, m := range members {
+		keys[i] = userKey(index.Partition, userAt(m))
+	}
+	recs, err := d.store.Get(ctx, keys...)
+	if err != nil {
+		return false, fmt.Errorf("core: sweep users: %w", err)
+	}
+	c := d.change(index.Partition, now)
+	for i, m := range members {
+		user := &User{}
+		found, err := decode(keys[i], recs[i], user)
+		if err != nil {
+			return false, err
+		}
+		if !found { // an entry without a user: there is nothing else to remove
+			c.unindex(index.Name, m)
+			continue
+		}
+		one, err := (&Users{d}).deletion(ctx, realm, user, recs[i].Version, now, Request{})
+		if err != nil {
+			return false, err
+		}
+		if !c.absorb(one) {
+			break
+		}
+	}
+	return true, c.commit(ctx)
+}
+
+// anyUsers returns a few users of a realm, as members of an index that holds them; none where the realm has none.
+func (d *deps) anyUsers(ctx context.Context, realm *Realm, limit int) (Index, []string, error) {
+	for _, p := range realm.partitions() {
+		for _, g := range (&ListUsers{}).groups() {
+			name, _ := userIndex(g)
+			index := Index{p, name(OrderID)}
+			members, err := d.store.Range(ctx, Range{Index: index, Limit: limit})
+			if err != nil || len(members) > 0 {
+				return index, members, err
+			}
+		}
+	}
+	return Index{}, nil, nil
+}
+
+// noUsers refuses, with KindInvalid, a realm that has users.
+func (r *Realms) noUsers(ctx context.Context, realm *Realm) error {
+	_, members, err := r.d.anyUsers(ctx, realm, 1)
+	if err != nil {
+		return fmt.Errorf("core: update realm: %w", err)
+	}
+	if len(members) > 0 {
+		return invalid("require_unique_emails", "Require unique emails can be changed only while the realm has no users")
+	}
+	return nil
+}
+
+// sweptUsage is how many days of usage a sweep removes, each in two operations.
+const sweptUsage = MaxOperations / 2
+
+// sweepUsage removes some of what is known of how a realm's keys were used.
+func (d *deps) sweepUsage(ctx context.Context, realm *Realm, now time.Time) (more bool, err error) {
+	index := Index{Partition{Realm: realm.ID}, indexUsage}
+	members, err := d.store.Range(ctx, Range{Index: index, Limit: sweptUsage})
+	if err != nil || len(members) == 0 {
+		return false, err
+	}
+	c := d.change(index.Partition, now)
+	for _, m := range members {
+		day, key := usageOf(m)
+		c.unindex(index.Name, m)
+		c.tx.Delete = append(c.tx.Delete, usageKey(index.Partition, day, key).Name)
+	}
+	return true, c.commit(ctx)
+}
+
+// sweepManagementKeys deletes some of the management keys that are for a realm alone. All keys there are lie in one
+// index, so each call reads on to the first that is.
+func (d *deps) sweepManagementKeys(ctx context.Context, realm *Realm, now time.Time) (more bool, err error) {
+	m := &ManagementKeys{d: d}
+	after := ManagementKeyID("")
+	for {
+		list, beyond, err := m.List(ctx, after, defaultPage)
+		if err != nil || len(list) == 0 {
+			return false, err
+		}
+		for _, k := range list {
+			after = k.ID
+			if k.Realm == realm.ID {
+				return true, m.Delete(ctx, k.ID, Request{Client: "realm deleted"})
+			}
+		}
+		if !beyond {
+			return false, nil
+		}
+	}
+}

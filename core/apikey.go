@@ -67,7 +67,7 @@ type NewAPIKey struct {
 // Create gives an api user another key and returns it, which is not kept. It fails with KindInvalid, also where the key is
 // taken, and with ErrUserNotFound.
 func (k *APIKeys) Create(ctx context.Context, realm RealmID, idOrName string, in NewAPIKey, req Request) (credential *Credential, key string, err error) {
-	if err := k.admitChosen(ctx, realm, in.Key); err != nil {
+	if err := k.d.admitChosen(ctx, realm, in.Key); err != nil {
 		return nil, "", err
 	}
 	err = retry(func() error {
@@ -79,15 +79,18 @@ func (k *APIKeys) Create(ctx context.Context, realm RealmID, idOrName string, in
 		if err != nil {
 			return err
 		}
-		p, _ := state.owner(string(user.ID))
-		c := k.d.change(p, now)
 		after := *user
-		if credential, key, err = k.d.addAPIKey(c, state.Realm, &after, in); err != nil {
+		var added *keyChange
+		if added, key, err = k.d.newAPIKey(state.Realm, &after, in, now); err != nil {
 			return err
 		}
+		p, _ := state.owner(string(user.ID))
+		c := k.d.change(p, now)
 		c.replace(&after, version, noExpiry)
-		c.event(Event{Realm: realm, Type: eventUserUpdated, User: user.ID, Credential: credential.ID, Request: req.clean()})
-		return keyTaken(c.commit(ctx), p, credential)
+		c.putKey(added)
+		c.event(Event{Realm: realm, Type: eventUserUpdated, User: user.ID, Credential: added.after.ID, Request: req.clean()})
+		credential = added.after
+		return added.taken(p, c.commit(ctx))
 	})
 	if err != nil {
 		return nil, "", err
@@ -95,15 +98,15 @@ func (k *APIKeys) Create(ctx context.Context, realm RealmID, idOrName string, in
 	return credential, key, nil
 }
 
-// addAPIKey puts a new key of a user into c, who is to list it from now on.
-func (d *deps) addAPIKey(c *change, realm *Realm, user *User, in NewAPIKey) (*Credential, string, error) {
+// newAPIKey returns a new key of a user, who lists it from now on.
+func (d *deps) newAPIKey(realm *Realm, user *User, in NewAPIKey, now time.Time) (*keyChange, string, error) {
 	if user.Type != UserAPI {
 		return nil, "", invalid("credential_type", "API keys are for api users only")
 	}
 	if user.count(CredentialAPIKey) >= maxAPIKeys {
 		return nil, "", invalid("user_id", fmt.Sprintf("User has %d API keys already, which is the most", maxAPIKeys))
 	}
-	credential, err := d.newCredential(user, CredentialAPIKey, in.Name, Instant{c.tx.Now})
+	credential, err := d.newCredential(user, CredentialAPIKey, in.Name, Instant{now})
 	if err != nil {
 		return nil, "", err
 	}
@@ -111,13 +114,11 @@ func (d *deps) addAPIKey(c *change, realm *Realm, user *User, in NewAPIKey) (*Cr
 	if err != nil {
 		return nil, "", err
 	}
-	credential.APIKey = &APIKey{Digest: digest(key), ExpiresAt: Instant{in.ExpiresAt}}
-	if err := credential.APIKey.limit(in.Permissions, in.Addresses, c.tx.Now); err != nil {
+	credential.APIKey = &APIKey{Digest: digest(key)}
+	if err := credential.APIKey.limit(&in.ExpiresAt, &in.Permissions, &in.Addresses, now); err != nil {
 		return nil, "", err
 	}
-	c.create(credential, noExpiry)
-	c.create(credential.claim(), noExpiry)
-	return credential, key, nil
+	return &keyChange{after: credential}, key, nil
 }
 
 // claim returns what finds an API key.
@@ -125,20 +126,28 @@ func (c *Credential) claim() *apiKeyClaim {
 	return &apiKeyClaim{Realm: c.Realm, User: c.User, Credential: c.ID, Digest: c.APIKey.Digest}
 }
 
-// limit sets what a key is narrowed to, and refuses what cannot be.
-func (k *APIKey) limit(permissions, addresses []string, now time.Time) error {
+// limit sets what a key is limited to, and refuses what cannot be. What is nil stays as it is.
+func (k *APIKey) limit(expires *time.Time, permissions, addresses *[]string, now time.Time) error {
 	var errs fieldErrors
-	errs.check(k.ExpiresAt.IsZero() || k.ExpiresAt.After(now), "expires_at", "Expires at must be in the future")
-	errs.check(len(permissions) <= maxPermissions, "permissions", fmt.Sprintf("Permissions are too many (maximum is %d)", maxPermissions))
-	for _, p := range permissions {
-		errs.check(permissionText.MatchString(p), "permissions", "Permissions must have 1 to 62 letters, digits and * : ; . _ -")
+	if expires != nil {
+		errs.check(expires.IsZero() || expires.After(now), "expires_at", "Expires at must be in the future")
+		errs.check(!expires.After(lastExpiry), "expires_at", "Expires at is too far away")
+		k.ExpiresAt = Instant{*expires}
 	}
-	errs.check(len(addresses) <= maxAddresses, "allowed_addresses", fmt.Sprintf("Allowed addresses are too many (maximum is %d)", maxAddresses))
-	k.Permissions, k.Addresses = permissions, nil
-	for _, text := range addresses {
-		p, err := parseAddresses(text)
-		errs.check(err == nil, "allowed_addresses", "Allowed addresses must be addresses or CIDRs like 192.0.2.0/24")
-		k.Addresses = append(k.Addresses, p)
+	if permissions != nil {
+		errs.check(len(*permissions) <= maxPermissions, "permissions", fmt.Sprintf("Permissions are too many (maximum is %d)", maxPermissions))
+		errs.check(!slices.ContainsFunc(*permissions, func(p string) bool { return !permissionText.MatchString(p) }),
+			"permissions", "Permissions must have 1 to 62 letters, digits and * : ; . _ -")
+		k.Permissions = *permissions
+	}
+	if addresses != nil {
+		errs.check(len(*addresses) <= maxAddresses, "allowed_addresses", fmt.Sprintf("Allowed addresses are too many (maximum is %d)", maxAddresses))
+		k.Addresses = nil
+		for _, text := range *addresses {
+			p, err := parseAddresses(text)
+			errs.check(err == nil, "allowed_addresses", "Allowed addresses must be addresses or CIDRs like 192.0.2.0/24")
+			k.Addresses = append(k.Addresses, p)
+		}
 	}
 	return errs.err()
 }
@@ -160,12 +169,4 @@ func parseAddresses(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("%s is no plain address", text)
 	}
 	return p.Masked(), nil
-}
-
-// keyTaken says that somebody else's key stood in the way of a Transaction, if it did.
-func keyTaken(err error, p Partition, credential *Credential) error {
-	if conflictOn(err, apiKeyKey(p, credential.APIKey.Digest)) {
-		return invalid("api_key", "API key has already been taken")
-	}
-	return err
 }

@@ -102,17 +102,17 @@ func (r *Realm) holder(key string) Partition {
 
 // admitChosen notes in the realm that there are chosen keys, before its first is made. Elsewhere that key may be taken for
 // garbage until the news has come.
-func (k *APIKeys) admitChosen(ctx context.Context, id RealmID, key string) error {
+func (d *deps) admitChosen(ctx context.Context, id RealmID, key string) error {
 	if key == "" || key == GenerateAPIKey || isGenerated(key) || checkChosen(key) != nil {
 		return nil
 	}
 	return retry(func() error {
-		now, err := k.d.clock.now()
+		now, err := d.clock.now()
 		if err != nil {
 			return err
 		}
 		realm := &Realm{}
-		version, found, err := k.d.load(ctx, realmKey(id), realm)
+		version, found, err := d.load(ctx, realmKey(id), realm)
 		if err != nil {
 			return fmt.Errorf("core: note chosen API keys: %w", err)
 		}
@@ -121,14 +121,22 @@ func (k *APIKeys) admitChosen(ctx context.Context, id RealmID, key string) error
 		}
 		if !realm.ChosenKeys {
 			realm.ChosenKeys = true
-			c := k.d.change(Partition{}, now)
+			c := d.change(Partition{}, now)
 			c.replace(realm, version, noExpiry)
 			c.invalidate(string(id) + moreKeys)
 			if err := c.commit(ctx); err != nil {
 				return err
 			}
 		}
-		k.d.realms.Forget([]string{string(id)})
+		d.realms.Forget([]string{string(id)})
 		return nil
 	})
+}
+
+// admitKey is admitChosen for a change of a user.
+func (u *Users) admitKey(ctx context.Context, realm RealmID, in UserChange) error {
+	if in.APIKey == nil {
+		return nil
+	}
+	return u.d.admitChosen(ctx, realm, *in.APIKey)
 }

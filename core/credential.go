@@ -73,7 +73,13 @@ func (c *Credentials) Get(ctx context.Context, realm RealmID, id CredentialID) (
 	return h.Credential, nil
 }
 
-// held reads a credential by its id, and whose it is.
+// passwordID returns the id of a user's password, of which there is one at most: it is made of the user's, so that it
+// takes no record to know whose it is.
+func passwordID(user UserID) CredentialID {
+	return CredentialID(prefixCredential + strings.TrimPrefix(string(user), prefixUser))
+}
+
+// held reads a credential by its id, and whose it is. It fails with ErrCredentialNotFound.
 func (d *deps) held(ctx context.Context, realm *Realm, id CredentialID) (*held, error) {
 	p, ok := realm.owner(string(id))
 	if !ok || !validID(prefixCredential, string(id)) {
@@ -85,40 +91,71 @@ func (d *deps) held(ctx context.Context, realm *Realm, id CredentialID) (*held, 
 		return nil, fmt.Errorf("core: get credential: %w", err)
 	}
 	if !there {
-		return nil, ErrCredentialNotFound
+		return d.heldPassword(ctx, realm, UserID(prefixUser+strings.TrimPrefix(string(id), prefixCredential)))
 	}
 	return d.heldBy(ctx, realm, found.User, id)
 }
 
-// heldBy reads a credential and its user in one go. It fails with ErrCredentialNotFound where either is missing or the
-// user does not list it.
+// heldPassword reads a user's password and the user in one go.
+func (d *deps) heldPassword(ctx context.Context, realm *Realm, user UserID) (*held, error) {
+	p, _ := realm.owner(string(user))
+	var kept password
+	h, err := d.heldAt(ctx, realm, user, passwordKey(p, user), &kept)
+	if err != nil {
+		return nil, err
+	}
+	h.Credential = &Credential{ID: kept.ID, Realm: kept.Realm, User: user, Type: CredentialPassword, CreatedAt: kept.CreatedAt}
+	return h, h.belongs(realm, kept.ID)
+}
+
+// heldBy reads a credential other than a password and its user in one go.
 func (d *deps) heldBy(ctx context.Context, realm *Realm, user UserID, id CredentialID) (*held, error) {
 	p, _ := realm.owner(string(user))
-	keys := append([]Key{credentialKey(p, id), userKey(p, user)}, joinedKeys(p, user)...)
+	credential := &Credential{}
+	h, err := d.heldAt(ctx, realm, user, credentialKey(p, id), credential)
+	if err != nil {
+		return nil, err
+	}
+	h.Credential = credential
+	return h, h.belongs(realm, id)
+}
+
+// heldAt reads a user and a record that is theirs. It fails with ErrCredentialNotFound where either is missing.
+func (d *deps) heldAt(ctx context.Context, realm *Realm, user UserID, key Key, into entity) (*held, error) {
+	keys := append([]Key{key, userKey(key.Partition, user)}, joinedKeys(key.Partition, user)...)
 	recs, err := d.store.Get(ctx, keys...)
 	if err != nil {
 		return nil, fmt.Errorf("core: get credential: %w", err)
 	}
-	h := &held{Credential: &Credential{}, version: recs[0].Version, user: &User{}, userVersion: recs[1].Version, at: p}
-	haveCredential, err := decode(keys[0], recs[0], h.Credential)
+	h := &held{version: recs[0].Version, user: &User{}, userVersion: recs[1].Version, at: key.Partition}
+	there, err := decode(keys[0], recs[0], into)
 	if err != nil {
 		return nil, err
 	}
 	haveUser, err := decode(keys[1], recs[1], h.user)
+	if err == nil && (!there || !haveUser) {
+		err = ErrCredentialNotFound
+	}
 	if err != nil {
 		return nil, err
 	}
 	if err := h.joined.read(keys[2:], recs[2:]); err != nil {
 		return nil, err
 	}
-	if !haveCredential || !haveUser || h.Realm != realm.ID || h.user.Realm != realm.ID || h.User != user || !h.user.holds(id) {
-		return nil, ErrCredentialNotFound
-	}
 	h.user.Memberships = len(h.joined.List)
 	return h, nil
 }
 
-// Delete takes a credential from its user. What it was good for ends at once. It fails with ErrCredentialNotFound.
+// belongs fails with ErrCredentialNotFound unless a credential is its user's, in this realm, and listed with them.
+func (h *held) belongs(realm *Realm, id CredentialID) error {
+	if h.ID != id || h.Realm != realm.ID || h.user.Realm != realm.ID || h.User != h.user.ID || !h.user.holds(id) {
+		return ErrCredentialNotFound
+	}
+	return nil
+}
+
+// Delete takes a credential from its user. What it was good for ends at once, and with a password all sessions. It fails
+// with ErrCredentialNotFound.
 func (c *Credentials) Delete(ctx context.Context, realm RealmID, id CredentialID, req Request) error {
 	return retry(func() error {
 		state, now, err := c.users.begin(ctx, realm)
@@ -132,6 +169,9 @@ func (c *Credentials) Delete(ctx context.Context, realm RealmID, id CredentialID
 		tx := c.d.change(h.at, now)
 		after := *h.user
 		after.Credentials = slices.DeleteFunc(slices.Clone(after.Credentials), func(r CredentialRef) bool { return r.ID == id })
+		if h.Type == CredentialPassword {
+			after.Generation++
+		}
 		tx.replace(&after, h.userVersion, noExpiry)
 		tx.dropCredential(h.Credential, h.version)
 		tx.event(Event{Realm: realm, Type: eventUserUpdated, User: h.user.ID, Credential: id, Request: req.clean()})
@@ -142,6 +182,10 @@ func (c *Credentials) Delete(ctx context.Context, realm RealmID, id CredentialID
 
 // dropCredential removes the version of a credential that was read, and what finds it.
 func (c *change) dropCredential(credential *Credential, version uint64) {
+	if credential.Type == CredentialPassword {
+		c.remove(passwordKey(c.tx.Partition, credential.User), version)
+		return
+	}
 	c.remove(credential.key(c.tx.Partition), version)
 	if k := credential.APIKey; k != nil {
 		c.tx.Delete = append(c.tx.Delete, apiKeyKey(c.tx.Partition, k.Digest).Name)
@@ -173,24 +217,29 @@ func (u *Users) dropCredentials(ctx context.Context, c *change, user *User) erro
 	return nil
 }
 
-// newCredential returns a credential of a user and lists it with the user.
+// newCredential returns a credential of a user, who lists it from now on.
 func (d *deps) newCredential(user *User, kind CredentialType, name string, now Instant) (*Credential, error) {
-	if name = strings.TrimSpace(name); utf8.RuneCountInString(name) > 100 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
-		return nil, invalid("name", "Name is too long (maximum is 100 characters)")
-	}
-	id, err := d.newCredentialID(user)
+	b, _ := bucketOf(string(user.ID))
+	id, err := d.ids.id(prefixCredential, b)
 	if err != nil {
 		return nil, err
 	}
-	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{id, kind})
-	return &Credential{ID: id, Realm: user.Realm, User: user.ID, Type: kind, Name: name, CreatedAt: now}, nil
+	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{CredentialID(id), kind})
+	c := &Credential{ID: CredentialID(id), Realm: user.Realm, User: user.ID, Type: kind, CreatedAt: now}
+	return c, c.rename(name)
 }
 
-// newCredentialID returns an id in the user's bucket.
-func (d *deps) newCredentialID(user *User) (CredentialID, error) {
-	b, _ := bucketOf(string(user.ID))
-	id, err := d.ids.id(prefixCredential, b)
-	return CredentialID(id), err
+// maxCredentialName is how long a credential's name may be, in characters.
+const maxCredentialName = 100
+
+// rename sets what people tell a credential by.
+func (c *Credential) rename(name string) error {
+	name = strings.TrimSpace(name)
+	if utf8.RuneCountInString(name) > maxCredentialName || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+		return invalid("name", "Name is too long (maximum is 100 characters)")
+	}
+	c.Name = name
+	return nil
 }
 
 // has returns the user's credential of a kind.

@@ -60,10 +60,7 @@ func (d *deps) newPassword(user *User, hash newHash) (*password, error) {
 	}
 	id, known := user.has(CredentialPassword)
 	if !known {
-		var err error
-		if id, err = d.newCredentialID(user); err != nil {
-			return nil, err
-		}
+		id = passwordID(user.ID)
 		user.Credentials = append(user.Credentials[:len(user.Credentials):len(user.Credentials)], CredentialRef{id, CredentialPassword})
 	}
 	return &password{ID: id, Realm: user.Realm, User: user.ID, Hash: hash.text, Imported: hash.imported, CreatedAt: Instant{d.ids.now()}}, nil

@@ -58,6 +58,9 @@ type User struct {
 
 	// Memberships is how many the user had when it was read. It is not kept here, and lists leave it at 0.
 	Memberships int `json:"-"`
+
+	// NewAPIKey is the API key that was made, or taken, with a change through UserChange.APIKey; shown this once.
+	NewAPIKey string `json:"-"`
 }
 
 func (u *User) key(p Partition) Key { return userKey(p, u.ID) }

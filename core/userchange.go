@@ -66,6 +66,7 @@ type UserChange struct {
 	Password             *string
 	PasswordConfirmation *string // checked where given
 	PasswordHash         *string // instead of Password: a hash that another system made, of a kind in docs/passwords.md
+	APIKey               *string // of an api user, the first; "" or GenerateAPIKey makes one
 }
 
 // apply sets what in asks for, normalised.

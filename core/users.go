@@ -21,6 +21,9 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 	if in.Type != nil {
 		user.Type = *in.Type
 	}
+	if err := u.admitKey(ctx, realm, in); err != nil {
+		return nil, err
+	}
 	if user.Type != UserHuman && user.Type != UserAPI {
 		return nil, invalid("user_type", "User type must be human or api")
 	}
@@ -48,11 +51,16 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 	if err != nil {
 		return nil, err
 	}
+	key, err := u.firstKey(ctx, state.Realm, user, in.APIKey, now)
+	if err != nil {
+		return nil, err
+	}
 	c := u.creation(state.Realm, user, now, req)
 	if password != nil {
 		c.create(password, noExpiry)
 	}
-	return user, u.claimed(state.Realm, user, c.commit(ctx))
+	c.putKey(key)
+	return user, u.claimed(state.Realm, user, key.taken(c.tx.Partition, c.commit(ctx)))
 }
 
 // begin returns the realm with its keys, and the time.
@@ -181,6 +189,9 @@ func (u *Users) Update(ctx context.Context, realm RealmID, idOrName string, in U
 	if err != nil {
 		return nil, err
 	}
+	if err := u.admitKey(ctx, realm, in); err != nil {
+		return nil, err
+	}
 	hash := newHash{}
 	if in.Password != nil || in.PasswordHash != nil {
 		if hash, err = u.hashFor(ctx, state.Realm, idOrName, in); err != nil {
@@ -235,6 +246,10 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 	if err != nil {
 		return nil, err
 	}
+	key, err := u.firstKey(ctx, state.Realm, &after, in.APIKey, now)
+	if err != nil {
+		return nil, err
+	}
 	p, _ := state.owner(string(after.ID))
 	c := u.d.change(p, now)
 	if password != nil && hadPassword || after.State == StateInactive && before.State == StateActive {
@@ -245,10 +260,11 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 		c.set(password, noExpiry)
 		c.tx.Reset = append(c.tx.Reset, failuresBucket(p, after.ID).Name)
 	}
+	c.putKey(key)
 	c.reclaim(state.Realm, before, &after)
 	c.reindex(before, &after)
 	c.event(Event{Realm: realm, Type: eventUserUpdated, User: after.ID, Request: req.clean()})
 	c.verificationEvent(before, &after, req)
 	c.invalidate(string(after.ID))
-	return &after, u.claimed(state.Realm, &after, c.commit(ctx))
+	return &after, u.claimed(state.Realm, &after, key.taken(p, c.commit(ctx)))
 }

@@ -60,6 +60,7 @@ text: ## refuse paths of one machine, hosts of package registries and unfinished
 vet: ## go vet
 	@$(STATIC) go vet ./...
 	@cd bench/yardstick && $(STATIC) go vet ./...
+	@cd e2e/browser && $(STATIC) go vet ./...
 
 .PHONY: staticcheck
 staticcheck: ## staticcheck, at the version that tools/go.mod names
@@ -70,6 +71,7 @@ tidy: ## refuse go.mod and go.sum that 'go mod tidy' would change
 	@go mod tidy -diff
 	@cd tools && go mod tidy -diff
 	@cd bench/yardstick && go mod tidy -diff
+	@cd e2e/browser && go mod tidy -diff
 
 .PHONY: generated
 generated: ## refuse generated files that 'go generate' would change
@@ -93,6 +95,10 @@ walk: ## walk the README's walk, from a fresh clone of the last commit
 .PHONY: interop
 interop: build ## check tokens both ways with npm's jose and Debian's PyJWT
 	@scripts/interop bin/postern
+
+.PHONY: browser
+browser: build ## walk the hosted pages in a real Chromium (SHOTS=FOLDER for pictures)
+	@scripts/browser bin/postern
 
 .PHONY: clean
 clean: ## remove what was built, and what was fetched

@@ -8,6 +8,7 @@ import (
 
 	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/internal/assembly"
+	"github.com/postern-auth/postern/pages"
 )
 
 // generation is what one configuration makes of a guarded request: the guard, and the way to the app. Another takes its place
@@ -38,6 +39,10 @@ func newGeneration(o *Options, parts *assembly.Assembly) (*generation, error) {
 		app = identified(app)
 	}
 	app = mounted(o.APIMount, parts.API, g.guard.Handler(app))
+	if app, err = withPages(o, parts, g.guard, app); err != nil {
+		g.guard.Close()
+		return nil, err
+	}
 	app = &edge{trusted: trusted, patient: o.SlowClient, next: app}
 	if o.AccessLog {
 		app = &accessLog{o.Log.Named("access"), app}
@@ -81,6 +86,24 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := f.begin()
 	defer g.requests.Done()
 	g.handler.ServeHTTP(w, r)
+}
+
+// withPages serves the hosted pages in front of what else there is.
+func withPages(o *Options, parts *assembly.Assembly, g *guard.Guard, next http.Handler) (http.Handler, error) {
+	if o.Pages == off {
+		return next, nil
+	}
+	hosted, err := parts.NewPages(g, pages.Options{Realm: o.Guard.Realm, Mount: o.Pages, Origins: o.Guard.Origins, Title: o.Title, Address: addressOf})
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if hosted.Owns(r) {
+			hosted.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}), nil
 }
 
 // accountPaths are the part of the API that whoever holds a token, or an account provider, needs.

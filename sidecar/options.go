@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/pages"
 )
 
 // Options configures a Sidecar. Upstream and Data are required. Settings has the words for them in files, in the environment and
@@ -46,6 +47,11 @@ type Options struct {
 	PublicURL string         // where the outside reaches the API, for issuers; see core.Options
 	Guard     guard.Settings // who gets in, and what the app is told
 
+	// Pages is the path of the hosted pages under Listen, "off" for none; default /auth. Unless Guard says otherwise,
+	// browsers are sent there to sign in.
+	Pages string
+	Title string // what people sign in to: see pages.Options
+
 	Drain time.Duration // how long a stop waits for requests under way; default 10s
 	Log   *zap.Logger   // default none
 }
@@ -59,7 +65,11 @@ const (
 
 // guard returns what concerns the guard.
 func (o *Options) guard() guard.Options {
-	return guard.Options{Settings: o.Guard, Secure: isSecure}
+	settings := o.Guard
+	if o.Pages != off && settings.LoginURL == "" {
+		settings.LoginURL = o.Pages + "/sign-in"
+	}
+	return guard.Options{Settings: settings, Secure: isSecure}
 }
 
 // validate fills the defaults and returns all complaints at once.
@@ -81,6 +91,10 @@ func (o *Options) validate() error {
 			errs = append(errs, checkAddress(name, address))
 		}
 	}
+	if o.Pages != off {
+		errs = append(errs, pages.CheckMount(o.Pages))
+	}
+	complain(len(o.Title) > 100, "title must have at most 100 bytes")
 	complain(o.Data == "", "a data folder is required")
 	complain((o.TLSCert == "") != (o.TLSKey == ""), "tls_cert and tls_key go together")
 	complain(o.APIMount != "" && o.APIMount != mountAccount && o.APIMount != mountAll, "api_mount is %q; it must be %s or %s, or left out", o.APIMount, mountAccount, mountAll)
@@ -102,6 +116,7 @@ func (o *Options) fill() {
 		}
 	}
 	o.AdminListen = cmp.Or(o.AdminListen, off)
+	o.Pages = cmp.Or(o.Pages, pages.DefaultMount)
 	o.SlowClient = cmp.Or(o.SlowClient, time.Minute)
 	o.Drain = cmp.Or(o.Drain, 10*time.Second)
 	if o.Log == nil {

@@ -56,6 +56,8 @@ var Settings = []Setting{
 	{"assertion", "", "tell the app who it is in a signed X-Postern-Assertion too, meant for this audience", "none", func(o *Options) any { return &o.Guard.Assertion }},
 	{"stale_ok", "", "for how long users who were known may still read while the store is away", "0s", func(o *Options) any { return &o.Guard.StaleOK }},
 	{"pass_token", "", "pass the bearer token on to the app", "false", func(o *Options) any { return &o.Guard.PassToken }},
+	{"pages", "pages", "path of the hosted pages at the guarded address, or off", "/auth", func(o *Options) any { return &o.Pages }},
+	{"title", "", "what people sign in to, as the pages call it", "the host that they reach it by", func(o *Options) any { return &o.Title }},
 	{"access_log", "access-log", "write a line for each guarded request", "false", func(o *Options) any { return &o.AccessLog }},
 	{"drain", "", "how long a stop waits for requests under way", "10s", func(o *Options) any { return &o.Drain }},
 	{"slow_client", "", "how long a client may take nothing, or send nothing of a body that it began", "1m", func(o *Options) any { return &o.SlowClient }},

@@ -102,7 +102,7 @@ func (v *served) yesterday() *core.Core {
 // TestHost runs the table that all hosts run.
 func TestHost(t *testing.T) {
 	stores(t, func(t *testing.T, change func(*Options)) {
-		v := serve(t, hosttest.App(), change)
+		v := serve(t, hosttest.App(), func(o *Options) { o.Pages = off; change(o) }) // so that a browser is refused here, as elsewhere
 		c := v.parts.Core
 		other, err := c.Realms.Create(t.Context(), core.NewRealm{Name: "other"}, core.Request{})
 		v.must(err)

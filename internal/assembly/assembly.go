@@ -15,6 +15,7 @@ import (
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/httpapi"
+	"github.com/postern-auth/postern/pages"
 )
 
 // Options says what to put together. Store and MasterKey are required.
@@ -59,6 +60,14 @@ func (a *Assembly) NewGuard(o guard.Options) (*guard.Guard, error) {
 	o.Keys, o.Renewer = a.Core.APIKeys, a.Core.Sessions
 	o.Logger = a.log.Named("guard")
 	return guard.New(o)
+}
+
+// NewPages returns hosted pages over the same core, that set the cookie which g reads. o says where they are and what they
+// are called.
+func (a *Assembly) NewPages(g *guard.Guard, o pages.Options) (*pages.Pages, error) {
+	o.Realms, o.Passwords, o.Sessions, o.Cookies, o.Now = a.Core.Realms, a.Core.Passwords, a.Core.Sessions, g, a.Core.Now
+	o.Logger = a.log.Named("pages")
+	return pages.New(o)
 }
 
 // Run does the work that no request waits for, until ctx ends.

@@ -1,0 +1,219 @@
+// Package browser walks the hosted pages in a real Chromium, as somebody would who has never seen them.
+package browser
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/storage"
+	"github.com/chromedp/chromedp"
+)
+
+// facts are what 'postern dev --json' prints.
+type facts struct {
+	GuardURL      string `json:"guard_url"`
+	APIURL        string `json:"api_url"`
+	ManagementKey string `json:"management_key"`
+	RealmID       string `json:"realm_id"`
+}
+
+// start runs the program that POSTERN names, in front of its demo app, until the test ends.
+func start(t *testing.T) facts {
+	t.Helper()
+	program := os.Getenv("POSTERN")
+	if program == "" {
+		t.Fatal("POSTERN must name the program to test: see scripts/browser")
+	}
+	command := exec.Command(program, "dev", "--json", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "data"))
+	command.Stderr = os.Stderr
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = command.Process.Signal(os.Interrupt); _ = command.Wait() })
+	var f facts
+	if err := json.NewDecoder(out).Decode(&f); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	return f
+}
+
+// call calls the API as a back end does.
+func (f facts) call(t *testing.T, method, path string, body, into any) {
+	t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequest(method, f.APIURL+path, bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Authrocket-Api-Key", f.ManagementKey)
+	r.Header.Set("X-Authrocket-Realm", f.RealmID)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= 300 {
+		t.Fatalf("%s %s = %d %s, %v", method, path, resp.StatusCode, answer, err)
+	}
+	if into != nil {
+		if err := json.Unmarshal(answer, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// browser is a Chromium with nothing in it.
+type browser struct {
+	*testing.T
+	ctx context.Context
+}
+
+// open starts a Chromium that ends with the test.
+func open(t *testing.T) *browser {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(800, 600))
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+	return &browser{t, ctx}
+}
+
+// do carries out what a person does.
+func (b *browser) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.Fatalf("%s: %v", what, err)
+	}
+}
+
+// learn carries out what tells something.
+func learn[T any](b *browser, what string, action chromedp.Action[T]) T {
+	b.Helper()
+	told, err := chromedp.Run(b.ctx, action)
+	if err != nil {
+		b.Fatalf("%s: %v", what, err)
+	}
+	return told
+}
+
+// reads waits until the page says something.
+func (b *browser) reads(what, text string) {
+	b.Helper()
+	var seen string
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var err error
+		if seen, err = chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`)); err == nil && strings.Contains(seen, text) {
+			return
+		}
+	}
+	b.Errorf("%s: the page says %q; want %q in it", what, seen, text)
+}
+
+// address returns where the browser is.
+func (b *browser) address() string {
+	b.Helper()
+	return learn(b, "look at the address", chromedp.Location())
+}
+
+// shoot takes a picture, where SHOTS names a folder for them.
+func (b *browser) shoot(name string) {
+	b.Helper()
+	folder := os.Getenv("SHOTS")
+	if folder == "" {
+		return
+	}
+	picture := learn(b, "take a picture", chromedp.FullScreenshot(100))
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// signIn fills the form in and sends it.
+func (b *browser) signIn(name, password string) {
+	b.Helper()
+	user, secret := chromedp.CSS("#username"), chromedp.CSS("#password")
+	b.do("fill the form in", chromedp.WaitVisible(user), chromedp.SetValue(user, name), chromedp.SetValue(secret, password), chromedp.Submit(secret))
+}
+
+const password = "four words make it long"
+
+// TestSignIn walks from the guarded app to the sign-in page and back, and out again.
+func TestSignIn(t *testing.T) {
+	f := start(t)
+	f.call(t, "POST", "/users", map[string]any{"user": map[string]any{"user_type": "human", "username": "ann", "email": "ann@example.com", "password": password}}, nil)
+	b := open(t)
+
+	b.do("go to the app", chromedp.Navigate(f.GuardURL+"/some/page?q=1"))
+	if at := b.address(); !strings.HasPrefix(at, f.GuardURL+"/auth/sign-in?") {
+		t.Fatalf("the browser is at %s; want the sign-in page", at)
+	}
+	b.shoot("sign-in")
+	for _, name := range []string{"ann", "nobody"} {
+		b.signIn(name, "wrong")
+		b.reads("a wrong password", "The name or the password is not right.")
+		b.shoot("wrong-" + name)
+	}
+	b.signIn("ann", password)
+	b.reads("the app", "ann")
+	if at := b.address(); at != f.GuardURL+"/some/page?q=1" {
+		t.Errorf("after signing in the browser is at %s; want where it wanted to go", at)
+	}
+	b.holdsCookie(true)
+
+	b.do("go to sign out", chromedp.Navigate(f.GuardURL+"/auth/sign-out"), chromedp.WaitVisible(chromedp.CSS("button")))
+	b.shoot("sign-out")
+	b.do("sign out", chromedp.Click(chromedp.CSS("button")))
+	b.reads("signed out", "You are signed out.")
+	b.holdsCookie(false)
+	b.do("go to the app again", chromedp.Navigate(f.GuardURL+"/"))
+	b.reads("the app again", "Sign in")
+}
+
+// holdsCookie asserts that the browser has a session cookie, which no script can read, or has none.
+func (b *browser) holdsCookie(want bool) {
+	b.Helper()
+	found := false
+	cookies, err := chromedp.CallBrowser(b.ctx, storage.GetCookies, storage.GetCookiesParams{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range cookies.Cookies {
+		if strings.HasPrefix(c.Name, "__Host-postern") {
+			found = true
+			if !c.HTTPOnly || !c.Secure || c.SameSite != network.CookieSameSiteLax || c.Path != "/" {
+				b.Errorf("the cookie is %+v; want it HttpOnly, Secure, Lax and for /", c)
+			}
+		}
+	}
+	if found != want {
+		b.Errorf("the browser has a session cookie: %v; want %v", found, want)
+	}
+	if visible := learn(b, "ask a script for cookies", chromedp.Evaluate[string]("document.cookie")); strings.Contains(visible, "postern") {
+		b.Errorf("a script can read %q", fmt.Sprintf("%.20s", visible))
+	}
+}

@@ -1,0 +1,196 @@
+package pages
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+)
+
+// DefaultMount is the path that the pages are under unless told otherwise.
+const DefaultMount = "/auth"
+
+// Realms finds the realm whose users sign in. It fails with core.ErrRealmNotFound.
+type Realms interface {
+	Find(ctx context.Context, idOrName string) (*core.Realm, error)
+}
+
+// Passwords checks passwords (core.Passwords).
+type Passwords interface {
+	Authenticate(ctx context.Context, realm core.RealmID, idOrName, password string, req core.Request) (*core.SignedIn, error)
+}
+
+// Sessions ends sessions (core.Sessions).
+type Sessions interface {
+	ByToken(ctx context.Context, realm core.RealmID, token string) (*core.Session, *core.User, error)
+	Delete(ctx context.Context, realm core.RealmID, id core.SessionID, req core.Request) error
+}
+
+// Cookies makes the cookie that holds a session token (guard.Guard).
+type Cookies interface {
+	SessionCookie(token string, until time.Time) *http.Cookie
+	NoSessionCookie() *http.Cookie
+}
+
+var (
+	_ Realms    = (*core.Realms)(nil)
+	_ Passwords = (*core.Passwords)(nil)
+	_ Sessions  = (*core.Sessions)(nil)
+)
+
+// Options configures Pages. All but Mount, Origins, Title, Address, Logger and Now are required.
+type Options struct {
+	Realms    Realms
+	Passwords Passwords
+	Sessions  Sessions
+	Cookies   Cookies
+
+	Realm   string   // id or name of the realm whose users sign in; default "default"
+	Mount   string   // path that the pages are under, without a slash at its end; default DefaultMount
+	Origins []string // besides the pages' own: where one may return to after signing in, such as https://app.example.com
+	Title   string   // what people sign in to; at most 100 bytes; default the host that they reach it by
+
+	// Address returns the address that a request comes from; default that of the connection.
+	Address func(*http.Request) string
+
+	Logger *zap.Logger      // default none
+	Now    func() time.Time // default time.Now
+}
+
+// validate fills the defaults and returns all complaints at once.
+func (o *Options) validate() error {
+	var errs []error
+	if o.Realms == nil || o.Passwords == nil || o.Sessions == nil || o.Cookies == nil {
+		errs = append(errs, errors.New("Realms, Passwords, Sessions and Cookies are required"))
+	}
+	if o.Realm == "" {
+		o.Realm = core.DefaultRealm
+	}
+	if o.Mount == "" {
+		o.Mount = DefaultMount
+	}
+	errs = append(errs, CheckMount(o.Mount))
+	if len(o.Title) > 100 {
+		errs = append(errs, errors.New("title must have at most 100 bytes"))
+	}
+	if o.Address == nil {
+		o.Address = func(r *http.Request) string { return r.RemoteAddr }
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return errors.Join(errs...)
+}
+
+// CheckMount refuses what is no path to mount pages under.
+func CheckMount(mount string) error {
+	if path, ok := guard.SafeReturn(mount); !ok || path[0] != '/' || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#%;*{} ") {
+		return fmt.Errorf("the pages' path %q must be one like %s, without a slash at its end", mount, DefaultMount)
+	}
+	return nil
+}
+
+// Pages serves the pages. Make it with New. Safe for concurrent use.
+type Pages struct {
+	o      Options
+	mux    *http.ServeMux
+	policy string // Content-Security-Policy
+}
+
+// New returns Pages. The error joins all that is wrong with o.
+func New(o Options) (*Pages, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	p := &Pages{o: o, mux: http.NewServeMux()}
+	p.policy = policyFor(o.Origins)
+	p.mux.HandleFunc("GET "+o.Mount+"/sign-in", p.showSignIn)
+	p.mux.HandleFunc("POST "+o.Mount+"/sign-in", p.signIn)
+	p.mux.HandleFunc("GET "+o.Mount+"/sign-out", p.showSignOut)
+	p.mux.HandleFunc("POST "+o.Mount+"/sign-out", p.signOut)
+	return p, nil
+}
+
+// Owns reports whether a request is for the pages, and not for what they stand beside.
+func (p *Pages) Owns(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, p.o.Mount+"/")
+}
+
+// SignInPath returns the path of the page to sign in, for guards to send browsers to.
+func (p *Pages) SignInPath() string { return p.o.Mount + "/sign-in" }
+
+// maxForm bounds a form, in bytes.
+const maxForm = 16 << 10
+
+// ServeHTTP serves the pages. A form that another site had a browser send is refused.
+func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.settle(w.Header())
+	if err := p.fromHere(r); err != nil {
+		p.say(w, r, http.StatusForbidden, "This form came from elsewhere", "Another site sent it. Nothing was done. Open the page here and try again.")
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if _, pattern := p.mux.Handler(r); pattern == "" {
+		p.missing(w, r)
+		return
+	}
+	p.mux.ServeHTTP(w, r)
+}
+
+// missing answers for an address that is none of the pages', or a method that is not for it.
+func (p *Pages) missing(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == p.o.Mount+"/" && r.Method == http.MethodGet {
+		http.Redirect(w, r, p.SignInPath(), http.StatusSeeOther)
+		return
+	}
+	asked := r.Clone(r.Context())
+	asked.Method = http.MethodGet
+	if _, pattern := p.mux.Handler(asked); pattern != "" {
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		p.say(w, r, http.StatusMethodNotAllowed, "That cannot be done here", "Open the page in a browser.")
+		return
+	}
+	p.say(w, r, http.StatusNotFound, "There is nothing here", "The address may be mistyped.")
+}
+
+// fromHere refuses what another site had a browser send (see http.CrossOriginProtection). A request without any sign of a
+// browser passes: it carries nobody's cookies.
+func (p *Pages) fromHere(r *http.Request) error {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range p.o.Origins {
+		_ = protection.AddTrustedOrigin(origin) // one that is none is nobody's
+	}
+	return protection.Check(r)
+}
+
+// realm finds the realm whose users sign in.
+func (p *Pages) realm(ctx context.Context) (core.RealmID, error) {
+	realm, err := p.o.Realms.Find(ctx, p.o.Realm)
+	if err != nil {
+		return "", err
+	}
+	return realm.ID, nil
+}
+
+// requestOf says of a request what is kept with events.
+func (p *Pages) requestOf(r *http.Request) core.Request {
+	return core.Request{IP: p.o.Address(r), Client: r.UserAgent()}
+}
+
+// returnTo returns where a request asks to go afterwards, or the front page where it asks for nothing that is allowed.
+func (p *Pages) returnTo(r *http.Request) string {
+	if to, ok := guard.SafeReturn(r.FormValue("return_to"), p.o.Origins...); ok {
+		return to
+	}
+	return "/"
+}

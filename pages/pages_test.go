@@ -1,0 +1,278 @@
+package pages_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/redistest"
+	"github.com/postern-auth/postern/internal/teststore"
+	"github.com/postern-auth/postern/pages"
+)
+
+func TestMain(m *testing.M) { os.Exit(redistest.Main(m)) }
+
+const password = "four words make it long"
+
+// world is the pages of a realm that has the user ann, and a browser in front of them.
+type world struct {
+	*testing.T
+	core   *core.Core
+	realm  core.RealmID
+	site   *httptest.Server
+	logged *observer.ObservedLogs
+}
+
+// cookies makes cookies as a guard does.
+type cookies struct{}
+
+func (cookies) SessionCookie(token string, until time.Time) *http.Cookie {
+	return &http.Cookie{Name: "session", Value: token, Path: "/", HttpOnly: true, Expires: until}
+}
+func (cookies) NoSessionCookie() *http.Cookie {
+	return &http.Cookie{Name: "session", Path: "/", MaxAge: -1}
+}
+
+// each runs a story on every kind of store.
+func each(t *testing.T, story func(w *world)) {
+	t.Helper()
+	teststore.Each(t, func(t *testing.T, open teststore.Open) { story(newWorld(t, open(t), nil)) })
+}
+
+// newWorld sets up a store, and mounts the pages over it; change alters their options.
+func newWorld(t *testing.T, store core.Store, change func(*pages.Options)) *world {
+	t.Helper()
+	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+	w := &world{T: t}
+	w.must(err)
+	w.core, err = core.New(core.Options{Store: store, MasterKey: master, HashMemory: 8 << 10, HashPasses: 1})
+	w.must(err)
+	secret, err := w.core.ManagementKeys.NewSecret()
+	w.must(err)
+	w.must(w.core.SetUp(t.Context(), secret))
+	realm, _, err := w.core.First(t.Context(), "")
+	w.must(err)
+	w.realm = realm.ID
+	kind, name, email, text := core.UserHuman, "ann", "ann@example.com", password
+	_, err = w.core.Users.Create(t.Context(), w.realm, core.UserChange{Type: &kind, Username: &name, Email: &email, Password: &text}, core.Request{})
+	w.must(err)
+	logs, logged := observer.New(zapcore.DebugLevel)
+	w.logged = logged
+	o := pages.Options{Realms: w.core.Realms, Passwords: w.core.Passwords, Sessions: w.core.Sessions, Cookies: cookies{},
+		Origins: []string{"https://app.example.com"}, Logger: zap.New(logs)}
+	if change != nil {
+		change(&o)
+	}
+	p, err := pages.New(o)
+	w.must(err)
+	w.site = httptest.NewServer(p)
+	t.Cleanup(w.site.Close)
+	return w
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// answer is what a browser gets.
+type answer struct {
+	*http.Response
+	body string
+}
+
+// send sends a request as a browser does, with headers that change it.
+func (w *world) send(method, path string, form url.Values, headers ...string) answer {
+	w.Helper()
+	r, err := http.NewRequestWithContext(w.Context(), method, w.site.URL+path, strings.NewReader(form.Encode()))
+	w.must(err)
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := (&http.Transport{}).RoundTrip(r)
+	w.must(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	w.must(err)
+	return answer{resp, string(body)}
+}
+
+// session returns the cookie that an answer sets; nil for none.
+func (a answer) session() *http.Cookie {
+	for _, c := range a.Cookies() {
+		if c.Name == "session" {
+			return c
+		}
+	}
+	return nil
+}
+
+// signIn fills the form in.
+func (w *world) signIn(name, password, to string) answer {
+	w.Helper()
+	return w.send("POST", "/auth/sign-in", url.Values{"username": {name}, "password": {password}, "return_to": {to}})
+}
+
+// TestSignInAndOut walks in and out again.
+func TestSignInAndOut(t *testing.T) {
+	each(t, func(w *world) {
+		in := w.signIn("Ann@Example.com", password, "/some/page?q=1")
+		if in.StatusCode != http.StatusSeeOther || in.Header.Get("Location") != "/some/page?q=1" || in.session() == nil {
+			w.Fatalf("sign in = %d to %q with cookie %v", in.StatusCode, in.Header.Get("Location"), in.session())
+		}
+		token := in.session().Value
+		if _, err := w.core.Sessions.Resolve(w.Context(), w.realm, token); err != nil {
+			w.Errorf("Resolve of the cookie = %v", err)
+		}
+		if shown := w.send("GET", "/auth/sign-out", nil, "Cookie", "session="+token); shown.StatusCode != http.StatusOK || shown.session() != nil {
+			w.Errorf("the page to sign out = %d, and sets %v", shown.StatusCode, shown.session())
+		}
+		out := w.send("POST", "/auth/sign-out", url.Values{"return_to": {"/x"}}, "Cookie", "session="+token)
+		if out.StatusCode != http.StatusSeeOther || out.Header.Get("Location") != "/auth/sign-in?return_to=%2Fx&signed_out=1" || out.session() == nil || out.session().MaxAge >= 0 {
+			w.Errorf("sign out = %d to %q with cookie %v", out.StatusCode, out.Header.Get("Location"), out.session())
+		}
+		if _, err := w.core.Sessions.Resolve(w.Context(), w.realm, token); !errors.Is(err, core.ErrInvalidToken) {
+			w.Errorf("Resolve after signing out = %v; want %v", err, core.ErrInvalidToken)
+		}
+		if again := w.send("POST", "/auth/sign-out", nil, "Cookie", "session="+token); again.StatusCode != http.StatusSeeOther {
+			w.Errorf("signing out again = %d; want 303", again.StatusCode)
+		}
+	})
+}
+
+// TestWrong holds that a wrong try says the same whether or not the user is there, and repeats no password.
+func TestWrong(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	known, unknown := w.signIn("ann", "wrong-password-1", "/"), w.signIn("bob", "wrong-password-1", "/")
+	if known.StatusCode != http.StatusUnauthorized || unknown.StatusCode != http.StatusUnauthorized {
+		t.Errorf("statuses = %d and %d; want 401", known.StatusCode, unknown.StatusCode)
+	}
+	if strings.ReplaceAll(known.body, "ann", "bob") != unknown.body {
+		t.Errorf("a known user is told apart:\n%s\n%s", known.body, unknown.body)
+	}
+	for name, a := range map[string]answer{"known": known, "unknown": unknown, "blank": w.signIn("", "", "/"), "too long": w.signIn("ann", strings.Repeat("x", 1025), "/")} {
+		if a.StatusCode != http.StatusUnauthorized || a.session() != nil || strings.Contains(a.body, "wrong-password") {
+			t.Errorf("%s: %d, cookie %v, body %q", name, a.StatusCode, a.session(), a.body)
+		}
+	}
+	if hostile := w.signIn(`"><script>alert(1)</script>`, "x", `"><script>`); strings.Contains(hostile.body, "<script>") {
+		t.Errorf("the page holds a script: %q", hostile.body)
+	}
+}
+
+// TestThrottled holds that too many tries are told to wait, the right password among them.
+func TestThrottled(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	for range 10 {
+		w.signIn("ann", "wrong", "/")
+	}
+	if a := w.signIn("ann", password, "/"); a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" || a.session() != nil {
+		t.Errorf("after ten wrong tries = %d, Retry-After %q", a.StatusCode, a.Header.Get("Retry-After"))
+	}
+}
+
+// TestReturnTo holds that one returns to this site or an allowed one, and nowhere else.
+func TestReturnTo(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	for to, want := range map[string]string{
+		"": "/", "/a?b=c": "/a?b=c", "//evil.example": "/", `/\evil.example`: "/", "https://evil.example/": "/", "javascript:alert(1)": "/",
+		"https://app.example.com/x": "https://app.example.com/x", "https://app.example.com@evil.example/": "/", "/\t/evil.example": "/",
+	} {
+		if got := w.signIn("ann", password, to).Header.Get("Location"); got != want {
+			t.Errorf("return_to %q goes to %q; want %q", to, got, want)
+		}
+	}
+}
+
+// TestForeignForms holds that no other site can have a browser sign in or out here.
+func TestForeignForms(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	form := url.Values{"username": {"ann"}, "password": {password}}
+	for name, headers := range map[string][]string{
+		"by Sec-Fetch-Site":         {"Sec-Fetch-Site", "cross-site"},
+		"by a neighbour of a site":  {"Sec-Fetch-Site", "same-site"},
+		"by Origin":                 {"Sec-Fetch-Site", "", "Origin", "https://evil.example"},
+		"by an Origin that is null": {"Sec-Fetch-Site", "", "Origin", "null"},
+	} {
+		for _, path := range []string{"/auth/sign-in", "/auth/sign-out"} {
+			if a := w.send("POST", path, form, headers...); a.StatusCode != http.StatusForbidden || len(a.Cookies()) > 0 {
+				t.Errorf("%s: POST %s = %d with cookies %v; want 403", name, path, a.StatusCode, a.Cookies())
+			}
+		}
+	}
+}
+
+// TestHeaders holds that every answer forbids what no page needs.
+func TestHeaders(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	for _, path := range []string{"/auth/sign-in", "/auth/sign-out", "/auth/nothing", "/auth/"} {
+		a := w.send("GET", path, nil)
+		policy := a.Header.Get("Content-Security-Policy")
+		for _, part := range []string{"default-src 'none'", "form-action 'self' https://app.example.com", "frame-ancestors 'none'", "base-uri 'none'", "style-src 'sha256-"} {
+			if !strings.Contains(policy, part) {
+				t.Errorf("GET %s: policy %q lacks %q", path, policy, part)
+			}
+		}
+		if a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("X-Frame-Options") != "DENY" {
+			t.Errorf("GET %s: headers %v", path, a.Header)
+		}
+	}
+	if a := w.send("GET", "/auth/nothing", nil); a.StatusCode != http.StatusNotFound {
+		t.Errorf("GET /auth/nothing = %d; want 404", a.StatusCode)
+	}
+	if a := w.send("DELETE", "/auth/sign-in", nil, "Sec-Fetch-Site", "same-origin"); a.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("DELETE /auth/sign-in = %d; want 405", a.StatusCode)
+	}
+}
+
+// away is a part of core while the store is away.
+type away struct{}
+
+func (away) Authenticate(context.Context, core.RealmID, string, string, core.Request) (*core.SignedIn, error) {
+	return nil, core.ErrUnavailable
+}
+func (away) ByToken(context.Context, core.RealmID, string) (*core.Session, *core.User, error) {
+	return nil, nil, core.ErrUnavailable
+}
+func (away) Delete(context.Context, core.RealmID, core.SessionID, core.Request) error {
+	return core.ErrUnavailable
+}
+
+// TestOutage holds that an outage is told as one, and takes no session away.
+func TestOutage(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), func(o *pages.Options) { o.Passwords, o.Sessions = away{}, away{} })
+	if a := w.signIn("ann", password, "/"); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
+		t.Errorf("sign in = %d, Retry-After %q; want 503", a.StatusCode, a.Header.Get("Retry-After"))
+	}
+	if a := w.send("POST", "/auth/sign-out", nil, "Cookie", "session=x"); a.StatusCode != http.StatusServiceUnavailable || a.session() != nil {
+		t.Errorf("sign out = %d with cookie %v; want 503 and none", a.StatusCode, a.session())
+	}
+}
+
+// TestOptions refuses what makes no sense, all at once.
+func TestOptions(t *testing.T) {
+	_, err := pages.New(pages.Options{Mount: "auth/", Title: strings.Repeat("x", 101)})
+	for _, want := range []string{"Realms, Passwords", `path "auth/"`, "title"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("New = %v; want it to say %q", err, want)
+		}
+	}
+}

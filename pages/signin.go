@@ -1,0 +1,95 @@
+package pages
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// signInForm is what the page to sign in shows.
+type signInForm struct {
+	Username string
+	ReturnTo string
+	Problem  string // what was wrong with the last try
+	Notice   string // what happened before
+}
+
+// showSignIn serves GET /sign-in.
+func (p *Pages) showSignIn(w http.ResponseWriter, r *http.Request) {
+	form := signInForm{ReturnTo: p.returnTo(r)}
+	if r.FormValue("signed_out") != "" {
+		form.Notice = "You are signed out."
+	}
+	p.render(w, r, http.StatusOK, "signin.html", "Sign in", form)
+}
+
+// signIn serves POST /sign-in: a name and a password for a session.
+func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		p.say(w, r, http.StatusBadRequest, "This form could not be read", "Go back and try again.")
+		return
+	}
+	form := signInForm{Username: r.PostForm.Get("username"), ReturnTo: p.returnTo(r)}
+	realm, err := p.realm(r.Context())
+	if err == nil {
+		var in *core.SignedIn
+		if in, err = p.o.Passwords.Authenticate(r.Context(), realm, form.Username, r.PostForm.Get("password"), p.requestOf(r)); err == nil {
+			p.welcome(w, r, in, form.ReturnTo)
+			return
+		}
+	}
+	status, problem := p.explain(w, err, "The name or the password is not right.")
+	form.Problem = problem
+	p.render(w, r, status, "signin.html", "Sign in", form)
+}
+
+// welcome gives a browser its session, and sends it on.
+func (p *Pages) welcome(w http.ResponseWriter, r *http.Request, in *core.SignedIn, to string) {
+	until := p.o.Now().Add(in.Session.Lifetime.Duration())
+	if in.Session.Until.Before(until) {
+		until = in.Session.Until.Time
+	}
+	http.SetCookie(w, p.o.Cookies.SessionCookie(in.Token, until))
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// explain returns the status of a failed try, and what to tell the person. What says whether a user is there is told as
+// wrong, whoever it is.
+func (p *Pages) explain(w http.ResponseWriter, err error, wrong string) (int, string) {
+	e, ok := errors.AsType[*core.Error](err)
+	if !ok {
+		e = core.ErrInternal
+	}
+	switch e.Kind {
+	case core.KindUnauthenticated, core.KindNotFound, core.KindForbidden, core.KindInvalid:
+		if e.Code == core.ErrRealmNotFound.Code {
+			break
+		}
+		return http.StatusUnauthorized, wrong
+	case core.KindThrottled:
+		wait := setRetryAfter(w.Header(), e.RetryAfter)
+		return http.StatusTooManyRequests, "There were too many tries. Wait " + wait + ", then try again."
+	case core.KindUnavailable:
+		setRetryAfter(w.Header(), e.RetryAfter)
+		return http.StatusServiceUnavailable, "This cannot be checked right now. Try again in a moment."
+	}
+	p.o.Logger.Error("page failed", zap.Error(err))
+	return http.StatusInternalServerError, "Something went wrong on our side. Try again in a moment."
+}
+
+// setRetryAfter says when to try again, and returns it in words.
+func setRetryAfter(h http.Header, wait time.Duration) string {
+	seconds := max(1, int(math.Ceil(wait.Seconds())))
+	h.Set("Retry-After", strconv.Itoa(seconds))
+	if seconds < 90 {
+		return fmt.Sprintf("%d seconds", seconds)
+	}
+	return fmt.Sprintf("%d minutes", (seconds+59)/60)
+}

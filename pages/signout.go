@@ -1,0 +1,56 @@
+package pages
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// signOutForm is what the page to sign out shows.
+type signOutForm struct {
+	ReturnTo string
+	Problem  string
+}
+
+// showSignOut serves GET /sign-out: a button. A link alone signs nobody out, or any site could.
+func (p *Pages) showSignOut(w http.ResponseWriter, r *http.Request) {
+	p.render(w, r, http.StatusOK, "signout.html", "Sign out", signOutForm{ReturnTo: p.returnTo(r)})
+}
+
+// signOut serves POST /sign-out: it ends the session, which is over everywhere at once, and has the browser forget it. While
+// the session cannot be ended the browser keeps it, so that its owner can try again.
+func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) {
+	if err := p.endSession(r); err != nil {
+		status, problem := p.explain(w, err, "")
+		p.render(w, r, status, "signout.html", "Sign out", signOutForm{p.returnTo(r), problem})
+		return
+	}
+	http.SetCookie(w, p.o.Cookies.NoSessionCookie())
+	http.Redirect(w, r, p.SignInPath()+"?"+url.Values{"signed_out": {"1"}, "return_to": {p.returnTo(r)}}.Encode(), http.StatusSeeOther)
+}
+
+// endSession ends the session of every cookie of the name that a request shows. One that proves nothing is over already.
+func (p *Pages) endSession(r *http.Request) error {
+	realm, err := p.realm(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, cookie := range r.CookiesNamed(p.o.Cookies.NoSessionCookie().Name) {
+		session, _, err := p.o.Sessions.ByToken(r.Context(), realm, cookie.Value)
+		if err == nil {
+			err = p.o.Sessions.Delete(r.Context(), realm, session.ID, p.requestOf(r))
+		}
+		if err != nil && !isOver(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// isOver reports whether err says that there is no session to end.
+func isOver(err error) bool {
+	e, ok := errors.AsType[*core.Error](err)
+	return ok && (e.Kind == core.KindUnauthenticated || e.Kind == core.KindForbidden || e.Kind == core.KindNotFound)
+}

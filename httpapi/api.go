@@ -60,6 +60,8 @@ func (a *API) table() []route {
 		{"PUT", "/v1/users/{user}", a.updateUser},
 		{"DELETE", "/v1/users/{user}", a.deleteUser},
 		{"POST", "/v1/users/{user}/authenticate", a.authenticate},
+		{"GET", "/v1/bulk/users", a.exportUsers},
+		{"POST", "/v1/bulk/users", a.importUsers},
 		{"GET", "/v1/sessions", a.listSessions},
 		{"GET", "/v1/sessions/{session}", a.getSession},
 		{"DELETE", "/v1/sessions/{session}", a.deleteSession},

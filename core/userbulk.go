@@ -1,0 +1,261 @@
+package core
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// PasswordCopy is a user's password as it is kept, for taking it elsewhere.
+type PasswordCopy struct {
+	ID        CredentialID
+	Hash      string
+	Imported  bool // Hash is of the password as it was typed, else as preparePassword makes it: our own, Argon2id
+	CreatedAt Instant
+}
+
+// ExportedUser is a user with what Import takes to make them again.
+type ExportedUser struct {
+	*User
+	Password *PasswordCopy // nil where there is none, or where it was not asked for
+}
+
+// Export returns a page of a realm's users in the order of their ids, from the one after a user on ("" = from the
+// start); limit is 1 to MaxRange. Passwords come with them where asked for. It fails as List does.
+func (u *Users) Export(ctx context.Context, realm RealmID, after UserID, limit int, passwords bool) (users []ExportedUser, more bool, err error) {
+	state, err := u.d.realms.state(ctx, realm)
+	if err != nil {
+		return nil, false, err
+	}
+	page, err := u.List(ctx, realm, ListUsers{After: after, Limit: limit, Sort: OrderID})
+	if err != nil {
+		return nil, false, err
+	}
+	keys := make([]Key, len(page.Users))
+	for i, user := range page.Users {
+		at, _ := state.owner(string(user.ID))
+		keys[i] = passwordKey(at, user.ID)
+		users = append(users, ExportedUser{User: user})
+	}
+	if !passwords || len(keys) == 0 {
+		return users, page.More, nil
+	}
+	recs, err := u.d.store.Get(ctx, keys...)
+	if err != nil {
+		return nil, false, fmt.Errorf("core: export users: %w", err)
+	}
+	for i, rec := range recs {
+		var p password
+		found, err := decode(keys[i], rec, &p)
+		if err != nil {
+			return nil, false, err
+		}
+		if found {
+			users[i].Password = &PasswordCopy{p.ID, p.Hash, p.Imported, p.CreatedAt}
+		}
+	}
+	return users, page.More, nil
+}
+
+// UserImport is a user who comes from elsewhere: from an export of ours, or from another system.
+type UserImport struct {
+	ID UserID // kept; "" = made from Source, or anew
+
+	// Source names the user in the system that they come from. An id is made from it and from CreatedAt, so that the
+	// user is found again when the same is imported again.
+	Source string
+
+	UserChange  // without Password and PasswordConfirmation; PasswordHash stands for a Password of which nothing else is known
+	ArbitraryID string
+	CreatedAt   time.Time // zero = now
+	LastLoginAt time.Time // zero = never
+	Password    *PasswordCopy
+}
+
+// Import makes a user as they were elsewhere. made is false where a user with that id is there already, who is then
+// left as they are: an import that was interrupted can be repeated. A dry import writes nothing, and finds what would
+// stand in the way, but for other users of the same import. Nobody is asked to verify an address.
+//
+// It fails with KindInvalid, also where a name is taken, and with ErrUserExists where the arbitrary_id is.
+func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bool, req Request) (id UserID, made bool, err error) {
+	state, now, err := u.begin(ctx, realm)
+	if err != nil {
+		return "", false, err
+	}
+	user, kept, err := u.imported(state.Realm, in, now)
+	if err != nil {
+		return "", false, err
+	}
+	p, _ := state.owner(string(user.ID))
+	if _, _, err := u.byID(ctx, state.Realm, user.ID); err == nil {
+		return user.ID, false, nil
+	} else if err != ErrUserNotFound {
+		return "", false, err
+	}
+	c := u.d.change(p, now)
+	c.create(user, noExpiry)
+	for _, claim := range user.claims(state.Realm) {
+		c.create(claim, noExpiry)
+	}
+	if kept != nil {
+		c.create(kept, noExpiry)
+	}
+	c.reindex(nil, user)
+	c.event(Event{Realm: realm, Type: eventUserCreated, User: user.ID, Request: req.clean()})
+	if dry {
+		err = u.rehearse(ctx, c)
+	} else {
+		err = c.commit(ctx)
+	}
+	if conflictOn(err, userKey(p, user.ID)) {
+		return user.ID, false, nil // another import of the same was faster
+	}
+	if err := u.claimed(state.Realm, user, err); err != nil {
+		return "", false, err
+	}
+	return user.ID, true, nil
+}
+
+// rehearse returns the error that a commit would meet now.
+func (u *Users) rehearse(ctx context.Context, c *change) error {
+	if c.err != nil {
+		return c.err
+	}
+	keys := make([]Key, len(c.tx.Require))
+	for i, required := range c.tx.Require {
+		keys[i] = Key{c.tx.Partition, required.Name}
+	}
+	recs, err := u.d.store.Get(ctx, keys...)
+	if err != nil {
+		return fmt.Errorf("core: rehearse import: %w", err)
+	}
+	for i, rec := range recs {
+		if rec.Version != c.tx.Require[i].Version {
+			return &ConflictError{keys[i]}
+		}
+	}
+	return nil
+}
+
+// imported returns the user and the password that an import asks for.
+func (u *Users) imported(realm *Realm, in UserImport, now time.Time) (*User, *password, error) {
+	user := &User{Realm: realm.ID, Type: UserHuman, State: StateActive, EmailVerification: EmailNone,
+		ArbitraryID: in.ArbitraryID, CreatedAt: Instant{now}}
+	if in.Type != nil {
+		user.Type = *in.Type
+	}
+	if !in.CreatedAt.IsZero() {
+		user.CreatedAt = Instant{in.CreatedAt}
+	}
+	if !in.LastLoginAt.IsZero() {
+		user.LastLoginAt = Instant{in.LastLoginAt}
+	}
+	if err := in.validate(now); err != nil {
+		return nil, nil, err
+	}
+	if err := user.apply(in.UserChange); err != nil {
+		return nil, nil, err
+	}
+	if err := u.identify(user, in); err != nil {
+		return nil, nil, err
+	}
+	kept, err := u.importedPassword(user, in)
+	return user, kept, err
+}
+
+// validate refuses what no user can be.
+func (in *UserImport) validate(now time.Time) error {
+	var errs fieldErrors
+	errs.check(in.ID == "" || validID(prefixUser, string(in.ID)), "id", "Id must be usr_ and 22 letters and digits")
+	errs.check(in.Type == nil || *in.Type == UserHuman || *in.Type == UserAPI, "user_type", "User type must be human or api")
+	errs.check(utf8.ValidString(in.ArbitraryID) && utf8.RuneCountInString(in.ArbitraryID) <= 255 && !strings.ContainsRune(in.ArbitraryID, 0),
+		"arbitrary_id", "Arbitrary id must have 1 to 255 characters, none of them NUL")
+	errs.check(in.CreatedAt.IsZero() || in.CreatedAt.Unix() >= 0 && !in.CreatedAt.After(now.Add(day.Duration())), "created_at", "Created at must be a time that has been")
+	errs.check(in.LastLoginAt.IsZero() || in.LastLoginAt.Unix() >= 0 && !in.LastLoginAt.After(now.Add(day.Duration())), "last_login_at", "Last login at must be a time that has been")
+	if in.ID != "" && in.ArbitraryID != "" { // a user is found by an arbitrary_id in the bucket that it hashes to
+		b, _ := bucketOf(string(in.ID))
+		errs.check(b == bucketOfText(in.ArbitraryID), "id", "Id does not go with this arbitrary_id; leave it out")
+	}
+	return errs.err()
+}
+
+// identify gives an imported user an id, and a username where they came without.
+func (u *Users) identify(user *User, in UserImport) error {
+	user.ID = in.ID
+	if user.ID == "" && in.Source != "" {
+		user.ID = idFromSource(in.Source, user.CreatedAt.Time, user.ArbitraryID)
+	}
+	if user.ID == "" {
+		b, err := u.d.ids.bucket()
+		if err != nil {
+			return err
+		}
+		if user.ArbitraryID != "" {
+			b = bucketOfText(user.ArbitraryID)
+		}
+		id, err := u.d.ids.id(prefixUser, b)
+		if err != nil {
+			return err
+		}
+		user.ID = UserID(id)
+	}
+	if user.Username == "" {
+		user.Username = user.Email
+	}
+	if user.Username == "" { // made from the id, so that a repetition says the same; it holds more than 60 random bits
+		user.Username = "user-" + strings.ToLower(string(user.ID[len(user.ID)-14:]))
+	}
+	return nil
+}
+
+// idFromSource returns the id of a user of another system: where one made at that time would be among the others, and
+// the same each time.
+func idFromSource(source string, created time.Time, arbitraryID string) UserID {
+	sum := sha256.Sum256([]byte(source))
+	b := bucketOfText(source)
+	if arbitraryID != "" {
+		b = bucketOfText(arbitraryID)
+	}
+	hi := uint64(created.UnixMilli())&(1<<48-1)<<7 | uint64(sum[8]&0x7f)
+	return UserID(prefixUser + encode(hi, binary.BigEndian.Uint64(sum[:]), idLength-bucketLength) + b.text())
+}
+
+// importedPassword returns the password that an imported user brings, and notes the credential in user.
+func (u *Users) importedPassword(user *User, in UserImport) (*password, error) {
+	copied := in.Password
+	if copied == nil && in.PasswordHash != nil {
+		copied = &PasswordCopy{Hash: *in.PasswordHash, Imported: true}
+	}
+	if copied == nil {
+		return nil, nil
+	}
+	if user.Type != UserHuman {
+		return nil, invalid("password_hash", "Password hash is for human users only")
+	}
+	var err error
+	if copied.Imported {
+		_, err = parseImportedHash(copied.Hash)
+	} else if own, bad := parsePHC(copied.Hash); bad != nil || own.memory > maxArgon2Memory {
+		err = errImportedHash
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &password{ID: copied.ID, Realm: user.Realm, User: user.ID, Hash: copied.Hash, Imported: copied.Imported, CreatedAt: copied.CreatedAt}
+	if p.CreatedAt.IsZero() {
+		p.CreatedAt = user.CreatedAt
+	}
+	b, _ := bucketOf(string(user.ID))
+	if own, ok := bucketOf(string(p.ID)); !validID(prefixCredential, string(p.ID)) || !ok || own != b {
+		if p.ID, err = u.d.newCredentialID(user); err != nil {
+			return nil, err
+		}
+	}
+	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{p.ID, CredentialPassword})
+	return p, nil
+}

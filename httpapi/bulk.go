@@ -1,0 +1,128 @@
+package httpapi
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// mediaNDJSON is that of bulk: a JSON object a line.
+const mediaNDJSON = "application/x-ndjson"
+
+// exportPage is how many users are read at once.
+const exportPage = 200
+
+// queryFlag returns a switch in the query, which is off where it is missing.
+func queryFlag(c *call, name string) (bool, error) {
+	switch text := c.URL.Query().Get(name); text {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, invalid(name, sentence(name)+" must be true or false")
+}
+
+// exportUsers serves GET /v1/bulk/users: all users of a realm in the order of their ids, a line each, from the one after
+// ?after on. Passwords are in it with ?password_hashes=true alone. An answer that is cut short was not finished.
+func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
+	realm, err := a.manage(c, core.PermissionManage)
+	if err != nil {
+		return err
+	}
+	passwords, err := queryFlag(c, "password_hashes")
+	if err != nil {
+		return err
+	}
+	after := core.UserID(c.URL.Query().Get("after"))
+	for first := true; ; first = false {
+		users, more, err := a.core.Users.Export(c.Context(), realm, after, exportPage, passwords)
+		if err != nil && first {
+			return err
+		}
+		if err != nil {
+			a.cutShort(c, err)
+		}
+		if first {
+			w.Header().Set("Content-Type", mediaNDJSON)
+		}
+		for _, u := range users {
+			writeLine(w, userLine(u))
+			after = u.ID
+		}
+		if !more {
+			return nil
+		}
+		_ = http.NewResponseController(w).Flush() // where that cannot be, the answer comes later
+	}
+}
+
+// cutShort ends an answer that has begun so that whoever reads it notices.
+func (a *API) cutShort(c *call, err error) {
+	a.log.Error("answer cut short", zap.String("route", c.pattern), zap.String("request_id", c.id), zap.Error(err))
+	panic(http.ErrAbortHandler)
+}
+
+// writeLine writes a line of NDJSON. That the caller has gone is noticed elsewhere.
+func writeLine(w io.Writer, v any) {
+	line, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // a wire type that cannot be encoded
+	}
+	_, _ = w.Write(append(line, '\n'))
+}
+
+// userLine returns a user as an export has one.
+func userLine(u core.ExportedUser) wire.UserLine {
+	line := wire.UserLine{
+		ID: string(u.ID), UserType: string(u.Type), State: string(u.State), Username: u.Username, Email: u.Email,
+		EmailVerification: string(u.EmailVerification), FirstName: u.FirstName, LastName: u.LastName, Name: u.APIName,
+		Reference: u.Reference, ArbitraryID: u.ArbitraryID, Custom: u.Custom,
+		CreatedAt: wire.Time{Time: u.CreatedAt.Time}, LastLoginAt: wire.Time{Time: u.LastLoginAt.Time},
+	}
+	if p := u.Password; p != nil {
+		line.Password = &wire.PasswordLine{ID: string(p.ID), Hash: p.Hash, Own: !p.Imported, CreatedAt: wire.Time{Time: p.CreatedAt.Time}}
+	}
+	return line
+}
+
+// importUsers serves POST /v1/bulk/users: a user a line, as an export has them, of which each is made or not by itself. The
+// answer has a line for each, in order, and a summary at the end. With ?dry_run=true nothing is written.
+func (a *API) importUsers(w http.ResponseWriter, c *call) error {
+	realm, err := a.manage(c, core.PermissionManage)
+	if err != nil {
+		return err
+	}
+	dry, err := queryFlag(c, "dry_run")
+	if err != nil {
+		return err
+	}
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex() // HTTP/2 needs none
+	w.Header().Set("Content-Type", mediaNDJSON)
+	in := &importer{api: a, call: c, realm: realm, dry: dry, lines: bufio.NewReaderSize(c.Body, maxBody+1)}
+	for ended := false; !ended; {
+		batch, err := in.read()
+		if ended = errors.Is(err, io.EOF); err != nil && !ended {
+			a.cutShort(c, err)
+		}
+		results, err := in.carryOut(batch)
+		for _, result := range results {
+			writeLine(w, result)
+		}
+		if err != nil {
+			a.cutShort(c, err)
+		}
+		_ = control.Flush()
+	}
+	in.sum.DryRun, in.sum.Object = dry, "import"
+	writeLine(w, in.sum)
+	return nil
+}

@@ -1,0 +1,162 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// bulk sends a call whose answer is lines, and returns them.
+func (w *world) bulk(method, query string, realm core.RealmID, body io.Reader) (status int, lines []string) {
+	w.Helper()
+	r, err := http.NewRequestWithContext(w.ctx, method, w.server.URL+"/v1/bulk/users"+query, body)
+	w.must(err)
+	r.Header = http.Header{"X-Authrocket-Api-Key": {w.key}, "X-Authrocket-Realm": {string(realm)}, "Content-Type": {"application/x-ndjson"}}
+	res, err := http.DefaultClient.Do(r)
+	w.must(err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	w.must(err)
+	return res.StatusCode, strings.SplitAfter(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+// people fills the default realm with users of every kind.
+func (w *world) people() {
+	w.human("ann")
+	w.provided("acct-1")
+	w.signIn("ann")
+	for i := range 450 { // more than two pages
+		custom := core.Custom{"n": json.RawMessage(fmt.Sprint(i)), "list": json.RawMessage(`["ä","<&>"]`)}
+		_, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: ptr(fmt.Sprintf("robot-%d", i)), Name: ptr("Robot"),
+			Reference: ptr("robots"), Custom: &custom}, core.Request{})
+		w.must(err)
+	}
+	_, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserHuman), Username: ptr("moved"), Email: ptr("m@example.com"),
+		EmailVerification: ptr(core.EmailRequested), State: ptr(core.StateInactive), FirstName: ptr("Mo"), LastName: ptr("Ved"),
+		PasswordHash: ptr("$2b$05$JOky943UXvel3n.l3tPPderGr87NvtmaGniwAXZ651Q.3prYCMXIK")}, core.Request{})
+	w.must(err)
+}
+
+// TestBulkRoundTrip exports a realm, imports that into an empty one, and exports again: the same bytes.
+func TestBulkRoundTrip(t *testing.T) {
+	each(t, func(w *world) {
+		w.people()
+		other, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "copy"}, core.Request{})
+		w.must(err)
+		status, exported := w.bulk("GET", "?password_hashes=true", w.realm.ID, nil)
+		if status != 200 || len(exported) != 453 {
+			t.Fatalf("export = %d with %d lines; want 453", status, len(exported))
+		}
+		whole := strings.Join(exported, "")
+		imported := func(query string, created, exists int) {
+			t.Helper()
+			status, lines := w.bulk("POST", query, other.ID, strings.NewReader(whole))
+			var sum wire.ImportSummary
+			w.must(json.Unmarshal([]byte(lines[len(lines)-1]), &sum))
+			if status != 200 || len(lines) != 454 || sum.Created != created || sum.Exists != exists || sum.Failed != 0 || sum.Object != "import" {
+				t.Errorf("import%s = %d with %d lines, %+v; want %d created and %d there", query, status, len(lines), sum, created, exists)
+			}
+		}
+		imported("?dry_run=true", 453, 0)
+		if _, lines := w.bulk("GET", "", other.ID, nil); len(lines) != 1 || lines[0] != "" {
+			t.Errorf("after a dry run there are %d users; want none", len(lines))
+		}
+		w.bulk("POST", "", other.ID, strings.NewReader(strings.Join(exported[:100], ""))) // interrupted
+		imported("", 353, 100)
+		imported("", 0, 453)
+		_, again := w.bulk("GET", "?password_hashes=true", other.ID, nil)
+		if strings.Join(again, "") != whole {
+			t.Errorf("export of the import differs: %.300s\nwant %.300s", strings.Join(again, ""), whole)
+		}
+		for who, password := range map[string]string{"ann": goodPassword, "moved": "Z\u00fcrich-2024 tram"} {
+			_, err := w.Users.Update(w.ctx, other.ID, who, core.UserChange{State: ptr(core.StateActive)}, core.Request{})
+			w.must(err)
+			if _, err := w.Passwords.Authenticate(w.ctx, other.ID, who, password, core.Request{}); err != nil {
+				t.Errorf("Authenticate %s after the import = %v", who, err)
+			}
+		}
+		_, bare := w.bulk("GET", "", w.realm.ID, nil)
+		if text := strings.Join(bare, ""); strings.Contains(text, "argon2") || strings.Contains(text, `"password"`) {
+			t.Error("an export that does not ask for passwords holds some")
+		}
+		_, rest := w.bulk("GET", "?after="+memberOf(t, exported[399], "id"), w.realm.ID, nil)
+		if len(rest) != 53 {
+			t.Errorf("export after the 400th has %d lines; want 53", len(rest))
+		}
+	})
+}
+
+// memberOf returns a text in a line.
+func memberOf(t *testing.T, line, name string) string {
+	t.Helper()
+	var object map[string]any
+	if err := json.Unmarshal([]byte(line), &object); err != nil {
+		t.Fatalf("line %q: %v", line, err)
+	}
+	text, _ := object[name].(string)
+	return text
+}
+
+// TestImportSaysWhatIsWrong goes through lines that cannot be imported, each of which stops no other.
+func TestImportSaysWhatIsWrong(t *testing.T) {
+	w := newWorld(t)
+	w.human("ann")
+	tests := []struct{ line, status, says string }{
+		{`{"username":"bea","source":"old:1","created_at":1400000000}`, "created", ""},
+		{`{"username":"bea-2","source":"old:1","created_at":1400000000}`, "exists", ""}, // the same id
+		{`{"username":"ANN"}`, "failed", "Username has already been taken"},
+		{`{"username":"cid","email":"ann@example.com"}`, "failed", "Email has already been taken"},
+		{`{"username":"cid","id":"usr_1"}`, "failed", "Id must be usr_ and 22 letters and digits"},
+		{`{"username":"cid","user_type":"cat"}`, "failed", "User type must be human or api"},
+		{`{"username":"cid","password":"plain text"}`, "failed", "Password must be an object with a hash; a password itself is not imported"},
+		{`{"username":"cid","password":{"hash":"$2b$31$x"}}`, "failed", "Password hash is of no known kind, or costs more than is allowed"},
+		{`{"username":"cid","password":{"own":true,"hash":"{SHA}BpocEQeS+WdRKWtKps1ibailw+Y="}}`, "failed", "Password hash is of no known kind, or costs more than is allowed"},
+		{`{"username":"cid","nickname":"C"}`, "failed", "Nickname is not an attribute that can be set here"},
+		{`{"username":"cid","username":"dan"}`, "failed", "a name is there twice"},
+		{`{"username":"cid"`, "failed", "it is not valid JSON"},
+		{`{"username":"` + strings.Repeat("c", 200<<10) + `"}`, "failed", "the line is longer than 128 KiB"},
+		{`{"id":"usr_0000000000000000000000","arbitrary_id":"acct-9"}`, "failed", "Id does not go with this arbitrary_id; leave it out"},
+		{`{"arbitrary_id":"acct-9"}`, "created", ""},
+		{`{"email":"dora@example.com","created_at":99999999999}`, "failed", "Created at must be a time that has been"},
+		{`{"email":"dora@example.com"}`, "created", ""},
+	}
+	var body strings.Builder
+	for _, tt := range tests[:1] { // first, so that what repeats it comes after
+		body.WriteString(tt.line + "\n")
+	}
+	w.bulk("POST", "", w.realm.ID, strings.NewReader(body.String()))
+	body.Reset()
+	for _, tt := range tests[1:] {
+		body.WriteString(tt.line + "\r\n\n")
+	}
+	_, lines := w.bulk("POST", "", w.realm.ID, strings.NewReader(body.String()))
+	if len(lines) != len(tests) {
+		t.Fatalf("the import answers %d lines; want %d: %q", len(lines), len(tests), lines)
+	}
+	for i, tt := range tests[1:] {
+		var got wire.ImportLine
+		w.must(json.Unmarshal([]byte(lines[i]), &got))
+		if got.Status != tt.status || got.Line != 2*i+1 || !strings.Contains(strings.Join(got.Errors, "; "), tt.says) {
+			t.Errorf("import of %.100s = %+v; want line %d %s, %q", tt.line, got, 2*i+1, tt.status, tt.says)
+		}
+	}
+	if user, err := w.Users.Get(w.ctx, w.realm.ID, "dora@example.com"); err != nil || user.Username != "dora@example.com" {
+		t.Errorf("a user who came without a username = %+v, %v; want the address as one", user, err)
+	}
+}
+
+// TestBulkIsForManagers refuses everybody else.
+func TestBulkIsForManagers(t *testing.T) {
+	w := newWorld(t)
+	writer := "Content-Type: application/x-ndjson\nX-Authrocket-Api-Key: " + w.newKey(w.realm.ID, core.PermissionRead, core.PermissionWrite)
+	w.want(w.do("GET /v1/bulk/users", writer, ""), 403, "permission")
+	w.want(w.do("POST /v1/bulk/users", writer, `{"username":"x"}`), 403, "permission")
+	w.want(w.manage("GET /v1/bulk/users?password_hashes=yes", ""), 422, "must be true or false")
+	w.want(w.manage("GET /v1/bulk/users?after=usr_9999999999999999999999", ""), 422, "")
+}

@@ -27,6 +27,12 @@ type Options struct {
 	HashMemory int // KiB of memory a password hash takes (Argon2 m); 8 MiB to 1 GiB, default 19 MiB
 	HashPasses int // passes over it (Argon2 t); 1 to 10, default 2
 
+	// Courier delivers webhooks and e-mails; default nobody does, and what is due waits for a process that has one.
+	Courier Courier
+
+	// LinkBase is where the pages are that links in e-mails lead to, where a hook does not say: "https://app.example.com/auth".
+	LinkBase string
+
 	// Report is told what Check found, or why it failed, every minute while Run runs; default nobody is.
 	Report func(Fitness, error)
 
@@ -53,6 +59,11 @@ func (o *Options) validate() error {
 		u, err := url.Parse(o.PublicURL)
 		complain(err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "",
 			"the public URL must look like https://auth.example.com")
+	}
+	if o.LinkBase != "" {
+		u, err := url.Parse(o.LinkBase)
+		complain(err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "",
+			"the base of links in e-mails must look like https://app.example.com/auth")
 	}
 	defaultTo(&o.MaxStaleness, 5*time.Second)
 	defaultTo(&o.HashMemory, 19<<10)
@@ -100,8 +111,11 @@ type Core struct {
 	Orgs           *Orgs
 	Memberships    *Memberships
 	Feed           *InvalidationFeed
+	Events         *Events
+	AppHooks       *AppHooks
 
-	d *deps
+	dispatcher *dispatcher
+	d          *deps
 }
 
 // deps is what the services of a Core share.
@@ -112,6 +126,7 @@ type deps struct {
 	random    io.Reader
 	master    *sealer
 	publicURL string
+	linkBase  string
 	process   string // random; tells the holders of leases apart
 	troubles  *troubles
 
@@ -131,7 +146,7 @@ func New(o Options) (*Core, error) {
 	}
 	c := &clock{local: o.Now}
 	d := &deps{
-		store: o.Store, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL,
+		store: o.Store, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL, linkBase: o.LinkBase,
 		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
 		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.Random),
 		report: o.Report,
@@ -162,6 +177,9 @@ func New(o Options) (*Core, error) {
 	core.Credentials = &Credentials{d, core.Users}
 	core.APIKeys = &APIKeys{d, core.Users}
 	core.APTs = &APTs{d, core.Users, core.Sessions}
+	core.AppHooks = &AppHooks{d}
+	core.Events = &Events{d, &Outbox{d, core.AppHooks}}
+	core.dispatcher = newDispatcher(core.Events.outbox, o.Courier)
 	return core, nil
 }
 
@@ -169,7 +187,7 @@ func New(o Options) (*Core, error) {
 // rotates signing keys that are due, until ctx ends. Without it a Core works, and reads the store for everything.
 func (c *Core) Run(ctx context.Context) {
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.noteSeen, c.Realms.rotateOnSchedule, c.d.meter.run, c.d.jobs.run} {
+	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.noteSeen, c.Realms.rotateOnSchedule, c.d.meter.run, c.d.jobs.run, c.dispatcher.run} {
 		work.Go(func() { part(ctx) })
 	}
 	work.Wait()

@@ -1,5 +1,10 @@
 package core
 
+import (
+	"slices"
+	"strings"
+)
+
 // Event is a change or an attempt that was made, kept in the log of its partition by the same
 // Transaction that made it.
 type Event struct {
@@ -24,6 +29,30 @@ type Event struct {
 	// which opens under the master key alone, until the e-mail is sent.
 	Secret string `json:"-"`
 	Sealed string `json:"sealed,omitempty"`
+
+	// Notifications are the deliveries that were made out when the event was read from the log.
+	Notifications []NotificationID `json:"notifications,omitempty"`
+}
+
+// key says where an event is kept once it was read from the log.
+func (e *Event) key(p Partition) Key { return eventKey(p, e.ID) }
+
+// subjects returns the ids of what an event is about and can be looked for by.
+func (e *Event) subjects() []string {
+	all := []string{string(e.User), string(e.Org), string(e.Membership), string(e.AppHook), string(e.AuthProvider), string(e.LoginPolicy)}
+	return slices.DeleteFunc(all, func(id string) bool { return id == "" })
+}
+
+// members returns an event's place in every index.
+func (e *Event) members() []IndexChange {
+	id := strings.TrimPrefix(string(e.ID), prefixEvent)
+	name, prefix := realmEventsIndex(e.Realm, e.Type)
+	all := []IndexChange{{Index: name, Member: prefix + id}}
+	for _, subject := range e.subjects() {
+		name, prefix := subjectEventsIndex(subject, e.Type)
+		all = append(all, IndexChange{Index: name, Member: prefix + id})
+	}
+	return all
 }
 
 // sealedPlace is where an event's secret is sealed for, so that it opens as that of no other.
@@ -94,3 +123,24 @@ const (
 	eventMKeyUpdated     = "management_key.updated"
 	eventMKeyDeleted     = "management_key.deleted"
 )
+
+// EventPing is the type of the event that tries out a hook, which alone hears of it.
+const EventPing = "ping"
+
+// eventTypes are all types of events that are made: each has a place of its own in the indexes, and one that is missing
+// here is found in no list.
+var eventTypes = []string{
+	eventRealmCreated, eventRealmUpdated, eventUserCreated, eventUserUpdated,
+	eventUserDeleted, eventLoginSucceeded, eventLoginFailed, eventVerifyRequested,
+	eventVerified, eventSessionDeleted, eventRealmDeleted, eventKeysRotated,
+	eventLoginInitiated, eventResetCreated, eventResetConsumed, eventResetFailed,
+	eventOrgCreated, eventOrgUpdated, eventOrgDeleted, eventMemberCreated,
+	eventMemberUpdated, eventMemberDeleted, eventHookCreated, eventHookUpdated,
+	eventHookDeleted, eventProviderCreated, eventProviderUpdated, eventProviderDeleted,
+	eventPolicyCreated, eventPolicyUpdated, eventPolicyDeleted, eventAPTKeyCreated,
+	eventAPTKeyUpdated, eventAPTKeyDeleted, eventMKeyCreated, eventMKeyUpdated,
+	eventMKeyDeleted, EventPing,
+}
+
+// EventTypes returns the types of events that there are, in no order.
+func EventTypes() []string { return slices.Clone(eventTypes) }

@@ -146,6 +146,12 @@ func (s *source) next() (hi, lo uint64, err error) {
 	return hi, lo, nil
 }
 
+// idFrom returns what the ids made at a time, less their prefix, are not less than.
+func idFrom(t time.Time) string {
+	ms := uint64(max(0, t.UnixMilli())) & (1<<48 - 1)
+	return encode(ms<<7, 0, idLength-bucketLength)
+}
+
 // secret returns prefix, 22 random base62 characters (130 bits) and the bucket.
 func (s *source) secret(prefix string, b bucket) (string, error) {
 	text, err := s.text(idLength)

@@ -19,6 +19,8 @@ import (
 //	  m:<digest>       ManagementKey, by the digest of its secret
 //	  index realms     <name> NUL <realm>
 //	  w:<work>         lease: which process does some work
+//	  h:<hook>         AppHook
+//	  index hooks      <realm, or nothing> NUL <hook>
 //	  l:<key>          when an APT key or management key was last used
 //	  j:<job>          a job: work that is done batch by batch
 //	  index jobs       <job>
@@ -55,6 +57,12 @@ import (
 //	any realm partition
 //	  uo               orgs whose state the memberships of their members do not tell yet
 //	any partition
+//	  e:<event>        Event
+//	  ec               how far the event log has been read
+//	  nt:<notification> Notification
+//	  index er:<realm> events of a realm: <type> NUL <event>
+//	  index es:<bucket> events about something: <digest> <type> NUL <event>
+//	  index nd         notifications to deliver: <time> <notification> <hook>
 //	  log inv          subjects whose verdicts are no longer true
 //	  log ev           events
 const (
@@ -65,12 +73,14 @@ const (
 	indexMemberships    = "ms"
 	logInvalidation     = "inv"
 	logEvents           = "ev"
+	indexHooks          = "hooks"
+	indexDue            = "nd"
 )
 
 // How many of a log's newest entries are kept.
 const (
 	keepInvalidations = 10_000
-	keepEvents        = 100_000
+	keepEvents        = 1_000_000 // where nobody reads them; what has been read goes sooner, see keepEventsRead
 )
 
 func firstKey() Key                   { return Key{Name: "first"} }
@@ -105,6 +115,30 @@ func unsettledKey(p Partition) Key              { return Key{p, "uo"} }
 
 func membershipsIndex(p Partition) Index          { return Index{p, indexMemberships} }
 func orgMembersIndex(p Partition, id OrgID) Index { return Index{p, "om:" + string(id)} }
+
+func eventKey(p Partition, id EventID) Key { return Key{p, "e:" + string(id)} }
+func eventCursorKey(p Partition) Key       { return Key{p, "ec"} }
+func appHookKey(id AppHookID) Key          { return Key{Name: "h:" + string(id)} }
+func notificationKey(p Partition, id NotificationID) Key {
+	return Key{p, "nt:" + string(id)}
+}
+
+// eventBuckets is how many indexes the events about users, orgs and their like are spread over, for the reason
+// that referenceBuckets has.
+const eventBuckets = 1 << 14
+
+// realmEventsIndex returns the name of the index of a realm's events, and what its members of a type begin with.
+func realmEventsIndex(realm RealmID, kind string) (name, prefix string) {
+	return "er:" + string(realm), kind + "\x00"
+}
+
+// subjectEventsIndex returns the name of the index of the events about something, by its id, and what the members
+// about it and of a type begin with. A reader compares the id itself, as with references.
+func subjectEventsIndex(subject, kind string) (name, prefix string) {
+	sum := sha256.Sum256([]byte(subject))
+	bucket := encode(0, uint64(binary.BigEndian.Uint16(sum[:]))%eventBuckets, 3)
+	return "es:" + bucket, string(sum[2:8]) + kind + "\x00"
+}
 
 func userSessionsIndex(p Partition, id UserID) Index { return Index{p, "us:" + string(id)} }
 
@@ -150,6 +184,7 @@ func strangerBucket(p Partition, normalised string) Bucket {
 	return Bucket{p, "f:" + shortDigest(normalised)}
 }
 
+func eventLog(p Partition) Log        { return Log{p, logEvents} }
 func invalidationLog(p Partition) Log { return Log{p, logInvalidation} }
 
 // partition returns the partition of a bucket in a realm.

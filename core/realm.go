@@ -64,6 +64,8 @@ type RealmSettings struct {
 
 	KeyRotation Seconds `json:"key_rotation,omitempty"` // how old signing keys get before new ones are made; 1 day to 10 years, 0 = until told
 
+	EventRetention Seconds `json:"event_retention,omitempty"` // for how long events are kept; 1 day to 10 years, default 400 days
+
 	PasswordMinLength int  `json:"password_min,omitempty"`  // characters; 8 to 128, default 15
 	SharedEmails      bool `json:"shared_emails,omitempty"` // e-mail addresses may repeat, and then do not sign in; may change while there are no users
 
@@ -97,6 +99,7 @@ func (s RealmSettings) withDefaults() RealmSettings {
 	defaultTo(&s.SessionAbsolute, 90*day)
 	defaultTo(&s.APTLifetime, 5*60)
 	defaultTo(&s.APTSkew, 30)
+	defaultTo(&s.EventRetention, 400*day)
 	defaultTo(&s.PasswordMinLength, 15)
 	defaultTo(&s.APIKeyPrefix, "ak_")
 	return s
@@ -132,6 +135,7 @@ func (s RealmSettings) validate() error {
 	if s.SessionFixed != 0 && (s.SessionFixed < 60 || s.SessionFixed > 30*day) {
 		fields = append(fields, FieldError{"session_minutes", "Session minutes must be from 1 to 43200"})
 	}
+	bound("event_retention", s.EventRetention, day, 3660*day)
 	if s.KeyRotation != 0 {
 		bound("key_rotation", s.KeyRotation, day, 3660*day)
 	}

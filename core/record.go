@@ -111,8 +111,8 @@ func (c *change) invalidate(subjects ...string) {
 	c.tx.Append = append(c.tx.Append, Append{Log: logInvalidation, Data: []byte(strings.Join(subjects, " ")), Keep: keepInvalidations})
 }
 
-// event appends e to the partition's event log, with its secret sealed.
-func (c *change) event(e Event) {
+// event appends e to the partition's event log, with its secret sealed, and returns the id that it gave it.
+func (c *change) event(e Event) EventID {
 	b := bucket(c.tx.Partition.Number)
 	if e.User != "" {
 		b, _ = bucketOf(string(e.User))
@@ -127,15 +127,22 @@ func (c *change) event(e Event) {
 	data, err := json.Marshal(e)
 	c.err = errors.Join(c.err, err)
 	c.tx.Append = append(c.tx.Append, Append{Log: logEvents, Data: data, Keep: keepEvents})
+	return e.ID
 }
 
 // commit carries the Transaction out. A failed precondition is a *ConflictError.
 func (c *change) commit(ctx context.Context) error {
-	if c.err != nil {
-		return c.err
-	}
-	_, err := c.d.store.Apply(ctx, &c.tx)
+	_, err := c.committed(ctx)
 	return err
+}
+
+// committed is commit for a caller who goes on with what was put, and needs its version.
+func (c *change) committed(ctx context.Context) (uint64, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	out, err := c.d.store.Apply(ctx, &c.tx)
+	return out.Version, err
 }
 
 // conflictOn reports whether err says that key was not as required.

@@ -192,7 +192,7 @@ func (c *Core) ReplaceMasterKey(ctx context.Context, m *MasterKey) (int, error) 
 // sealsAreWritten is by when what was sealed has been written, or has failed to be.
 const sealsAreWritten = time.Second
 
-// Reseal seals the signing keys of every realm under the current master key. Afterwards the former one is needed no
+// Reseal seals the signing keys of every realm, and what hooks hold, under the current master key. Afterwards the former one is needed no
 // more. What was done stays done where it is interrupted, and calling it again goes on. It returns how many keys it
 // sealed anew.
 func (r *Realms) Reseal(ctx context.Context) (int, error) {
@@ -204,7 +204,8 @@ func (r *Realms) Reseal(ctx context.Context) (int, error) {
 			return err
 		})
 	})
-	return count, err
+	hooks, hooksErr := (&AppHooks{r.d}).reseal(ctx)
+	return count + hooks, errors.Join(err, hooksErr)
 }
 
 // reseal seals one realm's keys anew.

@@ -1,0 +1,263 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// leaseEvents names the lease of whoever reads the event logs and delivers.
+const leaseEvents = "events"
+
+// How deliveries are made.
+const (
+	deliveriesAtOnce     = 16
+	deliveriesToHook     = 4                // at once, so that a slow one leaves room for others
+	deliverTimeout       = 40 * time.Second // of one try; well within claimTime
+	dispatchWait         = time.Second      // the longest that one look at the logs waits for news
+	dispatchLook         = 5 * time.Second  // how often due deliveries are looked for that another process may have added
+	dispatchLookEach     = 10 * time.Millisecond
+	partitionsLookedFor  = 5 * time.Second
+	dispatchAtOnceLimits = 1000
+)
+
+// dispatcher is the work of the Outbox in the background: it follows the event logs of all partitions, and delivers
+// what is due. One goroutine works it; deliveries have theirs.
+type dispatcher struct {
+	o       *Outbox
+	courier Courier // nil = events are kept, and nothing is delivered
+
+	partitions map[Partition]*followed
+	listed     time.Time // when partitions were last looked for, by the machine's clock
+	swept      time.Time // when all that was over was last removed, by the same
+
+	mu      sync.Mutex
+	flying  map[NotificationID]AppHookID // deliveries under way
+	landed  chan struct{}                // holds something when one has ended
+	flights sync.WaitGroup
+}
+
+// followed is where the dispatcher is in a partition.
+type followed struct {
+	at     Position  // in the log, as far as it was looked at
+	unread bool      // there may be something behind the cursor
+	next   time.Time // when something may be due; zero = look
+	looked time.Time // by the machine's clock
+}
+
+func newDispatcher(o *Outbox, courier Courier) *dispatcher {
+	return &dispatcher{o: o, courier: courier, partitions: map[Partition]*followed{}, flying: map[NotificationID]AppHookID{}, landed: make(chan struct{}, 1)}
+}
+
+// run works while this process holds the lease, until ctx ends.
+func (d *dispatcher) run(ctx context.Context) {
+	d.o.d.whileLeased(ctx, leaseEvents, 10*time.Millisecond, d.round)
+	d.flights.Wait()
+}
+
+// round reads what is new, delivers what is due, and waits a moment for more.
+func (d *dispatcher) round(ctx context.Context) error {
+	err := errors.Join(d.follow(ctx), d.read(ctx), d.deliver(ctx), d.sweep(ctx))
+	if err != nil {
+		return errors.Join(err, pause(ctx, dispatchWait))
+	}
+	return d.wait(ctx)
+}
+
+// pause waits, unless ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// follow takes in the partitions of realms that are new, and lets go of those of realms that are gone.
+func (d *dispatcher) follow(ctx context.Context) error {
+	local := d.o.d.clock.local()
+	if local.Sub(d.listed) < partitionsLookedFor && len(d.partitions) > 0 {
+		return nil
+	}
+	all := []Partition{{}}
+	err := d.o.d.realms.each(ctx, func(id RealmID) error {
+		realm, err := d.o.d.realms.Get(ctx, id)
+		if err == nil {
+			all = append(all, realm.partitions()...)
+		}
+		return err
+	})
+	for _, p := range all {
+		if d.partitions[p] == nil {
+			d.partitions[p] = &followed{unread: true}
+		}
+	}
+	for p := range d.partitions {
+		if err == nil && !slices.Contains(all, p) {
+			delete(d.partitions, p)
+		}
+	}
+	if err == nil {
+		d.listed = local
+	}
+	return err
+}
+
+// read reads the logs that have something new.
+func (d *dispatcher) read(ctx context.Context) error {
+	var errs []error
+	for p, f := range d.partitions {
+		if !f.unread {
+			continue
+		}
+		at, err := d.o.catchUp(ctx, p)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		f.at, f.unread, f.next = at, false, time.Time{}
+	}
+	return errors.Join(errs...)
+}
+
+// sweep removes what is over, from time to time.
+func (d *dispatcher) sweep(ctx context.Context) error {
+	local := d.o.d.clock.local()
+	if local.Sub(d.swept) < sweepEvery {
+		return nil
+	}
+	done, err := d.o.sweep(ctx)
+	if done && err == nil {
+		d.swept = local
+	}
+	return err
+}
+
+// wait waits for news, for a delivery to end, or for the next one to be due, but no longer than dispatchWait.
+func (d *dispatcher) wait(ctx context.Context) error {
+	wait, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-d.landed:
+			cancel()
+		case <-wait.Done():
+		}
+	}()
+	logs := make([]LogPosition, 0, len(d.partitions))
+	for p, f := range d.partitions {
+		logs = append(logs, LogPosition{eventLog(p), f.at})
+	}
+	feeds, err := d.o.d.store.Tail(wait, logs, d.patience())
+	if err != nil {
+		if wait.Err() != nil {
+			return ctx.Err()
+		}
+		return errors.Join(fmt.Errorf("core: follow events: %w", err), pause(ctx, dispatchWait))
+	}
+	for _, found := range feeds {
+		f := d.partitions[found.Log.Partition]
+		f.unread = f.unread || found.Gap || slices.ContainsFunc(found.Entries, func(e Entry) bool { return len(e.Data) > 0 })
+		f.at = found.Next
+	}
+	return nil
+}
+
+// patience returns how long to wait for news.
+func (d *dispatcher) patience() time.Duration {
+	wait := dispatchWait
+	now, err := d.o.d.clock.now()
+	for _, f := range d.partitions {
+		if err == nil && !f.next.IsZero() {
+			wait = min(wait, f.next.Sub(now))
+		}
+	}
+	return max(wait, time.Millisecond)
+}
+
+// deliver begins what is due, as far as there is room.
+func (d *dispatcher) deliver(ctx context.Context) error {
+	if d.courier == nil {
+		return nil
+	}
+	now, err := d.o.d.clock.now()
+	if err != nil {
+		return err
+	}
+	local := d.o.d.clock.local()
+	look := max(dispatchLook, time.Duration(len(d.partitions))*dispatchLookEach)
+	var errs []error
+	for p, f := range d.partitions {
+		if now.Before(f.next) && local.Sub(f.looked) < look {
+			continue
+		}
+		f.looked = local
+		errs = append(errs, d.deliverIn(ctx, p, f, now))
+	}
+	return errors.Join(errs...)
+}
+
+// deliverIn begins what is due in a partition, and notes when to look again.
+func (d *dispatcher) deliverIn(ctx context.Context, p Partition, f *followed, now time.Time) error {
+	members, err := d.o.d.store.Range(ctx, Range{Index: Index{p, indexDue}, Limit: dispatchAtOnceLimits})
+	if err != nil {
+		return fmt.Errorf("core: find due notifications: %w", err)
+	}
+	f.next = now.Add(dispatchLook)
+	for _, m := range members {
+		at, id, hook, err := parseDue(m)
+		if err != nil {
+			return err
+		}
+		if at.After(now) {
+			f.next = at
+			return nil
+		}
+		if !d.takeOff(id, hook) {
+			continue // under way, or no room: looked at again when a delivery has ended
+		}
+		d.flights.Go(func() {
+			err := d.o.attempt(ctx, d.courier, p, id)
+			if ctx.Err() == nil {
+				d.o.d.troubles.note("deliveries", err)
+			}
+			d.land(id)
+		})
+	}
+	return nil
+}
+
+// takeOff notes that a delivery begins, unless it is under way or there is no room for it.
+func (d *dispatcher) takeOff(id NotificationID, hook AppHookID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, under := d.flying[id]; under || len(d.flying) >= deliveriesAtOnce {
+		return false
+	}
+	toHook := 0
+	for _, h := range d.flying {
+		if h == hook {
+			toHook++
+		}
+	}
+	if toHook >= deliveriesToHook {
+		return false
+	}
+	d.flying[id] = hook
+	return true
+}
+
+// land notes that a delivery has ended, and so that there is room for another.
+func (d *dispatcher) land(id NotificationID) {
+	d.mu.Lock()
+	delete(d.flying, id)
+	d.mu.Unlock()
+	select {
+	case d.landed <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,40 @@
+package core
+
+import (
+	"context"
+	"time"
+)
+
+// SweepEvents removes events that are over.
+func (c *Core) SweepEvents(ctx context.Context) (done bool, err error) {
+	return c.Events.outbox.sweep(ctx)
+}
+
+// DeliverNow reads the event logs, delivers what is due, and returns when that has ended.
+func (c *Core) DeliverNow(ctx context.Context) error {
+	for _, f := range c.dispatcher.partitions {
+		f.unread, f.next = true, time.Time{}
+	}
+	c.dispatcher.listed = time.Time{}
+	if err := c.dispatcher.follow(ctx); err != nil {
+		return err
+	}
+	if err := c.dispatcher.read(ctx); err != nil {
+		return err
+	}
+	err := c.dispatcher.deliver(ctx)
+	c.dispatcher.flights.Wait()
+	return err
+}
+
+// AppendEvent appends an event to the log of its user's partition.
+func (c *Core) AppendEvent(ctx context.Context, realm *Realm, e Event) error {
+	now, err := c.d.clock.now()
+	if err != nil {
+		return err
+	}
+	p, _ := realm.owner(string(e.User))
+	tx := c.d.change(p, now)
+	tx.event(e)
+	return tx.commit(ctx)
+}

@@ -139,7 +139,8 @@ var eventTypes = []string{
 	eventHookDeleted, eventProviderCreated, eventProviderUpdated, eventProviderDeleted,
 	eventPolicyCreated, eventPolicyUpdated, eventPolicyDeleted, eventAPTKeyCreated,
 	eventAPTKeyUpdated, eventAPTKeyDeleted, eventMKeyCreated, eventMKeyUpdated,
-	eventMKeyDeleted, EventPing,
+	eventMKeyDeleted, eventRealmReset, eventKeyRetired,
+	EventPing,
 }
 
 // EventTypes returns the types of events that there are, in no order.

@@ -246,15 +246,9 @@ func (u *Users) importedPassword(user *User, in UserImport) (*password, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &password{ID: copied.ID, Realm: user.Realm, User: user.ID, Hash: copied.Hash, Imported: copied.Imported, CreatedAt: copied.CreatedAt}
+	p := &password{ID: passwordID(user.ID), Realm: user.Realm, User: user.ID, Hash: copied.Hash, Imported: copied.Imported, CreatedAt: copied.CreatedAt}
 	if p.CreatedAt.IsZero() {
 		p.CreatedAt = user.CreatedAt
-	}
-	b, _ := bucketOf(string(user.ID))
-	if own, ok := bucketOf(string(p.ID)); !validID(prefixCredential, string(p.ID)) || !ok || own != b {
-		if p.ID, err = u.d.newCredentialID(user); err != nil {
-			return nil, err
-		}
 	}
 	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{p.ID, CredentialPassword})
 	return p, nil

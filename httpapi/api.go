@@ -17,13 +17,18 @@ import (
 type Options struct {
 	Core   *core.Core
 	Logger *zap.Logger // default none
+
+	// Observe is told of each call that was answered: its line of the table, "" where none matched, and the status. It must not
+	// block; default nobody is.
+	Observe func(route string, status int)
 }
 
 // API serves /v1. Safe for concurrent use.
 type API struct {
-	core   *core.Core
-	log    *zap.Logger
-	routes []route
+	core    *core.Core
+	log     *zap.Logger
+	observe func(route string, status int)
+	routes  []route
 }
 
 // New returns the API of a Core.
@@ -34,7 +39,10 @@ func New(o Options) (*API, error) {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
-	a := &API{core: o.Core, log: o.Logger}
+	if o.Observe == nil {
+		o.Observe = func(string, int) {}
+	}
+	a := &API{core: o.Core, log: o.Logger, observe: o.Observe}
 	a.routes = a.table()
 	return a, nil
 }
@@ -85,9 +93,10 @@ func (a *API) table() []route {
 }
 
 // ServeHTTP serves one call. In which family of media types it is answered is settled before anything can fail.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := newCall(r)
+func (a *API) ServeHTTP(writer http.ResponseWriter, r *http.Request) {
+	c, w := newCall(r), &noted{ResponseWriter: writer}
 	settle(w, c)
+	defer func() { a.observe(c.pattern, w.status) }()
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -104,6 +113,21 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, c, err)
 	}
 }
+
+// noted is a writer that remembers the status.
+type noted struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader notes the status.
+func (n *noted) WriteHeader(status int) {
+	n.status = status
+	n.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets an http.ResponseController reach what is below.
+func (n *noted) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
 // Failures of routing.
 var (

@@ -4,10 +4,12 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/postern-auth/postern/internal/metrics"
 )
 
 // adminHandler answers whoever watches over this process: /healthz says that it is alive, /readyz whether it can judge
-// requests. It has a listener of its own, since none of that is for the public.
+// requests, /metrics what was counted. It has a listener of its own, since none of that is for the public.
 func (s *Sidecar) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive\n") })
@@ -18,6 +20,7 @@ func (s *Sidecar) adminHandler() http.Handler {
 		}
 		say(w, http.StatusOK, "ready\n")
 	})
+	mux.Handle("GET /metrics", metrics.Handler(&s.parts.Meters.Set))
 	return mux
 }
 

@@ -30,7 +30,7 @@ type Options struct {
 	// APIListen is where /v1 is served, "off" for nowhere; default 127.0.0.1:8081, or a free port where Listen asks for one.
 	APIListen   string
 	APIMount    string // part of the API that is served at Listen too: "", "account" or "all"
-	AdminListen string // where /healthz and /readyz are; "" and "off" = nowhere
+	AdminListen string // where /healthz, /readyz and /metrics are; "" and "off" = nowhere
 
 	Data          string // folder for the embedded store, the master key and the first management key
 	RedisURL      string // redis://, rediss:// or unix://; "" = the embedded store

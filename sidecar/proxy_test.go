@@ -319,6 +319,15 @@ func TestAdmin(t *testing.T) {
 	if resp, _ := v.ask(plain(t, nil), "GET", v.GuardURL()+"/healthz", "", nil); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("GET /healthz at the guarded address = %d; want 401", resp.StatusCode)
 	}
+	_, body := v.ask(plain(t, nil), "GET", base+"/metrics", "", nil)
+	for _, want := range []string{
+		"postern_guard_requests_total{realm=\"default\",verdict=\"deny\",reason=\"no_credential\"} 1\n",
+		"postern_guard_requests_total{realm=\"default\",verdict=\"allow\",reason=\"\"} 0\n", "postern_store_up 1\n",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("GET /metrics lacks %q:\n%s", want, body)
+		}
+	}
 	v.stopping.Store(true)
 	if resp, _ := v.ask(plain(t, nil), "GET", base+"/readyz", "", nil); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("GET /readyz while stopping = %d; want 503", resp.StatusCode)

@@ -3,6 +3,7 @@
 package assembly
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,12 +27,15 @@ type Options struct {
 	PublicURL    string        // see core.Options
 	MaxStaleness time.Duration // see core.Options
 	Log          *zap.Logger   // default none
+	Meters       *Meters       // what is counted; default new ones
 }
 
 // Assembly is a Postern without listeners.
 type Assembly struct {
 	Core *core.Core
 	API  *httpapi.API
+
+	Meters *Meters
 
 	log          *zap.Logger
 	ownMasterKey bool
@@ -42,23 +46,26 @@ func New(o Options) (*Assembly, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	r := reporter{log: o.Log}
+	if o.Meters == nil {
+		o.Meters = NewMeters()
+	}
+	r := reporter{log: o.Log, meters: o.Meters}
 	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Report: r.report, Trouble: r.trouble})
 	if err != nil {
 		return nil, err
 	}
-	api, err := httpapi.New(httpapi.Options{Core: c, Logger: o.Log.Named("api")})
+	api, err := httpapi.New(httpapi.Options{Core: c, Logger: o.Log.Named("api"), Observe: o.Meters.Call})
 	if err != nil {
 		return nil, err
 	}
-	return &Assembly{Core: c, API: api, log: o.Log, ownMasterKey: o.OwnMasterKey}, nil
+	return &Assembly{Core: c, API: api, Meters: o.Meters, log: o.Log, ownMasterKey: o.OwnMasterKey}, nil
 }
 
 // NewGuard returns a guard over the same core, with o saying what it lets in and what it tells. The caller closes it.
 func (a *Assembly) NewGuard(o guard.Options) (*guard.Guard, error) {
 	o.Realms, o.Resolver, o.Feed, o.Now = a.Core.Realms, a.Core.Sessions, guard.FeedOf(a.Core.Feed), a.Core.Now
 	o.Keys, o.Renewer = a.Core.APIKeys, a.Core.Sessions
-	o.Logger = a.log.Named("guard")
+	o.Logger, o.Observe = a.log.Named("guard"), a.Meters.Judged(cmp.Or(o.Realm, core.DefaultRealm))
 	return guard.New(o)
 }
 

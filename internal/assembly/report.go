@@ -8,13 +8,15 @@ import (
 
 // reporter logs how fit the store is, whenever that has changed.
 type reporter struct {
-	log  *zap.Logger
-	last map[string]bool // the findings that were logged
-	away bool
+	log    *zap.Logger
+	meters *Meters
+	last   map[string]bool // the findings that were logged
+	away   bool
 }
 
 // report takes what core found in the minute. It is called by one goroutine.
 func (r *reporter) report(fit core.Fitness, err error) {
+	r.meters.fitness(fit, err)
 	if err != nil {
 		if !r.away {
 			r.log.Error("the store cannot be checked", zap.Error(err))
@@ -43,6 +45,7 @@ func (r *reporter) report(fit core.Fitness, err error) {
 
 // trouble takes that some work in the background fails, or no longer does.
 func (r *reporter) trouble(work string, err error) {
+	r.meters.fails(work, err)
 	if err == nil {
 		r.log.Info("work in the background goes well again", zap.String("work", work))
 		return

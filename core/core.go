@@ -172,6 +172,7 @@ func New(o Options) (*Core, error) {
 		Sessions:       &Sessions{d},
 	}
 	core.Orgs = &Orgs{d}
+	d.jobs.does(jobOrg, core.Orgs.settle)
 	core.Memberships = &Memberships{d, core.Users, core.Orgs}
 	core.Passwords = &Passwords{d, core.Users, core.Sessions}
 	core.Credentials = &Credentials{d, core.Users}

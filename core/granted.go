@@ -56,9 +56,15 @@ func (j *joined) access(now, end time.Time) ([]OrgAccess, time.Time) {
 // say so yet, with that state. Whoever reads memberships reads it beside them, so that a change of an org
 // with a hundred thousand members is felt at once.
 type unsettled struct {
-	Realm  RealmID         `json:"realm"`
-	Number int             `json:"number"` // of the partition
-	Orgs   map[OrgID]State `json:"orgs"`   // stateDeleted where there is no such org any more
+	Realm  RealmID        `json:"realm"`
+	Number int            `json:"number"` // of the partition
+	Orgs   map[OrgID]turn `json:"orgs"`
+}
+
+// turn is a change of an org's state on its way to the members.
+type turn struct {
+	State State  `json:"state"`          // the new one; stateDeleted where there is no such org any more
+	Done  string `json:"done,omitempty"` // the place in the index of the last member who has been reached
 }
 
 func (u *unsettled) key(p Partition) Key {
@@ -76,8 +82,8 @@ const stateDeleted State = "deleted"
 
 // active reports whether the org of a membership is active, as far as permissions go.
 func (u *unsettled) active(m *Membership) bool {
-	if state, changing := u.Orgs[m.Org]; changing {
-		return state == StateActive
+	if t, changing := u.Orgs[m.Org]; changing {
+		return t.State == StateActive
 	}
 	return !m.Suspended
 }

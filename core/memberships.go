@@ -153,7 +153,14 @@ func (m *Memberships) Get(ctx context.Context, realm RealmID, id MembershipID) (
 	if err != nil {
 		return nil, err
 	}
-	return list.List[at], nil
+	shown, _, err := m.withOrgs(ctx, state.Realm, list.List[at:at+1])
+	if err != nil {
+		return nil, err
+	}
+	if len(shown) == 0 {
+		return nil, ErrMembershipNotFound
+	}
+	return shown[0], nil
 }
 
 // byID returns all memberships of the user whose one this is, with their version, and its place among them.

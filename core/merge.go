@@ -31,6 +31,18 @@ func (m *merge) add(prefix string, r Range) *lane {
 	return l
 }
 
+// addFrom adds the members of an index that begin with prefix, from after a place on; "" adds all.
+func (m *merge) addFrom(index Index, prefix, after string) *lane {
+	r := Range{Index: index, From: prefix, Descending: m.descending}
+	if prefix != "" {
+		r.To = prefix + "\xff"
+	}
+	if after != "" {
+		r.goOn(prefix + after)
+	}
+	return m.add(prefix, r)
+}
+
 // goOn moves the start of r to just after a member.
 func (r *Range) goOn(after string) {
 	if r.Descending {
@@ -44,6 +56,32 @@ func (r *Range) goOn(after string) {
 type listed struct {
 	lane   *lane
 	member string
+}
+
+// pageOf reads the next limit of what a merge lists, and reports whether there is more. read turns members into what they
+// stand for, less those whose record is no longer what the index says.
+func pageOf[T any](ctx context.Context, m *merge, limit int, read func(context.Context, []listed) ([]T, error)) ([]T, bool, error) {
+	var all []T
+	for {
+		entries, err := m.take(ctx, limit-len(all))
+		if err != nil {
+			return nil, false, err
+		}
+		if len(entries) > 0 {
+			some, err := read(ctx, entries)
+			if err != nil {
+				return nil, false, err
+			}
+			all = append(all, some...)
+		}
+		if err := m.fill(ctx, 1); err != nil {
+			return nil, false, err
+		}
+		more := m.first() != nil
+		if !more || len(all) == limit {
+			return all, more, nil
+		}
+	}
 }
 
 // take returns the next n members, or all that are left.

@@ -67,6 +67,11 @@ type UserChange struct {
 	PasswordConfirmation *string // checked where given
 	PasswordHash         *string // instead of Password: a hash that another system made, of a kind in docs/passwords.md
 	APIKey               *string // of an api user, the first; "" or GenerateAPIKey makes one
+
+	// Of a new user only: what to make them a member of.
+	Org         *OrgChange // an org that is made with them
+	OrgIDs      []OrgID    // orgs that are there; at most MaxMemberships
+	Permissions *[]string  // in each of them; with neither, of a membership in no org
 }
 
 // apply sets what in asks for, normalised.

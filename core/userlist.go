@@ -151,16 +151,8 @@ func (d *deps) merge(realm *Realm, in ListUsers, after string) *userMerge {
 	m := &userMerge{merge: merge{store: d.store, descending: in.Descending}, d: d, realm: realm, in: in, groups: map[*lane]userGroup{}}
 	for _, g := range in.groups() {
 		name, prefix := userIndex(g)
-		r := Range{From: prefix, Descending: in.Descending}
-		if prefix != "" {
-			r.To = prefix + "\xff"
-		}
-		if after != "" {
-			r.goOn(prefix + after)
-		}
 		for _, p := range realm.partitions() {
-			r.Index = Index{p, name(in.Sort)}
-			m.groups[m.add(prefix, r)] = g
+			m.groups[m.addFrom(Index{p, name(in.Sort)}, prefix, after)] = g
 		}
 	}
 	return m
@@ -168,32 +160,12 @@ func (d *deps) merge(realm *Realm, in ListUsers, after string) *userMerge {
 
 // page reads the next page. Members whose record is no longer what the index says are passed over.
 func (m *userMerge) page(ctx context.Context, limit int) (UserPage, error) {
-	var page UserPage
-	for {
-		entries, err := m.take(ctx, limit-len(page.Users))
-		if err != nil {
-			return UserPage{}, err
-		}
-		users, err := m.read(ctx, entries)
-		if err != nil {
-			return UserPage{}, err
-		}
-		page.Users = append(page.Users, users...)
-		if err := m.fill(ctx, 1); err != nil {
-			return UserPage{}, err
-		}
-		page.More = m.first() != nil
-		if !page.More || len(page.Users) == limit {
-			return page, nil
-		}
-	}
+	users, more, err := pageOf(ctx, &m.merge, limit, m.read)
+	return UserPage{users, more}, err
 }
 
 // read returns the users that entries are of, in their order, but for those that have changed their place since.
 func (m *userMerge) read(ctx context.Context, entries []listed) ([]*User, error) {
-	if len(entries) == 0 {
-		return nil, nil
-	}
 	keys := make([]Key, len(entries))
 	for i, e := range entries {
 		keys[i] = userKey(e.lane.rest.Index.Partition, userAt(e.member))

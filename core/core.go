@@ -102,6 +102,7 @@ type Core struct {
 	Realms         *Realms
 	ManagementKeys *ManagementKeys
 	APTKeys        *APTKeys
+	LoginPolicies  *LoginPolicies
 	APTs           *APTs
 	Users          *Users
 	Passwords      *Passwords
@@ -168,6 +169,7 @@ func New(o Options) (*Core, error) {
 		Realms: d.realms, Feed: d.feed, d: d,
 		ManagementKeys: newManagementKeys(d),
 		APTKeys:        &APTKeys{d},
+		LoginPolicies:  &LoginPolicies{d},
 		Users:          &Users{d},
 		Sessions:       &Sessions{d},
 	}

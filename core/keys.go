@@ -22,6 +22,8 @@ import (
 //	  h:<hook>         AppHook
 //	  index hooks      <realm, or nothing> NUL <hook>
 //	  l:<key>          when an APT key or management key was last used
+//	  lp:<policy>      LoginPolicy
+//	  index lps:<realm> its login policies: <policy>
 //	  j:<job>          a job: work that is done batch by batch
 //	  index jobs       <job>
 //	  index mkeys      <management key> NUL <digest>
@@ -83,15 +85,16 @@ const (
 	keepEvents        = 1_000_000 // where nobody reads them; what has been read goes sooner, see keepEventsRead
 )
 
-func firstKey() Key                   { return Key{Name: "first"} }
-func realmKey(id RealmID) Key         { return Key{Name: "r:" + string(id)} }
-func signingKeysKey(id RealmID) Key   { return Key{Name: "k:" + string(id)} }
-func aptKeysKey(id RealmID) Key       { return Key{Name: "a:" + string(id)} }
-func environmentKey(guid string) Key  { return Key{Name: "g:" + digest(guid)} }
-func leaseKey(work string) Key        { return Key{Name: "w:" + work} }
-func lastUseKey(id string) Key        { return Key{Name: "l:" + id} }
-func managementKeyKey(sum string) Key { return Key{Name: "m:" + sum} }
-func jobKey(id JobID) Key             { return Key{Name: "j:" + string(id)} }
+func firstKey() Key                       { return Key{Name: "first"} }
+func realmKey(id RealmID) Key             { return Key{Name: "r:" + string(id)} }
+func signingKeysKey(id RealmID) Key       { return Key{Name: "k:" + string(id)} }
+func aptKeysKey(id RealmID) Key           { return Key{Name: "a:" + string(id)} }
+func environmentKey(guid string) Key      { return Key{Name: "g:" + digest(guid)} }
+func leaseKey(work string) Key            { return Key{Name: "w:" + work} }
+func lastUseKey(id string) Key            { return Key{Name: "l:" + id} }
+func managementKeyKey(sum string) Key     { return Key{Name: "m:" + sum} }
+func loginPolicyKey(id LoginPolicyID) Key { return Key{Name: "lp:" + string(id)} }
+func jobKey(id JobID) Key                 { return Key{Name: "j:" + string(id)} }
 
 func userKey(p Partition, id UserID) Key       { return Key{p, "u:" + string(id)} }
 func formerUserKey(p Partition, id UserID) Key { return Key{p, "d:" + string(id)} }
@@ -186,6 +189,8 @@ func strangerBucket(p Partition, normalised string) Bucket {
 
 func eventLog(p Partition) Log        { return Log{p, logEvents} }
 func invalidationLog(p Partition) Log { return Log{p, logInvalidation} }
+
+func loginPoliciesIndex(id RealmID) Index { return Index{Name: "lps:" + string(id)} }
 
 // partition returns the partition of a bucket in a realm.
 func (r *Realm) partition(b bucket) Partition {

@@ -131,6 +131,9 @@ func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName, typed st
 	if c.state.State == StateInactive {
 		return nil, ErrRealmInactive // whoever asks, so it says nothing of the account
 	}
+	if !c.state.Settings.offers(ProviderPassword) {
+		return nil, ErrNoPasswordSignIn
+	}
 	if c.who, err = p.account(ctx, c.state.Realm, idOrName); err != nil {
 		return nil, err
 	}

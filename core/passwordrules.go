@@ -40,6 +40,9 @@ const (
 // checkPassword refuses a new password of user that breaks the realm's rules (NIST SP 800-63B-4 §3.1.1.2): what is cheap
 // to see comes first, and all of it is linear in the password. It looks at nothing that is stored of anybody else.
 func checkPassword(realm *Realm, user *User, in UserChange) ([]byte, error) {
+	if !realm.Settings.offers(ProviderPassword) {
+		return nil, errNoPasswords
+	}
 	prepared, err := preparePassword(*in.Password)
 	if err != nil {
 		return nil, err
@@ -50,10 +53,23 @@ func checkPassword(realm *Realm, user *User, in UserChange) ([]byte, error) {
 	if in.PasswordConfirmation != nil && *in.PasswordConfirmation != *in.Password {
 		return nil, invalid("password_confirmation", "Password confirmation does not match")
 	}
+	for _, kind := range realm.Settings.PasswordRequired {
+		if !strings.ContainsFunc(string(prepared), func(r rune) bool { return kindOf(r) == kind }) {
+			return nil, invalid("password", saidRequired[kind])
+		}
+	}
 	if why := guessable(string(prepared), wordsAbout(realm, user)); why != "" {
 		return nil, invalid("password", why)
 	}
 	return prepared, nil
+}
+
+// saidRequired is what is said of a password without characters of a kind that the realm asks for.
+var saidRequired = map[CharacterKind]string{
+	CharacterLower:   "Password must have a lower case letter",
+	CharacterUpper:   "Password must have an upper case letter",
+	CharacterDigit:   "Password must have a digit",
+	CharacterSpecial: "Password must have a character that is neither a letter nor a digit",
 }
 
 // guessable says why a password would be among the first guesses of somebody who knows these words of its owner, or "".

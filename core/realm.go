@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/postern-auth/postern/internal/jose"
@@ -73,6 +74,13 @@ type RealmSettings struct {
 	// session_minutes of realms made through the Users API; 1 minute to 30 days.
 	SessionFixed Seconds `json:"session_fixed,omitempty"`
 
+	PasswordRequired []CharacterKind `json:"password_required,omitempty"` // kinds of characters that each new password must have
+
+	// Providers are the ways to sign in that the realm has, active or not; nil = a password.
+	Providers map[ProviderType]State `json:"providers"`
+
+	TokenFields []TokenField `json:"token_fields,omitempty"` // what session tokens tell besides who it is
+
 	EmailUsernames bool `json:"email_usernames,omitempty"` // usernames of people must be e-mail addresses; those from before may stay
 
 	APIKeyPrefix string `json:"api_key_prefix,omitempty"` // what generated API keys begin with; 1 to 20 letters, digits and underscores, default "ak_"
@@ -136,6 +144,7 @@ func (s RealmSettings) validate() error {
 		fields = append(fields, FieldError{"session_minutes", "Session minutes must be from 1 to 43200"})
 	}
 	bound("event_retention", s.EventRetention, day, 3660*day)
+	fields = append(fields, s.validateLists()...)
 	if s.KeyRotation != 0 {
 		bound("key_rotation", s.KeyRotation, day, 3660*day)
 	}
@@ -155,6 +164,53 @@ func (s RealmSettings) validate() error {
 		return &Error{Kind: KindInvalid, Code: "validation", Fields: fields}
 	}
 	return nil
+}
+
+// TokenField is something that a realm's session tokens may tell (Users API, "jwt_fields").
+type TokenField string
+
+// TokenCustom puts a user's custom attributes into tokens, as the claim cs.
+const TokenCustom TokenField = "custom"
+
+// CharacterKind is a kind of characters (Users API, "required_chars").
+type CharacterKind string
+
+// The kinds. Letters of scripts without case are of no kind but special.
+const (
+	CharacterLower   CharacterKind = "lower"
+	CharacterUpper   CharacterKind = "upper"
+	CharacterDigit   CharacterKind = "digit"
+	CharacterSpecial CharacterKind = "special" // whatever is none of the others
+)
+
+// kindOf returns the kind that a character is of.
+func kindOf(r rune) CharacterKind {
+	switch {
+	case unicode.IsLower(r):
+		return CharacterLower
+	case unicode.IsUpper(r):
+		return CharacterUpper
+	case unicode.IsDigit(r):
+		return CharacterDigit
+	}
+	return CharacterSpecial
+}
+
+// validateLists returns what is wrong with settings that are lists.
+func (s RealmSettings) validateLists() (fields []FieldError) {
+	for _, k := range s.PasswordRequired {
+		if !slices.Contains([]CharacterKind{CharacterLower, CharacterUpper, CharacterDigit, CharacterSpecial}, k) {
+			fields = append(fields, FieldError{"required_chars", "Required chars must be of lower, upper, digit and special"})
+			break
+		}
+	}
+	for _, f := range s.TokenFields {
+		if f != TokenCustom {
+			fields = append(fields, FieldError{"jwt_fields", "Jwt fields can be custom; tokens do not tell memberships and orgs"})
+			break
+		}
+	}
+	return fields
 }
 
 // Failures of realms.

@@ -113,7 +113,7 @@ func (r *Realms) beginReset(ctx context.Context, id RealmID, req Request) (*job,
 func (r *Realms) sweepsOf(all bool) []sweep {
 	sweeps := []sweep{r.d.sweepUsers}
 	if all {
-		sweeps = append(sweeps, r.d.sweepUsage, r.d.sweepManagementKeys)
+		sweeps = append(sweeps, r.d.sweepUsage, r.d.sweepLoginPolicies, r.d.sweepManagementKeys)
 	}
 	return sweeps
 }

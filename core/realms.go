@@ -165,16 +165,24 @@ type RealmChange struct {
 // Update changes a realm. It is felt everywhere within the moment that news takes. It fails with
 // ErrRealmNotFound and KindInvalid.
 func (r *Realms) Update(ctx context.Context, id RealmID, in RealmChange, req Request) (*Realm, error) {
+	return r.change(ctx, id, Event{Type: eventRealmUpdated, Request: req.clean()}, func(before *Realm) (*Realm, error) {
+		return before.changed(in)
+	})
+}
+
+// change turns a realm into what to makes of it, as it is kept, and tells of it by e.
+func (r *Realms) change(ctx context.Context, id RealmID, e Event, to func(*Realm) (*Realm, error)) (*Realm, error) {
+	e.Realm = id
 	var realm *Realm
 	err := retry(func() (err error) {
-		realm, err = r.update(ctx, id, in, req)
+		realm, err = r.changeOnce(ctx, id, e, to)
 		return err
 	})
 	return realm, err
 }
 
-// update tries once.
-func (r *Realms) update(ctx context.Context, id RealmID, in RealmChange, req Request) (*Realm, error) {
+// changeOnce tries once.
+func (r *Realms) changeOnce(ctx context.Context, id RealmID, e Event, to func(*Realm) (*Realm, error)) (*Realm, error) {
 	now, err := r.d.clock.now()
 	if err != nil {
 		return nil, err
@@ -183,7 +191,7 @@ func (r *Realms) update(ctx context.Context, id RealmID, in RealmChange, req Req
 	if err != nil {
 		return nil, err
 	}
-	after, err := before.changed(in)
+	after, err := to(before)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +209,7 @@ func (r *Realms) update(ctx context.Context, id RealmID, in RealmChange, req Req
 		c.unindex(indexRealms, before.member())
 		c.index(indexRealms, after.member())
 	}
-	c.event(Event{Realm: id, Type: eventRealmUpdated, Request: req.clean()})
+	c.event(e)
 	c.invalidate(string(id))
 	if err := c.commit(ctx); err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/internal/jose"
@@ -159,7 +158,7 @@ func (r *Realms) each(ctx context.Context, f func(RealmID) error) error {
 			return errors.Join(append(errs, fmt.Errorf("core: list realms: %w", err))...)
 		}
 		for _, m := range members {
-			errs = append(errs, f(RealmID(m[strings.LastIndexByte(m, 0)+1:])))
+			errs = append(errs, f(realmAt(m)))
 			from = m + "\x00"
 		}
 		if len(members) < 100 {

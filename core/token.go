@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postern-auth/postern/internal/jose"
@@ -30,6 +31,7 @@ type tokenClaims struct {
 	LastName  string    `json:"ln"`
 	Name      string    `json:"n"`
 	Ticket    SessionID `json:"tk"`
+	Custom    Custom    `json:"cs,omitempty"` // where the realm asks for it
 	User      tokenUser `json:"user"`
 }
 
@@ -39,7 +41,7 @@ type tokenUser struct {
 	ArbitraryID string `json:"arbitrary_id,omitempty"`
 }
 
-// ErrTokenTooLong says that a user's names make a token longer than any client could send.
+// ErrTokenTooLong says that a user's names and custom attributes make a token longer than any client could send.
 var ErrTokenTooLong = &Error{Kind: KindInvalid, Code: "token_too_long", Detail: "the token would be longer than 8 KiB"}
 
 // mint returns a new token of a session. It lives for the session's token lifetime, and never longer
@@ -53,12 +55,16 @@ func (d *deps) mint(state *realmState, user *User, session *Session, now time.Ti
 	if session.Until.Before(expires) {
 		expires = session.Until.Time
 	}
-	claims, err := json.Marshal(tokenClaims{
+	said := tokenClaims{
 		Issuer: state.Issuer, Subject: user.ID, Audience: state.ID, IssuedAt: now.Unix(), Expires: expires.Unix(),
 		ID: id, Session: session.ID, Gen: session.Generation,
 		UID: user.ID, Username: user.Username, FirstName: user.FirstName, LastName: user.LastName, Name: user.Name(), Ticket: session.ID,
 		User: tokenUser{user.ID, user.ArbitraryID},
-	})
+	}
+	if slices.Contains(state.Settings.TokenFields, TokenCustom) {
+		said.Custom = user.Custom
+	}
+	claims, err := json.Marshal(said)
 	if err != nil {
 		return "", fmt.Errorf("core: mint: %w", err)
 	}

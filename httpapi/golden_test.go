@@ -136,7 +136,10 @@ var volatile = []struct {
 	say string
 }{
 	{tokenShape, "TOKEN"},
-	{regexp.MustCompile(`\b(usr|kss|rl|crd)_\w{22}\b`), "${1}_ID"},
+	{regexp.MustCompile(`jsk_\w{44}`), "jsk_SECRET"},
+	{regexp.MustCompile(`-----BEGIN PUBLIC KEY-----[^"]*`), "PEM"},
+	{regexp.MustCompile(`"kid":"[\w-]+"`), `"kid":"KID"`},
+	{regexp.MustCompile(`\b(usr|kss|rl|crd|jky|ap|lpl)_\w{22}\b`), "${1}_ID"},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`), "GUID"},
 	{regexp.MustCompile(`\b\d{10}(\.\d+)?\b`), "1392447538.275"},
 	{regexp.MustCompile(`user-[0-9a-z]{12}`), "GENERATED"},

@@ -265,9 +265,10 @@ func TestPermissions(t *testing.T) {
 	token := w.signIn("ann").Token
 	realm := string(w.realm.ID)
 	needs := map[core.Permission][]string{
-		core.PermissionRead:   {"GET /v1/users/ann", "HEAD /v1/users/ann", "GET /v1/sessions?user_id=ann", "GET /v1/sessions/" + token},
-		core.PermissionWrite:  {"PUT /v1/users/ann", "POST /v1/users", "POST /v1/users/ann/authenticate", "DELETE /v1/users/nobody", "DELETE /v1/sessions/kss_x"},
-		core.PermissionManage: {"GET /v1/realms/" + realm},
+		core.PermissionRead:  {"GET /v1/users/ann", "HEAD /v1/users/ann", "GET /v1/sessions?user_id=ann", "GET /v1/sessions/" + token},
+		core.PermissionWrite: {"PUT /v1/users/ann", "POST /v1/users", "POST /v1/users/ann/authenticate", "DELETE /v1/users/nobody", "DELETE /v1/sessions/kss_x"},
+		core.PermissionManage: {"GET /v1/realms/" + realm, "PUT /v1/realms/" + realm, "POST /v1/realms/" + realm + "/reset", "GET /v1/jwt_keys",
+			"DELETE /v1/jwt_keys/jky_x", "GET /v1/auth_providers", "POST /v1/auth_providers", "GET /v1/login_policies", "POST /v1/login_policies"},
 	}
 	body := func(line string) string {
 		if strings.HasPrefix(line, "P") {

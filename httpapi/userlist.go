@@ -51,15 +51,7 @@ func listQuery(query string) (in core.ListUsers, custom bool, err error) {
 		in.Type = core.UserType(values["user_type"])
 	}
 	in.State, in.After, in.Sort = core.State(values["state"]), core.UserID(values["after"]), core.UserOrder(values["sort"])
-	if text := values["max_results"]; text != "" {
-		if in.Limit, err = strconv.Atoi(text); err != nil || in.Limit < 1 {
-			q.complain("max_results", "must be from 1 to 1000")
-		}
-	}
-	in.Descending = values["direction"] == "desc"
-	if !slices.Contains([]string{"", "asc", "desc"}, values["direction"]) {
-		q.complain("direction", "must be asc or desc")
-	}
+	in.Limit, in.Descending = q.limit(values), q.descending(values)
 	custom = values["expand"] == "custom"
 	if !custom && values["expand"] != "" {
 		q.complain("expand", "must be custom")
@@ -68,6 +60,27 @@ func listQuery(query string) (in core.ListUsers, custom bool, err error) {
 		return core.ListUsers{}, false, &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: q.errs}
 	}
 	return in, custom, nil
+}
+
+// limit reads how many to list; 0 where that is not said.
+func (f *fields) limit(values map[string]string) int {
+	text := values["max_results"]
+	if text == "" {
+		return 0
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 {
+		f.complain("max_results", "must be from 1 to 1000")
+	}
+	return limit
+}
+
+// descending reads whether the last comes first.
+func (f *fields) descending(values map[string]string) bool {
+	if !slices.Contains([]string{"", "asc", "desc"}, values["direction"]) {
+		f.complain("direction", "must be asc or desc")
+	}
+	return values["direction"] == "desc"
 }
 
 // query reads the parameters of a list. One that cannot be read, or is there twice, is complained about: a filter

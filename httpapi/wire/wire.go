@@ -79,30 +79,6 @@ type Request struct {
 	IP     string `json:"ip,omitempty"`
 }
 
-// Realm is a realm with its policies. Times are in seconds.
-type Realm struct {
-	ID              string `json:"id"`
-	Name            string `json:"name"`
-	EnvironmentGUID string `json:"environment_guid"`
-	Issuer          string `json:"issuer"`
-	JWTAlgo         string `json:"jwt_algo"`
-
-	TokenLifetime         int64   `json:"token_lifetime"`     // of a token from a sign-in
-	APTTokenLifetime      int64   `json:"apt_token_lifetime"` // of a token from an APT
-	SessionIdle           int64   `json:"session_idle"`
-	SessionAbsolute       int64   `json:"session_absolute"`
-	APTLifetime           int64   `json:"apt_lifetime"` // longest accepted exp - iat
-	APTSkew               int64   `json:"apt_skew"`
-	APTRequireJTI         bool    `json:"apt_require_jti"`
-	APTRequireArbitraryID bool    `json:"apt_require_arbitrary_id"`
-	APTEncryption         *string `json:"apt_encryption"` // accept, require, or null for off
-	KeyRotation           int64   `json:"key_rotation"`   // 0 = until told
-	PasswordMinLength     int     `json:"password_min_length"`
-
-	CreatedAt Time   `json:"created_at"`
-	Object    string `json:"object"` // "realm"
-}
-
 // List is a page of a list.
 type List[T any] struct {
 	MoreResults bool `json:"more_results"`

@@ -1,0 +1,143 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// listAuthProviders serves GET /v1/auth_providers.
+func (a *API) listAuthProviders(w http.ResponseWriter, c *call) error {
+	realm, err := a.manage(c, core.PermissionManage)
+	if err != nil {
+		return err
+	}
+	providers, err := a.core.Realms.AuthProviders(c.Context(), realm)
+	if err != nil {
+		return err
+	}
+	list := wire.List[wire.AuthProvider]{Collection: []wire.AuthProvider{}}
+	for i := range providers {
+		list.Collection = append(list.Collection, authProviderBody(&providers[i]))
+	}
+	write(w, http.StatusOK, mediaJSON, list)
+	return nil
+}
+
+// getAuthProvider serves GET /v1/auth_providers/{provider}.
+func (a *API) getAuthProvider(w http.ResponseWriter, c *call) error {
+	realm, err := a.manage(c, core.PermissionManage)
+	if err != nil {
+		return err
+	}
+	p, err := a.core.Realms.AuthProvider(c.Context(), realm, core.AuthProviderID(c.segment("provider")))
+	if err != nil {
+		return err
+	}
+	write(w, http.StatusOK, mediaJSON, authProviderBody(p))
+	return nil
+}
+
+// createAuthProvider serves POST /v1/auth_providers.
+func (a *API) createAuthProvider(w http.ResponseWriter, c *call) error {
+	b, realm, err := a.manageBody(w, c, core.PermissionManage, "auth_provider")
+	if err != nil {
+		return err
+	}
+	kind := core.ProviderType(orEmpty(b.object.text("provider_type")))
+	in, err := providerChange(b, kind)
+	if err != nil {
+		return err
+	}
+	p, err := a.core.Realms.AddAuthProvider(c.Context(), realm, kind, in, b.request)
+	if err != nil {
+		return err
+	}
+	write(w, http.StatusCreated, mediaJSON, authProviderBody(p))
+	return nil
+}
+
+// updateAuthProvider serves PUT /v1/auth_providers/{provider}.
+func (a *API) updateAuthProvider(w http.ResponseWriter, c *call) error {
+	b, realm, err := a.manageBody(w, c, core.PermissionManage, "auth_provider")
+	if err != nil {
+		return err
+	}
+	id := core.AuthProviderID(c.segment("provider"))
+	b.object.ignore("id", "provider_type", "object")
+	in, err := providerChange(b, "")
+	if err != nil {
+		return err
+	}
+	p, err := a.core.Realms.UpdateAuthProvider(c.Context(), realm, id, in, b.request)
+	if err != nil {
+		return err
+	}
+	write(w, http.StatusOK, mediaJSON, authProviderBody(p))
+	return nil
+}
+
+// deleteAuthProvider serves DELETE /v1/auth_providers/{provider}.
+func (a *API) deleteAuthProvider(w http.ResponseWriter, c *call) error {
+	b, realm, err := a.manageBody(w, c, core.PermissionManage, "auth_provider")
+	if err != nil {
+		return err
+	}
+	if err := a.core.Realms.DeleteAuthProvider(c.Context(), realm, core.AuthProviderID(c.segment("provider")), b.request); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// errNoSocial says that there is nobody to be sent to.
+var errNoSocial = &core.Error{Kind: core.KindNotFound, Code: "no_social_sign_in", Detail: "no realm has auth providers that somebody could be sent to: signing in through others is not supported"}
+
+// authorize serves the addresses that begin a sign-in through somebody else, of which there is none.
+func (a *API) authorize(_ http.ResponseWriter, c *call) error {
+	if _, err := a.manage(c, core.PermissionWrite); err != nil {
+		return err
+	}
+	return errNoSocial
+}
+
+// providerChange reads what may be set of a provider. Of a kind that core refuses the rest is not looked at, so that
+// what is wrong is said.
+func providerChange(b *body, kind core.ProviderType) (core.AuthProviderChange, error) {
+	f := &b.object
+	in := core.AuthProviderChange{State: word[core.State](f, "state")}
+	if raw, there := f.take("min_length"); there {
+		in.MinLength = new(int) // null brings the default back
+		if json.Unmarshal(raw, in.MinLength) != nil {
+			f.complain("min_length", "must be a number")
+		}
+	}
+	if _, there := f.members["required_chars"]; there {
+		kinds := []core.CharacterKind{}
+		for _, k := range f.texts("required_chars") {
+			kinds = append(kinds, core.CharacterKind(k))
+		}
+		in.Required = &kinds
+	}
+	if raw, there := f.take("min_complexity"); there && string(raw) != "0" && string(raw) != "null" {
+		f.complain("min_complexity", "must be 0: what is easy to guess is refused in every realm")
+	}
+	if kind != "" && kind != core.ProviderPassword && kind != core.ProviderTOTP {
+		return in, nil
+	}
+	return in, b.end()
+}
+
+// authProviderBody returns a provider as it is answered.
+func authProviderBody(p *core.AuthProvider) wire.AuthProvider {
+	body := wire.AuthProvider{ID: string(p.ID), RealmID: string(p.Realm), ProviderType: string(p.Type), State: string(p.State), Object: "auth_provider"}
+	if p.Type == core.ProviderPassword {
+		body.MinLength, body.MinComplexity, body.RequiredChars = &p.Settings.PasswordMinLength, new(int), []string{}
+		for _, k := range p.Settings.PasswordRequired {
+			body.RequiredChars = append(body.RequiredChars, string(k))
+		}
+	}
+	return body
+}

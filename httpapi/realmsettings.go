@@ -1,0 +1,94 @@
+package httpapi
+
+import (
+	"encoding/json"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/jose"
+)
+
+// settings takes the policies of a realm, and returns what sets them.
+func (f *fields) settings() func(*core.RealmSettings) {
+	var sets []func(*core.RealmSettings)
+	taken(f, &sets, "token_lifetime", func(s *core.RealmSettings) *core.Seconds { return &s.TokenLifetime })
+	taken(f, &sets, "apt_token_lifetime", func(s *core.RealmSettings) *core.Seconds { return &s.APTTokenLifetime })
+	taken(f, &sets, "session_idle", func(s *core.RealmSettings) *core.Seconds { return &s.SessionIdle })
+	taken(f, &sets, "session_absolute", func(s *core.RealmSettings) *core.Seconds { return &s.SessionAbsolute })
+	taken(f, &sets, "apt_lifetime", func(s *core.RealmSettings) *core.Seconds { return &s.APTLifetime })
+	taken(f, &sets, "apt_skew", func(s *core.RealmSettings) *core.Seconds { return &s.APTSkew })
+	taken(f, &sets, "apt_require_jti", func(s *core.RealmSettings) *bool { return &s.APTRequireJTI })
+	taken(f, &sets, "apt_require_arbitrary_id", func(s *core.RealmSettings) *bool { return &s.APTRequireArbitraryID })
+	taken(f, &sets, "apt_encryption", func(s *core.RealmSettings) *core.APTEncryption { return &s.APTEncryption })
+	taken(f, &sets, "key_rotation", func(s *core.RealmSettings) *core.Seconds { return &s.KeyRotation })
+	taken(f, &sets, "password_min_length", func(s *core.RealmSettings) *int { return &s.PasswordMinLength })
+	f.usersAPISettings(&sets)
+	return func(s *core.RealmSettings) {
+		for _, set := range sets {
+			set(s)
+		}
+	}
+}
+
+// taken takes one policy, if it is there, and adds what sets it.
+func taken[T any](f *fields, sets *[]func(*core.RealmSettings), name string, of func(*core.RealmSettings) *T) {
+	raw, there := f.take(name)
+	if !there {
+		return
+	}
+	var value T // null leaves it zero, which stands for the default
+	if json.Unmarshal(raw, &value) != nil {
+		f.complain(name, "is not of the right kind")
+	}
+	*sets = append(*sets, func(s *core.RealmSettings) { *of(s) = value })
+}
+
+// usersAPISettings takes the policies that go by their names in the Users API ("Realms").
+func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
+	taken(f, sets, "jwt_algo", func(s *core.RealmSettings) *jose.Alg { return &s.TokenAlg })
+	taken(f, sets, "api_key_prefix", func(s *core.RealmSettings) *string { return &s.APIKeyPrefix })
+	taken(f, sets, "jwt_fields", func(s *core.RealmSettings) *[]core.TokenField { return &s.TokenFields })
+	if raw, there := f.take("require_unique_emails"); there {
+		unique := true
+		if json.Unmarshal(raw, &unique) != nil {
+			f.complain("require_unique_emails", "must be true or false")
+		}
+		*sets = append(*sets, func(s *core.RealmSettings) { s.SharedEmails = !unique })
+	}
+	if raw, there := f.take("session_minutes"); there {
+		minutes := core.Seconds(0) // null brings back sessions that are bounded by session_idle and session_absolute
+		if json.Unmarshal(raw, &minutes) != nil || string(raw) != "null" && (minutes < 1 || minutes > 43200) {
+			f.complain("session_minutes", "must be from 1 to 43200")
+		}
+		*sets = append(*sets, func(s *core.RealmSettings) { s.SessionFixed = 60 * minutes })
+	}
+	if choice, there := f.choice("username_validation_human", "standard", "email"); there {
+		*sets = append(*sets, func(s *core.RealmSettings) { s.EmailUsernames = choice == "email" })
+	}
+	if raw, there := f.take("api_key_minutes"); there && string(raw) != "0" && string(raw) != "null" {
+		f.complain("api_key_minutes", "must be 0: signing in with an API key starts no session here")
+	}
+	f.only("api_key_policy", "hash", "must be hash: API keys are kept as hashes only, and shown when they are made")
+	f.only("session_type", "managed", "must be managed: every session is kept, so that it can be ended")
+}
+
+// choice takes one of two words. null stands for the first.
+func (f *fields) choice(name, first, second string) (word string, there bool) {
+	if _, there = f.members[name]; !there {
+		return "", false
+	}
+	word = first
+	if text := f.text(name); text != nil {
+		word = *text
+	}
+	if word != first && word != second {
+		f.complain(name, "must be "+first+" or "+second)
+	}
+	return word, true
+}
+
+// only takes a word that can be no other.
+func (f *fields) only(name, word, why string) {
+	if text := f.text(name); text != nil && *text != word {
+		f.complain(name, why)
+	}
+}

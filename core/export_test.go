@@ -76,3 +76,6 @@ func (c *Core) HashWork() HashWork {
 	w := &c.d.hasher.done
 	return HashWork{w.own.Load(), w.imported.Load(), w.levelled.Load()}
 }
+
+// RotateNow rotates the signing keys that are due, as the schedule does.
+func (r *Realms) RotateNow(ctx context.Context) { r.rotateNow(ctx) }

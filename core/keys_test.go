@@ -1,10 +1,13 @@
 package core_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,6 +102,55 @@ func TestRotationAfterShorterLifetimes(t *testing.T) {
 			w.must(w.knows(token))
 		}
 	})
+}
+
+// TestRotationFails reports once that a scheduled rotation fails, and once that it goes well again.
+func TestRotationFails(t *testing.T) {
+	each(t, func(w *world) {
+		_, err := w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) { s.KeyRotation = 24 * 3600 }}, core.Request{})
+		w.must(err)
+		store := &readOnly{Store: w.store}
+		var told []error
+		master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+		w.must(err)
+		c, err := core.New(core.Options{Store: store, MasterKey: master, Now: w.clock.Now, Trouble: func(work string, err error) {
+			if work != "rotation of signing keys" {
+				t.Errorf("told of %q", work)
+			}
+			told = append(told, err)
+		}})
+		w.must(err)
+		c.Realms.RotateNow(w.ctx)
+		w.clock.Advance(25 * time.Hour)
+		store.on.Store(true)
+		for range 3 {
+			c.Realms.RotateNow(w.ctx)
+		}
+		if len(told) != 1 || !errors.Is(told[0], core.ErrUnavailable) || !strings.Contains(told[0].Error(), string(w.realm.ID)) {
+			t.Errorf("told %v; want once that realm %s fails", told, w.realm.ID)
+		}
+		store.on.Store(false)
+		before := len(w.published())
+		for range 2 {
+			c.Realms.RotateNow(w.ctx)
+		}
+		if len(told) != 2 || told[1] != nil || len(w.published()) != before+2 {
+			t.Errorf("told %v, and there are %d keys where there were %d; want once that all is well, and two new keys", told, len(w.published()), before)
+		}
+	})
+}
+
+// readOnly is a store that takes no changes while it is on.
+type readOnly struct {
+	core.Store
+	on atomic.Bool
+}
+
+func (s *readOnly) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, error) {
+	if s.on.Load() {
+		return core.Outcome{}, core.ErrUnavailable
+	}
+	return s.Store.Apply(ctx, tx)
 }
 
 // TestMasterKeyIsReplaced seals a realm's keys anew, and forgets the former master key.

@@ -44,6 +44,9 @@ func (k *signingKeys) newest(use keyUse) time.Time {
 	return at
 }
 
+// errRotating says that somebody was faster.
+var errRotating = &Error{Kind: KindConflict, Code: "rotation_under_way", Detail: "new signing keys have just been made and are about to sign"}
+
 // RotateKeys gives a realm new signing keys. They are published at once and sign ten minutes later; the keys before
 // them go on verifying until the last token that they signed has expired, so that nobody is signed out. It fails with
 // ErrRealmNotFound, and KindConflict where new keys are about to sign already.
@@ -62,7 +65,7 @@ func (r *Realms) rotateKeys(ctx context.Context, realm RealmID, req Request) err
 		return err
 	}
 	if state.sealed.newest(useSession).After(now) {
-		return &Error{Kind: KindConflict, Code: "rotation_under_way", Detail: "new signing keys have just been made and are about to sign"}
+		return errRotating
 	}
 	if err := state.sealed.rotate(r.d, state.Settings.TokenAlg, now, longestToken); err != nil {
 		return err
@@ -125,7 +128,14 @@ func (r *Realms) rotateOnSchedule(ctx context.Context) {
 			return
 		case <-time.After(wait):
 		}
-		_ = r.rotateDue(ctx) // a store that is away now is asked again in an hour
+		r.rotateNow(ctx)
+	}
+}
+
+// rotateNow rotates what is due, and lets Options.Trouble know where that fails. What failed is tried again in an hour.
+func (r *Realms) rotateNow(ctx context.Context) {
+	if err := r.rotateDue(ctx); ctx.Err() == nil {
+		r.d.troubles.note("rotation of signing keys", err)
 	}
 }
 
@@ -144,7 +154,10 @@ func (r *Realms) rotateDue(ctx context.Context) error {
 		if every == 0 || now.Sub(state.sealed.newest(useSession)) < every {
 			return nil
 		}
-		return r.RotateKeys(ctx, id, Request{Client: "schedule"})
+		if err := r.RotateKeys(ctx, id, Request{Client: "schedule"}); err != nil && !errors.Is(err, errRotating) {
+			return fmt.Errorf("realm %s: %w", id, err)
+		}
+		return nil
 	})
 }
 

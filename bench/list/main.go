@@ -66,10 +66,14 @@ func run(ctx context.Context, o options) error {
 	return compare(ctx, small, large, o.repeat)
 }
 
+// patience is how long Redis may take for an answer while a million users are made on a busy machine.
+const patience = 30 * time.Second
+
 // open opens a store for n users.
 func (o options) open(ctx context.Context, dir string, n int) (core.Store, error) {
 	if o.redis != "" {
-		return redisstore.Open(ctx, redisstore.Options{URL: o.redis, KeyPrefix: fmt.Sprintf("list-%d:", n)})
+		return redisstore.Open(ctx, redisstore.Options{URL: o.redis, KeyPrefix: fmt.Sprintf("list-%d:", n),
+			ReadTimeout: patience, WriteTimeout: patience, CallTimeout: patience})
 	}
 	return boltstore.Open(boltstore.Options{Path: filepath.Join(dir, fmt.Sprint(n, ".db"))})
 }

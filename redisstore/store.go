@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -23,6 +24,7 @@ type Store struct {
 	cluster *redis.ClusterClient // client in ModeCluster, else nil
 	conns   *connections
 	bells   *bells
+	poll    time.Duration // pollInterval, but in a test
 
 	calls  atomic.Uint64 // numbers the scripts run, so that each reply can be told from every other
 	close  sync.Once
@@ -36,7 +38,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("redisstore: options: %w", err)
 	}
 	quiet()
-	s := &Store{options: o, keys: keys(o.KeyPrefix), conns: newConnections(), closed: make(chan struct{})}
+	s := &Store{options: o, keys: keys(o.KeyPrefix), conns: newConnections(), poll: pollInterval, closed: make(chan struct{})}
 	s.connect()
 	s.bells = newBells(func() *redis.PubSub { return s.client.Subscribe(context.Background(), s.keys.wake()) })
 	return s, nil

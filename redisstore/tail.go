@@ -55,7 +55,7 @@ func (t *tailing) answer(err error) ([]core.Feed, error) {
 func (t *tailing) follow(ctx context.Context, wait time.Duration, bell <-chan struct{}) error {
 	over := time.NewTimer(wait)
 	defer over.Stop()
-	tick := time.NewTicker(pollInterval)
+	tick := time.NewTicker(t.store.poll)
 	defer tick.Stop()
 	for {
 		if news, err := t.poll(ctx); news || err != nil {

@@ -22,8 +22,8 @@ type APTSigner struct {
 	environment string
 }
 
-// NewAPTSigner returns a signer that holds the environment's private key, in PEM (PKCS#1, PKCS#8 or SEC 1). An
-// RSA key signs RS256, and needs 2048 bits.
+// NewAPTSigner returns a signer that holds the environment's private key, in PEM (PKCS#1, PKCS#8 or SEC 1). It signs with the
+// algorithm that fits the key: RS256 for RSA of 2048 to 8192 bits (see Using), ES256 for P-256, EdDSA for Ed25519.
 func NewAPTSigner(privatePEM []byte, environmentGUID string) (*APTSigner, error) {
 	if environmentGUID == "" {
 		return nil, errors.New("an environment guid is required")
@@ -33,6 +33,16 @@ func NewAPTSigner(privatePEM []byte, environmentGUID string) (*APTSigner, error)
 		return nil, fmt.Errorf("private key: %w", err)
 	}
 	return &APTSigner{key: key, environment: environmentGUID}, nil
+}
+
+// Using returns a signer that signs with another algorithm that the key can do: "PS256" in the place of "RS256". The environment's
+// public key must be known there with the same one.
+func (s *APTSigner) Using(alg string) (*APTSigner, error) {
+	key, err := s.key.With(jose.Alg(alg))
+	if err != nil {
+		return nil, fmt.Errorf("private key: %w", err)
+	}
+	return &APTSigner{key: key, environment: s.environment}, nil
 }
 
 // aptClaims are the claims of an APT (Work-API, "APT").

@@ -22,7 +22,7 @@ func aptCommand() *cobra.Command {
 
 // aptSignCommand is 'postern apt sign'.
 func aptSignCommand() *cobra.Command {
-	var keyFile, environment, arbitraryID string
+	var keyFile, environment, arbitraryID, alg string
 	var lifetime time.Duration
 	c := &cobra.Command{
 		Use:   "sign",
@@ -36,6 +36,11 @@ func aptSignCommand() *cobra.Command {
 			signer, err := client.NewAPTSigner(key, environment)
 			if err != nil {
 				return fmt.Errorf("%s: %w", keyFile, err)
+			}
+			if alg != "" {
+				if signer, err = signer.Using(alg); err != nil {
+					return fmt.Errorf("%s: %w", keyFile, err)
+				}
 			}
 			apt, err := signer.Sign(arbitraryID, lifetime)
 			if err != nil {
@@ -51,6 +56,7 @@ func aptSignCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&keyFile, "key", "", "the environment's private key, PEM")
 	f.StringVar(&environment, "environment", "", "the environment_guid")
+	f.StringVar(&alg, "alg", "", "RS256, PS256, ES256 or EdDSA; default what fits the key, for RSA RS256")
 	f.StringVar(&arbitraryID, "arbitrary-id", "", "the user it is for; may be left out to create one")
 	f.DurationVar(&lifetime, "lifetime", client.DefaultAPTLifetime, "how long it is good")
 	_ = c.MarkFlagRequired("key")

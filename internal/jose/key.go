@@ -84,6 +84,9 @@ func (k *PublicKey) String() string { return string(k.alg) + " key " + k.id }
 // GoString is String.
 func (k *PublicKey) GoString() string { return k.String() }
 
+// With returns the key for another algorithm that its type can do: RS256 or PS256 for RSA. Errors wrap ErrKey.
+func (k *PrivateKey) With(alg Alg) (*PrivateKey, error) { return newPrivateKey(alg, k.key) }
+
 // Generate makes a key: Ed25519, P-256, RSA of 3072 bits, or a secret of 256 bits. The standard library may use its
 // own source of randomness instead. Of an algorithm that is not ours the error wraps ErrKey.
 func Generate(alg Alg, random io.Reader) (*PrivateKey, error) {

@@ -162,7 +162,7 @@ func (a *APTs) verify(ctx context.Context, call APTCall) (*apt, error) {
 	}
 	encrypted := false
 	if strings.Count(call.Token, ".") == 4 {
-		if call.Token, err = a.open(ctx, call); err != nil {
+		if call, err = a.open(ctx, call); err != nil {
 			return nil, err
 		}
 		encrypted = true
@@ -198,25 +198,32 @@ func (a *APTs) locate(ctx context.Context, call APTCall) (jose.Token, *realmStat
 	return token, state, err
 }
 
-// open returns the signed APT within an encrypted one. Whose key opens it only the call can say, since all else is
-// encrypted. Where the environment takes none it is refused unread.
-func (a *APTs) open(ctx context.Context, call APTCall) (string, error) {
+// open returns a call with the signed APT within its encrypted one. Whose key opens it the call says, or the header of the
+// APT, since all else is encrypted; locate finds whether the signed APT agrees. Where the environment takes none it is refused
+// unread.
+func (a *APTs) open(ctx context.Context, call APTCall) (APTCall, error) {
+	if named := jose.EncryptedFor(call.Token); named != "" && call.EnvironmentGUID == nil {
+		call.EnvironmentGUID = &named
+	} else if named != "" && named != *call.EnvironmentGUID {
+		return APTCall{}, ErrInvalidToken
+	}
 	if call.EnvironmentGUID == nil {
-		return "", ErrInvalidToken.with("an encrypted APT needs the environment_guid beside it")
+		return APTCall{}, ErrInvalidToken.with("an encrypted APT needs the environment_guid beside it or in its header")
 	}
 	state, err := a.d.realms.stateByEnvironment(ctx, *call.EnvironmentGUID)
 	if err != nil {
-		return "", err
+		return APTCall{}, err
 	}
 	if state.Settings.APTEncryption == APTEncryptionOff {
-		return "", ErrInvalidToken.with("this environment accepts no encrypted APTs")
+		return APTCall{}, ErrInvalidToken.with("this environment accepts no encrypted APTs")
 	}
 	for _, key := range state.keys.decrypt {
 		if text, err := jose.Decrypt(call.Token, key); err == nil {
-			return text, nil
+			call.Token = text
+			return call, nil
 		}
 	}
-	return "", ErrInvalidToken
+	return APTCall{}, ErrInvalidToken
 }
 
 // readAPT takes from verified claims what is needed, and refuses an APT outside its time or that lacks what the

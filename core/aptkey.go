@@ -23,7 +23,8 @@ type APTKey struct {
 	NotAfter  Instant  `json:"not_after,omitzero"` // zero = no limit
 
 	// EndedSessions says that no session that the key vouched for is alive any more.
-	EndedSessions bool `json:"ended_sessions,omitempty"`
+	EndedSessions bool    `json:"ended_sessions,omitempty"`
+	EndedAt       Instant `json:"ended,omitzero"` // when that began
 
 	// LastUsedAt is filled by List and Get; seconds behind, and zero for never.
 	LastUsedAt time.Time `json:"-"`
@@ -254,7 +255,7 @@ func (a *APTKeys) Update(ctx context.Context, realm RealmID, id APTKeyID, in APT
 		if key, err = state.apt.byID(id); err != nil {
 			return err
 		}
-		if err := key.change(in); err != nil {
+		if err := key.change(in, now); err != nil {
 			return err
 		}
 		state.apt.put(*key)
@@ -276,7 +277,7 @@ func (k *APTKey) inTime(now time.Time) bool {
 }
 
 // change sets what in asks for.
-func (k *APTKey) change(in APTKeyChange) error {
+func (k *APTKey) change(in APTKeyChange, now time.Time) error {
 	if in.Name != nil {
 		k.Name = cut(*in.Name, 100)
 	}
@@ -292,13 +293,25 @@ func (k *APTKey) change(in APTKeyChange) error {
 	if in.EndSessions && k.State != StateRetired {
 		return invalid("end_sessions", "End sessions goes with retiring the key")
 	}
-	k.EndedSessions = k.EndedSessions || in.EndSessions
+	if in.EndSessions && !k.EndedSessions {
+		k.EndedSessions, k.EndedAt = true, Instant{now}
+	}
 	return nil
 }
 
+// endedSlack is more than the time by which a session may have been seen, or given out, after its key ended it: news
+// travels, clocks differ, and "last seen" is noted behind.
+const endedSlack = time.Hour
+
+// keptUntil returns from when on none of the sessions that the key ended would be alive even without it: nobody has
+// seen them since, so the longest that a session of the realm may go unseen is over.
+func (k *APTKey) keptUntil(realm *Realm) time.Time {
+	return k.EndedAt.Add(max(realm.LongestIdle, realm.Settings.SessionIdle).Duration() + endedSlack)
+}
+
 // Delete removes an APT key, retired or not. Sessions that it vouched for live on unless it was retired with
-// EndSessions: such a key is kept until they have expired, and deleting it is a KindConflict. It fails with
-// ErrAPTKeyNotFound.
+// EndSessions: such a key must be kept until they would have expired by themselves; before that, deleting it is a
+// KindConflict that says how long. It fails with ErrAPTKeyNotFound.
 func (a *APTKeys) Delete(ctx context.Context, realm RealmID, id APTKeyID, req Request) error {
 	return retry(func() error {
 		state, now, err := a.read(ctx, realm)
@@ -309,8 +322,9 @@ func (a *APTKeys) Delete(ctx context.Context, realm RealmID, id APTKeyID, req Re
 		if err != nil {
 			return err
 		}
-		if key.EndedSessions {
-			return &Error{Kind: KindConflict, Code: "key_ended_sessions", Detail: "this key ended the sessions that it vouched for, and must be kept so that they stay ended"}
+		if until := key.keptUntil(state.Realm); key.EndedSessions && now.Before(until) {
+			return &Error{Kind: KindConflict, Code: "key_ended_sessions",
+				Detail: "this key ended the sessions that it vouched for, and must be kept so that they stay ended, until " + until.Format(time.RFC3339)}
 		}
 		state.apt.Keys = slices.DeleteFunc(state.apt.Keys, func(k APTKey) bool { return k.ID == id })
 		return a.commit(ctx, state, now, Event{Type: eventAPTKeyDeleted, APTKey: id, Request: req.clean()}, moreKeys)

@@ -242,13 +242,27 @@ func TestAPTKeysRetire(t *testing.T) {
 		_, err = w.APTs.Create(w.ctx, apt("more"))
 		w.refused("Create by a retired key", err, core.ErrInvalidToken)
 
-		_, err = w.APTKeys.Update(w.ctx, w.realm.ID, key.ID, core.APTKeyChange{EndSessions: true}, core.Request{})
-		w.must(err)
+		end := func() {
+			_, err := w.APTKeys.Update(w.ctx, w.realm.ID, key.ID, core.APTKeyChange{EndSessions: true}, core.Request{})
+			w.must(err)
+		}
+		end()
 		w.refused("Resolve what a leaked key vouched for", w.knows(in.Token), core.ErrInvalidToken)
 		w.must(w.knows(kept.Token))
-		if err := w.APTKeys.Delete(w.ctx, w.realm.ID, key.ID, core.Request{}); err == nil {
-			t.Error("Delete of a key that ended its sessions = nil; want a refusal, or they would rise again")
+
+		// The key stays until a session, made when sessions might go unseen for 28 days, would be over by itself.
+		_, err = w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) { s.SessionIdle = 3600 }}, core.Request{})
+		w.must(err)
+		until := w.clock.Now().Add(28*24*time.Hour + time.Hour)
+		w.clock.Advance(28 * 24 * time.Hour)
+		end() // again, which does not put it off
+		err = w.APTKeys.Delete(w.ctx, w.realm.ID, key.ID, core.Request{})
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind != core.KindConflict || !strings.Contains(e.Detail, until.UTC().Format(time.RFC3339)) {
+			t.Errorf("Delete of a key that ended its sessions = %v; want a conflict until %s, or they would rise again", err, until.UTC())
 		}
+		w.clock.Advance(time.Hour)
+		w.must(w.APTKeys.Delete(w.ctx, w.realm.ID, key.ID, core.Request{}))
+		w.refused("Resolve after that", w.knows(in.Token), core.ErrInvalidToken)
 	})
 }
 
@@ -397,9 +411,14 @@ func TestEncryptedAPTs(t *testing.T) {
 			t.Fatalf("%d keys to encrypt to; want RSA-OAEP-256 and ECDH-ES", len(keys))
 		}
 		sealed := func(k *jose.EncryptionKey) string {
-			text, err := jose.Encrypt(w.apt(""), k)
+			text, err := jose.Encrypt(w.apt(""), k, "")
 			w.must(err)
 			return text
+		}
+		named := func(apt, environment string) core.APTCall { // with the environment in the header, and nothing beside it
+			text, err := jose.Encrypt(apt, keys[0], environment)
+			w.must(err)
+			return core.APTCall{Token: text}
 		}
 		for _, k := range keys {
 			w.must(create(sealed(k)))
@@ -410,6 +429,17 @@ func TestEncryptedAPTs(t *testing.T) {
 		w.refused("Create with an encrypted APT that was used", create(again), core.ErrInvalidToken)
 		_, err := w.APTs.Create(w.ctx, core.APTCall{Token: sealed(keys[0]), ArbitraryID: ptr("x")})
 		w.refused("Create with an encrypted APT and no environment", err, core.ErrInvalidToken)
+		w.must(create(named(w.apt(""), w.realm.EnvironmentGUID).Token))
+		w.provided("bob")
+		w.must(w.APTs.Delete(w.ctx, named(w.apt("bob"), w.realm.EnvironmentGUID)))
+		other, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "other", Settings: core.RealmSettings{APTEncryption: core.APTEncryptionAccept}}, core.Request{})
+		w.must(err)
+		w.provided("cat")
+		w.refused("Delete with another environment in the header", w.APTs.Delete(w.ctx, named(w.apt("cat"), other.EnvironmentGUID)), core.ErrInvalidToken)
+		w.refused("Delete with no such environment in the header", w.APTs.Delete(w.ctx, named(w.apt("cat"), "nowhere")), core.ErrEnvironmentNotFound)
+		disagreeing := named(w.apt("cat"), other.EnvironmentGUID)
+		disagreeing.EnvironmentGUID = &w.realm.EnvironmentGUID
+		w.refused("Delete where header and call disagree", w.APTs.Delete(w.ctx, disagreeing), core.ErrInvalidToken)
 
 		choose(core.APTEncryptionRequire)
 		w.must(create(sealed(keys[1])))

@@ -24,6 +24,9 @@ type Realm struct {
 	CreatedAt       Instant       `json:"created"`
 	Settings        RealmSettings `json:"settings"`
 
+	// LongestIdle is the greatest SessionIdle that there was before the present one: older sessions go by it.
+	LongestIdle Seconds `json:"longest_idle,omitempty"`
+
 	// ChosenKeys says that somebody's API key was chosen by a caller, at some time. Until then whatever lacks the
 	// checksum of a generated one is garbage, and costs no lookup.
 	ChosenKeys bool `json:"chosen_keys,omitempty"`
@@ -253,6 +256,7 @@ func (r *Realm) changed(in RealmChange) (*Realm, error) {
 	if err := after.Settings.withDefaults().validate(); err != nil {
 		return nil, err
 	}
+	after.LongestIdle = max(r.LongestIdle, r.Settings.withDefaults().SessionIdle)
 	return &after, after.describe(in)
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdh"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwe"
@@ -23,19 +24,27 @@ const (
 const (
 	contentEncryption = "A256GCM"
 	contentType       = "JWT" // RFC 7519 §5.2
+
+	// environmentHeader repeats a claim of the signed token in the header (RFC 7519 §5.3), where whoever is to decrypt can
+	// read whose key it takes.
+	environmentHeader = "environment_guid"
 )
 
 // ErrDecryption says that a key does not open an encrypted token, and no more.
 var ErrDecryption = errors.New("token does not decrypt")
 
 // Encrypt returns a signed token encrypted to k with A256GCM, as a compact JWE (RFC 7516 §7.1) whose header says alg,
-// enc, kid and cty "JWT". What Parse refuses is not encrypted; then the error wraps ErrMalformed.
-func Encrypt(token string, k *EncryptionKey) (string, error) {
+// enc, kid, cty "JWT", and environment_guid unless that is "". What Parse refuses is not encrypted; then the error wraps ErrMalformed.
+func Encrypt(token string, k *EncryptionKey, environment string) (string, error) {
 	if _, err := Parse(token); err != nil {
 		return "", fmt.Errorf("jose: encrypt: %w", err)
 	}
 	header := jwe.NewHeaders()
-	for name, value := range map[string]string{jwe.ContentTypeKey: contentType, jwe.KeyIDKey: k.id} {
+	members := map[string]string{jwe.ContentTypeKey: contentType, jwe.KeyIDKey: k.id}
+	if environment != "" {
+		members[environmentHeader] = environment
+	}
+	for name, value := range members {
 		if err := header.Set(name, value); err != nil {
 			return "", fmt.Errorf("jose: encrypt: %w", err)
 		}
@@ -51,7 +60,7 @@ func Encrypt(token string, k *EncryptionKey) (string, error) {
 // Decrypt returns the signed token within an encrypted one: text that passes Parse, and is yet to be verified, since
 // everybody can encrypt. It takes a compact JWE of at most MaxEncryptedLength in the one form that Encrypt makes:
 // k's own algorithm with A256GCM, cty "JWT", no kid but k's, no compression, and nothing in the header beyond these,
-// typ, and the epk that ECDH-ES needs. Errors wrap ErrMalformed or are ErrDecryption.
+// typ, environment_guid, and the epk that ECDH-ES needs. Errors wrap ErrMalformed or are ErrDecryption.
 func Decrypt(compact string, k *DecryptionKey) (string, error) {
 	if len(compact) > MaxEncryptedLength {
 		return "", malformed("longer than 16 KiB")
@@ -73,6 +82,25 @@ func Decrypt(compact string, k *DecryptionKey) (string, error) {
 	return string(token), nil
 }
 
+// EncryptedFor returns the environment_guid that the header of an encrypted token names, "" for none. It is not proven: whoever
+// uses it must find the same within the token.
+func EncryptedFor(compact string) string {
+	header, _, _ := strings.Cut(compact, ".")
+	if len(compact) > MaxEncryptedLength {
+		return ""
+	}
+	parts, ok := decodeParts([]byte(header), 1)
+	if !ok {
+		return ""
+	}
+	members, ok := parseObject(parts[0])
+	if !ok {
+		return ""
+	}
+	environment, _ := Claims{members}.String(environmentHeader)
+	return environment
+}
+
 // checkHeader refuses what Decrypt does not take, before jwx sees it.
 func (k *DecryptionKey) checkHeader(header []byte) error {
 	members, ok := parseObject(header)
@@ -90,7 +118,7 @@ func (k *DecryptionKey) checkHeader(header []byte) error {
 			ok = string(value) == contentType
 		case "kid":
 			ok = string(value) == k.ID()
-		case "typ":
+		case "typ", environmentHeader:
 			ok = isPlain(string(value))
 		case "epk":
 			ok = k.Alg() == ECDHES && isP256(m.value)

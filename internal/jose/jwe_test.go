@@ -2,6 +2,7 @@ package jose_test
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,7 +31,7 @@ var decryptionKeys = sync.OnceValue(func() []*jose.DecryptionKey {
 // encrypt returns an encrypted token.
 func encrypt(tb testing.TB, token string, key *jose.DecryptionKey) string {
 	tb.Helper()
-	text, err := jose.Encrypt(token, key.Public())
+	text, err := jose.Encrypt(token, key.Public(), "")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestEncrypt(t *testing.T) {
 		if text := fmt.Sprintf("%v %+v %#v", key, key, key); !strings.Contains(text, key.ID()) || len(text) > 300 {
 			t.Errorf("a decryption key is printed as %s", text)
 		}
-		encrypted, err := jose.Encrypt(token, published)
+		encrypted, err := jose.Encrypt(token, published, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,6 +139,7 @@ func TestDecryptRefusesForms(t *testing.T) {
 		for name, header := range map[string]map[string]any{
 			"bare":             jwt,
 			"with typ and kid": {"cty": "JWT", "typ": "JWT", "kid": key.ID()},
+			"with its realm":   {"cty": "JWT", "environment_guid": "5a1b"},
 		} {
 			if got, err := jose.Decrypt(foreign(t, token, key, header), key); got != token || err != nil {
 				t.Errorf("%s, %s: Decrypt = %q, %v; want it opened", key.Alg(), name, got, err)
@@ -169,6 +171,30 @@ func TestDecryptRefusesForms(t *testing.T) {
 	}
 }
 
+// TestEncryptedFor reads whom an encrypted token is for, from its header alone.
+func TestEncryptedFor(t *testing.T) {
+	token := sign(t, fixed()[jose.RS256], "apt", plainClaims)
+	for _, key := range decryptionKeys() {
+		for _, environment := range []string{"", "5a1b"} {
+			encrypted, err := jose.Encrypt(token, key.Public(), environment)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := jose.EncryptedFor(encrypted); got != environment {
+				t.Errorf("EncryptedFor(%q) = %q; want %q", encrypted, got, environment)
+			}
+			if got, err := jose.Decrypt(encrypted, key); got != token || err != nil {
+				t.Errorf("Decrypt = %q, %v; want the token", got, err)
+			}
+		}
+	}
+	for _, text := range []string{"", "....", token, "e30....", "eyJlbnZpcm9ubWVudF9ndWlkIjoxfQ....", strings.Repeat("a", 17<<10)} {
+		if got := jose.EncryptedFor(text); got != "" {
+			t.Errorf("EncryptedFor(%.40q) = %q; want nothing", text, got)
+		}
+	}
+}
+
 // TestDecryptRefusesHeader refuses what another signer may have meant otherwise, above all an epk that is not on the
 // curve, before it is multiplied.
 func TestDecryptRefusesHeader(t *testing.T) {
@@ -186,6 +212,7 @@ func TestDecryptRefusesHeader(t *testing.T) {
 		`{"alg":"ECDH-ES","enc":"A256GCM","cty":"JWT","epk":"x"}`,
 		`{"alg":"ECDH-ES","enc":"A256GCM","cty":"jwt",` + epk + `}`,
 		`{"alg":"ECDH-ES","enc":"A256GCM","cty":"JWT","typ":1,` + epk + `}`,
+		`{"alg":"ECDH-ES","enc":"A256GCM","cty":"JWT","environment_guid":1,` + epk + `}`,
 	} {
 		undecryptedHeader(t, header)
 	}
@@ -243,7 +270,7 @@ func TestEncryptionKeyRefuses(t *testing.T) {
 			t.Errorf("UnmarshalDecryptionKey(%q) = %v, %v; want %v", text, key, err, jose.ErrKey)
 		}
 	}
-	if _, err := jose.Encrypt("not a token", decryptionKeys()[0].Public()); !errors.Is(err, jose.ErrMalformed) {
+	if _, err := jose.Encrypt("not a token", decryptionKeys()[0].Public(), ""); !errors.Is(err, jose.ErrMalformed) {
 		t.Errorf("Encrypt of no token = %v; want %v", err, jose.ErrMalformed)
 	}
 }
@@ -254,11 +281,17 @@ func FuzzDecrypt(f *testing.F) {
 	f.Add(header, []byte(""), []byte("iviviviviviv"), []byte("text"), []byte("tagtagtagtagtagt"))
 	off := strings.Replace(header, ecKey, offKey, 1)
 	f.Add(off, []byte(""), []byte("iviviviviviv"), []byte("text"), []byte("tagtagtagtagtagt"))
+	f.Add(`{"environment_guid":"5a1b"}`, []byte(""), []byte("iviviviviviv"), []byte("text"), []byte("tagtagtagtagtagt"))
 	f.Add(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`, []byte(""), []byte("iv"), []byte("text"), []byte("tag"))
 	f.Fuzz(func(t *testing.T, header string, encryptedKey, iv, ciphertext, tag []byte) {
 		text := compact(header, string(encryptedKey), string(iv), string(ciphertext), string(tag))
 		for _, key := range decryptionKeys() {
 			undecrypted(t, "made up", text, key)
+		}
+		var read map[string]any
+		_ = json.Unmarshal([]byte(header), &read) // what is no JSON names nothing
+		if got := jose.EncryptedFor(text); got != "" && read["environment_guid"] != got {
+			t.Errorf("EncryptedFor = %q, of a header that does not say so: %s", got, header)
 		}
 	})
 }

@@ -13,7 +13,6 @@ import (
 
 // PasswordCopy is a user's password as it is kept, for taking it elsewhere.
 type PasswordCopy struct {
-	ID        CredentialID
 	Hash      string
 	Imported  bool // Hash is of the password as it was typed, else as preparePassword makes it: our own, Argon2id
 	CreatedAt Instant
@@ -56,7 +55,7 @@ func (u *Users) Export(ctx context.Context, realm RealmID, after UserID, limit i
 			return nil, false, err
 		}
 		if found {
-			users[i].Password = &PasswordCopy{p.ID, p.Hash, p.Imported, p.CreatedAt}
+			users[i].Password = &PasswordCopy{p.Hash, p.Imported, p.CreatedAt}
 		}
 	}
 	return users, page.More, nil

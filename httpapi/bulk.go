@@ -88,7 +88,7 @@ func userLine(u core.ExportedUser) wire.UserLine {
 		CreatedAt: wire.Time{Time: u.CreatedAt.Time}, LastLoginAt: wire.Time{Time: u.LastLoginAt.Time},
 	}
 	if p := u.Password; p != nil {
-		line.Password = &wire.PasswordLine{ID: string(p.ID), Hash: p.Hash, Own: !p.Imported, CreatedAt: wire.Time{Time: p.CreatedAt.Time}}
+		line.Password = &wire.PasswordLine{Hash: p.Hash, Own: !p.Imported, CreatedAt: wire.Time{Time: p.CreatedAt.Time}}
 	}
 	return line
 }

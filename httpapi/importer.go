@@ -173,7 +173,7 @@ func (f *fields) passwordLine() *core.PasswordCopy {
 		f.complain("password", "must be an object with a hash; a password itself is not imported")
 		return nil
 	}
-	copied := &core.PasswordCopy{ID: core.CredentialID(orEmpty(p.text("id"))), Hash: orEmpty(p.text("hash")),
+	copied := &core.PasswordCopy{Hash: orEmpty(p.text("hash")),
 		Imported: !p.flag("own"), CreatedAt: core.Instant{Time: p.moment("created_at")}}
 	f.errs = append(f.errs, p.rest()...)
 	return copied

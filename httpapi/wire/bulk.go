@@ -24,7 +24,6 @@ type UserLine struct {
 
 // PasswordLine is a password in an export. With the hash alone it is one of another system.
 type PasswordLine struct {
-	ID        string `json:"id,omitempty"` // crd_...
 	Hash      string `json:"hash"`
 	Own       bool   `json:"own,omitempty"` // made by Postern, which prepares a password before it hashes it
 	CreatedAt Time   `json:"created_at,omitzero"`

@@ -52,10 +52,16 @@ type User struct {
 	FirstName         *string                    `json:"first_name"`
 	LastName          *string                    `json:"last_name"`
 	MembershipCount   int                        `json:"membership_count"`
-	Credentials       []CredentialRef            `json:"credentials"`
+	Credentials       []Credential               `json:"credentials"`
 	ArbitraryID       string                     `json:"arbitrary_id,omitempty"` // of users made with an APT
 	Token             string                     `json:"token,omitempty"`        // where one was minted
-	APIKey            string                     `json:"api_key,omitempty"`      // where one was made, this once
+}
+
+// Credential names a credential of a user.
+type Credential struct {
+	ID             string `json:"id"`
+	CredentialType string `json:"credential_type"`
+	Object         string `json:"object"` // "credential"
 }
 
 // Session is a session (Users API, "Sessions").

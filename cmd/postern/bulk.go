@@ -1,0 +1,124 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+)
+
+// api is where a command calls the API, and as whom.
+type api struct {
+	url, keyFile, realm string
+}
+
+// flags gives a command the flags that say so.
+func (a *api) flags(f *pflag.FlagSet) {
+	f.StringVar(&a.url, "api", "http://127.0.0.1:8081/v1", "address of the /v1 API")
+	f.StringVar(&a.keyFile, "key-file", "", "file with a management key that may manage (default the environment's POSTERN_MANAGEMENT_KEY)")
+	f.StringVar(&a.realm, "realm", "default", "the realm, by id or name")
+}
+
+// call sends a request about the users in bulk. An answer with an error becomes one.
+func (a *api) call(ctx context.Context, method string, query url.Values, body io.Reader) (*http.Response, error) {
+	key := os.Getenv("POSTERN_MANAGEMENT_KEY")
+	if a.keyFile != "" {
+		text, err := os.ReadFile(a.keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the management key: %w", err)
+		}
+		key = string(text)
+	}
+	if key = strings.TrimSpace(key); key == "" {
+		return nil, errors.New("a management key is needed: --key-file, or POSTERN_MANAGEMENT_KEY in the environment")
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(a.url, "/")+"/bulk/users?"+query.Encode(), body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = http.Header{"Authorization": {"Bearer " + key}, "X-Authrocket-Realm": {a.realm},
+		"Content-Type": {"application/x-ndjson"}, "Accept": {"application/problem+json"}}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode != http.StatusOK {
+		defer res.Body.Close()
+		var problem struct {
+			Detail string `json:"detail"`
+		}
+		_ = json.NewDecoder(io.LimitReader(res.Body, 10<<10)).Decode(&problem) // the status says something too
+		return nil, fmt.Errorf("the API answers %s. %s", res.Status, problem.Detail)
+	}
+	return res, nil
+}
+
+// bar returns a progress bar over size units (-1 = nobody knows), which is drawn on a terminal and nowhere else.
+func bar(size int64, what string, bytes bool) *progressbar.ProgressBar {
+	options := []progressbar.Option{progressbar.OptionSetDescription(what), progressbar.OptionSetWriter(os.Stderr),
+		progressbar.OptionShowBytes(bytes), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100e6)}
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		options = append(options, progressbar.OptionSetVisibility(false))
+	}
+	return progressbar.NewOptions64(size, options...)
+}
+
+// exportCommand is 'postern export'.
+func exportCommand() *cobra.Command {
+	var a api
+	var passwords bool
+	var to, after string
+	c := &cobra.Command{
+		Use:   "export",
+		Short: "Write a realm's users, one a line, as 'postern import' reads them",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			query := url.Values{}
+			if passwords {
+				query.Set("password_hashes", "true")
+			}
+			if after != "" {
+				query.Set("after", after)
+			}
+			res, err := a.call(c.Context(), http.MethodGet, query, nil)
+			if err != nil {
+				return err
+			}
+			defer res.Body.Close()
+			return writeExport(c.OutOrStdout(), to, res.Body)
+		},
+	}
+	a.flags(c.Flags())
+	c.Flags().BoolVar(&passwords, "password-hashes", false, "with passwords, as they are kept: hashes")
+	c.Flags().StringVarP(&to, "output", "o", "", "write to this new file, which only its owner may read (default standard output)")
+	c.Flags().StringVar(&after, "after", "", "go on after this user's id")
+	return c
+}
+
+// writeExport copies an export to a file, or to out where none is named.
+func writeExport(out io.Writer, to string, export io.Reader) (err error) {
+	if to != "" {
+		f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		defer func() { err = cmp.Or(err, f.Close()) }()
+		out = f
+	}
+	progress := bar(-1, "exporting", true)
+	if _, err := io.Copy(io.MultiWriter(out, progress), export); err != nil {
+		return fmt.Errorf("the export was cut short; --after goes on after the last user that was written: %w", err)
+	}
+	return progress.Finish()
+}

@@ -1,0 +1,58 @@
+package main_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// samples are where the files of other systems lie.
+const samples = "../../internal/userfiles/testdata/"
+
+// TestImportFromElsewhere moves users from each system, who sign in with the passwords that they had there.
+func TestImportFromElsewhere(t *testing.T) {
+	r := dev(t, "--json", "--data", filepath.Join(t.TempDir(), "data"))
+	facts := r.facts(t)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(*facts.ManagementKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	call := []string{"--api", facts.APIURL, "--key-file", key}
+	imported := func(want string, args ...string) {
+		t.Helper()
+		must(t, want, append(append([]string{"import"}, args...), call...)...)
+	}
+	imported("3 users would be made, 0 were there already, 0 failed.", "--dry-run", "--from", "auth0", samples+"auth0.ndjson")
+	imported("a password hash of the kind md5 is not imported", "--from", "auth0", "--hashes", samples+"auth0-hashes.ndjson", samples+"auth0.ndjson")
+	imported("0 users made, 3 were there already", "--from", "auth0", samples+"auth0.ndjson")
+	imported("2 users made", "--from", "firebase", "--firebase-hash-config", samples+"firebase-hash-config.txt", samples+"firebase.json")
+	imported("2 users made", "--from", "keycloak", samples+"keycloak.json")
+	imported("2 users made", "--from", "kratos", samples+"kratos.json")
+	imported("2 users made", "--from", "supabase", samples+"supabase.json")
+	c := &crashed{T: t, facts: facts, http: http.DefaultClient}
+	for who, password := range map[string]string{"ana.lima@example.com": "Z\u00fcrich-2024 tram", "user1@example.com": "user1password",
+		"kim": "Z\u00fcrich-2024 tram", "pia": "Z\u00fcrich-2024 tram", "rui@example.com": "Z\u00fcrich-2024 tram"} {
+		body, _ := json.Marshal(map[string]string{"password": password})
+		if status, answer := c.manage("POST", "/users/"+who+"/authenticate", string(body)); status != 200 || answer.Token == "" {
+			t.Errorf("authenticate %s with the password from elsewhere = %d; want 200", who, status)
+		}
+	}
+	export := filepath.Join(t.TempDir(), "users.ndjson")
+	must(t, "", append([]string{"export", "--password-hashes", "-o", export}, call...)...)
+	text, err := os.ReadFile(export)
+	if err != nil || strings.Count(string(text), "\n") < 11 || !strings.Contains(string(text), "$argon2id$") {
+		t.Errorf("the export holds %d users (%v); want 11 at least, with hashes", strings.Count(string(text), "\n"), err)
+	}
+	imported("0 users made", export)
+	imported("were there already, 0 failed", "--skip", "5", export)
+	bad := filepath.Join(t.TempDir(), "bad.ndjson")
+	if err := os.WriteFile(bad, []byte("{\"username\":\"kim\"}\n{\"username\":\"fay\"}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "user 1: Username has already been taken\n1 users made, 0 were there already, 1 failed.", append([]string{"import", bad}, call...)...)
+	refused(t, "a management key is needed", "import", bad)
+	refused(t, "Realm not found", append([]string{"import", bad, "--realm", "nowhere"}, call...)...)
+}

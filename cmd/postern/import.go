@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/postern-auth/postern/httpapi/wire"
+	"github.com/postern-auth/postern/internal/userfiles"
+)
+
+// importing is 'postern import'.
+type importing struct {
+	api                      api
+	from                     string
+	hashFile, firebaseConfig string
+	dry                      bool
+	skip                     int
+
+	errs io.Writer
+	mu   sync.Mutex // of errs
+}
+
+// importCommand is 'postern import'.
+func importCommand() *cobra.Command {
+	var in importing
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Make users of a file: an export of ours, or of another system with --from",
+		Long: `Make users of a file: an export of ours, or of another system with --from.
+
+What is wrong with a user is said, and stops no other. An import that was interrupted can be repeated: who is there
+already stays as they are. FILE may be - for standard input.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			in.errs = c.ErrOrStderr()
+			return in.run(c, args[0])
+		},
+	}
+	in.api.flags(c.Flags())
+	f := c.Flags()
+	f.StringVar(&in.from, "from", "", "the system that the file is of: "+strings.Join(userfiles.Formats(), ", ")+" (default ours)")
+	f.StringVar(&in.hashFile, "hashes", "", "with --from auth0, the file of password hashes that its support makes")
+	f.StringVar(&in.firebaseConfig, "firebase-hash-config", "", "with --from firebase, a file with the hash_config that its console shows")
+	f.BoolVar(&in.dry, "dry-run", false, "say what would be made and what is wrong, and write nothing")
+	f.IntVar(&in.skip, "skip", 0, "pass over this many users at the start of the file")
+	return c
+}
+
+// run imports a file.
+func (in *importing) run(c *cobra.Command, name string) error {
+	o, err := in.options()
+	if err != nil {
+		return err
+	}
+	file, size, err := openInput(c.InOrStdin(), name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	progress := bar(size, "importing", true)
+	read, write := io.Pipe()
+	go func() { write.CloseWithError(in.feed(io.TeeReader(file, progress), o, write)) }()
+	query := url.Values{}
+	if in.dry {
+		query.Set("dry_run", "true")
+	}
+	res, err := in.api.call(c.Context(), http.MethodPost, query, read)
+	if err != nil {
+		read.CloseWithError(err) // so that feed ends
+		return err
+	}
+	defer res.Body.Close()
+	sum, err := in.follow(res.Body)
+	read.Close()
+	_ = progress.Finish()
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(c.OutOrStdout(), in.conclusion(sum)); err != nil || sum.Failed == 0 {
+		return err
+	}
+	return errors.New("some users failed")
+}
+
+// options opens what else --from takes.
+func (in *importing) options() (userfiles.Options, error) {
+	var o userfiles.Options
+	if in.hashFile != "" {
+		f, err := os.Open(in.hashFile)
+		if err != nil {
+			return o, err
+		}
+		o.Hashes = f // read to its end, once, and closed with the program
+	}
+	if in.firebaseConfig != "" {
+		text, err := os.ReadFile(in.firebaseConfig)
+		if err != nil {
+			return o, err
+		}
+		if o.Firebase, err = userfiles.ParseFirebaseHashes(string(text)); err != nil {
+			return o, fmt.Errorf("%s: %w", in.firebaseConfig, err)
+		}
+	}
+	return o, nil
+}
+
+// openInput opens a file, and says how large it is; -1 where nobody knows.
+func openInput(stdin io.Reader, name string) (io.ReadCloser, int64, error) {
+	if name == "-" {
+		return io.NopCloser(stdin), -1, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
+// feed writes the users of a file as lines.
+func (in *importing) feed(file io.Reader, o userfiles.Options, to io.Writer) error {
+	seen := 0
+	if in.from != "" {
+		e := json.NewEncoder(to)
+		return userfiles.Read(in.from, file, o, func(user wire.UserLine, note string) error {
+			if seen++; seen <= in.skip {
+				return nil
+			}
+			if note != "" {
+				in.say("%s: %s", user.Source, note)
+			}
+			return e.Encode(user)
+		})
+	}
+	for lines := bufio.NewReader(file); ; {
+		line, err := lines.ReadSlice('\n')
+		if seen >= in.skip {
+			if _, err := to.Write(line); err != nil {
+				return err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err == nil:
+			seen++
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return err
+		}
+	}
+}
+
+// follow says what is wrong with users, and returns the summary.
+func (in *importing) follow(answer io.Reader) (sum wire.ImportSummary, err error) {
+	done := 0
+	for d := json.NewDecoder(answer); ; {
+		var line struct {
+			wire.ImportLine
+			wire.ImportSummary
+		}
+		if err := d.Decode(&line); err != nil {
+			return sum, fmt.Errorf("the import ended after %d users, and can be repeated: %w", in.skip+done, err)
+		}
+		if line.Object == "import" {
+			return line.ImportSummary, nil
+		}
+		if done++; line.Status == "failed" {
+			in.say("user %d: %s", in.skip+line.Line, strings.Join(line.Errors, "; "))
+		}
+	}
+}
+
+// say writes a line about a user. Whoever is read from and whoever is written to may both have something to say.
+func (in *importing) say(format string, args ...any) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	fmt.Fprintf(in.errs, format+"\n", args...)
+}
+
+// conclusion says what became of an import.
+func (in *importing) conclusion(sum wire.ImportSummary) string {
+	made := "made"
+	if in.dry {
+		made = "would be made"
+	}
+	return fmt.Sprintf("%d users %s, %d were there already, %d failed.", sum.Created, made, sum.Exists, sum.Failed)
+}

@@ -1,0 +1,75 @@
+package userfiles
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// kratosIdentity is an identity of Ory Kratos, as its admin API lists them with ?include_credential=password, and
+// 'kratos list identities --format json' does.
+type kratosIdentity struct {
+	ID        string                     `json:"id"`
+	State     string                     `json:"state"`
+	Traits    map[string]json.RawMessage `json:"traits"`
+	Addresses []struct {
+		Value    string `json:"value"`
+		Verified bool   `json:"verified"`
+		Via      string `json:"via"`
+	} `json:"verifiable_addresses"`
+	Credentials map[string]struct {
+		Identifiers []string `json:"identifiers"`
+		Config      struct {
+			HashedPassword string `json:"hashed_password"`
+		} `json:"config"`
+	} `json:"credentials"`
+	MetadataPublic map[string]json.RawMessage `json:"metadata_public"`
+	MetadataAdmin  map[string]json.RawMessage `json:"metadata_admin"`
+	CreatedAt      string                     `json:"created_at"`
+}
+
+// readKratos reads identities of Kratos. Their traits have the form that each deployment gives them; those of the usual
+// names (email, username, name, and phone) find their place, the others become custom attributes.
+func readKratos(r io.Reader, _ Options, emit Emit) error {
+	return each(r, "identities", func(k kratosIdentity) error {
+		email, username := k.take("email"), k.take("username")
+		first, last := k.names()
+		line := wire.UserLine{
+			Source: "kratos:" + k.ID, Reference: k.ID, UserType: "human", State: state(k.State != "inactive"),
+			Username: username, Email: email, EmailVerification: "none", FirstName: first, LastName: last,
+			CreatedAt: at(k.CreatedAt), Custom: customOf(k.MetadataAdmin, k.MetadataPublic, k.Traits),
+			Password: hashed(k.Credentials["password"].Config.HashedPassword),
+		}
+		for _, a := range k.Addresses {
+			if a.Via == "email" && a.Value == email {
+				line.EmailVerification = verified(a.Verified)
+			}
+		}
+		note := ""
+		for _, kind := range []string{"totp", "webauthn", "passkey", "lookup_secret", "oidc"} {
+			_, there := k.Credentials[kind]
+			note = notes(note, noteIf(there, "a credential of the kind "+kind+" is not imported"))
+		}
+		return emit(line, note)
+	})
+}
+
+// take takes a trait that is a text.
+func (k kratosIdentity) take(name string) string {
+	var s string
+	if json.Unmarshal(k.Traits[name], &s) == nil {
+		delete(k.Traits, name)
+	}
+	return s
+}
+
+// names takes the name: one text, or a first and a last.
+func (k kratosIdentity) names() (first, last string) {
+	var name struct{ First, Last string }
+	if json.Unmarshal(k.Traits["name"], &name) == nil {
+		delete(k.Traits, "name")
+		return name.First, name.Last
+	}
+	return split(k.take("name"))
+}

@@ -1,0 +1,244 @@
+// Package userfiles reads the files in which other systems export their users, a user at a time, and turns them into lines
+// that Postern imports. 'postern import --from' uses it.
+//
+// What has a place in Postern goes there; other facts about a user become custom attributes. The name that the other
+// system has for a user becomes the reference, since that is what an app's own tables hold.
+package userfiles
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// Options says what besides the file it takes to read it.
+type Options struct {
+	Hashes   io.Reader      // Auth0: the export of password hashes that its support makes; nil = none
+	Firebase FirebaseHashes // Firebase: the project's password hash parameters
+}
+
+// Emit takes a user. note says what of the user could not be taken along, "" for nothing.
+type Emit func(user wire.UserLine, note string) error
+
+// formats are the systems, by the words for --from.
+var formats = map[string]func(r io.Reader, o Options, emit Emit) error{
+	"auth0": readAuth0, "firebase": readFirebase, "keycloak": readKeycloak, "kratos": readKratos, "supabase": readSupabase,
+}
+
+// Formats returns the words for the systems.
+func Formats() []string {
+	var names []string
+	for name := range formats {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Read reads a file of a system. It fails where the file is not what that system writes, and with what emit fails with.
+func Read(format string, r io.Reader, o Options, emit Emit) error {
+	read, ok := formats[format]
+	if !ok {
+		return fmt.Errorf("there is no format %q; there are %s", format, strings.Join(Formats(), ", "))
+	}
+	if err := read(r, o, emit); err != nil {
+		return fmt.Errorf("%s: %w", format, err)
+	}
+	return nil
+}
+
+// each calls f with every user of a file, of which it holds one at a time. The file is an array; or an object that has
+// one under a name; or, where name is "", objects one after the other.
+func each[T any](r io.Reader, name string, f func(T) error) error {
+	b := bufio.NewReader(r)
+	first, err := firstByte(b)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(b)
+	switch {
+	case first == '[':
+		_, _ = d.Token()
+		return elements(d, f)
+	case first != '{':
+		return errors.New("it holds no JSON objects")
+	case name == "":
+		return objects(d, f)
+	}
+	_, _ = d.Token()
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if key != name {
+			var skipped json.RawMessage
+			if err := d.Decode(&skipped); err != nil {
+				return err
+			}
+			continue
+		}
+		if open, err := d.Token(); err != nil || open != json.Delim('[') {
+			return fmt.Errorf("its %q is not an array", name)
+		}
+		return elements(d, f)
+	}
+	return fmt.Errorf("it holds no %q", name)
+}
+
+// firstByte returns the first that is no white space, without taking it. A byte order mark is passed over.
+func firstByte(b *bufio.Reader) (byte, error) {
+	if mark, err := b.Peek(3); err == nil && string(mark) == "\ufeff" {
+		_, _ = b.Discard(3)
+	}
+	for {
+		c, err := b.ReadByte()
+		if err != nil {
+			return 0, fmt.Errorf("it is empty: %w", err)
+		}
+		if !strings.ContainsRune(" \t\r\n", rune(c)) {
+			return c, b.UnreadByte()
+		}
+	}
+}
+
+// objects calls f with objects that stand one after the other.
+func objects[T any](d *json.Decoder, f func(T) error) error {
+	for {
+		var v T
+		if err := d.Decode(&v); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := f(v); err != nil {
+			return err
+		}
+	}
+}
+
+// elements calls f with the elements of an array that was opened.
+func elements[T any](d *json.Decoder, f func(T) error) error {
+	for d.More() {
+		var v T
+		if err := d.Decode(&v); err != nil {
+			return err
+		}
+		if err := f(v); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
+}
+
+// customOf returns facts as custom attributes: names cut to what Postern allows, and what is nested as JSON in a text.
+func customOf(facts ...map[string]json.RawMessage) map[string]json.RawMessage {
+	custom := map[string]json.RawMessage{}
+	for _, group := range facts {
+		for _, fact := range slices.Sorted(maps.Keys(group)) {
+			name, value := fact, group[fact]
+			name = strings.Map(func(r rune) rune {
+				if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+					return r
+				}
+				return '_'
+			}, name)
+			if name = name[:min(len(name), 64)]; name == "" || string(value) == "null" {
+				continue
+			}
+			custom[name] = flat(value)
+		}
+	}
+	if len(custom) == 0 {
+		return nil
+	}
+	return custom
+}
+
+// flat returns a scalar or an array of scalars as it is, anything else as a text.
+func flat(value json.RawMessage) json.RawMessage {
+	var v any
+	_ = json.Unmarshal(value, &v) // it was decoded before
+	nested := false
+	switch v := v.(type) {
+	case map[string]any:
+		nested = true
+	case []any:
+		nested = slices.ContainsFunc(v, func(e any) bool {
+			switch e.(type) {
+			case map[string]any, []any:
+				return true
+			}
+			return false
+		})
+	}
+	if !nested {
+		return value
+	}
+	return text(string(value))
+}
+
+// text returns a text in JSON.
+func text(s string) json.RawMessage {
+	b, _ := json.Marshal(s) // a string can always be
+	return b
+}
+
+// verified returns the state of an address that is proven or not.
+func verified(is bool) string {
+	if is {
+		return "verified"
+	}
+	return "none"
+}
+
+// state returns that of a user who may sign in or not.
+func state(active bool) string {
+	if active {
+		return "active"
+	}
+	return "inactive"
+}
+
+// layouts of times: RFC 3339, and as PostgreSQL prints them.
+var layouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999Z07:00", "2006-01-02 15:04:05.999999Z07", "2006-01-02T15:04:05.999999", "2006-01-02 15:04:05.999999"}
+
+// at reads a time; the zero time where it is empty or cannot be read.
+func at(s string) wire.Time {
+	for _, layout := range layouts {
+		if t, err := time.Parse(layout, s); err == nil {
+			return wire.Time{Time: t.UTC()}
+		}
+	}
+	return wire.Time{}
+}
+
+// hashed returns a password of which the hash is known; nil where it is not.
+func hashed(hash string) *wire.PasswordLine {
+	if hash == "" {
+		return nil
+	}
+	return &wire.PasswordLine{Hash: hash}
+}
+
+// notes joins what there is to say.
+func notes(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), "; ")
+}
+
+// noteIf returns note where something holds.
+func noteIf(holds bool, note string) string {
+	if holds {
+		return note
+	}
+	return ""
+}

@@ -1,0 +1,128 @@
+package userfiles_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/postern-auth/postern/httpapi/wire"
+	"github.com/postern-auth/postern/internal/userfiles"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// samples are files in the form of each system's documentation.
+var samples = map[string]string{
+	"auth0": "auth0.ndjson", "firebase": "firebase.json", "keycloak": "keycloak.json", "kratos": "kratos.json", "supabase": "supabase.json",
+}
+
+// open opens a file of testdata.
+func open(t *testing.T, name string) *os.File {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// options are what the samples take.
+func options(t *testing.T) userfiles.Options {
+	t.Helper()
+	config, err := os.ReadFile("testdata/firebase-hash-config.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashes, err := userfiles.ParseFirebaseHashes(string(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return userfiles.Options{Hashes: open(t, "auth0-hashes.ndjson"), Firebase: hashes}
+}
+
+// TestSamples compares what each sample becomes with a golden file.
+func TestSamples(t *testing.T) {
+	for _, format := range userfiles.Formats() {
+		var got bytes.Buffer
+		e := json.NewEncoder(&got)
+		e.SetEscapeHTML(false)
+		err := userfiles.Read(format, open(t, samples[format]), options(t), func(user wire.UserLine, note string) error {
+			return e.Encode(struct {
+				wire.UserLine
+				Note string `json:"note,omitempty"`
+			}{user, note})
+		})
+		if err != nil {
+			t.Errorf("Read(%s) = %v", format, err)
+		}
+		golden := filepath.Join("testdata", format+".golden")
+		if *update {
+			if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil || !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("Read(%s) gives\n%s\nwant (%v)\n%s", format, got.Bytes(), err, want)
+		}
+	}
+}
+
+// TestOtherFiles refuses what is not what a system writes.
+func TestOtherFiles(t *testing.T) {
+	ignore := func(wire.UserLine, string) error { return nil }
+	for _, tt := range []struct{ format, file, says string }{
+		{"auth0", "", "it is empty"},
+		{"auth0", "user_id,email", "it holds no JSON objects"},
+		{"auth0", `[{"user_id":1}]`, "cannot unmarshal"},
+		{"keycloak", `{"realm":"acme"}`, `it holds no "users"`},
+		{"keycloak", `{"users":{}}`, `its "users" is not an array`},
+		{"firebase", `{"users":[{"localId":"a","passwordHash":"x"}]}`, "need the project's hash_config"},
+		{"kratos", `[{"id":`, "EOF"},
+		{"okta", `[]`, "there is no format"},
+	} {
+		err := userfiles.Read(tt.format, strings.NewReader(tt.file), userfiles.Options{}, ignore)
+		if err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("Read(%s, %q) = %v; want %q", tt.format, tt.file, err, tt.says)
+		}
+	}
+	stop := errors.New("stop")
+	err := userfiles.Read("supabase", strings.NewReader("\ufeff [{}]"), userfiles.Options{}, func(wire.UserLine, string) error { return stop })
+	if !errors.Is(err, stop) {
+		t.Errorf("Read with an emit that fails = %v; want that failure", err)
+	}
+	if _, err := userfiles.ParseFirebaseHashes("hash_config { algorithm: BCRYPT }"); err == nil {
+		t.Error("ParseFirebaseHashes of another algorithm = nil error")
+	}
+}
+
+// FuzzRead holds every reader to what imports rest on: no user without the name that they have in their system, and
+// custom attributes that are flat.
+func FuzzRead(f *testing.F) {
+	for format, sample := range samples {
+		text, err := os.ReadFile(filepath.Join("testdata", sample))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(format, text)
+	}
+	f.Fuzz(func(t *testing.T, format string, file []byte) {
+		_ = userfiles.Read(format, bytes.NewReader(file), userfiles.Options{}, func(user wire.UserLine, _ string) error {
+			if !strings.HasPrefix(user.Source, format+":") {
+				t.Errorf("source = %q; want %s:...", user.Source, format)
+			}
+			for name, value := range user.Custom {
+				if len(name) > 64 || !json.Valid(value) || value[0] == '{' {
+					t.Errorf("custom attribute %q = %s", name, value)
+				}
+			}
+			return nil
+		})
+	})
+}

@@ -23,10 +23,10 @@ func (s shown) andCookies(line, name string) (shown, *Refusal) {
 	return s, nil
 }
 
-// cookieValue returns the value of a pair where it has a name.
+// cookieValue returns the value of a pair where it has a name. Without an equals sign it is empty.
 func cookieValue(pair, name string) (string, bool) {
-	key, value, ok := strings.Cut(pair, "=")
-	if !ok || strings.Trim(key, " \t") != name {
+	key, value, _ := strings.Cut(pair, "=")
+	if strings.Trim(key, " \t") != name {
 		return "", false
 	}
 	return strings.Trim(value, " \t"), true

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -71,4 +72,35 @@ func TestNoNameThatFoldsToOursComesThrough(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestHundredThousandForgedNames makes as many names up that fold to ours, and sends them all.
+func TestHundredThousandForgedNames(t *testing.T) {
+	names := &Names{}
+	hs, err := newIdentityHeaders(map[string]string{"Remote-User": "username", "X-Plan": "custom.plan"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names.add(hs)
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 1))
+	ours := []string{"Remote-User", "X-Plan", "X-Postern-User-Id", "X-Postern-Assertion", "X-Postern-Permissions", "X-Postern-"}
+	const between = "-_.!#$%&'*+^`|~ \t\x00\xff"
+	for range 1000 {
+		h := http.Header{"Accept": {"kept"}, "X-Posternity": {"kept"}, "X-Planet": {"kept"}}
+		for range 100 {
+			name := []byte(ours[random.IntN(len(ours))])
+			for i, c := range name {
+				if c == '-' {
+					name[i] = between[random.IntN(len(between))]
+				} else if random.IntN(2) == 0 {
+					name[i] = c ^ 0x20
+				}
+			}
+			h[string(name)] = []string{"evil"}
+		}
+		if names.strip(h); len(h) != 3 {
+			t.Fatalf("seed %d: %v comes through", seed, h)
+		}
+	}
 }

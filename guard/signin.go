@@ -30,7 +30,7 @@ func parseLogin(text string) (*url.URL, error) {
 // where text is none: neither a path of this site, nor an address of one of the origins, such as https://app.example.com.
 // Browsers read a backslash as a slash, and ignore tabs and line ends (WHATWG URL §4.4), so what holds such is refused.
 func SafeReturn(text string, origins ...string) (string, bool) {
-	if text == "" || len(text) > maxReturn {
+	if text == "" || len(text) > maxReturn || strings.HasPrefix(text, "//") { // however many slashes, a host follows them
 		return "", false
 	}
 	for i := range len(text) {
@@ -46,8 +46,8 @@ func SafeReturn(text string, origins ...string) (string, bool) {
 	if path != "" && (strings.HasPrefix(path, "//") || hasDotSegment(path)) {
 		return "", false
 	}
-	if text[0] == '/' {
-		return text, u.Scheme == "" && u.Host == "" && path != ""
+	if text[0] == '/' && u.Scheme == "" && u.Host == "" {
+		return text, true
 	}
 	o, ok := parseOrigin(u.Scheme + "://" + u.Host)
 	if !ok || !strings.HasPrefix(text, u.Scheme+"://"+u.Host) {

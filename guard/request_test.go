@@ -1,0 +1,484 @@
+package guard_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+)
+
+// keys lets API keys stand for somebody.
+type keys map[string]core.Identity
+
+func (k keys) Resolve(_ context.Context, _ core.RealmID, key string, from netip.Addr) (core.Identity, error) {
+	who, ok := k[key]
+	switch {
+	case !ok:
+		return core.Identity{}, core.ErrInvalidAPIKey
+	case !who.AdmitsFrom(from):
+		return core.Identity{}, core.ErrAPIKeyAddress
+	}
+	who.ExpiresAt = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	return who, nil
+}
+
+// request returns a request with headers in pairs.
+func request(method, target string, headers ...string) *http.Request {
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header[headers[i]] = append(r.Header[headers[i]], headers[i+1])
+	}
+	return r
+}
+
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// TestCredentials shows credentials in all places, enabled and not.
+func TestCredentials(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	w.knows("other", ann)
+	all := []guard.Source{guard.SourceBearer, guard.SourceCookie, guard.SourceAPIKey}
+	robot := core.Identity{Realm: realmID, User: "usr_robot", Credential: "crd_1", Type: core.UserAPI, Username: "robot"}
+	bound := robot
+	bound.From = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+	tests := []struct {
+		name    string
+		from    []guard.Source
+		headers []string
+		reason  string // "" = it passes
+		seen    map[string]string
+	}{
+		{"bearer", nil, []string{"Authorization", "Bearer good"}, "", nil},
+		{"cookie", nil, []string{"Cookie", "__Host-postern=good"}, "", map[string]string{"Cookie": ""}},
+		{"cookie among others", nil, []string{"Cookie", "a=1;  b=\"2;\"; __Host-postern=good ; c=3", "Cookie", "d"}, "", map[string]string{"Cookie": "a=1;  b=\"2;\"; c=3|d"}},
+		{"cookie first", nil, []string{"Cookie", "__Host-postern=good; a=1;b=2"}, "", map[string]string{"Cookie": "a=1;b=2"}},
+		{"cookie twice the same", nil, []string{"Cookie", "__Host-postern=good; __Host-postern=good"}, "", map[string]string{"Cookie": ""}},
+		{"cookies that differ", nil, []string{"Cookie", "__Host-postern=good; __Host-postern=other"}, "invalid_request", nil},
+		{"cookies in two lines that differ", nil, []string{"Cookie", "__Host-postern=good", "Cookie", "__Host-postern=other"}, "invalid_request", nil},
+		{"empty cookie", nil, []string{"Cookie", "__Host-postern="}, "invalid_request", nil},
+		{"cookie of another spelling", nil, []string{"Cookie", "__host-postern=good"}, "no_credential", nil},
+		{"cookie too long", nil, []string{"Cookie", "__Host-postern=" + strings.Repeat("x", 9000)}, "invalid_token", nil},
+		{"cookie and bearer alike", nil, []string{"Cookie", "__Host-postern=good", "Authorization", "Bearer good"}, "", nil},
+		{"cookie and bearer that differ", nil, []string{"Cookie", "__Host-postern=other", "Authorization", "Bearer good"}, "invalid_request", nil},
+		{"cookie not enabled", []guard.Source{guard.SourceBearer}, []string{"Cookie", "__Host-postern=good; a=1"}, "no_credential", nil},
+		{"bearer not enabled", []guard.Source{guard.SourceCookie}, []string{"Authorization", "Bearer good"}, "no_credential", nil},
+		{"bearer not enabled is the app's", []guard.Source{guard.SourceCookie}, []string{"Cookie", "__Host-postern=good", "Authorization", "Bearer theirs"}, "",
+			map[string]string{"Authorization": "Bearer theirs"}},
+		{"key header", all, []string{"X-Api-Key", "key_1"}, "", map[string]string{"X-Api-Key": ""}},
+		{"key header twice the same", all, []string{"X-Api-Key", "key_1", "X-Api-Key", "key_1"}, "", nil},
+		{"key headers that differ", all, []string{"X-Api-Key", "key_1", "X-Api-Key", "key_2"}, "invalid_request", nil},
+		{"empty key header", all, []string{"X-Api-Key", ""}, "invalid_request", nil},
+		{"ApiKey", all, []string{"Authorization", "apikey key_1"}, "", nil},
+		{"ApiKey without key", all, []string{"Authorization", "ApiKey "}, "invalid_request", nil},
+		{"Basic without user", all, []string{"Authorization", basic("", "key_1")}, "", nil},
+		{"Basic as api", all, []string{"Authorization", basic("api", "key_1")}, "", nil},
+		{"Basic as somebody is the app's", all, []string{"Authorization", basic("ann", "key_1")}, "no_credential", nil},
+		{"Basic that cannot be read", all, []string{"Authorization", "Basic %%"}, "no_credential", nil},
+		{"key and token", all, []string{"X-Api-Key", "key_1", "Cookie", "__Host-postern=good"}, "invalid_request", nil},
+		{"key as bearer", all, []string{"Authorization", "Bearer key_1"}, "invalid_token", nil},
+		{"token as key", all, []string{"X-Api-Key", "good"}, "invalid_api_key", nil},
+		{"unknown key", all, []string{"X-Api-Key", "key_2"}, "invalid_api_key", nil},
+		{"key from elsewhere", all, []string{"X-Api-Key", "key_bound"}, "api_key_address", nil},
+		{"key not enabled is the app's", nil, []string{"X-Api-Key", "key_1", "Authorization", "Bearer good"}, "", map[string]string{"X-Api-Key": "key_1"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			g := w.guard(t, guard.Options{Settings: guard.Settings{From: tt.from}, Keys: keys{"key_1": robot, "key_bound": bound}})
+			for range 2 { // from the store, and from memory
+				r := request("GET", "/", tt.headers...)
+				v := g.Judge(r)
+				if v.Refusal.Reason != tt.reason || (tt.reason == "") != (v.Decision == guard.Allow) {
+					t.Fatalf("Judge = %s %q, want %q", v.Decision, v.Refusal.Reason, tt.reason)
+				}
+				r = g.Prepare(r, v)
+				for name, want := range tt.seen {
+					if got := strings.Join(r.Header[name], "|"); got != want {
+						t.Errorf("the app sees %s: %q, want %q", name, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestAPIKeyIsBoundToAddresses remembers a key for one address, and asks from another.
+func TestAPIKeyIsBoundToAddresses(t *testing.T) {
+	bound := core.Identity{Realm: realmID, User: "usr_robot", Credential: "crd_1", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}
+	g := newWorld().guard(t, guard.Options{Settings: guard.Settings{From: []guard.Source{guard.SourceAPIKey}}, Keys: keys{"k": bound}})
+	for _, tt := range []struct {
+		from string
+		want guard.Decision
+	}{{"192.0.2.1:1", guard.Allow}, {"203.0.113.1:1", guard.Deny}, {"192.0.2.2:1", guard.Allow}, {"", guard.Deny}} {
+		r := request("GET", "/", "X-Api-Key", "k")
+		r.RemoteAddr = tt.from
+		if v := g.Judge(r); v.Decision != tt.want {
+			t.Errorf("from %q: %s %+v, want %s", tt.from, v.Decision, v.Refusal, tt.want)
+		}
+	}
+}
+
+// TestPublicAndOptional lets requests pass as nobody's, and as somebody's.
+func TestPublicAndOptional(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	w.fails("expired", core.ErrInvalidToken)
+	w.fails("away", core.ErrUnavailable)
+	public := guard.Settings{Public: []string{"/open", "/open/*"}}
+	optional := guard.Settings{Optional: true}
+	tests := []struct {
+		name     string
+		settings guard.Settings
+		path     string
+		token    string
+		status   int
+		who      bool
+	}{
+		{"public, nobody", public, "/open", "", 200, false},
+		{"public, somebody", public, "/open/x", "good", 200, true},
+		{"public, expired", public, "/open", "expired", 200, false},
+		{"public, cannot know", public, "/open", "away", 200, false},
+		{"not public", public, "/openly", "", 401, false},
+		{"not public, in another case", public, "/OPEN", "", 401, false},
+		{"not public, somebody", public, "/x", "good", 200, true},
+		{"public, ambiguous", public, "/open/..%2fadmin", "", 400, false},
+		{"optional, nobody", optional, "/", "", 200, false},
+		{"optional, somebody", optional, "/", "good", 200, true},
+		{"optional, expired", optional, "/", "expired", 200, false},
+		{"optional, cannot know", optional, "/", "away", 503, false},
+		{"optional, any path", optional, "/a//b", "", 200, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := request("GET", tt.path, "X-Postern-User-Id", "evil")
+			if tt.token != "" {
+				r.Header.Set("Authorization", "Bearer "+tt.token)
+			}
+			resp, seen := serve(w.guard(t, guard.Options{Settings: tt.settings}), r)
+			if resp.StatusCode != tt.status {
+				t.Fatalf("status = %d, want %d", resp.StatusCode, tt.status)
+			}
+			if seen == nil {
+				return
+			}
+			if _, ok := guard.FromContext(seen.Context()); ok != tt.who || (seen.Header.Get("X-Postern-User-Id") == "usr_ann") != tt.who {
+				t.Errorf("the app sees %v, %t; want somebody: %t", seen.Header, ok, tt.who)
+			}
+			if seen.Header.Get("Authorization") != "" {
+				t.Error("the token is passed on")
+			}
+		})
+	}
+}
+
+// member returns ann with permissions in orgs.
+func member(change func(*core.Identity)) core.Identity {
+	who := ann
+	who.Orgs = []core.OrgAccess{{Org: "org_a", Permissions: []string{"read", "write"}}, {Org: "org_b", Permissions: []string{"pay"}}}
+	who.SignedInAt = newWorld().now.Add(-time.Hour)
+	change(&who)
+	return who
+}
+
+// TestPolicy asks for more than a user has.
+func TestPolicy(t *testing.T) {
+	nothing := func(*core.Identity) {}
+	tests := []struct {
+		name   string
+		policy guard.Policy
+		change func(*core.Identity)
+		reason string
+	}{
+		{"type", guard.Policy{UserType: core.UserHuman}, nothing, ""},
+		{"another type", guard.Policy{UserType: core.UserAPI}, nothing, "wrong_user_type"},
+		{"permissions", guard.Policy{Require: []string{"read", "pay"}}, nothing, ""},
+		{"one is missing", guard.Policy{Require: []string{"read", "fly"}}, nothing, "missing_permission"},
+		{"any", guard.Policy{RequireAny: []string{"fly", "pay"}}, nothing, ""},
+		{"none of any", guard.Policy{RequireAny: []string{"fly", "swim"}}, nothing, "missing_permission"},
+		{"all and any", guard.Policy{Require: []string{"fly"}, RequireAny: []string{"pay"}}, nothing, "missing_permission"},
+		{"of an org", guard.Policy{Org: "org_a", Require: []string{"read"}}, nothing, ""},
+		{"of another org", guard.Policy{Org: "org_a", Require: []string{"pay"}}, nothing, "missing_permission"},
+		{"member", guard.Policy{Org: "org_b"}, nothing, ""},
+		{"no member", guard.Policy{Org: "org_c"}, nothing, "not_a_member"},
+		{"narrowed", guard.Policy{Require: []string{"read"}}, func(who *core.Identity) { who.Only = []string{"write"} }, "missing_permission"},
+		{"narrowed to it", guard.Policy{Require: []string{"read"}}, func(who *core.Identity) { who.Only = []string{"read"} }, ""},
+		{"narrowed to nothing", guard.Policy{RequireAny: []string{"read"}}, func(who *core.Identity) { who.Only = []string{} }, "missing_permission"},
+		{"e-mail", guard.Policy{EmailVerified: true}, nothing, "email_not_verified"},
+		{"verified", guard.Policy{EmailVerified: true}, func(who *core.Identity) { who.EmailVerified = true }, ""},
+		{"no second factor", guard.Policy{MFA: true}, nothing, "mfa_required"},
+		{"second factor", guard.Policy{MFA: true}, func(who *core.Identity) { who.MFA = true }, ""},
+		{"fresh", guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, nothing, ""},
+		{"too old", guard.Policy{SignedInWithin: guard.Duration(time.Hour - time.Second)}, nothing, "sign_in_too_old"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.knows("good", member(tt.change))
+			v := w.guard(t, guard.Options{Settings: guard.Settings{Policy: tt.policy}}).Judge(with("good"))
+			if v.Refusal.Reason != tt.reason {
+				t.Fatalf("Judge = %s %+v, want %q", v.Decision, v.Refusal, tt.reason)
+			}
+			if _, known := v.Candidate(); known != (tt.reason != "") {
+				t.Errorf("Candidate is known: %t", known)
+			}
+			if _, in := v.Identity(); in != (tt.reason == "") {
+				t.Errorf("Identity is in: %t", in)
+			}
+		})
+	}
+}
+
+// TestStepUp asks for another sign-in where that would help, and a key for none.
+func TestStepUp(t *testing.T) {
+	w := newWorld()
+	w.knows("good", member(func(*core.Identity) {}))
+	for _, tt := range []struct {
+		policy             guard.Policy
+		challenge, address string
+	}{
+		{guard.Policy{MFA: true}, `acr_values="mfa"`, "/login?acr_values=mfa&return_to=%2Fx"},
+		{guard.Policy{SignedInWithin: guard.Duration(time.Minute)}, "max_age=60", "/login?max_age=60&return_to=%2Fx"},
+	} {
+		g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: tt.policy, LoginURL: "/login", From: []guard.Source{guard.SourceBearer, guard.SourceAPIKey}}, Keys: keys{"k": ann}})
+		resp, _ := serve(g, with("good"))
+		if resp.StatusCode != 401 || !strings.Contains(resp.Header.Get("WWW-Authenticate"), `error="insufficient_user_authentication", `+tt.challenge) {
+			t.Errorf("%d %q, want 401 and %s", resp.StatusCode, resp.Header.Get("WWW-Authenticate"), tt.challenge)
+		}
+		resp, _ = serve(g, request("GET", "/x", "Authorization", "Bearer good", "Accept", "text/html"))
+		if got := resp.Header.Get("Location"); resp.StatusCode != 303 || got != tt.address {
+			t.Errorf("a browser gets %d %q, want 303 %s", resp.StatusCode, got, tt.address)
+		}
+		if resp, _ = serve(g, request("GET", "/x", "X-Api-Key", "k")); resp.StatusCode != 403 {
+			t.Errorf("an API key gets %d, want 403", resp.StatusCode)
+		}
+	}
+}
+
+// TestRules holds which rule decides.
+func TestRules(t *testing.T) {
+	w := newWorld()
+	w.knows("reader", member(func(who *core.Identity) { who.Orgs = who.Orgs[:1] }))
+	w.knows("payer", member(func(*core.Identity) {}))
+	g := w.guard(t, guard.Options{Settings: guard.Settings{
+		Public: []string{"/open/*"},
+		Policy: guard.Policy{Require: []string{"read"}},
+		Rules: []guard.Rule{
+			{Paths: []string{"/admin/open"}, Methods: []string{"GET"}, Public: true},
+			{Paths: []string{"/admin/*", "/users/*/money"}, Policy: guard.Policy{Require: []string{"pay"}}},
+			{Methods: []string{"DELETE"}, Policy: guard.Policy{Require: []string{"fly"}}},
+			{Paths: []string{"/any/*"}},
+		},
+	}})
+	for _, tt := range []struct {
+		method, path, token string
+		status              int
+	}{
+		{"GET", "/", "reader", 200}, {"GET", "/", "", 401}, {"GET", "/open/x", "", 200}, {"GET", "/open", "", 401}, {"GET", "/open/", "", 200},
+		{"GET", "/admin/x", "reader", 403}, {"GET", "/admin/x", "payer", 200}, {"GET", "/admin", "reader", 403}, {"GET", "/admin/", "reader", 403},
+		{"GET", "/ADMIN/x", "reader", 403}, {"GET", "/AdMiN", "reader", 403}, {"GET", "/adm%69n/x", "reader", 403}, {"GET", "/administration", "reader", 200},
+		{"GET", "/ad%C4%B1%6din/x", "reader", 200}, {"GET", "/admin/open", "", 200}, {"HEAD", "/admin/open", "", 200}, {"POST", "/admin/open", "reader", 403},
+		{"GET", "/admin/OPEN", "reader", 403}, {"GET", "/users/7/money", "reader", 403}, {"GET", "/users/7/money/", "reader", 403}, {"GET", "/users/7/8/money", "reader", 200},
+		{"GET", "/users//money", "reader", 400}, {"GET", "/admin%2fx", "reader", 400}, {"GET", "/x/../admin", "reader", 400}, {"GET", "/x;/admin", "reader", 400},
+		{"GET", "/x%5cadmin", "reader", 400}, {"GET", "/x%00", "reader", 400}, {"GET", "/%2e%2e/admin", "reader", 400}, {"GET", "/x%252e", "reader", 400}, {"GET", "/x%ff", "reader", 400},
+		{"DELETE", "/x", "payer", 403}, {"DELETE", "/admin/x", "payer", 200}, {"delete", "/x", "payer", 403}, {"GET", "/any/x", "payer", 200}, {"GET", "http://example.com", "reader", 200},
+	} {
+		r := request(tt.method, tt.path)
+		if tt.token != "" {
+			r.Header.Set("Authorization", "Bearer "+tt.token)
+		}
+		if resp, _ := serve(g, r); resp.StatusCode != tt.status {
+			t.Errorf("%s %s as %q = %d, want %d", tt.method, tt.path, tt.token, resp.StatusCode, tt.status)
+		}
+	}
+}
+
+// TestFields tells all that can be told.
+func TestFields(t *testing.T) {
+	w := newWorld()
+	w.knows("good", member(func(who *core.Identity) {
+		who.EmailVerified, who.MFA = true, true
+		who.Custom = core.Custom{"plan": json.RawMessage(`"gold"`), "seats": json.RawMessage(`7`), "trial": json.RawMessage(`false`), "tags": json.RawMessage(`["a"]`)}
+		who.Orgs[1].Permissions = []string{"pay", "read", "a,b", "new\nline"}
+	}))
+	copied, want := map[string]string{}, map[string]string{}
+	for field, text := range map[string]string{"email_verified": "true", "mfa": "true", "permissions": "pay,read,write", "orgs": "org_a,org_b",
+		"signed_in_at": "2026-11-23T11:00:00Z", "custom.plan": "gold", "custom.seats": "7", "custom.trial": "false", "custom.tags": "", "custom.none": ""} {
+		name := http.CanonicalHeaderKey("X-" + strings.NewReplacer(".", "-", "_", "-").Replace(field))
+		copied[name] = field
+		if text != "" {
+			want[name] = text
+		}
+	}
+	r := with("good")
+	for name := range copied {
+		r.Header[name] = []string{"evil"}
+	}
+	_, seen := serve(w.guard(t, guard.Options{Settings: guard.Settings{CopyHeaders: copied}}), r)
+	wantHeaders(t, seen.Header, want)
+}
+
+// TestCookieNeedsProofOfOrigin sends what a page of another site might have a browser send.
+func TestCookieNeedsProofOfOrigin(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	plain := w.guard(t, guard.Options{})
+	listed := w.guard(t, guard.Options{Settings: guard.Settings{Origins: []string{"https://example.com", "https://www.example.com"}}})
+	tests := []struct {
+		name    string
+		method  string
+		headers []string
+		plain   int
+		listed  int
+	}{
+		{"reading", "GET", nil, 200, 200},
+		{"reading from elsewhere", "GET", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, 200, 200},
+		{"no proof", "POST", nil, 403, 403},
+		{"same origin", "POST", []string{"Sec-Fetch-Site", "same-origin"}, 200, 200},
+		{"typed", "POST", []string{"Sec-Fetch-Site", "none"}, 200, 200},
+		{"same site", "POST", []string{"Sec-Fetch-Site", "same-site"}, 403, 403},
+		{"same site, of a page of ours", "POST", []string{"Sec-Fetch-Site", "same-site", "Origin", "https://www.example.com"}, 403, 200},
+		{"cross site", "DELETE", []string{"Sec-Fetch-Site", "cross-site", "Origin", "http://example.com"}, 403, 403},
+		{"said twice", "POST", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Site", "cross-site"}, 403, 403},
+		{"own origin", "PUT", []string{"Origin", "https://example.com"}, 200, 200},
+		{"own origin with its port", "PUT", []string{"Origin", "https://example.com:443"}, 200, 200},
+		{"own host, another scheme", "PUT", []string{"Origin", "http://example.com"}, 200, 403},
+		{"another port", "PUT", []string{"Origin", "https://example.com:8443"}, 403, 403},
+		{"another origin", "PUT", []string{"Origin", "https://evil.example"}, 403, 403},
+		{"one that begins alike", "PUT", []string{"Origin", "https://example.com.evil.example"}, 403, 403},
+		{"null", "PUT", []string{"Origin", "null"}, 403, 403},
+		{"two origins", "PUT", []string{"Origin", "https://example.com", "Origin", "https://evil.example"}, 403, 403},
+		{"handshake", "GET", []string{"Upgrade", "websocket", "Connection", "Upgrade", "Origin", "https://evil.example"}, 403, 403},
+		{"handshake of a page of ours", "GET", []string{"Upgrade", "websocket", "Connection", "Upgrade", "Origin", "https://example.com"}, 200, 200},
+		{"a method of their own", "PURGE", nil, 403, 403},
+		{"with the token too", "POST", []string{"Authorization", "Bearer good"}, 200, 200},
+	}
+	for _, tt := range tests {
+		for g, want := range map[*guard.Guard]int{plain: tt.plain, listed: tt.listed} {
+			r := request(tt.method, "http://example.com/", append([]string{"Cookie", "__Host-postern=good"}, tt.headers...)...)
+			if resp, _ := serve(g, r); resp.StatusCode != want {
+				t.Errorf("%s (origins listed: %t) = %d, want %d", tt.name, g == listed, resp.StatusCode, want)
+			}
+		}
+	}
+	r := request("POST", "http://example.com/", "Cookie", "__Host-postern=good", "Origin", "https://evil.example")
+	resp, seen := serve(w.guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/"}}}), r)
+	if resp.StatusCode != 200 || seen.Header.Get("X-Postern-User-Id") != "" || seen.Header.Get("Cookie") != "" {
+		t.Errorf("on a public path: %d %v, want it to pass as nobody's", resp.StatusCode, seen.Header)
+	}
+}
+
+// TestNavigationGoesToSignIn sends browsers there, and nobody else.
+func TestNavigationGoesToSignIn(t *testing.T) {
+	const firefox = "text/html,application/xhtml+xml,*/*;q=0.8"
+	w := newWorld()
+	w.fails("away", core.ErrUnavailable)
+	tests := []struct {
+		name, login, method, target string
+		headers                     []string
+		status                      int
+		location                    string
+	}{
+		{"a browser", "/login", "GET", "/a/b?c=d&e", []string{"Accept", firefox}, 303, "/login?return_to=%2Fa%2Fb%3Fc%3Dd%26e"},
+		{"with a query of its own", "/login?x=1", "GET", "/", []string{"Accept", firefox}, 303, "/login?x=1&return_to=%2F"},
+		{"elsewhere", "https://login.example.net/in", "GET", "http://example.com/a", []string{"Accept", firefox}, 303, "https://login.example.net/in?return_to=http%3A%2F%2Fexample.com%2Fa"},
+		{"a script", "/login", "GET", "/", []string{"Accept", firefox, "Sec-Fetch-Mode", "cors"}, 401, ""},
+		{"a program", "/login", "GET", "/", nil, 401, ""},
+		{"a form", "/login", "POST", "/", []string{"Accept", firefox}, 401, ""},
+		{"there already", "/login", "GET", "/login?return_to=/", []string{"Accept", firefox}, 401, ""},
+		{"a path that is another host to browsers", "/login", "GET", "//evil.example/", []string{"Accept", firefox}, 303, "/login?return_to=%2F"},
+		{"a path that resolves to another host", "/login", "GET", "/.//evil.example/", []string{"Accept", firefox}, 303, "/login?return_to=%2F"},
+		{"cannot know", "/login", "GET", "/", []string{"Accept", firefox, "Authorization", "Bearer away"}, 503, ""},
+		{"no login", "", "GET", "/", []string{"Accept", firefox}, 401, ""},
+	}
+	for _, tt := range tests {
+		r := request(tt.method, "http://example.com/", tt.headers...)
+		if strings.HasPrefix(tt.target, "/") { // as a server reads it
+			r.URL.Path, r.URL.RawQuery, _ = strings.Cut(tt.target, "?")
+		} else {
+			r = request(tt.method, tt.target, tt.headers...)
+		}
+		resp, _ := serve(w.guard(t, guard.Options{Settings: guard.Settings{LoginURL: tt.login}}), r)
+		if got := resp.Header.Get("Location"); resp.StatusCode != tt.status || got != tt.location {
+			t.Errorf("%s: %d %q, want %d %q", tt.name, resp.StatusCode, got, tt.status, tt.location)
+		}
+		if resp.Header.Get("Cache-Control") != "no-store" || len(resp.Header["Set-Cookie"]) != 0 {
+			t.Errorf("%s: %v; want nothing kept, and no cookie touched", tt.name, resp.Header)
+		}
+	}
+}
+
+// TestGRPC gives gRPC calls what their clients read.
+func TestGRPC(t *testing.T) {
+	w := newWorld()
+	w.fails("inactive", core.ErrUserInactive)
+	w.fails("away", core.ErrUnavailable)
+	g := w.guard(t, guard.Options{Settings: guard.Settings{LoginURL: "/login"}})
+	for token, want := range map[string]string{"garbage": "16", "inactive": "7", "away": "14"} {
+		for _, media := range []string{"application/grpc", "application/grpc+proto", "application/grpc-web-text", "application/grpc; x=y"} {
+			r := request("POST", "/pkg.Service/Method", "Authorization", "Bearer "+token, "Content-Type", media)
+			resp, _ := serve(g, r)
+			got := resp.Header.Get("Grpc-Status")
+			if resp.StatusCode != 200 || got != want || resp.Header.Get("Grpc-Message") == "" || !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/grpc") {
+				t.Errorf("%s as %s: %d %v, want grpc-status %s", media, token, resp.StatusCode, resp.Header, want)
+			}
+		}
+	}
+}
+
+// TestNestedGuards stand one behind another, in any program.
+func TestNestedGuards(t *testing.T) {
+	w := newWorld()
+	w.knows("good", member(func(*core.Identity) {}))
+	names := &guard.Names{}
+	outer := w.guard(t, guard.Options{Names: names, Settings: guard.Settings{Public: []string{"/open"}}})
+	inner := w.guard(t, guard.Options{Names: names, Settings: guard.Settings{CopyHeaders: map[string]string{"X-Admin": "id"},
+		Rules: []guard.Rule{{Paths: []string{"/admin"}, Policy: guard.Policy{Require: []string{"fly"}}}}}})
+	apart := w.guard(t, guard.Options{Settings: guard.Settings{CopyHeaders: map[string]string{"X-Apart": "id"}}})
+	var seen *http.Request
+	app := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r })
+	for name, tt := range map[string]struct {
+		behind *guard.Guard
+		path   string
+		token  string
+		status int
+		want   map[string]string
+	}{
+		"both":                    {inner, "/", "good", 200, map[string]string{"X-Admin": "usr_ann", "X-Postern-User-Id": "usr_ann", "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com", "X-Postern-Arbitrary-Id": "42"}},
+		"the second asks more":    {inner, "/admin", "good", 403, nil},
+		"public in one":           {inner, "/open", "", 401, nil},
+		"public in one, somebody": {inner, "/open", "good", 200, map[string]string{"X-Admin": "usr_ann", "X-Postern-User-Id": "usr_ann", "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com", "X-Postern-Arbitrary-Id": "42"}},
+		"of separate houses":      {apart, "/", "good", 200, map[string]string{"X-Apart": "usr_ann"}},
+	} {
+		r := request("GET", tt.path, "X-Admin", "evil", "X-Apart", "evil", "X-Postern-Realm", "evil")
+		if tt.token != "" {
+			r.Header.Set("Authorization", "Bearer "+tt.token)
+		}
+		rec := httptest.NewRecorder()
+		if outer.Handler(tt.behind.Handler(app)).ServeHTTP(rec, r); rec.Code != tt.status {
+			t.Errorf("%s: %d, want %d", name, rec.Code, tt.status)
+			continue
+		}
+		if tt.want != nil {
+			for header, values := range seen.Header {
+				if values[0] == "evil" && !(header == "X-Apart" && tt.behind == inner) {
+					t.Errorf("%s: a forged %s comes through", name, header)
+				}
+			}
+			for header, want := range tt.want {
+				if got := seen.Header.Get(header); got != want {
+					t.Errorf("%s: %s = %q, want %q", name, header, got, want)
+				}
+			}
+		}
+	}
+}

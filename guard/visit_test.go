@@ -1,0 +1,295 @@
+package guard_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+)
+
+// streams serves an endless stream behind g, and counts those that are open.
+type streams struct {
+	*testing.T
+	url  string
+	open atomic.Int32
+}
+
+func newStreams(t *testing.T, g *guard.Guard) *streams {
+	s := &streams{T: t}
+	server := httptest.NewServer(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.open.Add(1)
+		defer s.open.Add(-1)
+		fmt.Fprint(w, "first\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})))
+	t.Cleanup(server.Close)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	s.url = server.URL
+	return s
+}
+
+// begin opens a stream, and returns it once something came.
+func (s *streams) begin(token string) io.ReadCloser {
+	s.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, "GET", s.url, nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if _, err := io.ReadFull(resp.Body, make([]byte, 6)); err != nil || resp.StatusCode != 200 {
+		s.Fatalf("stream: %d, %v", resp.StatusCode, err)
+	}
+	return resp.Body
+}
+
+// ends fails the test unless a stream ends soon.
+func (s *streams) ends(body io.ReadCloser) {
+	s.Helper()
+	_, _ = io.Copy(io.Discard, body) // until it is cut
+	eventually(s.T, "the handler returns", func() bool { return s.open.Load() == 0 })
+	_ = body.Close()
+}
+
+// TestStreamsEndWithTheirSession cuts what is open for long when its user may no longer enter, and only then.
+func TestStreamsEndWithTheirSession(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(w *world)
+	}{
+		{"session ended", func(w *world) {
+			w.fails("good", core.ErrInvalidToken)
+			w.listener.Forget([]string{"kss_ann1"})
+		}},
+		{"user deactivated", func(w *world) {
+			w.fails("good", core.ErrUserInactive)
+			w.listener.Forget([]string{"usr_ann"})
+		}},
+		{"permission taken", func(w *world) {
+			w.knows("good", ann)
+			w.listener.Forget([]string{"usr_ann"})
+		}},
+		{"news, and the store is away", func(w *world) {
+			w.fails("good", core.ErrUnavailable)
+			w.listener.Forget([]string{"usr_ann"})
+		}},
+		{"missed news, and it was ended", func(w *world) {
+			w.fails("good", core.ErrInvalidToken)
+			w.listener.ForgetAll()
+		}},
+		{"expired", func(w *world) {
+			w.fails("good", core.ErrInvalidToken)
+			w.pass(2 * time.Hour)
+		}},
+		{"signed in too long ago", func(w *world) { w.pass(40 * time.Minute) }},
+		{"silence, and the store is away", func(w *world) {
+			w.silent.Store(true)
+			w.fails("good", core.ErrUnavailable)
+			w.pass(10 * time.Second)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.knows("good", member(func(*core.Identity) {}))
+			g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{Require: []string{"read"}, SignedInWithin: guard.Duration(90 * time.Minute)}}})
+			s := newStreams(t, g)
+			body := s.begin("good")
+			tt.end(w)
+			s.ends(body)
+		})
+	}
+}
+
+// TestStreamsOutliveOtherNews keeps open what may stay.
+func TestStreamsOutliveOtherNews(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	g := w.guard(t, guard.Options{})
+	s := newStreams(t, g)
+	body := s.begin("good")
+	before := w.readsOf("good")
+	w.listener.Forget([]string{"usr_ann"}) // another name, say
+	eventually(t, "it is read again", func() bool { return w.readsOf("good") > before })
+	w.silent.Store(true)
+	w.pass(10 * time.Second)
+	eventually(t, "it is read while the feed is silent", func() bool { return w.readsOf("good") > before+1 })
+	w.silent.Store(false)
+	if n := s.open.Load(); n != 1 {
+		t.Errorf("%d streams are open, want the one", n)
+	}
+	w.fails("good", core.ErrInvalidToken)
+	w.listener.Forget([]string{"usr_ann"})
+	s.ends(body)
+}
+
+// renewer renews tokens, and counts.
+type renewer struct {
+	calls atomic.Int32
+	err   error
+}
+
+func (r *renewer) Refresh(_ context.Context, token string) (*core.SignedIn, error) {
+	r.calls.Add(1)
+	if r.err != nil {
+		return nil, r.err
+	}
+	return &core.SignedIn{Token: "renewed-" + token, Session: &core.Session{}}, nil
+}
+
+// TestCookieIsRenewed past half its life, once however many requests come, and only where it may be kept.
+func TestCookieIsRenewed(t *testing.T) {
+	w := newWorld()
+	who := ann
+	who.RenewAt = w.now.Add(time.Hour)
+	who.ExpiresAt = w.now.Add(2 * time.Hour)
+	w.knows("good", who)
+	renews := &renewer{}
+	g := w.guard(t, guard.Options{Renewer: renews})
+	ask := func(headers ...string) *http.Response {
+		resp, seen := serve(g, request("GET", "/", append([]string{"Cookie", "__Host-postern=good"}, headers...)...))
+		if seen == nil {
+			t.Fatalf("refused: %d", resp.StatusCode)
+		}
+		return resp
+	}
+	if resp := ask(); len(resp.Cookies()) != 0 {
+		t.Error("renewed in the first half of its life")
+	}
+	w.pass(61 * time.Minute)
+	if resp := ask("Sec-Fetch-Dest", "image"); len(resp.Cookies()) != 0 {
+		t.Error("renewed with an image, which caches share")
+	}
+	if _, seen := serve(g, with("good")); seen == nil || renews.calls.Load() != 0 {
+		t.Error("renewed what came as bearer")
+	}
+	var renewed atomic.Int32
+	var work sync.WaitGroup
+	for range 20 {
+		work.Go(func() {
+			resp := ask("Sec-Fetch-Dest", "document")
+			if c := resp.Cookies(); len(c) == 1 {
+				renewed.Add(1)
+				if c[0].Name != "__Host-postern" || c[0].Value != "renewed-good" || !c[0].Secure || !c[0].HttpOnly || c[0].SameSite != http.SameSiteLaxMode || c[0].Path != "/" || c[0].Domain != "" {
+					t.Errorf("cookie = %v", c[0])
+				}
+				if resp.Header.Get("Cache-Control") != "private" {
+					t.Errorf("Cache-Control = %q, want private", resp.Header.Get("Cache-Control"))
+				}
+			}
+		})
+	}
+	work.Wait()
+	if renewed.Load() != 1 || renews.calls.Load() != 1 {
+		t.Errorf("renewed %d times in %d answers, want once", renews.calls.Load(), renewed.Load())
+	}
+	w.pass(2 * time.Minute)
+	renews.err = errors.New("away")
+	if resp := ask(); len(resp.Cookies()) != 0 {
+		t.Errorf("a failure sets %v", resp.Cookies())
+	}
+}
+
+// TestStaleOK holds who may pass while the store is away, and for how long.
+func TestStaleOK(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	var stale atomic.Int32
+	g := w.guard(t, guard.Options{Settings: guard.Settings{StaleOK: guard.Duration(time.Minute)}, Observe: func(v guard.Verdict) {
+		if v.Stale {
+			stale.Add(1)
+		}
+	}})
+	ask := func(method, token string, want int, when string) {
+		t.Helper()
+		r := with(token)
+		r.Method = method
+		if resp, _ := serve(g, r); resp.StatusCode != want {
+			t.Errorf("%s %s of %s = %d, want %d", when, method, token, resp.StatusCode, want)
+		}
+	}
+	ask("GET", "good", 200, "before")
+	w.silent.Store(true)
+	w.fails("good", core.ErrUnavailable)
+	w.fails("new", core.ErrUnavailable)
+	ask("GET", "good", 200, "away")
+	ask("POST", "good", 503, "away")
+	ask("GET", "new", 503, "away")
+	if stale.Load() != 1 {
+		t.Errorf("%d were observed as stale, want 1", stale.Load())
+	}
+	w.pass(59 * time.Second)
+	ask("GET", "good", 200, "just in time")
+	w.pass(2 * time.Second)
+	ask("GET", "good", 503, "too late")
+	w.silent.Store(false)
+	ask("GET", "good", 200, "confirmed again")
+	w.silent.Store(true)
+	w.listener.Forget([]string{"usr_ann"})
+	ask("GET", "good", 503, "after news of the user")
+	w.fails("good", core.ErrInvalidToken)
+	ask("GET", "good", 401, "ended")
+}
+
+// TestCheckAlways reads at each request.
+func TestCheckAlways(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Check: guard.CheckAlways}})
+	for range 3 {
+		wantDecision(t, g, "good", guard.Allow)
+	}
+	w.wantReads(t, "good", 3)
+	w.fails("good", core.ErrInvalidToken)
+	wantDecision(t, g, "good", guard.Deny)
+}
+
+// asserter signs by counting.
+type asserter struct {
+	w     *world
+	calls atomic.Int32
+	err   error
+}
+
+func (a *asserter) Assert(_ context.Context, who core.Identity, audience string) (string, time.Time, error) {
+	return fmt.Sprint(who.User, " for ", audience, " ", a.calls.Add(1)), a.w.time().Add(time.Minute), a.err
+}
+
+// TestAssertion tells it, keeps it for half its life, and refuses where there is none.
+func TestAssertion(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	signs := &asserter{w: w}
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Assertion: "shop", CopyHeaders: map[string]string{}, Public: []string{"/open"}}, Asserter: signs})
+	ask := func(want string) {
+		t.Helper()
+		r := with("good")
+		r.Header.Set("X-Postern-Assertion", "evil")
+		_, seen := serve(g, r)
+		wantHeaders(t, seen.Header, map[string]string{"X-Postern-Assertion": want})
+	}
+	ask("usr_ann for shop 1")
+	w.pass(29 * time.Second)
+	ask("usr_ann for shop 1")
+	w.pass(2 * time.Second)
+	ask("usr_ann for shop 2")
+	_, seen := serve(g, request("GET", "/open", "X-Postern-Assertion", "evil"))
+	wantHeaders(t, seen.Header, map[string]string{})
+	w.pass(time.Minute)
+	signs.err = core.ErrUnavailable
+	wantDecision(t, g, "good", guard.CannotKnow)
+}

@@ -33,7 +33,7 @@ func (a *App) guard(h *Auth) (*sharedGuard, error) {
 	key := hash(a.engine.key, h.Settings)
 	g, _, err := guards.LoadOrNew(key, func() (caddy.Destructor, error) {
 		own := source{a.engine}
-		made, err := guard.New(guard.Options{Settings: h.Settings, Realms: own, Resolver: own, Renewer: own, Keys: keySource{a.engine}, Feed: own,
+		made, err := guard.New(guard.Options{Settings: h.Settings, Realms: own, Resolver: own, Renewer: own, Keys: keySource{a.engine}, Asserter: own, Feed: own,
 			Names: &a.engine.names, Address: clientAddress, Now: own.now, Logger: a.engine.log.Named("guard")})
 		if err != nil {
 			return nil, err
@@ -66,6 +66,7 @@ var (
 	_ guard.Realms   = source{}
 	_ guard.Resolver = source{}
 	_ guard.Renewer  = source{}
+	_ guard.Asserter = source{}
 	_ guard.Feed     = source{}
 )
 
@@ -108,6 +109,15 @@ func (s source) Refresh(ctx context.Context, token string) (*core.SignedIn, erro
 		return nil, err
 	}
 	return parts.Core.Sessions.Refresh(ctx, token)
+}
+
+// Assert signs what an application is told about a user.
+func (s source) Assert(ctx context.Context, who core.Identity, audience string) (string, time.Time, error) {
+	parts, err := s.engine.open(ctx)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return parts.Core.Realms.Assert(ctx, who, audience)
 }
 
 // Follow subscribes to the news of a realm.

@@ -12,6 +12,8 @@ type Asserter interface {
 	Assert(ctx context.Context, who core.Identity, audience string) (token string, expires time.Time, err error)
 }
 
+var _ Asserter = (*core.Realms)(nil)
+
 // assertion is one that was signed.
 type assertion struct {
 	text  string

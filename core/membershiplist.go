@@ -164,7 +164,7 @@ func (m *Memberships) withOrgs(ctx context.Context, realm *Realm, list []*Member
 			ids = append(ids, one.Org)
 		}
 	}
-	orgs, err := m.orgs.readAll(ctx, realm, ids)
+	orgs, _, err := m.orgs.readAll(ctx, realm, ids)
 	if err != nil {
 		return nil, nil, err
 	}

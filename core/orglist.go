@@ -163,31 +163,70 @@ func (o *Orgs) placeOf(ctx context.Context, realm *Realm, id OrgID, order OrgOrd
 	return "", errAfterOrg
 }
 
-// readAll returns those of some orgs that are there, by id.
-func (o *Orgs) readAll(ctx context.Context, realm *Realm, ids []OrgID) (map[OrgID]*Org, error) {
+// readAll returns those of some orgs that are there, by id, with the versions of their records.
+func (o *Orgs) readAll(ctx context.Context, realm *Realm, ids []OrgID) (map[OrgID]*Org, map[OrgID]uint64, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	ids = slices.DeleteFunc(ids, func(id OrgID) bool { return !validID(prefixOrg, string(id)) })
 	keys := make([]Key, len(ids))
 	for i, id := range ids {
 		p, _ := realm.owner(string(id))
 		keys[i] = orgKey(p, id)
 	}
-	orgs := map[OrgID]*Org{}
+	orgs, versions := map[OrgID]*Org{}, map[OrgID]uint64{}
 	if len(keys) == 0 {
-		return orgs, nil
+		return orgs, versions, nil
 	}
 	recs, err := o.d.store.Get(ctx, keys...)
 	if err != nil {
-		return nil, fmt.Errorf("core: read orgs: %w", err)
+		return nil, nil, fmt.Errorf("core: read orgs: %w", err)
 	}
 	for i := range keys {
 		org := &Org{}
 		found, err := decode(keys[i], recs[i], org)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if found && org.Realm == realm.ID {
-			orgs[org.ID] = org
+			orgs[org.ID], versions[org.ID] = org, recs[i].Version
 		}
 	}
-	return orgs, nil
+	return orgs, versions, nil
+}
+
+// sweptOrgs is how many orgs a sweep of a realm removes, each in ten operations at most.
+const sweptOrgs = 40
+
+// sweepOrgs deletes some of a realm's orgs, once its users are gone, and reports whether there were any.
+func (d *deps) sweepOrgs(ctx context.Context, realm *Realm, now time.Time) (more bool, err error) {
+	m := &merge{store: d.store}
+	for _, g := range (&ListOrgs{}).groups() {
+		for _, p := range realm.partitions() {
+			name, _ := orgIndex(g)
+			m.addFrom(Index{p, name(OrgByID)}, "", "")
+		}
+	}
+	entries, err := m.take(ctx, sweptOrgs)
+	if err != nil || len(entries) == 0 {
+		return false, err
+	}
+	p := entries[0].lane.rest.Index.Partition
+	c := d.change(p, now)
+	for _, e := range entries {
+		if e.lane.rest.Index.Partition != p {
+			continue // next time
+		}
+		org := &Org{}
+		version, found, err := d.load(ctx, orgKey(p, orgAt(e.member)), org)
+		if err != nil {
+			return false, err
+		}
+		if found {
+			c.remove(org.key(p), version)
+			c.reindexOrg(org, nil)
+		} else {
+			c.unindex(e.lane.rest.Index.Name, e.member)
+		}
+	}
+	c.tx.Delete = append(c.tx.Delete, unsettledKey(p).Name)
+	return true, c.commit(ctx)
 }

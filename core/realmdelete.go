@@ -111,7 +111,7 @@ func (r *Realms) beginReset(ctx context.Context, id RealmID, req Request) (*job,
 
 // sweepsOf returns what empties a realm of users and organisations, and where all is to go, of the rest.
 func (r *Realms) sweepsOf(all bool) []sweep {
-	sweeps := []sweep{r.d.sweepUsers}
+	sweeps := []sweep{r.d.sweepUsers, r.d.sweepOrgs}
 	if all {
 		sweeps = append(sweeps, r.d.sweepUsage, r.d.sweepLoginPolicies, r.d.sweepManagementKeys)
 	}

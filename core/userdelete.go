@@ -39,6 +39,11 @@ func (u *Users) deletion(ctx context.Context, realm *Realm, user *User, version 
 		if err != nil {
 			return nil, err
 		}
+		member, err := u.dropMemberships(ctx, c, realm, user.ID, req)
+		if err != nil {
+			return nil, err
+		}
+		more = more || member
 		if !more {
 			if err := u.dropCredentials(ctx, c, user); err != nil {
 				return nil, err
@@ -65,6 +70,24 @@ func (u *Users) dropSessions(ctx context.Context, c *change, user UserID) (more 
 		c.tx.Delete = append(c.tx.Delete, sessionKey(c.tx.Partition, sessionOf(m)).Name)
 	}
 	return len(members) > sessionsAtOnce, nil
+}
+
+// membershipsAtOnce is how many memberships one Transaction removes, each in three operations.
+const membershipsAtOnce = 40
+
+// dropMemberships removes the first of a user's memberships, and reports whether there are more.
+func (u *Users) dropMemberships(ctx context.Context, c *change, realm *Realm, user UserID, req Request) (more bool, err error) {
+	list, version, err := u.d.memberships(ctx, realm, user)
+	if err != nil || len(list.List) == 0 {
+		return false, err
+	}
+	n := min(len(list.List), membershipsAtOnce)
+	for _, one := range list.List[:n] {
+		c.part(one, req)
+	}
+	list.List = list.List[n:]
+	c.keep(list, version)
+	return len(list.List) > 0, nil
 }
 
 // drop removes a user's record with all that it claims.

@@ -55,12 +55,21 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 	if err != nil {
 		return nil, err
 	}
-	c := u.creation(state.Realm, user, now, req)
-	if password != nil {
-		c.create(password, noExpiry)
+	err = retry(func() error {
+		c := u.creation(state.Realm, user, now, req)
+		if password != nil {
+			c.create(password, noExpiry)
+		}
+		c.putKey(key)
+		if err := u.joinNew(ctx, c, state.Realm, user, in, req); err != nil {
+			return err
+		}
+		return u.claimed(state.Realm, user, key.taken(c.tx.Partition, c.commit(ctx)))
+	})
+	if err != nil {
+		return nil, err
 	}
-	c.putKey(key)
-	return user, u.claimed(state.Realm, user, key.taken(c.tx.Partition, c.commit(ctx)))
+	return user, nil
 }
 
 // begin returns the realm with its keys, and the time.
@@ -231,6 +240,9 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 	after := *before
 	if in.Type != nil && *in.Type != before.Type {
 		return nil, invalid("user_type", "User type can't be changed")
+	}
+	if in.Org != nil || in.OrgIDs != nil || in.Permissions != nil {
+		return nil, invalid("org", "Org, org_ids and permissions are for new users; change the user's memberships instead")
 	}
 	if err := after.apply(in); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 
 // crowd is a realm with many users.
 type crowd struct {
-	store  core.Store
+	store  *counted
 	users  *core.Users
 	realm  core.RealmID
 	sample []*core.User // a thousand of them, evenly spread over time

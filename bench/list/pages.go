@@ -32,11 +32,12 @@ var filters = []struct {
 // orders are the five of core.
 var orders = []core.UserOrder{core.OrderID, core.OrderLastLogin, core.OrderName, core.OrderNameAlt, core.OrderUsername}
 
-// compare reads every page in both realms by turns, and prints medians.
+// compare reads every page in both realms by turns, and prints how they differ.
 func compare(ctx context.Context, small, large *crowd, repeat int) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(out, "filter\torder\tpage\tsmall\tlarge\tratio\t")
-	var ratios []float64
+	_, _ = fmt.Fprintln(out, "filter\torder\tpage\tsmall\tlarge\tquickest\twork\tratio\t")
+	var ratios, quickest []float64
+	same := 0
 	for _, f := range filters {
 		for _, order := range orders {
 			for _, far := range []bool{false, true} {
@@ -46,14 +47,23 @@ func compare(ctx context.Context, small, large *crowd, repeat int) error {
 				if err != nil {
 					return err
 				}
-				ratio := float64(many) / float64(few)
-				ratios = append(ratios, ratio)
-				_, _ = fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%.2f\t\n", f.name, order, map[bool]string{true: "far", false: "first"}[far], few, many, ratio)
+				work := "same"
+				if few.work != many.work {
+					work = fmt.Sprintf("%s/%s", few.work, many.work)
+				} else {
+					same++
+				}
+				ratio, least := float64(many.median)/float64(few.median), float64(many.least)/float64(few.least)
+				ratios, quickest = append(ratios, ratio), append(quickest, least)
+				_, _ = fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%.2f\t%s\t%.2f\t\n", f.name, order, map[bool]string{true: "far", false: "first"}[far],
+					few.median, many.median, least, work, ratio)
 			}
 		}
 	}
 	slices.Sort(ratios)
-	_, _ = fmt.Fprintf(out, "ratio\t\t\tleast %.2f\tmedian %.2f\tmost %.2f\t\n", ratios[0], ratios[len(ratios)/2], ratios[len(ratios)-1])
+	slices.Sort(quickest)
+	_, _ = fmt.Fprintf(out, "quickest\t\t\t%.2f to %.2f\tmedian %.2f\t\tsame work\t%d of %d\t\n", quickest[0], quickest[len(quickest)-1], quickest[len(quickest)/2], same, len(ratios))
+	_, _ = fmt.Fprintf(out, "ratio\t\t\tleast %.2f\tmedian %.2f\tmost %.2f\t\t\t\n", ratios[0], ratios[len(ratios)/2], ratios[len(ratios)-1])
 	return out.Flush()
 }
 
@@ -96,30 +106,42 @@ func key(order core.UserOrder, u *core.User) string {
 }
 
 // read reads the page once.
-func (r reader) read(ctx context.Context) (time.Duration, error) {
-	begun := time.Now()
+func (r reader) read(ctx context.Context) (time.Duration, work, error) {
+	before, begun := r.store.so(), time.Now()
 	page, err := r.users.List(ctx, r.realm, r.in)
-	took := time.Since(begun)
+	took, did := time.Since(begun), r.store.so().since(before)
 	if err == nil && len(page.Users) != pageSize {
 		err = fmt.Errorf("a page of %+v has %d users; want %d", r.in, len(page.Users), pageSize)
 	}
-	return took, err
+	return took, did, err
 }
 
-// measure returns the median times of two readers that take turns.
-func measure(ctx context.Context, small, large reader, repeat int) (few, many time.Duration, err error) {
+// cost is what a page takes.
+type cost struct {
+	median, least time.Duration
+	work          work
+}
+
+// measure returns what two readers take that read by turns.
+func measure(ctx context.Context, small, large reader, repeat int) (few, many cost, err error) {
+	var costs [2]cost
 	var times [2][]time.Duration
-	for range repeat {
+	for n := range repeat {
 		for i, r := range []reader{small, large} {
-			took, err := r.read(ctx)
+			took, did, err := r.read(ctx)
 			if err != nil {
-				return 0, 0, err
+				return few, many, err
 			}
 			times[i] = append(times[i], took)
+			if n > 0 {
+				did = did.least(costs[i].work)
+			}
+			costs[i].work = did
 		}
 	}
-	for _, t := range times {
+	for i, t := range times {
 		slices.Sort(t)
+		costs[i].median, costs[i].least = t[repeat/2], t[0]
 	}
-	return times[0][repeat/2], times[1][repeat/2], nil
+	return costs[0], costs[1], nil
 }

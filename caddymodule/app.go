@@ -9,6 +9,8 @@ func init() {
 	caddy.RegisterModule(new(App))
 	caddy.RegisterModule(new(Auth))
 	caddy.RegisterModule(new(API))
+	caddy.RegisterModule(new(MatchUser))
+	caddy.RegisterModule(new(Provider))
 	registerDirectives()
 }
 

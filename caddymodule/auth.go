@@ -59,7 +59,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("public: %w", err)
 		}
 	}
-	a.guard, err = app.guard(a)
+	a.guard, err = app.guard(a.Settings)
 	return err
 }
 

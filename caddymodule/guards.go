@@ -27,13 +27,13 @@ func (g *sharedGuard) Destruct() error {
 	return err
 }
 
-// guard returns the guard for what h is configured with: the one that a former configuration used, with all that it
+// guard returns the guard for settings: the one that a former configuration used, with all that it
 // remembers, if there was one alike. It is given back with guards.Delete.
-func (a *App) guard(h *Auth) (*sharedGuard, error) {
-	key := hash(a.engine.key, h.Settings)
+func (a *App) guard(settings guard.Settings) (*sharedGuard, error) {
+	key := hash(a.engine.key, settings)
 	g, _, err := guards.LoadOrNew(key, func() (caddy.Destructor, error) {
 		own := source{a.engine}
-		made, err := guard.New(guard.Options{Settings: h.Settings, Realms: own, Resolver: own, Renewer: own, Keys: keySource{a.engine}, Asserter: own, Feed: own,
+		made, err := guard.New(guard.Options{Settings: settings, Realms: own, Resolver: own, Renewer: own, Keys: keySource{a.engine}, Asserter: own, Feed: own,
 			Names: &a.engine.names, Address: clientAddress, Now: own.now, Logger: a.engine.log.Named("guard")})
 		if err != nil {
 			return nil, err

@@ -1,12 +1,16 @@
 package caddymodule
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/postern-auth/postern/client"
 	"github.com/postern-auth/postern/internal/hosttest"
@@ -282,5 +286,125 @@ func TestRevokedAtOnce(t *testing.T) {
 	w.eventually("the token is refused", func() bool { return w.get("/", token).status == http.StatusUnauthorized })
 	if d := time.Since(began); d > 2*time.Second {
 		t.Errorf("refused after %s", d)
+	}
+}
+
+// TestPublic opens paths inside the guard, with paths and with matchers: what is forged goes there too.
+func TestPublic(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `postern_auth {
+		public /healthz
+		public {
+			method GET
+			path /assets/*
+		}
+	}
+	reverse_proxy APP`))
+	for _, path := range []string{"/healthz", "/assets/a.css"} {
+		if seen := w.get(path, "", "X-Postern-User-Id", "evil").seen(t); seen.Get("X-Postern-User-Id") != "" {
+			t.Errorf("%s: the App saw %v; want nobody", path, seen)
+		}
+		if seen := w.get(path, p.tokens.Valid).seen(t); seen.Get("X-Postern-Username") != "ann" {
+			t.Errorf("%s: the App saw %v; want ann", path, seen)
+		}
+	}
+	for path, want := range map[string]int{"/": 401, "/healthz/x": 401, "/assets/..%2fadmin": 400} {
+		if got := w.get(path, ""); got.status != want {
+			t.Errorf("%s = %d, want %d", path, got.status, want)
+		}
+	}
+	if got := w.do("POST", "/assets/a.css", "", ""); got.status != http.StatusUnauthorized {
+		t.Errorf("POST of an asset = %d, want 401", got.status)
+	}
+}
+
+// TestCandidate names who was known and refused, to the site's error routes and the access log alike.
+func TestCandidate(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `postern_auth {
+		require app:read
+	}
+	reverse_proxy APP
+	handle_errors 403 {
+		respond "{http.auth.postern.error} {http.auth.candidate.username}"
+	}`))
+	if got := w.get("/", p.tokens.Valid); got.status != http.StatusForbidden || got.body != "missing_permission ann" {
+		t.Errorf("without the permission = %+v", got)
+	}
+}
+
+// TestMatcher routes by who was let in.
+func TestMatcher(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `postern_auth {
+		optional
+	}
+	@people postern {
+		user_type human
+	}
+	@programs postern {
+		user_type api
+	}
+	respond @people "a person"
+	respond @programs "a program"
+	respond "nobody"`))
+	for token, want := range map[string]string{p.tokens.Valid: "a person", "": "nobody", p.tokens.Revoked: "nobody"} {
+		if got := w.get("/", token); got.body != want {
+			t.Errorf("%.8q is %q, want %q", token, got.body, want)
+		}
+	}
+}
+
+// TestProvider stands beside another provider.
+func TestProvider(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(w.config("", `basic_auth {
+		bob $2a$04$yC3Q6ubd8dPfUWbUSVpHyuQKWvaHXcdkPDcSCMFiY1eNcJ1fDIyS.
+	}
+	respond "{http.auth.user.id} {http.auth.user.username}"`)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = bytes.Replace(config, []byte(`"providers":{`), []byte(`"providers":{"postern":{},`), 1)
+	t.Cleanup(func() { _ = caddy.Stop() })
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.get("/", p.tokens.Valid); got.body != string(p.ann.User.ID)+" ann" {
+		t.Errorf("signed in = %+v", got)
+	}
+	if got := w.get("/", p.tokens.Revoked); got.status != http.StatusUnauthorized {
+		t.Errorf("revoked = %d, want 401", got.status)
+	}
+}
+
+// TestCookieAndSignIn lets a browser in by its cookie, and sends it to sign in without, whatever error routes the site has.
+func TestCookieAndSignIn(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `postern_auth {
+		login_url /auth/sign-in
+		assertion shop
+	}
+	reverse_proxy APP
+	handle_errors 401 {
+		respond "no"
+	}`))
+	seen := w.get("/", "", "Cookie", "a=1; __Host-postern="+p.tokens.Valid+"; b=2").seen(t)
+	if seen.Get("X-Postern-Username") != "ann" || seen.Get("Cookie") != "a=1; b=2" || strings.Count(seen.Get("X-Postern-Assertion"), ".") != 2 {
+		t.Errorf("the App saw %v; want ann, an assertion, and the other cookies", seen)
+	}
+	if got := w.do("POST", "/", "", "", "Cookie", "__Host-postern="+p.tokens.Valid, "Origin", "https://evil.example"); got.status != http.StatusForbidden {
+		t.Errorf("from another site = %d, want 403", got.status)
+	}
+	if got := w.get("/a?b", "", "Accept", "text/html"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/auth/sign-in?return_to=%2Fa%3Fb" {
+		t.Errorf("a browser = %+v; want the way to sign in", got)
+	}
+	if got := w.get("/a?b", ""); got.body != "no" {
+		t.Errorf("a program = %+v; want the site's words", got)
 	}
 }

@@ -46,6 +46,9 @@ func FieldOf(name string, who *core.Identity) (string, bool) {
 	return f(who), true
 }
 
+// FieldNames returns the names of all fields but those that are custom attributes, sorted.
+func FieldNames() []string { return slices.Sorted(maps.Keys(fields)) }
+
 // newField returns the field that a configuration names.
 func newField(name string) (field, error) {
 	if attribute, ok := strings.CutPrefix(name, customPrefix); ok && isToken(attribute) {
@@ -54,7 +57,7 @@ func newField(name string) (field, error) {
 	if f, ok := fields[name]; ok {
 		return f, nil
 	}
-	return nil, fmt.Errorf("there is no field %q; there are %s and custom.<name>", name, strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+	return nil, fmt.Errorf("there is no field %q; there are %s and custom.<name>", name, strings.Join(FieldNames(), ", "))
 }
 
 // signedInAt returns when who signed in, in seconds (RFC 3339).

@@ -77,12 +77,12 @@ var (
 		Detail: "This needs a sign-in of a moment ago, which an API key is not."}
 )
 
-// judge returns why p does not let k in, or nil. What no sign-in would change comes first.
-func (p *policy) judge(k *known, now time.Time) *Refusal {
+// judge returns why p does not let who in, or nil. What no sign-in would change comes first.
+func (p *policy) judge(who *core.Identity, now time.Time) *Refusal {
 	if p.any {
 		return nil
 	}
-	who := &k.identity
+	byKey := who.Credential != ""
 	switch {
 	case p.UserType != "" && who.Type != p.UserType:
 		return &refuseUserType
@@ -92,18 +92,30 @@ func (p *policy) judge(k *known, now time.Time) *Refusal {
 		return &refusePermission
 	case p.EmailVerified && !who.EmailVerified:
 		return &refuseUnverified
-	case p.MFA && !who.MFA && k.byKey:
+	case p.MFA && !who.MFA && byKey:
 		return &refuseKeyWithoutMFA
 	case p.MFA && !who.MFA:
 		return &refuseNoMFA
 	case p.SignedInWithin == 0:
 		return nil
-	case k.byKey:
+	case byKey:
 		return &refuseKeyWithoutSignIn
 	case now.Sub(who.SignedInAt) > time.Duration(p.SignedInWithin):
 		return &p.tooOld
 	}
 	return nil
+}
+
+// Admits reports whether who is what p asks for, at now. p must be one that Settings.Validate accepts.
+func (p Policy) Admits(who *core.Identity, now time.Time) bool {
+	ready := policy{Policy: p, any: p.isZero()}
+	return ready.judge(who, now) == nil
+}
+
+// Validate returns all complaints about p at once.
+func (p Policy) Validate() error {
+	_, err := newPolicy("", p)
+	return err
 }
 
 // permits reports whether who has the permissions that p asks for.

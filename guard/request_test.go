@@ -249,7 +249,7 @@ func TestStepUp(t *testing.T) {
 		{guard.Policy{MFA: true}, `acr_values="mfa"`, "/login?acr_values=mfa&return_to=%2Fx"},
 		{guard.Policy{SignedInWithin: guard.Duration(time.Minute)}, "max_age=60", "/login?max_age=60&return_to=%2Fx"},
 	} {
-		g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: tt.policy, LoginURL: "/login", From: []guard.Source{guard.SourceBearer, guard.SourceAPIKey}}, Keys: keys{"k": ann}})
+		g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: tt.policy, LoginURL: "/login", From: []guard.Source{guard.SourceBearer, guard.SourceAPIKey}}, Keys: keys{"k": {Realm: realmID, User: "usr_robot", Credential: "crd_1"}}})
 		resp, _ := serve(g, with("good"))
 		if resp.StatusCode != 401 || !strings.Contains(resp.Header.Get("WWW-Authenticate"), `error="insufficient_user_authentication", `+tt.challenge) {
 			t.Errorf("%d %q, want 401 and %s", resp.StatusCode, resp.Header.Get("WWW-Authenticate"), tt.challenge)

@@ -55,7 +55,7 @@ func (v *Verdict) unmet(now time.Time) *Refusal {
 		if p == nil {
 			continue
 		}
-		if why := p.judge(v.known, now); why != nil {
+		if why := p.judge(&v.known.identity, now); why != nil {
 			return why
 		}
 	}

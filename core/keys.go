@@ -34,6 +34,7 @@ import (
 //	  s:<session>      Session
 //	  i:<digest>       arbitrary_id -> user
 //	  x:<digest>       a spent APT
+//	  t:<digest>       a one-time token, by the digest of its secret
 //	  index us:<user>  sessions of a user: <expiry> <session>
 //	  d:<user>         places of a deleted user
 //	  b:<user>         the memberships of a user, all of them
@@ -43,6 +44,7 @@ import (
 //	  index ur:<order>:<state><type>:<bucket>  users with a reference: <digest> <place>
 //	  bucket f:<user>  failed sign-ins
 //	  bucket r:<user>  reissued tokens
+//	  bucket t:<kind>:<user>  one-time tokens made
 //	realm partition of the bucket in a generated API key, else of its digest's hash
 //	  ak:<digest>      API key -> credential and user
 //	realm partition of the org's bucket
@@ -109,6 +111,7 @@ func usageKey(p Partition, day string, key APTKeyID) Key {
 	return Key{p, "y:" + day + ":" + string(key)}
 }
 func spentKey(p Partition, what string) Key      { return Key{p, "x:" + digest(what)} }
+func oneTimeKey(p Partition, sum string) Key     { return Key{p, "t:" + sum} }
 func nameKey(p Partition, normalised string) Key { return Key{p, "n:" + shortDigest(normalised)} }
 
 func membershipsKey(p Partition, id UserID) Key { return Key{p, "b:" + string(id)} }
@@ -181,6 +184,9 @@ func referenceBucket(reference string) (bucket, prefix string) {
 
 func failuresBucket(p Partition, id UserID) Bucket { return Bucket{p, "f:" + string(id)} }
 func reissuesBucket(p Partition, id UserID) Bucket { return Bucket{p, "r:" + string(id)} }
+func issuesBucket(p Partition, kind string, id UserID) Bucket {
+	return Bucket{p, "t:" + kind + ":" + string(id)}
+}
 
 // strangerBucket counts sign-ins under a name that is nobody's, so that they are refused like others.
 func strangerBucket(p Partition, normalised string) Bucket {

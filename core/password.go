@@ -247,7 +247,7 @@ func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*S
 		if err != nil {
 			return err
 		}
-		in, err = p.sessions.start(ctx, ok.state, signIn{user: who.user, version: who.version, now: now,
+		in, err = p.sessions.start(ctx, ok.state, signIn{user: who.user, version: who.version, now: now, password: true,
 			lifetime: ok.state.Settings.TokenLifetime, request: req}, func(c *change) { who.clear(c, ok.renewed) })
 		if err == nil {
 			p.d.meter.count(ok.state.ID, "", now, Usage{ActiveUsers: firstOn(now, who.user.LastLoginAt)})

@@ -53,10 +53,12 @@ func (r Realm) withDefaults() *Realm {
 type RealmSettings struct {
 	TokenAlg jose.Alg `json:"token_alg,omitempty"` // of session tokens; default EdDSA
 
-	TokenLifetime    Seconds `json:"token_lifetime,omitempty"`     // of a token from a sign-in; 1 minute to 30 days, default 360 minutes
-	APTTokenLifetime Seconds `json:"apt_token_lifetime,omitempty"` // of a token from an APT; 1 minute to 90 days, default 28 days
-	SessionIdle      Seconds `json:"session_idle,omitempty"`       // a session not seen for this long is over; default 28 days
-	SessionAbsolute  Seconds `json:"session_absolute,omitempty"`   // and at the latest this long after sign-in; default 90 days
+	TokenLifetime         Seconds `json:"token_lifetime,omitempty"`          // of a token from a sign-in; 1 minute to 30 days, default 360 minutes
+	APTTokenLifetime      Seconds `json:"apt_token_lifetime,omitempty"`      // of a token from an APT; 1 minute to 90 days, default 28 days
+	EmailTokenLifetime    Seconds `json:"email_token_lifetime,omitempty"`    // of a token that proves an address; 1 minute to 7 days, default 7 days
+	PasswordTokenLifetime Seconds `json:"password_token_lifetime,omitempty"` // of a token that sets a new password; 1 minute to 3 days, default 3 days
+	SessionIdle           Seconds `json:"session_idle,omitempty"`            // a session not seen for this long is over; default 28 days
+	SessionAbsolute       Seconds `json:"session_absolute,omitempty"`        // and at the latest this long after sign-in; default 90 days
 
 	APTLifetime Seconds `json:"apt_lifetime,omitempty"` // longest accepted exp - iat of an APT; default 5 minutes
 	APTSkew     Seconds `json:"apt_skew,omitempty"`     // how far an account provider's clock may be off; default 30 seconds
@@ -113,6 +115,8 @@ func (s RealmSettings) withDefaults() RealmSettings {
 	defaultTo(&s.EventRetention, 400*day)
 	defaultTo(&s.PasswordMinLength, 15)
 	defaultTo(&s.APIKeyPrefix, "ak_")
+	defaultTo(&s.EmailTokenLifetime, 7*day)
+	defaultTo(&s.PasswordTokenLifetime, 3*day)
 	return s
 }
 
@@ -148,6 +152,8 @@ func (s RealmSettings) validate() error {
 	}
 	bound("event_retention", s.EventRetention, day, 3660*day)
 	fields = append(fields, s.validateLists()...)
+	bound("email_token_lifetime", s.EmailTokenLifetime, 60, 7*day)
+	bound("password_token_lifetime", s.PasswordTokenLifetime, 60, 3*day)
 	if s.KeyRotation != 0 {
 		bound("key_rotation", s.KeyRotation, day, 3660*day)
 	}

@@ -94,7 +94,7 @@ func (s *Sessions) resolve(ctx context.Context, realm RealmID, text string, now 
 	if err != nil {
 		return nil, nil, err
 	}
-	if l.session.Generation != p.gen {
+	if p.gen > l.session.Generation { // a lower one is from before the others of the user were ended
 		return nil, nil, ErrInvalidToken.with("its session is over")
 	}
 	return p, l, nil

@@ -57,6 +57,7 @@ type Sessions struct{ d *deps }
 type signIn struct {
 	user     *User
 	version  uint64 // of the user's record; 0 = made in the same Transaction
+	password bool   // by the password, which nobody has forgotten then
 	now      time.Time
 	lifetime Seconds
 	aptKey   APTKeyID
@@ -119,13 +120,19 @@ func (s *Sessions) start(ctx context.Context, state *realmState, in signIn, add 
 }
 
 // loggedIn notes the sign-in in the user's record, unless one was noted within the second: sign-ins at the same
-// moment must not be in each other's way.
+// moment must not be in each other's way. Whoever knows the password needs no token to set another: those pending
+// die (Users API, "Reset password with a token").
 func (c *change) loggedIn(in *signIn) {
-	if in.now.Sub(in.user.LastLoginAt.Time) < time.Second {
+	remembered := in.password && in.user.hasTokens(prefixPasswordToken, in.now)
+	if !remembered && in.now.Sub(in.user.LastLoginAt.Time) < time.Second {
 		c.unchanged(in.user.key(c.tx.Partition), in.version)
 		return
 	}
 	after := *in.user
+	if remembered {
+		after.endTokens(prefixPasswordToken)
+		c.tx.Durable = true
+	}
 	after.LastLoginAt = Instant{in.now}
 	c.replace(&after, in.version, noExpiry)
 	c.reindex(in.user, &after)

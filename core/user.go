@@ -61,6 +61,9 @@ type User struct {
 
 	// NewAPIKey is the API key that was made, or taken, with a change through UserChange.APIKey; shown this once.
 	NewAPIKey string `json:"-"`
+
+	// Series says, by kind, which of the user's one-time tokens are alive.
+	Series map[string]TokenSeries `json:"series,omitempty"`
 }
 
 func (u *User) key(p Partition) Key { return userKey(p, u.ID) }

@@ -267,6 +267,12 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 	if password != nil && hadPassword || after.State == StateInactive && before.State == StateActive {
 		after.Generation++
 	}
+	if password != nil {
+		after.endTokens(prefixPasswordToken)
+	}
+	if after.Email != before.Email {
+		after.endTokens(prefixEmailToken)
+	}
 	c.replace(&after, version, noExpiry)
 	if password != nil {
 		c.set(password, noExpiry)

@@ -7,6 +7,15 @@ import (
 	"github.com/postern-auth/postern/httpapi/wire"
 )
 
+// either takes a text from the object, or from beside it. One that is missing or null in both gives nil.
+func (b *body) either(name string) *string {
+	inside, beside := b.object.text(name), b.top.text(name)
+	if inside != nil {
+		return inside
+	}
+	return beside
+}
+
 // texts takes an array of texts, or one that stands alone. One that is missing or null gives nil.
 func (f *fields) texts(name string) []string {
 	raw, there := f.take(name)

@@ -21,6 +21,8 @@ func (f *fields) settings() func(*core.RealmSettings) {
 	taken(f, &sets, "apt_encryption", func(s *core.RealmSettings) *core.APTEncryption { return &s.APTEncryption })
 	taken(f, &sets, "key_rotation", func(s *core.RealmSettings) *core.Seconds { return &s.KeyRotation })
 	taken(f, &sets, "password_min_length", func(s *core.RealmSettings) *int { return &s.PasswordMinLength })
+	taken(f, &sets, "email_token_lifetime", func(s *core.RealmSettings) *core.Seconds { return &s.EmailTokenLifetime })
+	taken(f, &sets, "password_token_lifetime", func(s *core.RealmSettings) *core.Seconds { return &s.PasswordTokenLifetime })
 	f.usersAPISettings(&sets)
 	return func(s *core.RealmSettings) {
 		for _, set := range sets {

@@ -64,6 +64,18 @@ type Credential struct {
 	Object         string `json:"object"` // "credential"
 }
 
+// TokenUser is a user in part, with a token to be sent to them (Users API, "Request email verification" and "Generate a
+// password token").
+type TokenUser struct {
+	ID                 string `json:"id"`
+	RealmID            string `json:"realm_id"`
+	Username           string `json:"username"`
+	Email              string `json:"email,omitempty"`
+	Object             string `json:"object"` // "user"
+	Token              string `json:"token"`
+	PasswordResetToken string `json:"password_reset_token,omitempty"` // the same, as older clients know it
+}
+
 // Session is a session (Users API, "Sessions").
 type Session struct {
 	ID        string   `json:"id"`

@@ -1,0 +1,124 @@
+package core
+
+import (
+	"context"
+	"errors"
+)
+
+// Why an address is not verified, in the words that callers of the Users API show.
+var (
+	errVerificationUsed    = invalid("token", "Verification token already used")
+	errVerificationExpired = invalid("token", "Verification token has expired")
+	errVerificationInvalid = invalid("token", "Verification token is invalid")
+)
+
+// RequestVerification makes a token that proves a user's e-mail address when it comes back, and returns it with the
+// user (Users API, "Request email verification"). Several may be pending. An address that was verified is not any
+// more. It fails with ErrUserNotFound, KindInvalid where there is no address, and ErrThrottled.
+func (u *Users) RequestVerification(ctx context.Context, realm RealmID, idOrName string, req Request) (*User, string, error) {
+	state, now, err := u.begin(ctx, realm)
+	if err != nil {
+		return nil, "", err
+	}
+	user, _, err := u.find(ctx, state.Realm, idOrName)
+	if err != nil {
+		return nil, "", err
+	}
+	if user.Email == "" {
+		return nil, "", invalid("email", "Email can't be blank")
+	}
+	if err := u.d.limitIssues(ctx, state.Realm, user.ID, prefixEmailToken, now); err != nil {
+		return nil, "", err
+	}
+	var secret string
+	err = retry(func() (err error) {
+		user, secret, err = u.requestVerification(ctx, realm, user.ID, req)
+		return err
+	})
+	return user, secret, err
+}
+
+// requestVerification tries once.
+func (u *Users) requestVerification(ctx context.Context, realm RealmID, id UserID, req Request) (*User, string, error) {
+	state, now, err := u.begin(ctx, realm)
+	if err != nil {
+		return nil, "", err
+	}
+	before, version, err := u.byID(ctx, state.Realm, id)
+	if err != nil {
+		return nil, "", err
+	}
+	p, _ := state.owner(string(id))
+	c := u.d.change(p, now)
+	after := *before
+	after.EmailVerification = EmailRequested
+	secret, err := c.issue(&after, prefixEmailToken, state.Settings.EmailTokenLifetime, digest(after.Email))
+	if err != nil {
+		return nil, "", err
+	}
+	c.replace(&after, version, noExpiry)
+	c.event(Event{Realm: realm, Type: eventVerifyRequested, User: id, Request: req.clean(), Secret: secret})
+	if before.EmailVerification == EmailVerified {
+		c.invalidate(string(id))
+	}
+	return &after, secret, c.commit(ctx)
+}
+
+// VerifyEmail takes a token from RequestVerification back: the address that it was made for is verified, and every other
+// pending token dies (Users API, "Verify an email"). idOrName "" leaves it to the token to say whose it is. It fails with
+// ErrUserNotFound, and with KindInvalid for a token that is not this user's, was used or killed, is too old, or
+// was made for another address.
+func (u *Users) VerifyEmail(ctx context.Context, realm RealmID, idOrName, secret string, req Request) (*User, error) {
+	var user *User
+	err := retry(func() (err error) {
+		user, err = u.verifyEmail(ctx, realm, idOrName, secret, req)
+		return err
+	})
+	return user, err
+}
+
+// verifyEmail tries once.
+func (u *Users) verifyEmail(ctx context.Context, realm RealmID, idOrName, secret string, req Request) (*User, error) {
+	state, now, err := u.begin(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	t, tokenVersion, err := u.d.oneTime(ctx, state.Realm, prefixEmailToken, secret, now)
+	before, version, userErr := u.tokenOwner(ctx, state.Realm, idOrName, t)
+	switch {
+	case userErr != nil && (idOrName != "" || !errors.Is(userErr, ErrUserNotFound)):
+		return nil, userErr
+	case errors.Is(err, ErrTokenUsed) && userErr == nil && t.User == before.ID:
+		return nil, errVerificationUsed
+	case errors.Is(err, ErrTokenExpired):
+		return nil, errVerificationExpired
+	case errors.Is(err, ErrTokenNotFound) || errors.Is(err, ErrTokenUsed) || userErr != nil:
+		return nil, errVerificationInvalid
+	case err != nil:
+		return nil, err
+	case !t.live(before) || t.For != digest(before.Email):
+		return nil, errVerificationInvalid
+	}
+	p, _ := state.owner(string(before.ID))
+	after := *before
+	after.EmailVerification = EmailVerified
+	after.endTokens(prefixEmailToken)
+	c := u.d.change(p, now)
+	c.replace(&after, version, noExpiry)
+	c.spend(t, tokenVersion)
+	c.event(Event{Realm: realm, Type: eventVerified, User: after.ID, Request: req.clean()})
+	c.invalidate(string(after.ID))
+	return &after, c.commit(ctx)
+}
+
+// tokenOwner returns the user that a call with a one-time token is about: the one that it names, else the token's. t may
+// be nil.
+func (u *Users) tokenOwner(ctx context.Context, realm *Realm, idOrName string, t *oneTime) (*User, uint64, error) {
+	switch {
+	case idOrName != "":
+		return u.find(ctx, realm, idOrName)
+	case t != nil:
+		return u.byID(ctx, realm, t.User)
+	}
+	return nil, 0, ErrUserNotFound
+}

@@ -1,0 +1,223 @@
+package core_test
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// newPassword passes the rules of the default realm, and is not goodPassword.
+const newPassword = "other words as long again"
+
+// said asserts that err is about one attribute, in these words.
+func (w *world) said(what string, err error, attribute, message string) {
+	w.Helper()
+	e, ok := errors.AsType[*core.Error](err)
+	if !ok || len(e.Fields) == 0 || e.Fields[0] != (core.FieldError{Attribute: attribute, Message: message}) {
+		w.Errorf("%s = %v; want %s: %s", what, err, attribute, message)
+	}
+}
+
+// emailToken requests a verification of a user's address.
+func (w *world) emailToken(name string) string {
+	w.Helper()
+	_, token, err := w.Users.RequestVerification(w.ctx, w.realm.ID, name, core.Request{})
+	w.must(err)
+	return token
+}
+
+// verify takes an e-mail token back.
+func (w *world) verify(name, token string) error {
+	_, err := w.Users.VerifyEmail(w.ctx, w.realm.ID, name, token, core.Request{})
+	return err
+}
+
+// resetToken makes a token for a new password.
+func (w *world) resetToken(name string) string {
+	w.Helper()
+	_, token, err := w.Passwords.NewToken(w.ctx, w.realm.ID, name, core.Request{})
+	w.must(err)
+	return token
+}
+
+// reset sets a new password by a token.
+func (w *world) reset(name, token, password string) error {
+	_, err := w.Passwords.Reset(w.ctx, w.realm.ID, core.PasswordReset{User: name, Token: token, Password: password}, core.Request{})
+	return err
+}
+
+func TestVerifyEmail(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		w.human("bob")
+		first, second, third := w.emailToken("ann"), w.emailToken("ann"), w.emailToken("ann")
+		w.said("VerifyEmail of another", w.verify("bob", first), "token", "Verification token is invalid")
+		w.said("VerifyEmail of a password token", w.verify("ann", w.resetToken("ann")), "token", "Verification token is invalid")
+		w.said("VerifyEmail of nothing", w.verify("", ""), "token", "Verification token is invalid")
+		w.refused("VerifyEmail of nobody", w.verify("nobody", first), core.ErrUserNotFound)
+		w.must(w.verify("ann", second))
+		w.said("VerifyEmail again", w.verify("ann", second), "token", "Verification token already used")
+		w.said("VerifyEmail again, by the token", w.verify("", second), "token", "Verification token already used")
+		w.said("VerifyEmail of a killed one", w.verify("", first), "token", "Verification token is invalid")
+		w.said("VerifyEmail of a killed one", w.verify("ann", third), "token", "Verification token is invalid")
+		u, err := w.Users.Get(w.ctx, w.realm.ID, "ann")
+		w.must(err)
+		if u.EmailVerification != core.EmailVerified {
+			t.Errorf("ann's address is %s; want verified", u.EmailVerification)
+		}
+
+		fourth := w.emailToken("ann")
+		if u, err = w.Users.Get(w.ctx, w.realm.ID, "ann"); err != nil || u.EmailVerification != core.EmailRequested {
+			t.Errorf("ann's address is %v, %v; want requested", u, err)
+		}
+		for _, address := range []string{"new@example.com", "ann@example.com"} { // and back
+			_, err = w.Users.Update(w.ctx, w.realm.ID, "ann", core.UserChange{Email: &address}, core.Request{})
+			w.must(err)
+			w.said("VerifyEmail after a change of address", w.verify("ann", fourth), "token", "Verification token is invalid")
+		}
+		w.clock.Advance(time.Hour)
+		fifth := w.emailToken("ann")
+		w.clock.Advance(7 * 24 * time.Hour)
+		w.said("VerifyEmail after a week", w.verify("ann", fifth), "token", "Verification token has expired")
+	})
+}
+
+func TestReset(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		session := w.signIn("ann").Token
+		older, token := w.resetToken("ann"), w.resetToken("ann")
+		w.refused("Reset by an older token", w.reset("ann", older, newPassword), core.ErrTokenNotFound)
+		w.refused("Reset of another", w.reset(string(w.human("bob").ID), token, newPassword), core.ErrTokenNotFound)
+		w.refused("Reset of nobody", w.reset("nobody", token, newPassword), core.ErrUserNotFound)
+		w.refused("Reset by nothing", w.reset("", "kpw_", newPassword), core.ErrTokenNotFound)
+		w.said("Reset to a weak one", w.reset("ann", token, "short"), "password", "Password is too short (minimum is 15 characters)")
+		w.must(w.reset("", token, newPassword))
+		w.refused("Reset again", w.reset("ann", token, newPassword), core.ErrTokenUsed)
+		w.refused("session after a reset", w.knows(session), core.ErrInvalidToken)
+		_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", goodPassword, core.Request{})
+		w.refused("the old password", err, core.ErrWrongPassword)
+		_, err = w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", newPassword, core.Request{})
+		w.must(err)
+
+		w.clock.Advance(time.Hour)
+		late := w.resetToken("ann")
+		w.clock.Advance(3 * 24 * time.Hour)
+		w.refused("Reset after three days", w.reset("ann", late, newPassword), core.ErrTokenExpired)
+	})
+}
+
+// TestRememberedPassword signs in while a token for a new password is pending.
+func TestRememberedPassword(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		w.signIn("ann") // so that the next is within the second
+		token := w.resetToken("ann")
+		w.signIn("ann")
+		w.refused("Reset after a sign-in", w.reset("ann", token, newPassword), core.ErrTokenNotFound)
+
+		token = w.resetToken("ann")
+		_, err := w.Users.Update(w.ctx, w.realm.ID, "ann", core.UserChange{Password: ptr(newPassword)}, core.Request{})
+		w.must(err)
+		w.refused("Reset after another change", w.reset("ann", token, goodPassword), core.ErrTokenNotFound)
+
+		_, _, err = w.Passwords.NewToken(w.ctx, w.realm.ID, "nobody", core.Request{})
+		w.refused("NewToken for nobody", err, core.ErrUserNotFound)
+		robot, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI)}, core.Request{})
+		w.must(err)
+		_, _, err = w.Passwords.NewToken(w.ctx, w.realm.ID, string(robot.ID), core.Request{})
+		w.said("NewToken for a robot", err, "user_type", "User type must be human")
+		token = w.resetToken("ann")
+		_, err = w.Users.Update(w.ctx, w.realm.ID, "ann", core.UserChange{State: ptr(core.StateInactive)}, core.Request{})
+		w.must(err)
+		_, _, err = w.Passwords.NewToken(w.ctx, w.realm.ID, "ann", core.Request{})
+		w.said("NewToken for an inactive user", err, "state", "State must be active")
+		w.refused("Reset of an inactive user", w.reset("", token, newPassword), core.ErrTokenNotFound)
+	})
+}
+
+// TestOneTimeOnce shows one token fifty times at once.
+func TestOneTimeOnce(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		address, password := w.emailToken("ann"), w.resetToken("ann")
+		for name, use := range map[string]func() error{
+			"VerifyEmail": func() error { return w.verify("ann", address) },
+			"Reset":       func() error { return w.reset("ann", password, newPassword) },
+		} {
+			var served atomic.Int64
+			var all sync.WaitGroup
+			for range 50 {
+				all.Go(func() {
+					err := use()
+					for errors.Is(err, core.ErrBusy) || errors.Is(err, &core.Error{Kind: core.KindUnavailable, Code: "contention"}) {
+						time.Sleep(5 * time.Millisecond)
+						err = use()
+					}
+					if err == nil {
+						served.Add(1)
+					} else if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind != core.KindInvalid && e.Kind != core.KindNotFound {
+						w.Errorf("%s = %v; want used before", name, err)
+					}
+				})
+			}
+			all.Wait()
+			if served.Load() != 1 {
+				w.Errorf("%s with one token served %d of 50; want 1", name, served.Load())
+			}
+		}
+	})
+}
+
+func TestTokenIssuesAreLimited(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		for range 5 {
+			w.resetToken("ann")
+		}
+		_, _, err := w.Passwords.NewToken(w.ctx, w.realm.ID, "ANN", core.Request{})
+		e, ok := errors.AsType[*core.Error](err)
+		if !ok || e.Kind != core.KindThrottled || e.RetryAfter <= 9*time.Minute || e.RetryAfter > 10*time.Minute {
+			t.Errorf("NewToken for the sixth time = %v; want throttled for ten minutes", err)
+		}
+		w.emailToken("ann") // counted apart
+		w.clock.Advance(10 * time.Minute)
+		w.resetToken("ann")
+	})
+}
+
+func TestChangePassword(t *testing.T) {
+	each(t, func(w *world) {
+		u := w.human("ann")
+		kept, other := w.signIn("ann"), w.signIn("ann")
+		change := func(who string, in core.PasswordChange) error {
+			return w.Passwords.Change(w.ctx, w.realm.ID, who, in, core.Request{})
+		}
+		right := core.PasswordChange{Current: goodPassword, Password: newPassword, Keep: kept.Session.ID}
+		w.said("Change to a weak one", change("ann", core.PasswordChange{Current: goodPassword, Password: "short"}), "password", "Password is too short (minimum is 15 characters)")
+		w.said("Change unconfirmed", change("ann", core.PasswordChange{Current: goodPassword, Password: newPassword, Confirmation: ptr("x")}),
+			"password_confirmation", "Password confirmation does not match")
+		w.said("Change from a wrong one", change("ann", core.PasswordChange{Current: "wrong", Password: newPassword}), "current_password", "Current password does not match")
+		w.said("Change from nothing", change("ann", core.PasswordChange{Password: newPassword}), "current_password", "Current password does not match")
+		w.refused("Change of nobody's", change("nobody", right), core.ErrUserNotFound)
+		w.refused("Change that keeps no session", change("ann", core.PasswordChange{Current: goodPassword, Password: newPassword, Keep: "kss_x"}), core.ErrSessionNotFound)
+		w.must(change("ANN", right))
+		w.must(w.knows(kept.Token))
+		w.refused("the other session", w.knows(other.Token), core.ErrInvalidToken)
+		list, err := w.Sessions.List(w.ctx, w.realm.ID, u.ID)
+		w.must(err)
+		if len(list) != 1 || list[0].ID != kept.Session.ID {
+			t.Errorf("List after a change = %d sessions; want the one that was kept", len(list))
+		}
+		for range 10 {
+			w.said("Change from the old one", change("ann", right), "current_password", "Current password does not match")
+		}
+		w.refused("Change while blocked", change("ann", core.PasswordChange{Current: newPassword, Password: goodPassword}), core.ErrThrottled)
+		_, err = w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", newPassword, core.Request{})
+		w.refused("Authenticate while blocked", err, core.ErrThrottled)
+	})
+}

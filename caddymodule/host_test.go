@@ -21,11 +21,21 @@ const guarded = `postern_api /v1/*
 	postern_auth
 	reverse_proxy APP`
 
-// TestHost runs the table that all hosts run.
-func TestHost(t *testing.T) {
+// TestHost runs the table that all hosts run, over the embedded store.
+func TestHost(t *testing.T) { newWorld(t).runTable("") }
+
+// TestHostOverRedis runs it over Redis.
+func TestHostOverRedis(t *testing.T) {
 	w := newWorld(t)
+	w.useRedis()
+	w.runTable(overRedis)
+}
+
+// runTable runs the table with global options.
+func (w *world) runTable(global string) {
+	t := w.T
 	p := w.settle()
-	w.load(w.config("", guarded))
+	w.load(w.config(global, guarded))
 	hosttest.Run(t, hosttest.Host{URL: "http://" + w.site, Tokens: p.tokens, Identity: map[string]string{
 		"X-Postern-User-Id": string(p.ann.User.ID), "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com"}})
 }

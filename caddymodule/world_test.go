@@ -25,6 +25,7 @@ import (
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/internal/hosttest"
+	"github.com/postern-auth/postern/redisstore"
 )
 
 // world is a Caddy in this process, with a data folder of its own. Caddy is one to a process, so tests that use one
@@ -199,7 +200,7 @@ type people struct {
 	tokens   hosttest.Tokens
 }
 
-// settle fills a world's data folder, as a former run would have.
+// settle fills a world's Redis or data folder, as a former run would have.
 func (w *world) settle() people {
 	w.Helper()
 	h := openHouse(w)
@@ -225,7 +226,7 @@ func (w *world) settle() people {
 		Revoked: revoked.Token, Inactive: inactive.Token, OtherRealm: h.signIn(other, "ann").Token}}
 }
 
-// house is a core over a world's data folder, which must be closed before Caddy opens it.
+// house is a core over a world's Redis or data folder, of which the latter must be closed before Caddy opens it.
 type house struct {
 	*core.Core
 	w     *world
@@ -239,11 +240,17 @@ func openHouse(w *world) *house {
 	now := func() time.Time { return time.Now().Add(h.ahead) }
 	var err error
 	h.must(os.MkdirAll(w.folder, 0o700))
-	h.store, err = boltstore.Open(boltstore.Options{Path: filepath.Join(w.folder, storeFile), Now: now})
-	h.must(err)
-	key := filepath.Join(w.folder, assembly.MasterKeyFile)
-	h.must(assembly.EnsureMasterKey(key))
-	master, err := assembly.ReadMasterKey(key)
+	var master *core.MasterKey
+	if url := os.Getenv("POSTERN_REDIS_URL"); url != "" {
+		h.store, err = redisstore.Open(w.Context(), redisstore.Options{URL: url})
+		h.must(err)
+		master, err = assembly.DecodeMasterKey([]byte(os.Getenv("TEST_MASTER_KEY")))
+	} else {
+		h.store, err = boltstore.Open(boltstore.Options{Path: filepath.Join(w.folder, storeFile), Now: now})
+		h.must(err)
+		h.must(assembly.EnsureMasterKey(filepath.Join(w.folder, assembly.MasterKeyFile)))
+		master, err = assembly.OwnMasterKey(w.folder)
+	}
 	h.must(err)
 	h.Core, err = core.New(core.Options{Store: h.store, MasterKey: master, HashMemory: 8 << 10, HashPasses: 1, Now: now})
 	h.must(err)

@@ -47,6 +47,16 @@ type App struct {
 	// MaxStaleness is for how long a remembered verdict is relied on while the store is silent, 1s to 1m. The default is 5s.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
 
+	// HashMemory is how many KiB of memory a password hash takes, 8192 to 1048576. The default is 19456.
+	HashMemory int `json:"hash_memory,omitempty"`
+
+	// HashPasses is how many passes over it a hash takes, 1 to 10. The default is 2.
+	HashPasses int `json:"hash_passes,omitempty"`
+
+	// HashSlots is how many passwords are hashed at once. The default is one less than the cores, as far as they take no
+	// more than a quarter of the memory.
+	HashSlots int `json:"hash_slots,omitempty"`
+
 	// Data is the folder for the embedded store, its master key, and the first management key. The default is `postern`
 	// in Caddy's own data folder.
 	Data string `json:"data,omitempty"`

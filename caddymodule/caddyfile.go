@@ -81,6 +81,9 @@ func parseAPI(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		former_master_key {env.NAME}|{file./path}
 //		public_url        <url>
 //		max_staleness     <duration>
+//		hash_memory       <KiB>
+//		hash_passes       <number>
+//		hash_slots        <number>
 //		data              <folder>
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -97,6 +100,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"former_master_key": secret(&a.FormerMasterKey),
 		"public_url":        text(&a.PublicURL),
 		"max_staleness":     duration(&a.MaxStaleness),
+		"hash_memory":       number(&a.HashMemory),
+		"hash_passes":       number(&a.HashPasses),
+		"hash_slots":        number(&a.HashSlots),
 		"data":              text(&a.Data),
 	})
 }

@@ -31,6 +31,7 @@ type settings struct {
 	formerKey    *core.MasterKey // nil = none
 	publicURL    string
 	maxStaleness time.Duration
+	hashing      core.Hashing
 }
 
 // settings resolves the configuration, and returns all complaints at once.
@@ -38,6 +39,7 @@ func (a *App) settings() (*settings, error) {
 	r := &resolver{replacer: caddy.NewReplacer()}
 	s := &settings{
 		data: r.text("data", a.Data), publicURL: r.text("public_url", a.PublicURL), maxStaleness: time.Duration(a.MaxStaleness),
+		hashing: core.Hashing{HashSlots: a.HashSlots, HashMemory: a.HashMemory, HashPasses: a.HashPasses},
 	}
 	if s.data == "" {
 		s.data = filepath.Join(caddy.AppDataDir(), "postern")
@@ -111,7 +113,7 @@ func (s *settings) rehearse() error {
 	}
 	anyKey, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	if err == nil {
-		_, err = core.New(core.Options{Store: struct{ core.Store }{}, MasterKey: anyKey, PublicURL: s.publicURL, MaxStaleness: s.maxStaleness})
+		_, err = core.New(core.Options{Store: struct{ core.Store }{}, MasterKey: anyKey, PublicURL: s.publicURL, MaxStaleness: s.maxStaleness, Hashing: s.hashing})
 	}
 	return errors.Join(append(errs, err)...)
 }
@@ -125,7 +127,7 @@ func (s *settings) key() string {
 			master[i] = key.ID()
 		}
 	}
-	return hash(s.storeKey(), s.data, master, s.publicURL, s.maxStaleness)
+	return hash(s.storeKey(), s.data, master, s.publicURL, s.maxStaleness, s.hashing)
 }
 
 // storeKey identifies the store: two settings that mean the same one in the same way share it.

@@ -252,7 +252,7 @@ func openHouse(w *world) *house {
 		master, err = assembly.OwnMasterKey(w.folder)
 	}
 	h.must(err)
-	h.Core, err = core.New(core.Options{Store: h.store, MasterKey: master, HashMemory: 8 << 10, HashPasses: 1, Now: now})
+	h.Core, err = core.New(core.Options{Store: h.store, MasterKey: master, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}, Now: now})
 	h.must(err)
 	return h
 }

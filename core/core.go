@@ -23,9 +23,7 @@ type Options struct {
 
 	MaxStaleness time.Duration // for how long a remembered verdict outlives silence of the feed; 1s to 1m, default 5s
 
-	HashSlots  int // password hashes computed at once; default one less than the cores, within a quarter of the memory, at least 1
-	HashMemory int // KiB of memory a password hash takes (Argon2 m); 8 MiB to 1 GiB, default 19 MiB
-	HashPasses int // passes over it (Argon2 t); 1 to 10, default 2
+	Hashing // what password hashes cost
 
 	// Courier delivers webhooks and e-mails; default nobody does, and what is due waits for a process that has one.
 	Courier Courier
@@ -66,13 +64,8 @@ func (o *Options) validate() error {
 			"the base of links in e-mails must look like https://app.example.com/auth")
 	}
 	defaultTo(&o.MaxStaleness, 5*time.Second)
-	defaultTo(&o.HashMemory, 19<<10)
-	defaultTo(&o.HashPasses, 2)
-	defaultTo(&o.HashSlots, defaultHashSlots(o.HashMemory))
 	complain(o.MaxStaleness < time.Second || o.MaxStaleness > time.Minute, "max staleness must be from 1s to 1m")
-	complain(o.HashSlots < 1 || o.HashSlots > 1024, "hash slots must be from 1 to 1024")
-	complain(o.HashMemory < 8<<10 || o.HashMemory > 1<<20, "hash memory must be from 8 MiB to 1 GiB")
-	complain(o.HashPasses < 1 || o.HashPasses > 10, "hash passes must be from 1 to 10")
+	errs = append(errs, o.Hashing.Validate())
 	if o.Report == nil {
 		o.Report = func(Fitness, error) {}
 	}

@@ -52,7 +52,7 @@ func (w *world) delivering(store core.Store, c core.Courier) *core.Core {
 	w.Helper()
 	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	w.must(err)
-	made, err := core.New(core.Options{Store: store, MasterKey: master, Now: w.clock.Now, HashMemory: 8 << 10, HashPasses: 1,
+	made, err := core.New(core.Options{Store: store, MasterKey: master, Now: w.clock.Now, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1},
 		Courier: c, LinkBase: "https://app.example.com/auth"})
 	w.must(err)
 	return made

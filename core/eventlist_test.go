@@ -171,7 +171,7 @@ func TestEventGap(t *testing.T) {
 		master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 		w.must(err)
 		w.Core, err = core.New(core.Options{Store: &forgetful{w.store, core.Log{Partition: core.Partition{Realm: w.realm.ID}, Name: "ev"}}, MasterKey: master,
-			Now: w.clock.Now, HashMemory: 8 << 10, HashPasses: 1, Trouble: func(_ string, err error) { told = append(told, err) }})
+			Now: w.clock.Now, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}, Trouble: func(_ string, err error) { told = append(told, err) }})
 		w.must(err)
 		w.events(core.ListEvents{})
 		w.clock.Advance(time.Second)

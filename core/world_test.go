@@ -76,7 +76,7 @@ func (w *world) another(store core.Store) *core.Core {
 	w.Helper()
 	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	w.must(err)
-	c, err := core.New(core.Options{Store: store, MasterKey: master, Now: w.clock.Now, HashMemory: 8 << 10, HashPasses: 1})
+	c, err := core.New(core.Options{Store: store, MasterKey: master, Now: w.clock.Now, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}})
 	w.must(err)
 	return c
 }

@@ -82,7 +82,7 @@ func openHouse(t *testing.T) *house {
 	t.Cleanup(func() { _ = store.Close() })
 	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	h.must(err)
-	h.Core, err = core.New(core.Options{Store: store, MasterKey: master, HashMemory: 8 << 10, HashPasses: 1, Now: h.clock.time})
+	h.Core, err = core.New(core.Options{Store: store, MasterKey: master, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}, Now: h.clock.time})
 	h.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

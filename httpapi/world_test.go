@@ -69,7 +69,7 @@ func newWorldOn(t *testing.T, store core.Store) *world {
 	w := &world{T: t, ctx: t.Context(), clock: &fakeClock{at: time.Now()}, store: &brokenStore{Store: store}, logs: logs, secrets: map[string]bool{}}
 	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	w.must(err)
-	w.Core, err = core.New(core.Options{Store: w.store, MasterKey: master, Now: w.clock.Now, HashMemory: 8 << 10, HashPasses: 1})
+	w.Core, err = core.New(core.Options{Store: w.store, MasterKey: master, Now: w.clock.Now, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}})
 	w.must(err)
 	w.key, err = w.ManagementKeys.NewSecret()
 	w.must(err)

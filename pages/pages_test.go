@@ -57,7 +57,7 @@ func newWorld(t *testing.T, store core.Store, change func(*pages.Options)) *worl
 	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	w := &world{T: t}
 	w.must(err)
-	w.core, err = core.New(core.Options{Store: store, MasterKey: master, HashMemory: 8 << 10, HashPasses: 1})
+	w.core, err = core.New(core.Options{Store: store, MasterKey: master, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}})
 	w.must(err)
 	secret, err := w.core.ManagementKeys.NewSecret()
 	w.must(err)

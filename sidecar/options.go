@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/pages"
 )
@@ -44,6 +45,7 @@ type Options struct {
 	// AllowUnfit runs on a database that should not be a system of record, and only warns.
 	AllowUnfit bool
 
+	Hashing   core.Hashing   // what password hashes cost; see core.Options
 	PublicURL string         // where the outside reaches the API, for issuers; see core.Options
 	Guard     guard.Settings // who gets in, and what the app is told
 
@@ -81,7 +83,7 @@ func (o *Options) validate() error {
 			errs = append(errs, fmt.Errorf(format, a...))
 		}
 	}
-	errs = append(errs, o.Guard.Validate())
+	errs = append(errs, o.Guard.Validate(), o.Hashing.Validate())
 	_, err := parseUpstream(o.Upstream, o.UpstreamCA)
 	errs = append(errs, err)
 	_, err = parseProxies(o.TrustedProxies)

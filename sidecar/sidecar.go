@@ -60,8 +60,9 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	oneProcessorMore()
 	s.parts, err = assembly.New(assembly.Options{Store: s.store, MasterKey: master, OwnMasterKey: s.o.RedisURL == "" && s.o.MasterKeyFile == "",
-		PublicURL: s.o.PublicURL, Log: s.o.Log})
+		PublicURL: s.o.PublicURL, Hashing: s.o.Hashing, Log: s.o.Log})
 	if err != nil {
 		return err
 	}

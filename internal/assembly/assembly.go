@@ -26,6 +26,7 @@ type Options struct {
 	OwnMasterKey bool          // MasterKey comes from OwnMasterKey, and so may be replaced by command
 	PublicURL    string        // see core.Options
 	MaxStaleness time.Duration // see core.Options
+	Hashing      core.Hashing  // see core.Options
 	Log          *zap.Logger   // default none
 	Meters       *Meters       // what is counted; default new ones
 }
@@ -50,7 +51,7 @@ func New(o Options) (*Assembly, error) {
 		o.Meters = NewMeters()
 	}
 	r := reporter{log: o.Log, meters: o.Meters}
-	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Report: r.report, Trouble: r.trouble})
+	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Hashing: o.Hashing, Report: r.report, Trouble: r.trouble})
 	if err != nil {
 		return nil, err
 	}

@@ -38,8 +38,11 @@ func TestDocsAreWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, block := range []string{"postern {\n\t\tnone\n", "postern {\n\t\tredis {\n\t\t\tnone\n\t\t}\n"} {
+	for _, block := range []string{"postern {\n\t\tnone\n", "postern {\n\t\tredis {\n\t\t\tnone\n\t\t}\n", ""} {
 		refusal := adapted("{\n\t" + block + "\t}\n}\n")
+		if block == "" {
+			refusal = adapted(":80\npostern_auth {\n\tnone\n}\n")
+		}
 		_, names, ok := strings.Cut(refusal, "there are ")
 		names, _, _ = strings.Cut(names, ", at ")
 		if !ok {

@@ -35,7 +35,8 @@ type body struct {
 	top     fields // members beside the object
 	object  fields // the object under its root
 	request core.Request
-	wrapped bool // JSON:API: the document had a data object
+	expand  []string // parts of the answer that are asked for
+	wrapped bool     // JSON:API: the document had a data object
 }
 
 // readBody reads the body of a call about an object that is named root in plain JSON: {"user":{...}}. A missing one is
@@ -66,6 +67,7 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 		return nil, err
 	}
 	c.body.readRequest()
+	c.body.expand = c.body.top.texts("expand")
 	return c.body, nil
 }
 
@@ -137,7 +139,6 @@ func (b *body) readRequest() {
 
 // end returns all complaints about a body, about members among them that nobody took.
 func (b *body) end() error {
-	b.top.ignore("expand") // a user is shown whole
 	errs := append(b.object.rest(), b.top.rest()...)
 	if len(errs) == 0 {
 		return nil

@@ -20,10 +20,13 @@ func (a *API) createUser(w http.ResponseWriter, c *call) error {
 	if err := a.mayImport(c, b); err != nil {
 		return err
 	}
+	var joining core.UserChange
+	joins(b, &joining)
 	in, err := userChange(b)
 	if err != nil {
 		return err
 	}
+	in.Org, in.OrgIDs, in.Permissions = joining.Org, joining.OrgIDs, joining.Permissions
 	user, err := a.core.Users.Create(c.Context(), realm, in, b.request)
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func (a *API) listUsers(w http.ResponseWriter, c *call) error {
 
 // listParameters are what the query of a list of users may say, each once. Others are ignored: some clients write a
 // request there that nobody can read.
-var listParameters = []string{"reference", "state", "user_type", "after", "max_results", "sort", "direction", "expand"}
+var listParameters = []string{"reference", "state", "user_type", "after", "max_results", "sort", "direction", "expand", "org_id", "user_id"}
 
 // listQuery reads which users to list, and whether with their custom attributes. An empty parameter is as good as
 // none, but for reference, whose empty value is nobody's: who looks for somebody by a reference that is missing must

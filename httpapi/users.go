@@ -156,6 +156,12 @@ func (a *API) writeUser(w http.ResponseWriter, c *call, status int, user *core.U
 	}
 	body := userBody(user)
 	body.Token = token
+	if c.expands("memberships") {
+		var err error
+		if body.Memberships, err = a.membershipsOf(c, user); err != nil {
+			return err
+		}
+	}
 	write(w, status, mediaJSON, body)
 	return nil
 }

@@ -53,6 +53,7 @@ type User struct {
 	LastName          *string                    `json:"last_name"`
 	MembershipCount   int                        `json:"membership_count"`
 	Credentials       []Credential               `json:"credentials"`
+	Memberships       []Membership               `json:"memberships,omitzero"`   // nil = not asked for; each with its org
 	ArbitraryID       string                     `json:"arbitrary_id,omitempty"` // of users made with an APT
 	Token             string                     `json:"token,omitempty"`        // where one was minted
 }

@@ -103,7 +103,7 @@ func (m *Memberships) ofAll(ctx context.Context, realm *Realm, in ListMembership
 		if in.Org != "" {
 			index = orgMembersIndex(p, in.Org)
 		}
-		lanes.addFrom(index, "", after)
+		lanes.addFrom(index, "", "", after)
 	}
 	page := MembershipPage{Users: map[UserID]*User{}}
 	var err error

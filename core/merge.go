@@ -31,16 +31,24 @@ func (m *merge) add(prefix string, r Range) *lane {
 	return l
 }
 
-// addFrom adds the members of an index that begin with prefix, from after a place on; "" adds all.
-func (m *merge) addFrom(index Index, prefix, after string) *lane {
-	r := Range{Index: index, From: prefix, Descending: m.descending}
-	if prefix != "" {
-		r.To = prefix + "\xff"
+// addFrom adds the members of an index that begin with prefix and, behind that, with begin, from after a place on; "" adds
+// all.
+func (m *merge) addFrom(index Index, prefix, begin, after string) *lane {
+	r := Range{Index: index, From: prefix + begin, Descending: m.descending}
+	if r.From != "" {
+		r.To = r.From + "\xff" // beyond all text that goes on
 	}
 	if after != "" {
-		r.goOn(prefix + after)
+		r.narrow(prefix + after)
 	}
 	return m.add(prefix, r)
+}
+
+// narrow moves the start of r to just after a member, unless r begins beyond it.
+func (r *Range) narrow(after string) {
+	if r.Descending && (r.To == "" || after < r.To) || !r.Descending && after >= r.From {
+		r.goOn(after)
+	}
 }
 
 // goOn moves the start of r to just after a member.

@@ -77,7 +77,7 @@ func (o *Orgs) List(ctx context.Context, realm RealmID, in ListOrgs) (OrgPage, e
 	for _, g := range in.groups() {
 		name, prefix := orgIndex(g)
 		for _, p := range state.partitions() {
-			m.groups[m.addFrom(Index{p, name(in.Sort)}, prefix, after)] = g
+			m.groups[m.addFrom(Index{p, name(in.Sort)}, prefix, "", after)] = g
 		}
 	}
 	orgs, more, err := pageOf(ctx, &m.merge, in.Limit, m.read)
@@ -202,7 +202,7 @@ func (d *deps) sweepOrgs(ctx context.Context, realm *Realm, now time.Time) (more
 	for _, g := range (&ListOrgs{}).groups() {
 		for _, p := range realm.partitions() {
 			name, _ := orgIndex(g)
-			m.addFrom(Index{p, name(OrgByID)}, "", "")
+			m.addFrom(Index{p, name(OrgByID)}, "", "", "")
 		}
 	}
 	entries, err := m.take(ctx, sweptOrgs)

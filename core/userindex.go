@@ -17,10 +17,11 @@ const (
 	OrderName      UserOrder = "name"       // "First Last"
 	OrderNameAlt   UserOrder = "name_alt"   // "Last, First"; of a program, its name
 	OrderUsername  UserOrder = "username"
+	OrderEmail     UserOrder = "email" // ours; lists only users who have an address
 )
 
 // userOrders are all of them.
-var userOrders = []UserOrder{OrderID, OrderLastLogin, OrderName, OrderNameAlt, OrderUsername}
+var userOrders = []UserOrder{OrderID, OrderLastLogin, OrderName, OrderNameAlt, OrderUsername, OrderEmail}
 
 // maxSortKey bounds the part of a name that decides its place, in bytes.
 const maxSortKey = 400
@@ -41,6 +42,8 @@ func (u *User) place(order UserOrder) string {
 		key = sortable(u.nameAlt())
 	case OrderUsername:
 		key = u.Username
+	case OrderEmail:
+		key = u.Email
 	}
 	return cut(key, maxSortKey) + "\x00" + id
 }
@@ -77,6 +80,9 @@ func (u *User) members() map[string]string {
 	for _, g := range u.groups() {
 		index, prefix := userIndex(g)
 		for _, order := range userOrders {
+			if order == OrderEmail && u.Email == "" {
+				continue
+			}
 			all[index(order)] = prefix + u.place(order)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // ListUsers says which users to list and which page of them (Users API, "List users"). The zero ListUsers asks for
@@ -17,6 +18,7 @@ type ListUsers struct {
 	Limit      int       // users on the page, 1 to MaxRange; default 100
 	Sort       UserOrder // default OrderUsername
 	Descending bool      // the last first
+	Prefix     string    // only users whose name in Sort's order, of a name, begins so, in any case; at most 400 bytes
 }
 
 // UserPage is a page of a list of users.
@@ -36,7 +38,9 @@ func (in *ListUsers) validate() error {
 	errs.check(slices.Contains([]State{"", StateActive, StateInactive}, in.State), "state", "State must be active or inactive")
 	errs.check(slices.Contains([]UserType{"", UserHuman, UserAPI}, in.Type), "user_type", "User type must be human or api")
 	errs.check(in.Limit >= 1 && in.Limit <= MaxRange, "max_results", "Max results must be from 1 to 1000")
-	errs.check(slices.Contains(userOrders, in.Sort), "sort", "Sort must be id, last_login, name, name_alt or username")
+	errs.check(slices.Contains(userOrders, in.Sort), "sort", "Sort must be id, last_login, name, name_alt, username or email")
+	errs.check(in.Prefix == "" || slices.Contains([]UserOrder{OrderName, OrderNameAlt, OrderUsername, OrderEmail}, in.Sort), "prefix", "Prefix is for lists by name, name_alt, username or email")
+	errs.check(utf8.ValidString(in.Prefix) && len(sortable(in.Prefix)) <= maxSortKey, "prefix", "Prefix is too long (maximum is 400 bytes)")
 	errs.check(in.After == "" || validID(prefixUser, string(in.After)), errAfter.Fields[0].Attribute, errAfter.Fields[0].Message)
 	return errs.err()
 }
@@ -152,7 +156,7 @@ func (d *deps) merge(realm *Realm, in ListUsers, after string) *userMerge {
 	for _, g := range in.groups() {
 		name, prefix := userIndex(g)
 		for _, p := range realm.partitions() {
-			m.groups[m.addFrom(Index{p, name(in.Sort)}, prefix, after)] = g
+			m.groups[m.addFrom(Index{p, name(in.Sort)}, prefix, sortable(in.Prefix), after)] = g
 		}
 	}
 	return m

@@ -64,7 +64,8 @@ var (
 	drawReference = rapid.SampledFrom([]string{"", "acct-1", "acct-1", "ACCT-1", "acct-7764", "acct-2014", strings.Repeat("r", 255)}) // those with four figures share an index with acct-1
 	drawState     = rapid.SampledFrom([]core.State{core.StateActive, core.StateInactive})
 	drawType      = rapid.SampledFrom([]core.UserType{core.UserHuman, core.UserAPI})
-	drawOrder     = rapid.SampledFrom([]core.UserOrder{core.OrderID, core.OrderLastLogin, core.OrderName, core.OrderNameAlt, core.OrderUsername})
+	drawOrder     = rapid.SampledFrom([]core.UserOrder{core.OrderID, core.OrderLastLogin, core.OrderName, core.OrderNameAlt, core.OrderUsername, core.OrderEmail})
+	drawPrefix    = rapid.SampledFrom([]string{"u", "U1", "a", "AN", "é", "zoë", "bob b", "nobody", strings.Repeat("é", 200)})
 )
 
 // change draws what to set of a user.
@@ -82,6 +83,9 @@ func (h *listHistory) create(t *rapid.T) {
 	in := h.change(t)
 	h.made++
 	in.Type, in.Username, in.Email = ptr(drawType.Draw(t, "type")), ptr(fmt.Sprint("u", h.made)), ptr(fmt.Sprint("u", h.made, "@example.com"))
+	if *in.Type == core.UserAPI && rapid.Bool().Draw(t, "no address") {
+		in.Email = nil
+	}
 	if rapid.Bool().Draw(t, "password") && *in.Type == core.UserHuman {
 		in.Password = ptr(goodPassword)
 	}
@@ -143,6 +147,9 @@ func (h *listHistory) draw(t *rapid.T) core.ListUsers {
 	if rapid.Bool().Draw(t, "one reference") {
 		in.Reference = ptr(drawReference.Draw(t, "reference"))
 	}
+	if in.Sort != core.OrderID && in.Sort != core.OrderLastLogin && rapid.Bool().Draw(t, "a prefix") {
+		in.Prefix = drawPrefix.Draw(t, "prefix")
+	}
 	return in
 }
 
@@ -200,7 +207,8 @@ func (h *listHistory) expect(in core.ListUsers, after *core.User) []*core.User {
 	var want []*core.User
 	for _, u := range h.users {
 		if (in.State == "" || u.State == in.State) && (in.Type == "" || u.Type == in.Type) &&
-			(in.Reference == nil || *in.Reference != "" && u.Reference == *in.Reference) && (after == nil || order(u, after) > 0) {
+			(in.Reference == nil || *in.Reference != "" && u.Reference == *in.Reference) && (in.Sort != core.OrderEmail || u.Email != "") &&
+			strings.HasPrefix(sortKey(in.Sort, u), strings.ToLower(in.Prefix)) && (after == nil || order(u, after) > 0) {
 			want = append(want, u)
 		}
 	}
@@ -225,6 +233,8 @@ func sortKey(order core.UserOrder, u *core.User) string {
 		key = u.Name()
 	case core.OrderUsername:
 		key = u.Username
+	case core.OrderEmail:
+		key = u.Email
 	}
 	key = strings.ToLower(key)
 	return key[:min(len(key), 400)]
@@ -328,11 +338,14 @@ func TestListRefusals(t *testing.T) {
 			{core.ListUsers{Type: "all"}, "user_type"},
 			{core.ListUsers{Limit: -1}, "max_results"},
 			{core.ListUsers{Limit: core.MaxRange + 1}, "max_results"},
-			{core.ListUsers{Sort: "email"}, "sort"},
+			{core.ListUsers{Sort: "size"}, "sort"},
+			{core.ListUsers{Prefix: "a", Sort: core.OrderID}, "prefix"},
+			{core.ListUsers{Prefix: strings.Repeat("é", 201)}, "prefix"},
+			{core.ListUsers{Prefix: "\xff"}, "prefix"},
 			{core.ListUsers{After: "ann"}, "after"},
 			{core.ListUsers{After: ann.ID}, "after"}, // of another realm
 			{core.ListUsers{After: "usr_0000000000000000000000"}, "after"},
-			{core.ListUsers{Sort: "email", State: "x"}, "state sort"},
+			{core.ListUsers{Sort: "size", State: "x"}, "state sort"},
 		} {
 			page, err := w.Users.List(w.ctx, other.ID, c.in)
 			if got := attributes(err); got != c.want || page.Users != nil {

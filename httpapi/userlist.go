@@ -36,7 +36,7 @@ func (a *API) listUsers(w http.ResponseWriter, c *call) error {
 
 // listParameters are what the query of a list of users may say, each once. Others are ignored: some clients write a
 // request there that nobody can read.
-var listParameters = []string{"reference", "state", "user_type", "after", "max_results", "sort", "direction", "expand", "org_id", "user_id"}
+var listParameters = []string{"reference", "state", "user_type", "after", "max_results", "sort", "direction", "expand", "org_id", "user_id", "prefix"}
 
 // listQuery reads which users to list, and whether with their custom attributes. An empty parameter is as good as
 // none, but for reference, whose empty value is nobody's: who looks for somebody by a reference that is missing must
@@ -51,7 +51,7 @@ func listQuery(query string) (in core.ListUsers, custom bool, err error) {
 		in.Type = core.UserType(values["user_type"])
 	}
 	in.State, in.After, in.Sort = core.State(values["state"]), core.UserID(values["after"]), core.UserOrder(values["sort"])
-	in.Limit, in.Descending = q.limit(values), q.descending(values)
+	in.Limit, in.Descending, in.Prefix = q.limit(values), q.descending(values), values["prefix"]
 	custom = values["expand"] == "custom"
 	if !custom && values["expand"] != "" {
 		q.complain("expand", "must be custom")

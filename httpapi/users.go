@@ -124,6 +124,7 @@ func userChange(b *body) (core.UserChange, error) {
 		Reference:            f.optional("reference"),
 		Password:             f.text("password"),
 		PasswordConfirmation: f.text("password_confirmation"),
+		APIKey:               f.text("api_key"),
 		PasswordHash:         f.text("password_hash"),
 	}
 	if raw, there := f.take("custom"); there {
@@ -155,13 +156,13 @@ func (a *API) writeUser(w http.ResponseWriter, c *call, status int, user *core.U
 		return nil
 	}
 	body := userBody(user)
-	body.Token = token
 	if c.expands("memberships") {
 		var err error
 		if body.Memberships, err = a.membershipsOf(c, user); err != nil {
 			return err
 		}
 	}
+	body.Token, body.APIKey = token, user.NewAPIKey
 	write(w, status, mediaJSON, body)
 	return nil
 }
@@ -173,13 +174,13 @@ func userBody(u *core.User) wire.User {
 		Reference: orNull(u.Reference), Custom: u.Custom, Name: u.Name(), Email: orNull(u.Email),
 		EmailVerification: string(u.EmailVerification), Object: "user", LastLoginAt: wire.Time{Time: u.LastLoginAt.Time},
 		CreatedAt: wire.Time{Time: u.CreatedAt.Time}, FirstName: orNull(u.FirstName), LastName: orNull(u.LastName),
-		MembershipCount: u.Memberships, Credentials: []wire.Credential{}, ArbitraryID: u.ArbitraryID,
+		MembershipCount: u.Memberships, Credentials: []wire.CredentialRef{}, ArbitraryID: u.ArbitraryID,
 	}
 	if body.Custom == nil {
 		body.Custom = map[string]json.RawMessage{}
 	}
 	for _, c := range u.Credentials {
-		body.Credentials = append(body.Credentials, wire.Credential{ID: string(c.ID), CredentialType: string(c.Type), Object: "credential"})
+		body.Credentials = append(body.Credentials, wire.CredentialRef{ID: string(c.ID), CredentialType: string(c.Type), Object: "credential"})
 	}
 	return body
 }

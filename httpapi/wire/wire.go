@@ -52,17 +52,11 @@ type User struct {
 	FirstName         *string                    `json:"first_name"`
 	LastName          *string                    `json:"last_name"`
 	MembershipCount   int                        `json:"membership_count"`
-	Credentials       []Credential               `json:"credentials"`
-	Memberships       []Membership               `json:"memberships,omitzero"`   // nil = not asked for; each with its org
+	Memberships       []Membership               `json:"memberships,omitzero"` // nil = not asked for; each with its org
+	Credentials       []CredentialRef            `json:"credentials"`
 	ArbitraryID       string                     `json:"arbitrary_id,omitempty"` // of users made with an APT
 	Token             string                     `json:"token,omitempty"`        // where one was minted
-}
-
-// Credential names a credential of a user.
-type Credential struct {
-	ID             string `json:"id"`
-	CredentialType string `json:"credential_type"`
-	Object         string `json:"object"` // "credential"
+	APIKey            string                     `json:"api_key,omitempty"`      // where one was made, this once
 }
 
 // TokenUser is a user in part, with a token to be sent to them (Users API, "Request email verification" and "Generate a

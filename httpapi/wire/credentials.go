@@ -1,0 +1,30 @@
+package wire
+
+// CredentialRef names a credential of a user.
+type CredentialRef struct {
+	ID             string `json:"id"`
+	CredentialType string `json:"credential_type"`
+	Object         string `json:"object"` // "credential"
+}
+
+// Credential is a credential in full (Users API, "Credentials"). What only one kind has is in the struct of that name,
+// which is nil in all others.
+type Credential struct {
+	ID             string `json:"id"`
+	UserID         string `json:"user_id"`
+	CredentialType string `json:"credential_type"`
+	Name           string `json:"name"`
+	LastUsedAt     Time   `json:"last_used_at"` // minutes behind
+	CreatedAt      Time   `json:"created_at"`
+	Object         string `json:"object"` // "credential"
+
+	*APIKey
+}
+
+// APIKey is what only API keys have.
+type APIKey struct {
+	ExpiresAt        Time     `json:"expires_at"`
+	Permissions      []string `json:"permissions"`       // null = all of the user's
+	AllowedAddresses []string `json:"allowed_addresses"` // CIDRs; empty = any
+	Key              string   `json:"api_key,omitempty"` // in the answer that made it alone
+}

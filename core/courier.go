@@ -32,7 +32,8 @@ type DeliveryResult int
 const (
 	NotDelivered DeliveryResult = iota // to be tried again
 	Delivered
-	Refused // and will be for ever
+	Refused  // there is nobody to tell
+	Rejected // the other side will never take it
 )
 
 // Attempted is what a Courier says of a try.

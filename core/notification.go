@@ -119,7 +119,7 @@ func (c *change) tried(n *Notification, try Attempt, out DeliveryResult) {
 		n.State = NotificationCompleted
 	case out == Refused:
 		n.State = NotificationCanceled
-	case n.Tries > len(schedule):
+	case out == Rejected || n.Tries > len(schedule):
 		n.State = NotificationFailed
 	default:
 		c.due(n, c.tx.Now.Add(schedule[n.Tries-1]))

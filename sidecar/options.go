@@ -11,6 +11,8 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/delivery"
+	"github.com/postern-auth/postern/internal/egress"
 	"github.com/postern-auth/postern/pages"
 )
 
@@ -54,6 +56,10 @@ type Options struct {
 	Pages string
 	Title string // what people sign in to: see pages.Options
 
+	SMTP         delivery.SMTP // the mail server
+	MailLinks    string        // where the pages are that links in e-mails lead to: see core.Options
+	WebhookAllow []string      // networks inside that webhooks may reach: see egress.ParseNetworks
+
 	Drain time.Duration // how long a stop waits for requests under way; default 10s
 	Log   *zap.Logger   // default none
 }
@@ -84,7 +90,11 @@ func (o *Options) validate() error {
 		}
 	}
 	errs = append(errs, o.Guard.Validate(), o.Hashing.Validate())
-	_, err := parseUpstream(o.Upstream, o.UpstreamCA)
+	allow, err := egress.ParseNetworks(o.WebhookAllow)
+	complain(err != nil, "webhook_allow: %v", err)
+	_, err = delivery.New(delivery.Options{Allow: allow, SMTP: o.SMTP})
+	errs = append(errs, err)
+	_, err = parseUpstream(o.Upstream, o.UpstreamCA)
 	errs = append(errs, err)
 	_, err = parseProxies(o.TrustedProxies)
 	errs = append(errs, err, checkAddress("listen address", o.Listen))

@@ -15,6 +15,8 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/internal/assembly"
+	"github.com/postern-auth/postern/internal/delivery"
+	"github.com/postern-auth/postern/internal/egress"
 )
 
 // Sidecar is a guarded app and its API, ready to be served. Make it with Open, serve it with Run, which also
@@ -61,7 +63,9 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 		return err
 	}
 	oneProcessorMore()
-	s.parts, err = assembly.New(assembly.Options{Store: s.store, MasterKey: master, OwnMasterKey: s.o.RedisURL == "" && s.o.MasterKeyFile == "",
+	allow, _ := egress.ParseNetworks(s.o.WebhookAllow) // validate has seen them
+	s.parts, err = assembly.New(assembly.Options{Delivery: delivery.Options{Allow: allow, SMTP: s.o.SMTP}, LinkBase: s.o.MailLinks,
+		Store: s.store, MasterKey: master, OwnMasterKey: s.o.RedisURL == "" && s.o.MasterKeyFile == "",
 		PublicURL: s.o.PublicURL, Hashing: s.o.Hashing, Log: s.o.Log})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/httpapi"
+	"github.com/postern-auth/postern/internal/delivery"
 	"github.com/postern-auth/postern/pages"
 )
 
@@ -29,6 +30,9 @@ type Options struct {
 	Hashing      core.Hashing  // see core.Options
 	Log          *zap.Logger   // default none
 	Meters       *Meters       // what is counted; default new ones
+
+	Delivery delivery.Options // of webhooks and e-mails
+	LinkBase string           // see core.Options
 }
 
 // Assembly is a Postern without listeners.
@@ -51,7 +55,12 @@ func New(o Options) (*Assembly, error) {
 		o.Meters = NewMeters()
 	}
 	r := reporter{log: o.Log, meters: o.Meters}
-	c, err := core.New(core.Options{Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Hashing: o.Hashing, Report: r.report, Trouble: r.trouble})
+	courier, err := delivery.New(o.Delivery)
+	if err != nil {
+		return nil, err
+	}
+	c, err := core.New(core.Options{Courier: courier, LinkBase: o.LinkBase,
+		Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Hashing: o.Hashing, Report: r.report, Trouble: r.trouble})
 	if err != nil {
 		return nil, err
 	}

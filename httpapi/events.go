@@ -1,0 +1,180 @@
+package httpapi
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// listEvents serves GET /v1/events (Users API, "List events").
+func (a *API) listEvents(w http.ResponseWriter, c *call) error {
+	realm, err := a.manage(c, core.PermissionRead)
+	if err != nil {
+		return err
+	}
+	in, expand, err := eventQuery(c.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	page, err := a.core.Events.List(c.Context(), realm, in)
+	if err != nil {
+		return err
+	}
+	var notifications map[core.EventID][]*core.Notification
+	if expand {
+		if notifications, err = a.core.Events.Notifications(c.Context(), realm, page.Events...); err != nil {
+			return err
+		}
+	}
+	list := wire.List[wire.Event]{MoreResults: page.More, Collection: []wire.Event{}}
+	for _, e := range page.Events {
+		body := EventBody(e)
+		if expand {
+			body.Notifications = notificationBodies(notifications[e.ID])
+		}
+		list.Collection = append(list.Collection, body)
+	}
+	write(w, http.StatusOK, mediaJSON, list)
+	return nil
+}
+
+// eventQuery reads which events to list, and whether with their notifications. What it does not know is passed over, as in
+// other lists; what it knows and cannot read is refused, since a filter that is passed over shows more than was asked for.
+func eventQuery(query string) (in core.ListEvents, expand bool, err error) {
+	q := fields{}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return in, false, invalid("base", "The query cannot be read")
+	}
+	one := func(name string) string {
+		list := slices.Compact(values[name])
+		if len(list) > 1 {
+			q.complain(name, "must be given once")
+		}
+		return cmp.Or(list...)
+	}
+	several := func(name string) (all []string) {
+		for key, list := range values {
+			if key == name || strings.HasPrefix(key, name+"[") {
+				all = append(all, list...)
+			}
+		}
+		return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+	}
+	in = core.ListEvents{
+		User: core.UserID(one("user_id")), Org: core.OrgID(one("org_id")), Membership: core.MembershipID(one("membership_id")),
+		AppHook: core.AppHookID(one("app_hook_id")), AuthProvider: core.AuthProviderID(one("auth_provider_id")),
+		LoginPolicy: core.LoginPolicyID(one("login_policy_id")), After: core.EventID(one("after")),
+		Types: several("event_type"), CreatedAfter: q.since(one("created_at_after")), Ascending: one("direction") == "asc",
+	}
+	if text := one("max_results"); text != "" {
+		if in.Limit, err = strconv.Atoi(text); err != nil || in.Limit < 1 {
+			q.complain("max_results", "must be from 1 to 1000")
+		}
+	}
+	if !slices.Contains([]string{"", "asc", "desc"}, one("direction")) {
+		q.complain("direction", "must be asc or desc")
+	}
+	if !slices.Contains([]string{"", "id"}, one("sort")) {
+		q.complain("sort", "must be id")
+	}
+	for _, what := range several("expand") {
+		if expand = true; what != "notifications" {
+			q.complain("expand", "must be notifications")
+		}
+	}
+	if len(q.errs) > 0 {
+		return in, false, &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: q.errs}
+	}
+	return in, expand, nil
+}
+
+// since reads a time in seconds since 1970; "" gives the zero time.
+func (f *fields) since(text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil || seconds < 0 || !(seconds < 1e11) {
+		f.complain("created_at_after", "must be a number of seconds since 1970")
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(seconds * 1000))
+}
+
+// getEvent serves GET /v1/events/{event}.
+func (a *API) getEvent(w http.ResponseWriter, c *call) error {
+	realm, err := a.manage(c, core.PermissionRead)
+	if err != nil {
+		return err
+	}
+	event, err := a.core.Events.Get(c.Context(), realm, core.EventID(c.segment("event")))
+	if err != nil {
+		return err
+	}
+	body := EventBody(event)
+	notifications, err := a.core.Events.Notifications(c.Context(), realm, event)
+	if err != nil {
+		return err
+	}
+	body.Notifications = notificationBodies(notifications[event.ID])
+	write(w, http.StatusOK, mediaJSON, body)
+	return nil
+}
+
+// redeliver serves POST /v1/notifications/{notification}/redeliver: what was not delivered, or is wanted again, is tried
+// anew.
+func (a *API) redeliver(w http.ResponseWriter, c *call) error {
+	_, realm, err := a.manageBody(w, c, core.PermissionWrite, "notification")
+	if err != nil {
+		return err
+	}
+	n, err := a.core.Events.Redeliver(c.Context(), realm, core.NotificationID(c.segment("notification")))
+	if err != nil {
+		return err
+	}
+	write(w, http.StatusAccepted, mediaJSON, notificationBody(n))
+	return nil
+}
+
+// EventBody returns an event as it is answered, and as webhooks are sent it; notifications are to be added.
+func EventBody(e *core.Event) wire.Event {
+	body := wire.Event{
+		ID: string(e.ID), RealmID: orNull(string(e.Realm)), EventType: e.Type, EventAt: wire.Time{Time: e.At.Time}, UserID: string(e.User),
+		OrgID: string(e.Org), MembershipID: string(e.Membership), AppHookID: string(e.AppHook), AuthProviderID: string(e.AuthProvider),
+		LoginPolicyID: string(e.LoginPolicy), CredentialID: string(e.Credential), SessionID: string(e.Session), APTKeyID: string(e.APTKey), Object: "event",
+	}
+	if e.Request != (core.Request{}) {
+		body.Request = &wire.Request{Client: e.Request.Client, IP: e.Request.IP}
+	}
+	return body
+}
+
+// notificationBodies returns notifications as they are answered.
+func notificationBodies(list []*core.Notification) *[]wire.Notification {
+	all := []wire.Notification{}
+	for _, n := range list {
+		all = append(all, notificationBody(n))
+	}
+	return &all
+}
+
+// notificationBody returns a notification as it is answered.
+func notificationBody(n *core.Notification) wire.Notification {
+	body := wire.Notification{
+		ID: string(n.ID), EventID: string(n.Event), AppHookID: string(n.Hook), HookType: string(n.HookType), State: string(n.State),
+		Attempts: n.Attempts, NextAttemptAt: wire.Time{Time: n.DueAt.Time}, Log: []wire.Attempt{}, Object: "notification",
+	}
+	for _, try := range n.Log {
+		body.Log = append(body.Log, wire.Attempt{At: wire.Time{Time: try.At.Time}, Destination: try.Destination, Result: try.Result})
+		body.LastAttemptAt, body.LastDestination, body.LastResult = wire.Time{Time: try.At.Time}, orNull(try.Destination), orNull(try.Result)
+	}
+	return body
+}

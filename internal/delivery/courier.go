@@ -1,0 +1,82 @@
+// Package delivery carries notifications to where their hooks say: webhooks over HTTP, e-mails over SMTP. What is due and
+// when it is tried again is core's.
+package delivery
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/egress"
+)
+
+// Options configures a Courier. The zero Options deliver to public addresses, and no e-mails.
+type Options struct {
+	Allow []netip.Prefix // networks inside that webhooks may reach; see egress.Policy
+	SMTP  SMTP
+}
+
+// Courier is a core.Courier. Safe for concurrent use.
+type Courier struct {
+	client *http.Client
+	mail   *mailer // nil = no server is configured
+}
+
+var _ core.Courier = (*Courier)(nil)
+
+// New returns a Courier. It connects to nothing yet; its complaints are all that is wrong with the options.
+func New(o Options) (*Courier, error) {
+	c := &Courier{client: newClient(egress.Policy{Allow: o.Allow})}
+	if o.SMTP == (SMTP{}) {
+		return c, nil
+	}
+	var err error
+	c.mail, err = newMailer(o.SMTP)
+	return c, err
+}
+
+// Deliver makes one try.
+func (c *Courier) Deliver(ctx context.Context, d *core.Delivery) core.Attempted {
+	if d.Hook.Type == core.HookWebhook {
+		return c.call(ctx, d)
+	}
+	if c.mail == nil {
+		return core.Attempted{Line: "no mail server is configured"}
+	}
+	return c.mail.send(ctx, d)
+}
+
+// Close lets go of idle connections.
+func (c *Courier) Close() { c.client.CloseIdleConnections() }
+
+// newClient returns a client for destinations that others choose: public addresses alone, no proxy that the environment
+// names, no redirects, and little patience.
+func newClient(policy egress.Policy) *http.Client {
+	return &http.Client{
+		Timeout: 20 * time.Second,
+		Transport: &http.Transport{
+			Proxy: nil, DialContext: policy.DialContext, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 15 * time.Second,
+			MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 16 << 10, ForceAttemptHTTP2: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// why says in a line what kept a call from being answered, and nothing of where it went or what it carried.
+func why(err error) string {
+	refused, isRefused := errors.AsType[*egress.RefusedError](err)
+	timeout, _ := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	switch {
+	case isRefused:
+		return refused.Error()
+	case timeout != nil && timeout.Timeout():
+		return "it took too long to answer"
+	}
+	return "it could not be reached"
+}

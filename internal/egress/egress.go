@@ -1,0 +1,80 @@
+// Package egress makes connections to addresses that others choose, such as those of webhooks, and refuses those that lead
+// inside: what a name resolves to is looked at when it is dialed, so that no second answer of a name server gets by.
+package egress
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// inside are the networks that are nobody's on the Internet, besides those that netip knows (IANA special-purpose
+// address registries).
+var inside = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("3fff::/20"),
+}
+
+// global is where all addresses of IPv6 on the Internet lie. Others stand for addresses of IPv4 or for nothing.
+var global = netip.MustParsePrefix("2000::/3")
+
+// Policy says where to connect to. The zero Policy allows the Internet alone.
+type Policy struct {
+	Allow []netip.Prefix // networks inside that may be reached all the same
+}
+
+// Allows reports whether an address may be dialed.
+func (p Policy) Allows(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	contains := func(n netip.Prefix) bool { return n.Contains(a) }
+	if slices.ContainsFunc(p.Allow, contains) {
+		return true
+	}
+	return a.IsGlobalUnicast() && !a.IsPrivate() && !slices.ContainsFunc(inside, contains) && (a.Is4() || global.Contains(a))
+}
+
+// RefusedError says that an address may not be dialed.
+type RefusedError struct{ Address string }
+
+// Error names the address.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s is not a public address", e.Address)
+}
+
+// DialContext connects, for an http.Transport. It fails with a *RefusedError.
+func (p Policy) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{Timeout: 10 * time.Second, Control: p.control}
+	return d.DialContext(ctx, network, address)
+}
+
+// control looks at the address that a socket is about to be connected to.
+func (p Policy) control(_, address string, _ syscall.RawConn) error {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil || !p.Allows(a.Addr()) {
+		return &RefusedError{Address: address}
+	}
+	return nil
+}
+
+// ParseNetworks reads addresses and networks: "127.0.0.1", "10.0.0.0/8".
+func ParseNetworks(texts []string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range texts {
+		if n, err := netip.ParsePrefix(text); err == nil {
+			all = append(all, n.Masked())
+			continue
+		}
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no address and no network; they look like 192.0.2.1 and 10.0.0.0/8", text)
+		}
+		all = append(all, netip.PrefixFrom(a, a.BitLen()))
+	}
+	return all, nil
+}

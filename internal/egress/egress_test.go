@@ -1,0 +1,65 @@
+package egress
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+)
+
+func TestAllows(t *testing.T) {
+	for address, want := range map[string]bool{
+		"1.1.1.1": true, "93.184.216.34": true, "2606:4700::1111": true, "::ffff:1.1.1.1": true,
+		"0.0.0.0": false, "0.1.2.3": false, "127.0.0.1": false, "127.255.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "172.31.255.255": false, "192.168.0.1": false,
+		"169.254.169.254": false, "100.64.0.1": false, "100.127.255.255": false, "192.0.0.8": false, "198.18.0.1": false, "224.0.0.1": false,
+		"240.0.0.1": false, "255.255.255.255": false, "203.0.113.9": false,
+		"::": false, "::1": false, "fe80::1": false, "fe80::1%eth0": false, "fc00::1": false, "fd00:ec2::254": false, "ff02::1": false, "fec0::1": false,
+		"::ffff:127.0.0.1": false, "::ffff:10.0.0.1": false, "::ffff:169.254.169.254": false, "::127.0.0.1": false,
+		"64:ff9b::a9fe:a9fe": false, "64:ff9b:1::1": false, "2002:7f00:1::": false, "2001::1": false, "2001:db8::1": false, "100::1": false,
+	} {
+		if got := (Policy{}).Allows(netip.MustParseAddr(address)); got != want {
+			t.Errorf("Allows(%s) = %v; want %v", address, got, want)
+		}
+	}
+	some := Policy{Allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128")}}
+	for address, want := range map[string]bool{"10.1.2.3": true, "::ffff:10.1.2.3": true, "10.2.0.1": false, "::1": true, "127.0.0.1": false} {
+		if got := some.Allows(netip.MustParseAddr(address)); got != want {
+			t.Errorf("with an allowance, Allows(%s) = %v; want %v", address, got, want)
+		}
+	}
+}
+
+func TestDial(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	for _, host := range []string{"127.0.0.1", "localhost", "::ffff:127.0.0.1"} {
+		conn, err := (Policy{}).DialContext(t.Context(), "tcp", net.JoinHostPort(host, port))
+		if _, refused := errors.AsType[*RefusedError](err); !refused {
+			t.Errorf("dialing %s = %v, %v; want it refused", host, conn, err)
+		}
+	}
+	conn, err := Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}.DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatalf("dialing what is allowed = %v", err)
+	}
+	conn.Close()
+}
+
+func FuzzParseNetworks(f *testing.F) {
+	for _, seed := range []string{"10.0.0.0/8", "::1", "127.0.0.1/33", "x", "fe80::1%eth0"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := ParseNetworks([]string{text})
+		if err != nil {
+			return
+		}
+		if again, err := ParseNetworks([]string{all[0].String()}); err != nil || again[0] != all[0] {
+			t.Errorf("%q reads as %s, and that as %v, %v", text, all[0], again, err)
+		}
+	})
+}

@@ -123,13 +123,18 @@ func (j *jobs) step(ctx context.Context, job *job) (p progress, err error) {
 		p, err = do(ctx, job)
 		return err
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrRealmNotFound): // and with it all that there was to do
+		p = jobDone
+	case errors.Is(err, ErrRealmResetting):
+		return jobRests, nil
+	case err != nil:
 		return jobRests, fmt.Errorf("core: job %s (%s): %w", job.ID, job.Kind, err)
 	}
 	if p == jobDone {
-		err = j.forget(ctx, job)
+		return p, j.forget(ctx, job)
 	}
-	return p, err
+	return p, nil
 }
 
 // forget removes a job that is done.

@@ -18,8 +18,8 @@ func (w *world) realmOf(settings core.RealmSettings) *core.Realm {
 	return realm
 }
 
-// people makes n users of a realm, with e-mail addresses and references; the first has a session, whose token is
-// returned.
+// people makes n users of a realm, with e-mail addresses and references, and an org; the first has a session, whose
+// token is returned.
 func (w *world) people(realm core.RealmID, n int) (token string) {
 	w.Helper()
 	for i := range n {
@@ -31,6 +31,8 @@ func (w *world) people(realm core.RealmID, n int) (token string) {
 		_, err := w.Users.Create(w.ctx, realm, in, core.Request{})
 		w.must(err)
 	}
+	_, err := w.Orgs.Create(w.ctx, realm, core.OrgChange{Name: ptr("staff"), Reference: ptr("o")}, core.Request{})
+	w.must(err)
 	in, err := w.Passwords.Authenticate(w.ctx, realm, "user000@example.com", goodPassword, core.Request{})
 	w.must(err)
 	return in.Token
@@ -72,6 +74,11 @@ func TestRealmReset(t *testing.T) {
 					t.Fatalf("reset after a kill at write %d = %v, %v; want done", n, done, err)
 				}
 				w.must(w.RunJobs(w.ctx)) // a job that was finished by hand is forgotten
+				orgs, err := w.Orgs.List(w.ctx, realm.ID, core.ListOrgs{})
+				w.must(err)
+				if len(orgs.Orgs) != 0 {
+					t.Fatalf("%d orgs are left after a kill at write %d", len(orgs.Orgs), n)
+				}
 				if left := w.population(realm.ID); left != 0 {
 					t.Fatalf("%d users are left after a kill at write %d", left, n)
 				}
@@ -131,7 +138,7 @@ func TestRealmDelete(t *testing.T) {
 func (w *world) nothingOf(realm core.RealmID) {
 	w.Helper()
 	p := core.Partition{Realm: realm}
-	for _, name := range []string{"u:id:ah", "u:username:ah", "u:name:ah", "u:name_alt:ah", "u:last_login:ah", "usage"} {
+	for _, name := range []string{"u:id:ah", "u:username:ah", "u:name:ah", "u:name_alt:ah", "u:last_login:ah", "o:id:a", "o:name:a", "ms", "usage", "er:" + string(realm)} {
 		members, err := w.store.Range(w.ctx, core.Range{Index: core.Index{Partition: p, Name: name}, Limit: 10})
 		w.must(err)
 		if len(members) > 0 {

@@ -113,7 +113,7 @@ func (r *Realms) beginReset(ctx context.Context, id RealmID, req Request) (*job,
 func (r *Realms) sweepsOf(all bool) []sweep {
 	sweeps := []sweep{r.d.sweepUsers, r.d.sweepOrgs}
 	if all {
-		sweeps = append(sweeps, r.d.sweepUsage, r.d.sweepLoginPolicies, r.d.sweepManagementKeys)
+		sweeps = append(sweeps, r.d.sweepEvents, r.d.sweepUsage, r.d.sweepLoginPolicies, r.d.sweepManagementKeys)
 	}
 	return sweeps
 }
@@ -190,6 +190,7 @@ func (r *Realms) emptyLogs(ctx context.Context, realm *Realm, now time.Time) err
 		for i := range c.tx.Append {
 			c.tx.Append[i].Keep = 1
 		}
+		c.tx.Delete = append(c.tx.Delete, unsettledKey(p).Name, eventCursorKey(p).Name)
 		if err := c.commit(ctx); err != nil {
 			return fmt.Errorf("core: empty logs: %w", err)
 		}

@@ -85,6 +85,16 @@ func (d *deps) anyUsers(ctx context.Context, realm *Realm, limit int) (Index, []
 	return Index{}, nil, nil
 }
 
+// sweepEvents removes some of the events in a realm's partitions. Those of the realm itself lie in the system's.
+func (d *deps) sweepEvents(ctx context.Context, realm *Realm, now time.Time) (more bool, err error) {
+	for _, p := range realm.partitions() {
+		if more, err := (&Outbox{d: d}).dropEvents(ctx, p, realm.ID, now.Add(time.Hour)); more || err != nil {
+			return more, err
+		}
+	}
+	return false, nil
+}
+
 // noUsers refuses, with KindInvalid, a realm that has users.
 func (r *Realms) noUsers(ctx context.Context, realm *Realm) error {
 	_, members, err := r.d.anyUsers(ctx, realm, 1)

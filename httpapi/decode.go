@@ -52,7 +52,11 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 	if len(text) == 0 {
 		return c.body, nil
 	}
-	if c.sent == otherFamily {
+	if isForm(c.Header.Get("Content-Type")) {
+		if text, err = formObject(string(text)); err != nil {
+			return nil, err
+		}
+	} else if c.sent == otherFamily {
 		return nil, errMediaType
 	}
 	if c.body.top.members, err = parseObject(text); err != nil {

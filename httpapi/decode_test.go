@@ -154,7 +154,7 @@ func TestMediaTypes(t *testing.T) {
 	key := "\nX-Authrocket-Api-Key: " + w.key + "\nX-Authrocket-Realm: " + string(w.realm.ID)
 	for contentType, status := range map[string]int{
 		"application/json": 200, "application/json; charset=utf-8": 200, "Application/JSON;charset=UTF-8": 200, "application/json;": 200,
-		"text/plain": 415, "application/x-www-form-urlencoded": 415, "": 415, "application/jsonp": 415, "application/json, text/plain": 415,
+		"text/plain": 415, "multipart/form-data": 415, "": 415, "application/jsonp": 415, "application/json, text/plain": 415,
 	} {
 		headers := key
 		if contentType != "" {

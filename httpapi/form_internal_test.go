@@ -1,0 +1,35 @@
+package httpapi
+
+import "testing"
+
+func TestFormObject(t *testing.T) {
+	for text, want := range map[string]string{
+		"user[username]=dave&user[user_type]=human":           `{"user":{"user_type":"human","username":"dave"}}`,
+		"user[org_ids][]=a&user%5Borg_ids%5D%5B%5D=b+c&x=%2B": `{"user":{"org_ids":["a","b c"]},"x":"+"}`,
+		"a=1&a=2": "", "a=1&a[b]=2": "", "a[b]=1&a[]=2": "", "a[b=1": "", "a]=1": "", "[a]=1": "", "a[b]c=1": "", "a[[b]]=1": "",
+		"a[][b]=1": "", "=1": "", "a=%": "", "a=%ff": "", "": "",
+	} {
+		got, err := formObject(text)
+		if (err == nil) != (want != "") || string(got) != want {
+			t.Errorf("formObject(%q) = %s, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
+// FuzzFormObject: what is read is an object that the reader of JSON takes as well, and nothing is read where it is refused.
+func FuzzFormObject(f *testing.F) {
+	f.Add("user[username]=dave&user[org_ids][]=a&permissions=p")
+	f.Add("a[b][c]=1&a[b]=2")
+	f.Fuzz(func(t *testing.T, text string) {
+		object, err := formObject(text)
+		if err != nil {
+			if object != nil {
+				t.Errorf("formObject(%q) is refused and returns %s", text, object)
+			}
+			return
+		}
+		if _, err := parseObject(object); err != nil {
+			t.Errorf("formObject(%q) = %s, which is not read: %v", text, object, err)
+		}
+	})
+}

@@ -18,7 +18,7 @@ func (p *Passwords) NewToken(ctx context.Context, realm RealmID, idOrName string
 	if err != nil {
 		return nil, "", err
 	}
-	if err := user.mayReset(); err != nil {
+	if err := user.activeHuman(); err != nil {
 		return nil, "", err
 	}
 	if err := p.d.limitIssues(ctx, state.Realm, user.ID, prefixPasswordToken, now); err != nil {
@@ -32,8 +32,8 @@ func (p *Passwords) NewToken(ctx context.Context, realm RealmID, idOrName string
 	return user, secret, err
 }
 
-// mayReset refuses users who have no password to forget.
-func (u *User) mayReset() error {
+// activeHuman refuses users who are no people, or may not sign in.
+func (u *User) activeHuman() error {
 	var errs fieldErrors
 	errs.check(u.Type == UserHuman, "user_type", "User type must be human")
 	errs.check(u.State == StateActive, "state", "State must be active")
@@ -50,7 +50,7 @@ func (p *Passwords) newToken(ctx context.Context, realm RealmID, id UserID, req 
 	if err != nil {
 		return nil, "", err
 	}
-	if err := before.mayReset(); err != nil {
+	if err := before.activeHuman(); err != nil {
 		return nil, "", err
 	}
 	at, _ := state.owner(string(id))
@@ -128,7 +128,7 @@ func (p *Passwords) resetting(ctx context.Context, realm RealmID, in PasswordRes
 		return r, err
 	case tokenErr != nil:
 		return r, tokenErr
-	case !r.token.live(r.user) || r.user.mayReset() != nil:
+	case !r.token.live(r.user) || r.user.activeHuman() != nil:
 		return r, ErrTokenNotFound
 	}
 	return r, nil

@@ -83,6 +83,8 @@ func (a *API) table() []route {
 		{"PUT", "/v1/credentials/{credential}", a.updateCredential},
 		{"DELETE", "/v1/credentials/{credential}", a.deleteCredential},
 		{"GET", "/v1/sessions", a.listSessions},
+		{"POST", "/v1/sessions", a.createSession},
+		{"DELETE", "/v1/sessions", a.deleteSessions},
 		{"GET", "/v1/sessions/{session}", a.getSession},
 		{"DELETE", "/v1/sessions/{session}", a.deleteSession},
 		{"GET", "/v1/orgs", a.listOrgs},

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -17,7 +18,7 @@ func (a *API) listSessions(w http.ResponseWriter, c *call) error {
 	}
 	owner := c.URL.Query().Get("user_id")
 	if owner == "" {
-		return invalid("user_id", "User can't be blank")
+		return errNoOwner
 	}
 	user, err := a.core.Users.Get(c.Context(), realm, owner)
 	if err != nil {
@@ -82,6 +83,73 @@ func (a *API) deleteSession(w http.ResponseWriter, c *call) error {
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
+
+// createSession serves POST /v1/sessions: a session of the user that user_id names, with its token.
+func (a *API) createSession(w http.ResponseWriter, c *call) error {
+	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "session")
+	if err != nil {
+		return err
+	}
+	owner := orEmpty(b.either("user_id"))
+	if err := b.end(); err != nil {
+		return err
+	}
+	if owner == "" {
+		return errNoOwner
+	}
+	in, err := a.core.Sessions.Create(c.Context(), realm, owner, b.request)
+	if err != nil {
+		return err
+	}
+	body := sessionBody(in.Session, in.User)
+	body.Token = in.Token
+	write(w, http.StatusCreated, mediaJSON, body)
+	return nil
+}
+
+// deleteSessions serves DELETE /v1/sessions?user_id=[&except=]: all sessions of a user end at once, but for the one
+// that is to be kept.
+func (a *API) deleteSessions(w http.ResponseWriter, c *call) error {
+	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "session")
+	if err != nil {
+		return err
+	}
+	if err := b.end(); err != nil {
+		return err
+	}
+	owner, except, err := endQuery(c.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	if err := a.core.Sessions.EndAll(c.Context(), realm, owner, except, b.request); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// errNoOwner says that a call about a user's sessions names no user.
+var errNoOwner = invalid("user_id", "User can't be blank")
+
+// endQuery reads whose sessions to end, and which to keep. A query that cannot be read, or that keeps what it does not
+// name, is refused: passed over, it would end a session that is to go on.
+func endQuery(query string) (owner string, except core.SessionID, err error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return "", "", errBadQuery
+	}
+	kept, keeps := values["except"]
+	if len(values["user_id"]) != 1 || values.Get("user_id") == "" {
+		return "", "", errNoOwner
+	}
+	if keeps && (len(kept) != 1 || kept[0] == "") {
+		return "", "", invalid("except", "Except must be the id of one session")
+	}
+	return values.Get("user_id"), core.SessionID(values.Get("except")), nil
+}
+
+// errBadQuery says that a query is not encoded as URLs are.
+var errBadQuery = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Detail: "the query could not be read"}
 
 // sessionBody returns a session, with its user where that is asked for.
 func sessionBody(s *core.Session, user *core.User) wire.Session {

@@ -79,7 +79,8 @@ type Session struct {
 	ExpiresAt Seconds  `json:"expires_at"`
 	SeenAt    Time     `json:"last_seen_at"`
 	Request   *Request `json:"request"`
-	Object    string   `json:"object"` // "session"
+	Token     string   `json:"token,omitempty"` // where one was minted
+	Object    string   `json:"object"`          // "session"
 	User      *User    `json:"user,omitempty"`
 }
 

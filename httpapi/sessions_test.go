@@ -1,0 +1,59 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"testing"
+)
+
+// TestSessionsOfAUser makes sessions, and ends them all but one, then all.
+func TestSessionsOfAUser(t *testing.T) {
+	each(t, func(w *world) {
+		id := string(w.human("ann").ID)
+		create := func() *answer {
+			t.Helper()
+			a := w.want(w.ruby("POST /v1/sessions", `{"session":{"user_id":"`+id+`"},"request":{"ip":"10.0.0.1","client":"app"}}`), http.StatusCreated, `"object":"session"`)
+			w.must(w.knows(a.field("token")))
+			return a
+		}
+		kept, other := create(), create()
+		bob := string(w.human("bob").ID)
+		path := "DELETE /v1/sessions?user_id=" + id
+		for _, c := range []struct {
+			line   string
+			status int
+		}{
+			{"DELETE /v1/sessions", 422},
+			{path + "&except=", 422},
+			{path + "&except=a&except=b", 422},
+			{path + "&except=%zz", 400},
+			{path + "&except=kss_x", 404},
+			{"DELETE /v1/sessions?user_id=" + bob + "&except=" + kept.field("id"), 404},
+			{"DELETE /v1/sessions?user_id=nobody", 404},
+		} {
+			w.want(w.manage(c.line, ""), c.status, "")
+		}
+		w.must(w.knows(other.field("token")))
+		w.want(w.ruby(path+"&except="+kept.field("id"), ""), http.StatusNoContent, "")
+		w.must(w.knows(kept.field("token")))
+		if err := w.knows(other.field("token")); err == nil {
+			t.Error("another session goes on")
+		}
+		w.want(w.manage("GET /v1/users/me", ""), http.StatusNotFound, "")
+		w.want(w.do("GET /v1/users/me", "Authorization: Bearer "+kept.field("token"), ""), http.StatusOK, id) // refreshes
+		w.want(w.ruby(path, ""), http.StatusNoContent, "")
+		if err := w.knows(kept.field("token")); err == nil {
+			t.Error("the kept session goes on after all were ended")
+		}
+		w.want(w.manage("GET /v1/sessions?user_id="+id, ""), http.StatusOK, `"collection":[]`)
+
+		w.want(w.manage("POST /v1/sessions", `{"session":{"user_id":"nobody"}}`), http.StatusNotFound, "")
+		robot := w.want(w.manage("POST /v1/users", `{"user":{"user_type":"api"}}`), http.StatusCreated, "")
+		w.want(w.manage("POST /v1/sessions", `{"session":{"user_id":"`+robot.field("id")+`"}}`), http.StatusUnprocessableEntity, "User type must be human")
+	})
+}
+
+// knows resolves a token.
+func (w *world) knows(token string) error {
+	_, err := w.Sessions.Resolve(w.ctx, w.realm.ID, token)
+	return err
+}

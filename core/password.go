@@ -67,7 +67,7 @@ func (d *deps) newPassword(user *User, hash newHash) (*password, error) {
 }
 
 // failedSignIns is how many wrong passwords in a row an account bears: ten at once, then one a minute.
-var failedSignIns = Rate{Burst: 10, Every: time.Minute}
+var failedSignIns = Rate{Burst: 10, Every: time.Minute, Durable: true}
 
 // Failures of a sign-in.
 var (

@@ -190,6 +190,9 @@ type Range struct {
 type Rate struct {
 	Burst int           // at least 1
 	Every time.Duration // at least a microsecond
+
+	// Durable asks for the store's strongest acknowledgement of a unit taken, where its loss would let somebody guess on.
+	Durable bool
 }
 
 // Allowance is the answer to a Hit.

@@ -19,7 +19,7 @@ func (s *Store) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, 
 		return core.Outcome{}, fmt.Errorf("redisstore: apply: %w", err)
 	}
 	c := s.applyCall(tx)
-	err := s.run(ctx, action{name: "apply", write: true, repeats: true, durable: s.waits(tx)}, c)
+	err := s.run(ctx, action{name: "apply", write: true, repeats: true, durable: s.waits(tx.Durable)}, c)
 	if err != nil {
 		return core.Outcome{}, err
 	}
@@ -32,7 +32,7 @@ func (s *Store) applyCall(tx *core.Transaction) *call {
 	c := &call{script: applyScript}
 	c.keys = append(make([]string, 0, 2+core.MaxOperations/8), s.keys.outcome(p, tx.ID), s.keys.version(p))
 	c.args = append(make([]any, 0, 12+core.MaxOperations/8), tx.ID, floor(tx.Now), core.OutcomeLifetime.Milliseconds(),
-		s.keys.wake(), p.String(), s.waits(tx),
+		s.keys.wake(), p.String(), s.waits(tx.Durable),
 		len(tx.Require), len(tx.Put), len(tx.Delete), len(tx.Index), len(tx.Append), len(tx.Reset))
 	add := func(key string, args ...any) {
 		c.keys = append(c.keys, key)

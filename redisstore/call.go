@@ -116,7 +116,7 @@ func (s *Store) attempt(ctx context.Context, a action, whole bool, calls []*call
 			return err
 		}
 	}
-	if a.durable && calls[0].reply[0] != "conflict" {
+	if a.durable && changed(calls[0].reply) {
 		return s.confirmed(waiting)
 	}
 	return failed

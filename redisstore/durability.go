@@ -5,15 +5,16 @@ import (
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/postern-auth/postern/core"
 )
 
-// waits reports whether tx is to be confirmed by replicas or disks.
-func (s *Store) waits(tx *core.Transaction) bool {
+// waits reports whether a write is to be confirmed by replicas or disks; durable is what core says of it.
+func (s *Store) waits(durable bool) bool {
 	o := &s.options
-	return (o.Durability == DurabilityReplicas || o.Durability == DurabilityDisk) && (tx.Durable || o.WaitAll)
+	return (o.Durability == DurabilityReplicas || o.Durability == DurabilityDisk) && (durable || o.WaitAll)
 }
+
+// changed reports whether a script that replied so has written anything. What has not needs no confirmation.
+func changed(reply []any) bool { return reply[0] != "conflict" && reply[0] != int64(0) }
 
 // waitCommand queues the wait for what was queued before it.
 func (s *Store) waitCommand(ctx context.Context, pipe redis.Pipeliner) redis.Cmder {

@@ -12,9 +12,6 @@ import (
 // bucketSlack is how long a bucket is kept beyond the time when it is full, as clocks may differ.
 const bucketSlack = time.Minute
 
-// hitAction is not repeated: a hit whose answer was lost may have taken its unit.
-var hitAction = action{name: "hit", write: true}
-
 // Hit takes one unit from a rate bucket; see core.Store.
 func (s *Store) Hit(ctx context.Context, bucket core.Bucket, rate core.Rate, now time.Time) (core.Allowance, error) {
 	if err := bucket.Validate(); err != nil {
@@ -29,7 +26,8 @@ func (s *Store) Hit(ctx context.Context, bucket core.Bucket, rate core.Rate, now
 		keys:   []string{s.keys.bucket(bucket.Partition, bucket.Name)},
 		args:   []any{now.UnixMicro(), interval, int64(rate.Burst) * interval, bucketSlack.Milliseconds()},
 	}
-	if err := s.run(ctx, hitAction, c); err != nil {
+	// It is not repeated: a hit whose answer was lost may have taken its unit.
+	if err := s.run(ctx, action{name: "hit", write: true, durable: s.waits(rate.Durable)}, c); err != nil {
 		return core.Allowance{}, err
 	}
 	return readAllowance(c.reply)

@@ -115,7 +115,23 @@ func TestDurabilityReplicas(t *testing.T) {
 	if _, ok := errors.AsType[*core.ConflictError](durable("b", "a")); !ok {
 		t.Error("durable Apply of what collides is no conflict")
 	}
+	hit := func(name string, durable bool) (core.Allowance, error) {
+		rate := core.Rate{Burst: 1, Every: time.Hour, Durable: durable}
+		return s.Hit(t.Context(), core.Bucket{Name: name}, rate, time.Now())
+	}
+	if a, err := hit("a", true); err != nil || !a.OK {
+		t.Errorf("durable Hit with its replica = %+v, %v; want it taken", a, err)
+	}
 	replica.Pause(t)
+	if a, err := hit("a", true); err != nil || a.OK {
+		t.Errorf("durable Hit of what is empty = %+v, %v; want a refusal, which needs no replica", a, err)
+	}
+	if _, err := hit("b", true); !errors.Is(err, core.ErrOutcomeUnknown) {
+		t.Errorf("durable Hit without its replica = %v; want ErrOutcomeUnknown", err)
+	}
+	if a, err := hit("c", false); err != nil || !a.OK {
+		t.Errorf("Hit without its replica = %+v, %v; want it taken, as it is not durable", a, err)
+	}
 	if err := durable("c", "c"); !errors.Is(err, core.ErrOutcomeUnknown) {
 		t.Errorf("durable Apply without its replica = %v; want ErrOutcomeUnknown", err)
 	}

@@ -35,8 +35,14 @@ func TestHostOverRedis(t *testing.T) {
 func (w *world) runTable(global string) {
 	t := w.T
 	p := w.settle()
-	w.load(w.config(global, guarded))
-	hosttest.Run(t, hosttest.Host{URL: "http://" + w.site, Tokens: p.tokens, Identity: map[string]string{
+	w.load(w.config(global, "postern_api /v1/*\n\t"+hosttest.Caddyfile+"\n\treverse_proxy APP"))
+	p.tokens.Short = w.createUser(p, "short")
+	revoke := func(t *testing.T, token string) {
+		if got := w.do("DELETE", "/v1/users/me", token, ""); got.status >= 300 {
+			t.Fatalf("DELETE /v1/users/me = %+v", got)
+		}
+	}
+	hosttest.Run(t, hosttest.Host{URL: "http://" + w.site, Tokens: p.tokens, Revoke: revoke, Identity: map[string]string{
 		"X-Postern-User-Id": string(p.ann.User.ID), "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com"}})
 }
 

@@ -56,13 +56,18 @@ func TestHost(t *testing.T) {
 	house.end(realm, revoked)
 	house.deactivate(realm, inactive)
 
-	server := httptest.NewServer(house.guard(nil).Handler(hosttest.App()))
+	g, err := guard.New(guard.Options{Settings: hosttest.Settings, Realms: house.Realms, Resolver: house.Sessions, Feed: guard.FeedOf(house.Feed), Now: house.Core.Now})
+	house.must(err)
+	t.Cleanup(g.Close)
+	short := house.signIn(realm, "dan")
+	server := httptest.NewServer(g.Handler(hosttest.App()))
 	t.Cleanup(server.Close)
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	hosttest.Run(t, hosttest.Host{
 		URL: server.URL,
-		Tokens: hosttest.Tokens{Valid: valid.Token, Expired: expired.Token, Revoked: revoked.Token,
+		Tokens: hosttest.Tokens{Valid: valid.Token, Short: short.Token, Expired: expired.Token, Revoked: revoked.Token,
 			Inactive: inactive.Token, OtherRealm: stranger.Token},
+		Revoke:   func(*testing.T, string) { house.end(realm, short) },
 		Identity: map[string]string{"X-Postern-User-Id": string(valid.User.ID), "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com"},
 	})
 }

@@ -102,19 +102,22 @@ func (v *served) yesterday() *core.Core {
 // TestHost runs the table that all hosts run.
 func TestHost(t *testing.T) {
 	stores(t, func(t *testing.T, change func(*Options)) {
-		v := serve(t, hosttest.App(), func(o *Options) { o.Pages = off; change(o) }) // so that a browser is refused here, as elsewhere
+		v := serve(t, hosttest.App(), func(o *Options) { o.Pages, o.Guard = off, hosttest.Settings; change(o) }) // so that a browser is refused here, as elsewhere
 		c := v.parts.Core
 		other, err := c.Realms.Create(t.Context(), core.NewRealm{Name: "other"}, core.Request{})
 		v.must(err)
 		expired := v.signIn(v.yesterday(), v.realm.ID, "early")
 		valid, revoked, inactive := v.signIn(c, v.realm.ID, "ann"), v.signIn(c, v.realm.ID, "bob"), v.signIn(c, v.realm.ID, "cat")
-		stranger := v.signIn(c, other.ID, "ann")
+		stranger, short := v.signIn(c, other.ID, "ann"), v.signIn(c, v.realm.ID, "dan")
 		v.must(c.Sessions.Delete(t.Context(), v.realm.ID, revoked.Session.ID, core.Request{}))
 		state := core.StateInactive
 		_, err = c.Users.Update(t.Context(), v.realm.ID, "cat", core.UserChange{State: &state}, core.Request{})
 		v.must(err)
 		hosttest.Run(t, hosttest.Host{URL: v.GuardURL(),
-			Tokens:   hosttest.Tokens{Valid: valid.Token, Expired: expired.Token, Revoked: revoked.Token, Inactive: inactive.Token, OtherRealm: stranger.Token},
+			Tokens: hosttest.Tokens{Valid: valid.Token, Short: short.Token, Expired: expired.Token, Revoked: revoked.Token, Inactive: inactive.Token, OtherRealm: stranger.Token},
+			Revoke: func(t *testing.T, _ string) {
+				v.must(c.Sessions.Delete(t.Context(), v.realm.ID, short.Session.ID, core.Request{}))
+			},
 			Identity: map[string]string{"X-Postern-User-Id": string(valid.User.ID), "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com"},
 		})
 		for _, entry := range v.logged.All() {

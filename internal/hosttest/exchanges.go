@@ -9,9 +9,11 @@ import (
 type exchange struct {
 	name   string
 	method string
+	path   string      // "" = /some/path?q=1
 	header http.Header // to send, spelled so; {valid} and the like stand for the host's tokens
 
 	status     int
+	refused    bool              // though the status is 200
 	reply      map[string]string // headers of the reply; "" = absent
 	identified bool              // the App is told who it is; else it sees no identity header at all
 	seen       map[string]string // other headers that the App saw; "" = absent
@@ -69,6 +71,34 @@ var exchanges = []exchange{
 		"Authorization": {"Bearer {valid}"}, "Connection": {"x_postern.username"}}, status: 400},
 	{name: "Connection names another", method: "GET", header: http.Header{
 		"Authorization": {"Bearer {valid}"}, "Connection": {"X-Other"}, "X-Other": {"1"}}, status: 200, identified: true},
+
+	{name: "cookie", method: "GET", header: http.Header{"Cookie": {"a=1; __Host-postern={valid};b=2"}}, status: 200, identified: true,
+		seen: map[string]string{"Cookie": "a=1;b=2"}},
+	{name: "cookie alone", method: "GET", header: http.Header{"Cookie": {"__Host-postern={valid}"}}, status: 200, identified: true, seen: map[string]string{"Cookie": ""}},
+	{name: "cookie, revoked", method: "GET", header: http.Header{"Cookie": {"__Host-postern={revoked}"}}, status: 401, reply: map[string]string{"Set-Cookie": ""}},
+	{name: "cookies that differ", method: "GET", header: http.Header{"Cookie": {"__Host-postern={valid}; __Host-postern=x"}}, status: 401},
+	{name: "cookie and bearer that differ", method: "GET", header: http.Header{"Cookie": {"__Host-postern={revoked}"}, "Authorization": {"Bearer {valid}"}},
+		status: 401, reply: invalidRequest},
+	{name: "cookie, changing something", method: "POST", header: http.Header{"Cookie": {"__Host-postern={valid}"}}, status: 403},
+	{name: "cookie, from a page of another site", method: "POST", header: http.Header{"Cookie": {"__Host-postern={valid}"}, "Origin": {"https://evil.example"}}, status: 403},
+	{name: "cookie, from a page of the site", method: "POST", header: http.Header{"Cookie": {"__Host-postern={valid}"}, "Sec-Fetch-Site": {"same-origin"}},
+		status: 200, identified: true},
+	{name: "cookie, a handshake from another site", method: "GET", header: http.Header{"Cookie": {"__Host-postern={valid}"}, "Origin": {"https://evil.example"},
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, status: 403},
+
+	{name: "public, nobody", method: "GET", path: "/open/x", header: http.Header{"X-Postern-User-Id": {"evil"}}, status: 200},
+	{name: "public, signed in", method: "GET", path: "/open/x", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 200, identified: true},
+	{name: "public, revoked", method: "GET", path: "/open/x", header: http.Header{"Authorization": {"Bearer {revoked}"}}, status: 200},
+	{name: "public in another case", method: "GET", path: "/OPEN/x", status: 401},
+	{name: "public, and out of it", method: "GET", path: "/open/..%2fadmin", status: 400},
+	{name: "public, and out of it by an encoded dot", method: "GET", path: "/open/%2e%2e/admin", status: 400},
+	{name: "rule", method: "GET", path: "/admin/x", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 403},
+	{name: "rule in another case", method: "GET", path: "/ADMIN/x", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 403},
+	{name: "rule without what follows", method: "GET", path: "/admin", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 403},
+	{name: "rule, nobody", method: "GET", path: "/admin/x", status: 401, reply: anonymous},
+	{name: "two readings", method: "GET", path: "/x;/admin", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 400},
+	{name: "gRPC", method: "POST", header: http.Header{"Content-Type": {"application/grpc"}}, status: 200, refused: true,
+		reply: map[string]string{"Grpc-Status": "16", "Content-Type": "application/grpc"}},
 
 	{name: "preflight", method: "OPTIONS", header: http.Header{
 		"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"PUT"}, "X-Postern-User-Id": {"evil"}},

@@ -5,6 +5,8 @@ package hosttest
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,12 +14,18 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/guard"
 )
 
 // Host is a guarded App, and what a test needs to be let in, or not.
 type Host struct {
 	URL    string // where the guarded App is: "http://127.0.0.1:8080"
 	Tokens Tokens
+
+	// Revoke ends the session of a token.
+	Revoke func(t *testing.T, token string)
 
 	// Identity are the headers that tell the App who Tokens.Valid is, all of the default set that have a value.
 	Identity map[string]string
@@ -26,18 +34,32 @@ type Host struct {
 // Tokens are session tokens of the realm that the host guards, unless they say otherwise.
 type Tokens struct {
 	Valid      string // of an active user
+	Short      string // of another, whose session Run ends
 	Expired    string
 	Revoked    string // its session was ended
 	Inactive   string // its user was deactivated, which ends all sessions
 	OtherRealm string // good in another realm
 }
 
+// Settings are what the guard of every host is made with, and Caddyfile is the same in a block of postern_auth.
+var Settings = guard.Settings{
+	Public: []string{"/open/*"},
+	Rules:  []guard.Rule{{Paths: []string{"/admin/*"}, Policy: guard.Policy{Require: []string{"fly"}}}},
+}
+
+const Caddyfile = `postern_auth {
+		public /open/*
+		rule /admin/* {
+			require fly
+		}
+	}`
+
 // App is the application behind the guard. It answers with the headers that it saw, {"headers":{"Name":["value"]}}. Where
 // the protocol is to become "websocket" it sends back every byte instead.
 func App() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-			echo(w)
+			echo(w, r)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -50,14 +72,16 @@ type reply struct {
 	Headers http.Header `json:"headers"`
 }
 
-// echo takes the connection over and sends back what comes in.
-func echo(w http.ResponseWriter) {
+// echo takes the connection over and sends back what comes in, until the request's context ends: who takes a connection over
+// must look after it.
+func echo(w http.ResponseWriter, r *http.Request) {
 	conn, stream, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	defer conn.Close()
+	defer context.AfterFunc(r.Context(), func() { _ = conn.Close() })()
 	_, _ = fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	_, _ = io.Copy(conn, stream)
 }
@@ -73,6 +97,7 @@ func Run(t *testing.T, h Host) {
 		t.Run(e.name, func(t *testing.T) { e.run(t, client, h) })
 	}
 	t.Run("an upgraded connection carries both ways", func(t *testing.T) { upgrade(t, client, h) })
+	t.Run("an upgraded connection ends with its session", func(t *testing.T) { revoked(t, client, h) })
 }
 
 // run sends one request and compares what came of it.
@@ -99,14 +124,14 @@ func (e exchange) run(t *testing.T, client *http.Client, h Host) {
 			t.Errorf("the reply repeats the token of %s", name)
 		}
 	}
-	if e.status == http.StatusOK && e.method != http.MethodHead {
+	if e.status == http.StatusOK && e.method != http.MethodHead && !e.refused {
 		e.compare(t, h, body)
 	}
 }
 
 // request returns the request to send. Names go out as they are spelled.
 func (e exchange) request(t *testing.T, h Host) *http.Request {
-	r, err := http.NewRequestWithContext(t.Context(), e.method, h.URL+"/some/path?q=1", nil)
+	r, err := http.NewRequestWithContext(t.Context(), e.method, h.URL+cmp.Or(e.path, "/some/path?q=1"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,27 +190,11 @@ func fold(name string) string {
 
 // upgrade speaks through a connection whose protocol was switched, and is refused one without a token.
 func upgrade(t *testing.T, client *http.Client, h Host) {
-	e := exchange{method: http.MethodGet, header: http.Header{
-		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Authorization": {"Bearer {valid}"},
-	}}
-	resp, err := client.Do(e.request(t, h))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	stream, ok := resp.Body.(io.ReadWriter)
-	if resp.StatusCode != http.StatusSwitchingProtocols || !ok {
-		t.Fatalf("status = %d, want 101", resp.StatusCode)
-	}
-	said, heard := []byte("hello"), make([]byte, 5)
-	if _, err := stream.Write(said); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(stream, heard); err != nil || !bytes.Equal(heard, said) {
-		t.Errorf("heard %q, %v; want %q", heard, err, said)
-	}
+	stream := h.websocket(t, client, h.Tokens.Valid)
+	defer stream.Close()
+	speak(t, stream)
 
-	delete(e.header, "Authorization")
+	e := exchange{method: http.MethodGet, header: http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}}
 	refused, err := client.Do(e.request(t, h))
 	if err != nil {
 		t.Fatal(err)
@@ -193,5 +202,52 @@ func upgrade(t *testing.T, client *http.Client, h Host) {
 	defer refused.Body.Close()
 	if refused.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without token: status = %d, want 401", refused.StatusCode)
+	}
+}
+
+// revoked ends the session of a connection under way, which must end with it.
+func revoked(t *testing.T, client *http.Client, h Host) {
+	stream := h.websocket(t, client, h.Tokens.Short)
+	defer stream.Close()
+	speak(t, stream)
+	h.Revoke(t, h.Tokens.Short)
+	ended := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, stream)
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the connection is open 10 seconds after its session has ended")
+	}
+}
+
+// websocket opens a connection whose protocol is switched.
+func (h Host) websocket(t *testing.T, client *http.Client, token string) io.ReadWriteCloser {
+	t.Helper()
+	e := exchange{method: http.MethodGet, header: http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Authorization": {"Bearer " + token},
+	}}
+	resp, err := client.Do(e.request(t, h))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, ok := resp.Body.(io.ReadWriteCloser)
+	if resp.StatusCode != http.StatusSwitchingProtocols || !ok {
+		t.Fatalf("status = %d, want 101", resp.StatusCode)
+	}
+	return stream
+}
+
+// speak holds that what is said is heard again.
+func speak(t *testing.T, stream io.ReadWriter) {
+	t.Helper()
+	said, heard := []byte("hello"), make([]byte, 5)
+	if _, err := stream.Write(said); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(stream, heard); err != nil || !bytes.Equal(heard, said) {
+		t.Fatalf("heard %q, %v; want %q", heard, err, said)
 	}
 }

@@ -62,6 +62,7 @@ var goals = []struct {
 	{"P1", measureGuard},
 	{"P2", measureSidecar},
 	{"P5", measureRevocation},
+	{"P6", measureFlood},
 }
 
 // bench is one run.

@@ -106,6 +106,15 @@ func (b *bench) populate(ctx context.Context) error {
 
 // populateFile signs users in over the embedded store in a folder, and returns their tokens.
 func populateFile(ctx context.Context, folder string, n int) ([]string, error) {
+	crowd, err := populateFolder(ctx, folder, n)
+	if err != nil {
+		return nil, err
+	}
+	return crowd.tokens, nil
+}
+
+// populateFolder is populateFile, and returns all that is known of the users.
+func populateFolder(ctx context.Context, folder string, n int) (*population, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -114,10 +123,7 @@ func populateFile(ctx context.Context, folder string, n int) ([]string, error) {
 		return nil, err
 	}
 	crowd, err := signIn(ctx, store, folder, n)
-	if err = errors.Join(err, store.Close()); err != nil {
-		return nil, err
-	}
-	return crowd.tokens, nil
+	return crowd, errors.Join(err, store.Close())
 }
 
 // signIn sets a store up and makes n users, each with a session.

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// How a flood of sign-ins is made, and what is watched meanwhile.
+const (
+	floodUsers    = 64                // who sign in all the time, each from a place of their own
+	guardedEvery  = time.Second / 200 // guarded requests, open loop: they do not wait for each other
+	hashMemoryKiB = 19 << 10          // the sidecar's default
+	floodPassword = "four words make it long"
+)
+
+// flooded is a sidecar under a flood of sign-ins.
+type flooded struct {
+	*process
+	guard, api string // URLs
+	token, key string
+	client     *http.Client
+	idle       float64 // MB resident before the first sign-in
+}
+
+// measureFlood is goal P6.
+func measureFlood(ctx context.Context, b *bench) error {
+	if _, err := b.build(ctx, "postern"); err != nil {
+		return err
+	}
+	for _, place := range []struct {
+		name  string
+		core  int
+		cores int
+	}{{"on all cores", anyCore, runtime.NumCPU()}, {"on one core", serverCore, 1}} {
+		if place.core == serverCore && !pinned() {
+			b.add(line{What: "a flood of sign-ins on one core", Verdict: notMeasured, Why: "taskset and two cores are needed"})
+			continue
+		}
+		f, stop, err := b.startFlooded(ctx, place.core)
+		if err != nil {
+			return err
+		}
+		if place.core == anyCore {
+			err = f.alike(ctx, b)
+		}
+		if err == nil {
+			err = f.measure(ctx, b, place.name, max(1, place.cores-1))
+		}
+		stop()
+		if err != nil {
+			return fmt.Errorf("%s: %w", place.name, err)
+		}
+	}
+	return nil
+}
+
+// startFlooded starts a sidecar over the embedded store, with users who have passwords.
+func (b *bench) startFlooded(ctx context.Context, core int) (f *flooded, stop func(), err error) {
+	data := filepath.Join(b.dir, fmt.Sprintf("flood-%d", core))
+	crowd, err := populateFolder(ctx, data, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	listen, err := freeAddress()
+	if err != nil {
+		return nil, nil, err
+	}
+	api, err := freeAddress()
+	if err != nil {
+		return nil, nil, err
+	}
+	up := startUpstream()
+	p, err := b.launch(core, nil, nil, filepath.Join(b.programs, "postern"), "serve", "--data", data, "--listen", listen, "--api-listen", api, "--upstream", up.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	f = &flooded{process: p, guard: "http://" + listen + "/", api: "http://" + api + "/v1", token: crowd.tokens[0], key: crowd.managementKey,
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * floodUsers}, Timeout: 30 * time.Second}}
+	stop = func() { p.stop(); up.Close() }
+	if _, err = p.await(ctx, f.guard, f.token, http.StatusOK); err == nil {
+		f.idle = p.resident()
+		err = f.makeUsers(ctx)
+	}
+	if err != nil {
+		stop()
+	}
+	return f, stop, err
+}
+
+// makeUsers makes those who will sign in.
+func (f *flooded) makeUsers(ctx context.Context) error {
+	for i := range floodUsers {
+		body := fmt.Sprintf(`{"user":{"user_type":"human","username":"flood-%d","email":"flood-%d@example.com","password":%q}}`, i, i, floodPassword)
+		if status, err := f.call(ctx, "/users", body); err != nil || status != http.StatusCreated {
+			return fmt.Errorf("make a user: %d, %w", status, err)
+		}
+	}
+	return nil
+}
+
+// call sends a call to the API, and returns the status.
+func (f *flooded) call(ctx context.Context, path, body string) (int, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.api+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		return 0, err
+	}
+	r.Header = http.Header{"Content-Type": {"application/json"}, "X-Authrocket-Api-Key": {f.key}, "X-Authrocket-Realm": {"default"}}
+	return f.send(r)
+}
+
+// send sends a request and reads the answer.
+func (f *flooded) send(r *http.Request) (int, error) {
+	res, err := f.client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return res.StatusCode, errors.Join(err, res.Body.Close())
+}
+
+// measure compares guarded requests in quiet and under a flood, and sign-ins with bare hashing.
+func (f *flooded) measure(ctx context.Context, b *bench, where string, slots int) error {
+	took := time.Duration(b.rounds(5, 30)) * time.Second
+	bare := bareHashes(took / 2)
+	quiet, err := f.watch(ctx, took)
+	if err != nil {
+		return err
+	}
+	flood, stop := context.WithCancel(ctx)
+	var in, refused atomic.Int64
+	var all sync.WaitGroup
+	for i := range floodUsers {
+		all.Go(func() { f.signIns(flood, i, &in, &refused) })
+	}
+	time.Sleep(time.Second)
+	in.Store(0)
+	begun := time.Now()
+	busy, err := f.watch(ctx, took)
+	signIns := float64(in.Load()) / time.Since(begun).Seconds()
+	peak := f.resident()
+	stop()
+	all.Wait()
+	if err != nil {
+		return err
+	}
+	ratio, share := busy.p99/quiet.p99, signIns/(float64(slots)*bare)
+	most := f.idle + float64(slots)*2.5*hashMemoryKiB*1024/1e6 + 50
+	b.judge(ratio <= 2, line{What: "guarded requests under a flood of sign-ins / in quiet, p99, " + where, Value: ratio, Limit: "<= 2",
+		Detail: fmt.Sprintf("%s / %s ms; p50 %s / %s ms", number(busy.p99), number(quiet.p99), number(busy.p50), number(quiet.p50))})
+	b.judge(share >= 0.95, line{What: "sign-ins / slots x bare x/crypto hashes, " + where, Value: share, Limit: ">= 0.95",
+		Detail: fmt.Sprintf("%s/s, %d refused; %d x %s/s", number(signIns), refused.Load(), slots, number(bare))})
+	b.judge(peak <= most, line{What: "resident memory under the flood, " + where, Value: peak, Unit: "MB", Limit: "<= " + number(most),
+		Detail: "idle " + number(f.idle)})
+	return nil
+}
+
+// signIns signs one user in until ctx ends. Whoever is refused for want of a slot comes again soon: a flood does not wait for
+// as long as it is told to.
+func (f *flooded) signIns(ctx context.Context, user int, in, refused *atomic.Int64) {
+	body := fmt.Sprintf(`{"password":%q}`, floodPassword)
+	for ctx.Err() == nil {
+		switch status, err := f.call(ctx, fmt.Sprintf("/users/flood-%d/authenticate", user), body); {
+		case err == nil && status == http.StatusOK:
+			in.Add(1)
+		default:
+			refused.Add(1)
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+}
+
+// waits are how long guarded requests took, in ms.
+type waits struct{ p50, p99 float64 }
+
+// watch sends guarded requests at a steady rate, whether or not those before have been answered, and counts from when each
+// was due.
+func (f *flooded) watch(ctx context.Context, d time.Duration) (waits, error) {
+	took := make([]float64, int(d/guardedEvery))
+	var all sync.WaitGroup
+	var bad atomic.Int64
+	begun := time.Now()
+	for i := range took {
+		due := begun.Add(time.Duration(i) * guardedEvery)
+		time.Sleep(time.Until(due))
+		all.Go(func() {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.guard, nil)
+			if err == nil {
+				r.Header.Set("Authorization", "Bearer "+f.token)
+				var status int
+				if status, err = f.send(r); err == nil && status != http.StatusOK {
+					err = fmt.Errorf("status %d", status)
+				}
+			}
+			if err != nil {
+				bad.Add(1)
+			}
+			took[i] = time.Since(due).Seconds() * 1000
+		})
+	}
+	all.Wait()
+	if n := bad.Load(); n > 0 {
+		return waits{}, fmt.Errorf("%d of %d guarded requests were not answered with 200", n, len(took))
+	}
+	slices.Sort(took)
+	return waits{took[len(took)/2], took[len(took)*99/100]}, nil
+}
+
+// bareHashes returns how many hashes a second x/crypto computes, one after another, while nothing else runs.
+func bareHashes(d time.Duration) float64 {
+	n, begun := 0, time.Now()
+	for ; time.Since(begun) < d; n++ {
+		argon2.IDKey([]byte(floodPassword), make([]byte, 16), 2, hashMemoryKiB, 1, 32)
+	}
+	return float64(n) / time.Since(begun).Seconds()
+}

@@ -63,6 +63,9 @@ func (e *Event) sealedPlace() string { return "event:" + string(e.ID) }
 type Request struct {
 	IP     string `json:"ip,omitempty"`     // at most 64 bytes are kept
 	Client string `json:"client,omitempty"` // at most 256 bytes are kept
+
+	// Device is the SignedIn.Device of an earlier sign-in, which the person's device has kept. It is not kept here.
+	Device string `json:"-"`
 }
 
 // clean cuts what is longer than is kept.

@@ -43,6 +43,7 @@ import (
 //	  index u:<order>:<state><type>  users in a sort order: <place>
 //	  index ur:<order>:<state><type>:<bucket>  users with a reference: <digest> <place>
 //	  bucket f:<user>  failed sign-ins
+//	  bucket f:<user>:<device>  failed sign-ins from a device that is known
 //	  bucket r:<user>  reissued tokens
 //	  bucket t:<kind>:<user>  one-time tokens made
 //	realm partition of the bucket in a generated API key, else of its digest's hash
@@ -186,6 +187,9 @@ func failuresBucket(p Partition, id UserID) Bucket { return Bucket{p, "f:" + str
 func reissuesBucket(p Partition, id UserID) Bucket { return Bucket{p, "r:" + string(id)} }
 func issuesBucket(p Partition, kind string, id UserID) Bucket {
 	return Bucket{p, "t:" + kind + ":" + string(id)}
+}
+func deviceBucket(p Partition, id UserID, device string) Bucket {
+	return Bucket{p, "f:" + string(id) + ":" + device}
 }
 
 // strangerBucket counts sign-ins under a name that is nobody's, so that they are refused like others.

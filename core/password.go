@@ -87,6 +87,9 @@ type SignedIn struct {
 	User    *User
 	Session *Session
 	Token   string // the session token, shown this once
+
+	// Device makes the device that keeps it known at the next sign-in with a password: see Request.Device. It opens nothing.
+	Device string
 }
 
 // Authenticate checks the password of a human user and starts a session (Users API, "Authenticate using a
@@ -97,7 +100,7 @@ func (p *Passwords) Authenticate(ctx context.Context, realm RealmID, idOrName, t
 	if err != nil { // decided before the account is looked up, so it says nothing of it
 		return nil, ErrWrongPassword
 	}
-	checked, err := p.check(ctx, realm, idOrName, text, prepared)
+	checked, err := p.check(ctx, realm, idOrName, req.Device, text, prepared)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +121,7 @@ type checked struct {
 
 // check counts an attempt and compares the password, both within a slot: what is refused for want of one counts
 // nothing. The slot is free again before anything is written.
-func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName, typed string, prepared []byte) (*checked, error) {
+func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName, device, typed string, prepared []byte) (*checked, error) {
 	release, err := p.d.hasher.admit(ctx)
 	if err != nil {
 		return nil, err
@@ -136,6 +139,9 @@ func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName, typed st
 	}
 	if c.who, err = p.account(ctx, c.state.Realm, idOrName); err != nil {
 		return nil, err
+	}
+	if c.who.device = p.d.knownDevice(realm, c.who.user, device, c.now); c.who.device != "" {
+		c.who.failures = deviceBucket(c.who.at, c.who.user.ID, c.who.device)
 	}
 	if err := p.count(ctx, c.who, c.now); err != nil {
 		return nil, err
@@ -158,6 +164,7 @@ type account struct {
 	version  uint64
 	at       Partition
 	failures Bucket
+	device   string // that the sign-in comes from, where it is known; its failures are counted apart
 
 	password        password // zero where there is none
 	passwordVersion uint64
@@ -262,9 +269,13 @@ func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*S
 		if again.user == nil || again.user.State != StateActive || again.password.Hash != kept {
 			return ErrWrongPassword
 		}
+		again.device, again.failures = who.device, who.failures
 		who = again
 		return err
 	})
+	if err == nil {
+		in.Device, err = p.d.newDevice(who.user, who.device, ok.now)
+	}
 	if err != nil {
 		return nil, err
 	}

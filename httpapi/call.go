@@ -19,6 +19,7 @@ type call struct {
 	segments map[string]string // of the path, as they were sent, by the names in the pattern
 	allowed  []string          // methods, where the one that was used is not among them
 	body     *body             // nil until it is read
+	device   string            // to be answered with a user who signed in, for the device to keep
 }
 
 // family is one of the two kinds of clients that /v1 serves alike, told apart by their media types.

@@ -37,6 +37,7 @@ type body struct {
 	request core.Request
 	expand  []string // parts of the answer that are asked for
 	wrapped bool     // JSON:API: the document had a data object
+	devices bool     // the request attributes name a device, if only an empty one: the caller keeps them
 }
 
 // readBody reads the body of a call about an object that is named root in plain JSON: {"user":{...}}. A missing one is
@@ -133,7 +134,9 @@ func (b *body) readRequest() {
 			continue
 		}
 		sent := fields{members: members(raw)}
-		for name, to := range map[string]*string{"client": &b.request.Client, "ip": &b.request.IP} {
+		_, named := sent.members["device"]
+		b.devices = b.devices || named
+		for name, to := range map[string]*string{"client": &b.request.Client, "ip": &b.request.IP, "device": &b.request.Device} {
 			if text := sent.text(name); text != nil {
 				*to = *text
 			}

@@ -9,6 +9,26 @@ import (
 // otherPassword passes the rules of the default realm, and is not goodPassword.
 const otherPassword = "other words as long again"
 
+// TestDevice signs in from a device that is remembered, while a stranger guesses.
+func TestDevice(t *testing.T) {
+	w := newWorld(t)
+	w.human("ann")
+	sign := func(password, request string, status int) *answer {
+		t.Helper()
+		return w.want(w.manage("POST /v1/users/ann/authenticate", `{"password":"`+password+`","request":{`+request+`}}`), status, "")
+	}
+	if a := sign(goodPassword, `"ip":"10.0.0.1"`, http.StatusOK); a.json["device"] != nil {
+		t.Errorf("sign-in = %s; want no device, as none was asked for", a.text)
+	}
+	device := sign(goodPassword, `"device":""`, http.StatusOK).field("device")
+	w.secret(device)
+	for range 10 {
+		sign("wrong", "", http.StatusUnauthorized)
+	}
+	sign(goodPassword, `"device":""`, http.StatusTooManyRequests)
+	sign(goodPassword, `"device":"`+device+`"`, http.StatusOK)
+}
+
 // TestOneTimeRequests replays what clients of the Users API send about passwords and e-mail addresses (Users API,
 // "Requests as sent").
 func TestOneTimeRequests(t *testing.T) {

@@ -93,6 +93,9 @@ func (a *API) authenticate(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if b.devices {
+		c.device = in.Device
+	}
 	return a.writeUser(w, c, http.StatusOK, in.User, in.Token)
 }
 
@@ -162,7 +165,7 @@ func (a *API) writeUser(w http.ResponseWriter, c *call, status int, user *core.U
 			return err
 		}
 	}
-	body.Token, body.APIKey = token, user.NewAPIKey
+	body.Token, body.APIKey, body.Device = token, user.NewAPIKey, c.device
 	write(w, status, mediaJSON, body)
 	return nil
 }

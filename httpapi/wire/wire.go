@@ -57,6 +57,7 @@ type User struct {
 	ArbitraryID       string                     `json:"arbitrary_id,omitempty"` // of users made with an APT
 	Token             string                     `json:"token,omitempty"`        // where one was minted
 	APIKey            string                     `json:"api_key,omitempty"`      // where one was made, this once
+	Device            string                     `json:"device,omitempty"`       // where the call named one, to be kept by the device
 }
 
 // TokenUser is a user in part, with a token to be sent to them (Users API, "Request email verification" and "Generate a

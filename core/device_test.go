@@ -1,0 +1,44 @@
+package core_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// TestKnownDevice has a stranger use up an account's attempts; a device that the person signed in from has its own.
+func TestKnownDevice(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		w.human("bob")
+		device, bobs := w.signIn("ann").Device, w.signIn("bob").Device
+		try := func(password, device string) error {
+			_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", password, core.Request{Device: device})
+			return err
+		}
+		for range 10 {
+			w.refused("a stranger's guess", try("wrong", ""), core.ErrWrongPassword)
+		}
+		for name, text := range map[string]string{"no device": "", "another's": bobs, "garbage": "dv_x", "a changed one": device[:len(device)-2] + "AA"} {
+			w.refused("the right password from "+name, try(goodPassword, text), core.ErrThrottled)
+		}
+		in, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", goodPassword, core.Request{Device: device})
+		w.must(err)
+		w.refused("the stranger after that", try("wrong", ""), core.ErrThrottled)
+		for i := range 10 {
+			w.refused("a guess from the device", try("wrong", []string{device, in.Device}[i%2]), core.ErrWrongPassword)
+		}
+		w.refused("a guess too many from the device", try(goodPassword, in.Device), core.ErrThrottled)
+		w.clock.Advance(time.Minute)
+		w.must(try(goodPassword, device))
+		for range 9 {
+			_ = try("wrong", "")
+		}
+		w.clock.Advance(180 * 24 * time.Hour)
+		for range 10 {
+			w.refused("a stranger's guess", try("wrong", ""), core.ErrWrongPassword)
+		}
+		w.refused("a device of half a year ago", try(goodPassword, in.Device), core.ErrThrottled)
+	})
+}

@@ -16,6 +16,7 @@ import (
 // takeCommands serves commands until ctx ends.
 func (s *Sidecar) takeCommands(ctx context.Context) {
 	commands := assembly.Commands(s.o.Data, func() []*assembly.Assembly { return []*assembly.Assembly{s.parts} })
+	commands[commandExplain] = s.explain
 	if err := control.Serve(ctx, s.o.Data, commands); err != nil {
 		s.o.Log.Warn("commands must wait until this server has ended", zap.Error(err))
 	}

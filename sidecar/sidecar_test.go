@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/internal/hosttest"
 	"github.com/postern-auth/postern/internal/redistest"
@@ -292,4 +293,20 @@ func TestDribbler(t *testing.T) {
 	if _, err := io.ReadAll(conn); err != nil {
 		t.Errorf("after half a minute of a body that never ends: %v; want the connection closed", err)
 	}
+}
+
+// TestExplain asks the running server over the embedded store, and judges by the same settings over Redis.
+func TestExplain(t *testing.T) {
+	stores(t, func(t *testing.T, change func(*Options)) {
+		v := serve(t, hosttest.App(), func(o *Options) { o.Guard = hosttest.Settings; change(o) })
+		in := v.signIn(v.parts.Core, v.realm.ID, "ann")
+		asked := v.o
+		if asked.RedisURL == "" {
+			asked.Guard = guard.Settings{} // the server's own count
+		}
+		said, err := Explain(t.Context(), asked, "GET", "/admin/x", in.Token)
+		if err != nil || !strings.Contains(said, "403 missing_permission") || !strings.Contains(said, "Decided by rule 1.") || !strings.Contains(said, string(in.User.ID)) {
+			t.Errorf("Explain = %q, %v; want rule 1 and ann", said, err)
+		}
+	})
 }

@@ -25,7 +25,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(devCommand(), serveCommand(), checkCommand(), aptCommand(), keyCommand(), importCommand(), exportCommand(), hashCommand())
+	root.AddCommand(devCommand(), serveCommand(), checkCommand(), explainCommand(), aptCommand(), keyCommand(), importCommand(), exportCommand(), hashCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "postern:", err)
 		os.Exit(1)

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/postern-auth/postern/sidecar"
+)
+
+// explainCommand is 'postern explain'.
+func explainCommand() *cobra.Command {
+	var token string
+	c := &cobra.Command{
+		Use:   "explain METHOD URL",
+		Short: "Say what the guard makes of a request: which rule decides, and why",
+		Long: `Say what the guard makes of a request: which rule decides, and why.
+
+A server that runs over the embedded store answers by the settings that it runs with. Over Redis, give the
+configuration that the server has.`,
+		Args: cobra.ExactArgs(2),
+	}
+	from := given{}.source(c.Flags())
+	c.Flags().StringVar(&token, "token", "", "the session token or API key that the request shows")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		o, err := sidecar.Gather(*from)
+		if err != nil {
+			return err
+		}
+		if o.Data == "" {
+			o.Data = sidecar.DefaultData
+		}
+		said, err := sidecar.Explain(c.Context(), o, args[0], args[1], token)
+		return print(c, said, err)
+	}
+	return c
+}

@@ -96,6 +96,23 @@ async function verified(realm, token, keys, options) {
   return payload
 }
 
+// asserted checks what a guard tells an application in X-Postern-Assertion, as the application would.
+async function asserted(realm) {
+  const options = { issuer: realm.issuer, audience: 'https://app.example.com', typ: 'assertion+jwt', algorithms: ['EdDSA'], requiredClaims: ['sub', 'exp', 'iat', 'jti'], maxTokenAge: '60s' }
+  const { payload } = await jose.jwtVerify(realm.assertion, realm.keys, options)
+  assert.equal(payload.preferred_username, 'ann')
+  assert.equal(payload.exp - payload.iat, 60)
+  checks++
+  await refused('an assertion for another application', realm.assertion, realm.keys, { ...options, audience: 'https://other.example.com' }, 'ERR_JWT_CLAIM_VALIDATION_FAILED')
+  await refused('an assertion as a session token', realm.assertion, realm.keys, { ...options, typ: 'session+jwt' }, 'ERR_JWT_CLAIM_VALIDATION_FAILED')
+  await refused('an assertion with other claims', tampered(realm.assertion, (c) => ({ ...c, sub: 'usr_1' })), realm.keys, options, 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED')
+}
+
+// Assertions at once, as they are good for a minute.
+for (const realm of realms) {
+  realm.keys = await keySet(realm)
+  await asserted(realm)
+}
 // All tokens first, so that each realm can be shown another's.
 for (const realm of realms) {
   for (const alg of providerAlgs) realm.token = await signUp(realm, alg)
@@ -120,6 +137,6 @@ for (const realm of realms) {
     await refused(`a token of another realm (${other.alg})`, other.token, realm.keys, { ...options, algorithms: [other.alg] }, 'ERR_JWKS_NO_MATCHING_KEY')
   }
 }
-writeFileSync(process.argv[4], JSON.stringify(realms.map(({ alg, id, issuer, token }) =>
-  ({ alg, realm: id, issuer, token, jwks: `${facts.api_url}/realms/${id}/.well-known/jwks.json` }))))
+writeFileSync(process.argv[4], JSON.stringify(realms.map(({ alg, id, issuer, token, assertion }) =>
+  ({ alg, realm: id, issuer, token, assertion, jwks: `${facts.api_url}/realms/${id}/.well-known/jwks.json` }))))
 console.log(`jose ${JSON.parse(readFileSync(new URL('node_modules/jose/package.json', import.meta.url))).version}: ${checks} checks passed`)

@@ -42,6 +42,14 @@ def decode(case, token, **changed):
     return jwt.decode(token, case["keys"][header["kid"]].key, options={"require": ["exp", "iat", "iss", "aud", "sub"]}, **expected)
 
 
+def check_assertion(case, **changed):
+    """Returns the claims of an assertion, checked as an application does."""
+    header = jwt.get_unverified_header(case["assertion"])
+    check(header.get("typ") == "assertion+jwt", "typ of an assertion")
+    expected = {"audience": "https://app.example.com", "issuer": case["issuer"], "algorithms": ["EdDSA"], **changed}
+    return jwt.decode(case["assertion"], case["keys"][header["kid"]].key, options={"require": ["exp", "iat", "iss", "aud", "sub"]}, **expected)
+
+
 def refused(what, error, case, token, **changed):
     """Checks that a token is refused, for one reason."""
     try:
@@ -70,6 +78,13 @@ with open(sys.argv[1], encoding="utf-8") as file:
     cases = json.load(file)
 for case in cases:
     case["keys"] = key_set(case["jwks"])
+for case in cases:
+    check(check_assertion(case)["preferred_username"] == "ann", "an assertion")
+    try:
+        check_assertion(case, audience="https://other.example.com")
+        check(False, "an assertion for another application is accepted")
+    except jwt.InvalidAudienceError:
+        pass
 for case in cases:
     if case["alg"] == "HS256":
         refused("a token under a shared key", jwt.InvalidKeyError, case, case["token"])

@@ -22,6 +22,7 @@ type made struct {
 	ID              core.RealmID `json:"id"`
 	Issuer          string       `json:"issuer"`
 	EnvironmentGUID string       `json:"environment_guid"`
+	Assertion       string       `json:"assertion"` // good for a minute
 }
 
 func main() {
@@ -61,7 +62,12 @@ func makeRealms(ctx context.Context, data string) (realms []made, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("a realm with %s: %w", alg, err)
 		}
-		realms = append(realms, made{Alg: alg, ID: realm.ID, Issuer: realm.Issuer, EnvironmentGUID: realm.EnvironmentGUID})
+		who := core.Identity{Realm: realm.ID, User: "usr_0000000000000000000000", Type: core.UserHuman, Username: "ann"}
+		assertion, _, err := c.Realms.Assert(ctx, who, "https://app.example.com")
+		if err != nil {
+			return nil, fmt.Errorf("an assertion of a realm with %s: %w", alg, err)
+		}
+		realms = append(realms, made{Assertion: assertion, Alg: alg, ID: realm.ID, Issuer: realm.Issuer, EnvironmentGUID: realm.EnvironmentGUID})
 	}
 	return realms, nil
 }

@@ -8,7 +8,7 @@
 //	http.ListenAndServe(":8080", g.Handler(app))
 //
 // A verdict has three values. Allow passes the request on. Deny refuses it with 401, or 403 where the user is
-// known and may not enter, or 400 where the request tries to meddle with identity headers. CannotKnow refuses
+// known and may not enter, or 400 where the request tries to meddle with identity headers or its path can be read in two ways. CannotKnow refuses
 // it with 503 and Retry-After: the store is away, and nobody is told to sign in again because of that.
 //
 // # What the application sees
@@ -22,8 +22,14 @@
 // never altered: one with control characters, with white space at either end, or that is not valid UTF-8. A
 // header without a value is absent.
 //
-// The bearer token stays here unless Options.PassToken says otherwise. A CORS preflight, which never carries
-// credentials, passes without identity. Go programs find the Identity with FromContext.
+// Credentials stay here, but for a bearer token where Settings.PassToken says otherwise. A CORS preflight, which never carries
+// any, passes without identity, and so does what is public. Go programs find the Identity with FromContext; guards in
+// front of the same application share Names, and then each goes by whom the one before it found.
+//
+// # What is open for long
+//
+// A WebSocket, a stream of events and a long download end when their user may no longer enter: Admit gives each request a
+// context that ends then. A handler that takes its connection over must heed that.
 //
 // # What is remembered
 //

@@ -161,8 +161,9 @@ func FuzzPathAgainstNetHTTP(f *testing.F) {
 	})
 }
 
-// TestPathAgainstNginx holds the guard's reading against what nginx 1.22 makes of targets (location /admin/ with merge_slashes
-// on, its default): its normalised URI, taken from its log.
+// TestPathAgainstNginx holds the guard's reading against the normalised URI that nginx matches locations with, as its
+// documentation describes it (ngx_http_core_module, "location", with merge_slashes on): decoded, dot segments resolved, adjacent
+// slashes merged. "" stands for targets that it refuses.
 func TestPathAgainstNginx(t *testing.T) {
 	for raw, nginx := range map[string]string{
 		"/admin/x": "/admin/x", "/adm%69n/x": "/admin/x", "/x/../admin/x": "/admin/x", "/x/%2e%2e/admin/x": "/admin/x", "/x/..%2fadmin/x": "/admin/x",
@@ -172,7 +173,7 @@ func TestPathAgainstNginx(t *testing.T) {
 	} {
 		u, err := url.ParseRequestURI(raw)
 		if err != nil || nginx == "" {
-			continue // neither takes it, or nginx alone does not
+			continue // one of them refuses it anyway
 		}
 		if seen, ok := plainPath(u); ok && seen != nginx {
 			t.Errorf("%q is %q to the guard and %q to nginx", raw, seen, nginx)

@@ -12,6 +12,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 STATIC := CGO_ENABLED=0 GOFLAGS="$${GOFLAGS:-} -trimpath -buildvcs=false"
 BUILD := $(STATIC) go build -ldflags '-s -w -X main.version=$(VERSION)'
 PKG ?= ./...
+
+# Modules of their own, for what only benchmarks and tests need.
+MODULES := bench/yardstick e2e/browser e2e/hooks
 FUZZTIME ?= 10s
 
 .PHONY: help
@@ -59,8 +62,7 @@ text: ## refuse paths of one machine, hosts of package registries and unfinished
 .PHONY: vet
 vet: ## go vet
 	@$(STATIC) go vet ./...
-	@cd bench/yardstick && $(STATIC) go vet ./...
-	@cd e2e/browser && $(STATIC) go vet ./...
+	@for module in $(MODULES); do (cd $$module && $(STATIC) go vet ./...); done
 
 .PHONY: staticcheck
 staticcheck: ## staticcheck, at the version that tools/go.mod names
@@ -70,8 +72,7 @@ staticcheck: ## staticcheck, at the version that tools/go.mod names
 tidy: ## refuse go.mod and go.sum that 'go mod tidy' would change
 	@go mod tidy -diff
 	@cd tools && go mod tidy -diff
-	@cd bench/yardstick && go mod tidy -diff
-	@cd e2e/browser && go mod tidy -diff
+	@for module in $(MODULES); do (cd $$module && go mod tidy -diff); done
 
 .PHONY: generated
 generated: ## refuse generated files that 'go generate' would change
@@ -95,6 +96,10 @@ walk: ## walk the README's walk, from a fresh clone of the last commit
 .PHONY: interop
 interop: build ## check tokens both ways with npm's jose and Debian's PyJWT
 	@scripts/interop bin/postern
+
+.PHONY: hooks
+hooks: ## try hooks against Standard Webhooks' own library and a real mail conversation
+	@cd e2e/hooks && $(STATIC) go test -count=1 ./...
 
 .PHONY: browser
 browser: build ## walk the hosted pages in a real Chromium (SHOTS=FOLDER for pictures)

@@ -8,7 +8,7 @@ import (
 )
 
 // workerIdle is how long a worker waits for more to do before it gives its thread and its memory back.
-const workerIdle = 30 * time.Second
+const workerIdle = 10 * time.Second
 
 // workers compute hashes on threads of their own, which have a low priority where the system lets a thread have one
 // (Linux): whatever else there is to do goes first, and a hash takes what is left. The memory of hashes is used again.

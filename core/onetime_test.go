@@ -208,7 +208,8 @@ func TestChangePassword(t *testing.T) {
 		w.must(change("ANN", right))
 		w.must(w.knows(kept.Token))
 		w.refused("the other session", w.knows(other.Token), core.ErrInvalidToken)
-		list, err := w.Sessions.List(w.ctx, w.realm.ID, u.ID)
+		page, err := w.Sessions.List(w.ctx, w.realm.ID, core.ListSessions{User: u.ID})
+		list := page.Sessions
 		w.must(err)
 		if len(list) != 1 || list[0].ID != kept.Session.ID {
 			t.Errorf("List after a change = %d sessions; want the one that was kept", len(list))

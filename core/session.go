@@ -229,55 +229,6 @@ func (s *Sessions) Get(ctx context.Context, realm RealmID, id SessionID) (*Sessi
 	return l.session, l.user, nil
 }
 
-// List returns the sessions of a user that are alive, those that expire first in front, at most MaxRange.
-func (s *Sessions) List(ctx context.Context, realm RealmID, user UserID) ([]*Session, error) {
-	state, err := s.d.realms.state(ctx, realm)
-	if err != nil {
-		return nil, err
-	}
-	now, err := s.d.clock.now()
-	if err != nil {
-		return nil, err
-	}
-	p, ok := state.owner(string(user))
-	if !ok || !validID(prefixUser, string(user)) {
-		return nil, ErrUserNotFound
-	}
-	members, err := s.d.store.Range(ctx, Range{Index: userSessionsIndex(p, user), From: hexMillis(now.UnixMilli()), Limit: MaxRange})
-	if err != nil {
-		return nil, fmt.Errorf("core: list sessions: %w", err)
-	}
-	keys := []Key{userKey(p, user)}
-	for _, m := range members {
-		keys = append(keys, sessionKey(p, sessionOf(m)))
-	}
-	recs, err := s.d.store.Get(ctx, keys...)
-	if err != nil {
-		return nil, fmt.Errorf("core: list sessions: %w", err)
-	}
-	return liveOnes(state, keys, recs, now)
-}
-
-// liveOnes decodes a user and sessions, and returns those that are alive.
-func liveOnes(state *realmState, keys []Key, recs []Record, now time.Time) ([]*Session, error) {
-	user := &User{}
-	if found, err := decode(keys[0], recs[0], user); err != nil || !found || user.State != StateActive {
-		return nil, err
-	}
-	var list []*Session
-	for i := 1; i < len(keys); i++ {
-		session := &Session{}
-		found, err := decode(keys[i], recs[i], session)
-		if err != nil {
-			return nil, err
-		}
-		if found && !state.apt.ended(session.APTKey) && session.Generation == user.Generation && now.Before(session.deadline()) {
-			list = append(list, session)
-		}
-	}
-	return list, nil
-}
-
 // Delete ends a session. Its tokens are refused everywhere at once. It fails with ErrSessionNotFound.
 func (s *Sessions) Delete(ctx context.Context, realm RealmID, id SessionID, req Request) error {
 	return retry(func() error {

@@ -31,7 +31,8 @@ func TestSessionLife(t *testing.T) {
 			t.Errorf("Refresh = session %s; want another token of session %s", again.Session.ID, in.Session.ID)
 		}
 		w.must(w.knows(in.Token))
-		list, err := w.Sessions.List(w.ctx, w.realm.ID, in.User.ID)
+		page, err := w.Sessions.List(w.ctx, w.realm.ID, core.ListSessions{User: in.User.ID})
+		list := page.Sessions
 		if err != nil || len(list) != 1 || list[0].ID != in.Session.ID {
 			t.Errorf("List = %v, %v; want the one session", list, err)
 		}
@@ -290,7 +291,8 @@ func TestManySessions(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		list, err := w.Sessions.List(w.ctx, w.realm.ID, in.User.ID)
+		page, err := w.Sessions.List(w.ctx, w.realm.ID, core.ListSessions{User: in.User.ID, Limit: core.MaxRange})
+		list := page.Sessions
 		if err != nil || len(list) != 221 {
 			t.Fatalf("List = %d sessions, %v; want 221", len(list), err)
 		}

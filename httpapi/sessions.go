@@ -3,34 +3,41 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
 )
 
-// listSessions serves GET /v1/sessions?user_id=: those of a user that are alive, the oldest first.
+// listSessions serves GET /v1/sessions?user_id=: those of a user that are alive, in the order in which they began.
 func (a *API) listSessions(w http.ResponseWriter, c *call) error {
 	realm, err := a.manage(c, core.PermissionRead)
 	if err != nil {
 		return err
 	}
-	owner := c.URL.Query().Get("user_id")
-	if owner == "" {
+	q := fields{}
+	values := q.query(c.URL.RawQuery)
+	in := core.ListSessions{After: core.SessionID(values["after"]), Limit: q.limit(values), Descending: q.descending(values)}
+	if values["sort"] != "" && values["sort"] != "id" {
+		q.complain("sort", "must be id")
+	}
+	switch {
+	case len(q.errs) > 0:
+		return &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: q.errs}
+	case values["user_id"] == "":
 		return errNoOwner
 	}
-	user, err := a.core.Users.Get(c.Context(), realm, owner)
+	user, err := a.core.Users.Get(c.Context(), realm, values["user_id"])
 	if err != nil {
 		return err
 	}
-	sessions, err := a.core.Sessions.List(c.Context(), realm, user.ID)
+	in.User = user.ID
+	page, err := a.core.Sessions.List(c.Context(), realm, in)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(sessions, func(a, b *core.Session) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	list := wire.List[wire.Session]{Collection: []wire.Session{}}
-	for _, s := range sessions {
+	list := wire.List[wire.Session]{MoreResults: page.More, Collection: []wire.Session{}}
+	for _, s := range page.Sessions {
 		list.Collection = append(list.Collection, sessionBody(s, nil))
 	}
 	write(w, http.StatusOK, mediaJSON, list)
@@ -155,7 +162,7 @@ var errBadQuery = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Det
 func sessionBody(s *core.Session, user *core.User) wire.Session {
 	body := wire.Session{
 		ID: string(s.ID), UserID: string(s.User), CreatedAt: wire.Time{Time: s.CreatedAt.Time}, SeenAt: wire.Time{Time: s.SeenAt.Time},
-		ExpiresAt: wire.Seconds(s.ExpiresAt().Unix()), Object: "session",
+		ExpiresAt: wire.Seconds(s.ExpiresAt().Unix()), IP: orNull(s.Request.IP), Client: orNull(s.Request.Client), Object: "session",
 	}
 	if s.Request != (core.Request{}) {
 		body.Request = &wire.Request{IP: s.Request.IP, Client: s.Request.Client}

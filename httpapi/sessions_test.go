@@ -2,7 +2,9 @@ package httpapi_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
+	"time"
 )
 
 // TestSessionsOfAUser makes sessions, and ends them all but one, then all.
@@ -56,4 +58,48 @@ func TestSessionsOfAUser(t *testing.T) {
 func (w *world) knows(token string) error {
 	_, err := w.Sessions.Resolve(w.ctx, w.realm.ID, token)
 	return err
+}
+
+// TestSessionPages walks the sessions of a user page by page, in both directions, and past one that has ended.
+func TestSessionPages(t *testing.T) {
+	each(t, func(w *world) {
+		id := string(w.human("ann").ID)
+		var all []string
+		for range 5 {
+			a := w.want(w.ruby("POST /v1/sessions", `{"session":{"user_id":"`+id+`"},"request":{"ip":"10.0.0.1","client":"app"}}`), http.StatusCreated, `"ip":"10.0.0.1"`)
+			all = append(all, a.field("id"))
+			w.clock.Advance(time.Minute)
+		}
+		walk := func(query string) (seen []string) {
+			t.Helper()
+			path, after := "GET /v1/sessions?user_id="+id+"&max_results=2"+query, ""
+			for range 4 {
+				page := w.want(w.manage(path+after, ""), http.StatusOK, `"client":"app"`)
+				for _, one := range page.json["collection"].([]any) {
+					seen = append(seen, one.(map[string]any)["id"].(string))
+				}
+				if more, _ := page.json["more_results"].(bool); !more {
+					break
+				}
+				after = "&after=" + seen[len(seen)-1]
+			}
+			return seen
+		}
+		if got := walk("&sort=id"); !slices.Equal(got, all) {
+			t.Errorf("sessions by page = %v; want %v", got, all)
+		}
+		last := slices.Clone(all)
+		slices.Reverse(last)
+		if got := walk("&direction=desc"); !slices.Equal(got, last) {
+			t.Errorf("sessions by page, the last first = %v; want %v", got, last)
+		}
+		w.want(w.manage("DELETE /v1/sessions/"+all[1], ""), http.StatusNoContent, "")
+		w.want(w.manage("GET /v1/sessions?user_id="+id+"&max_results=1&after="+all[1], ""), http.StatusOK, all[2])
+		if got := walk(""); !slices.Equal(got, slices.Delete(slices.Clone(all), 1, 2)) {
+			t.Errorf("sessions by page = %v; want %v without the second", got, all)
+		}
+		for _, query := range []string{"&max_results=0", "&max_results=1001", "&after=usr_x", "&sort=name", "&direction=up"} {
+			w.want(w.manage("GET /v1/sessions?user_id="+id+query, ""), http.StatusUnprocessableEntity, "")
+		}
+	})
 }

@@ -79,7 +79,9 @@ type Session struct {
 	CreatedAt Time     `json:"created_at"`
 	ExpiresAt Seconds  `json:"expires_at"`
 	SeenAt    Time     `json:"last_seen_at"`
-	Request   *Request `json:"request"`
+	IP        *string  `json:"ip"`              // where it began, as the back end said
+	Client    *string  `json:"client"`          // what began it, as the back end said
+	Request   *Request `json:"request"`         // the same two, as older clients know them
 	Token     string   `json:"token,omitempty"` // where one was minted
 	Object    string   `json:"object"`          // "session"
 	User      *User    `json:"user,omitempty"`

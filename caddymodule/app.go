@@ -96,14 +96,13 @@ func (a *App) Start() error {
 // Stop does nothing: whether somebody else still uses the store is known at Cleanup.
 func (*App) Stop() error { return nil }
 
-// Cleanup gives back what Provision took.
+// Cleanup gives back what Provision took. It forgets nothing: requests under way still use it.
 func (a *App) Cleanup() error {
 	if a.engine == nil {
 		return nil
 	}
 	a.engine.voices.remove(a.log)
 	_, err := engines.Delete(a.engine.key)
-	a.engine = nil
 	return err
 }
 

@@ -78,7 +78,6 @@ func (a *Auth) Cleanup() error {
 		return nil
 	}
 	_, err := guards.Delete(a.guard.key)
-	a.guard = nil
 	return err
 }
 

@@ -43,7 +43,6 @@ func (p *Provider) Cleanup() error {
 		return nil
 	}
 	_, err := guards.Delete(p.guard.key)
-	p.guard = nil
 	return err
 }
 

@@ -177,6 +177,24 @@ func (f *InvalidationFeed) pass(feeds []Feed, watches []*Watch, asked time.Time)
 	}
 }
 
+// announce passes on in this process, before its maker goes on, the news that a Transaction made: whoever changes something
+// and asks again at once must not be told what was before. Others hear of it from the log, and so does this process once more.
+func (f *InvalidationFeed) announce(tx *Transaction) {
+	for _, a := range tx.Append {
+		if a.Log != logInvalidation {
+			continue
+		}
+		subjects, log := strings.Fields(string(a.Data)), invalidationLog(tx.Partition)
+		f.mu.Lock()
+		for _, w := range f.watches {
+			if slices.Contains(w.logs, log) {
+				w.listener.Forget(subjects)
+			}
+		}
+		f.mu.Unlock()
+	}
+}
+
 // tell passes on what was found in one log.
 func (w *Watch) tell(found Feed) {
 	if found.Gap {

@@ -88,11 +88,7 @@ var errLastKey = &Error{Kind: KindConflict, Code: "last_key", Detail: "this is t
 // when it has leaked. Where it signs still, its successor does from now on, published or not. It fails with
 // ErrJWTKeyNotFound, ErrRealmNotFound, and KindConflict for the newest key.
 func (r *Realms) RetireJWTKey(ctx context.Context, realm RealmID, id JWTKeyID, req Request) error {
-	err := retry(func() error { return r.retire(ctx, realm, id, req) })
-	if err == nil {
-		r.Forget([]string{string(realm)}) // others hear of it
-	}
-	return err
+	return retry(func() error { return r.retire(ctx, realm, id, req) })
 }
 
 // retire tries once.

@@ -25,11 +25,7 @@ var errFirstRealm = &Error{Kind: KindConflict, Code: "first_realm",
 // worth nothing, and no call finds it. What it held is then removed by a job, whatever the number of users. It fails
 // with ErrRealmNotFound, and KindConflict for the first realm of a store.
 func (r *Realms) Delete(ctx context.Context, id RealmID, req Request) error {
-	err := retry(func() error { return r.entomb(ctx, id, req) })
-	if err == nil {
-		r.Forget([]string{string(id)}) // others hear of it
-	}
-	return err
+	return retry(func() error { return r.entomb(ctx, id, req) })
 }
 
 // entomb tries once to put the tombstone. The signing keys go with it, so that no copy of the data that is made from
@@ -77,7 +73,6 @@ func (r *Realms) Reset(ctx context.Context, id RealmID, req Request) (realm *Rea
 	if err != nil {
 		return nil, false, err
 	}
-	r.Forget([]string{string(id)})
 	wait, cancel := context.WithTimeout(ctx, resetWait)
 	defer cancel()
 	if done, err = r.d.jobs.finish(wait, j); err != nil {
@@ -150,7 +145,6 @@ func (r *Realms) resetStep(ctx context.Context, j *job) (progress, error) {
 	if err := c.commit(ctx); err != nil {
 		return jobMore, err
 	}
-	r.Forget([]string{string(j.Realm)})
 	return jobDone, nil
 }
 

@@ -214,7 +214,6 @@ func (r *Realms) changeOnce(ctx context.Context, id RealmID, e Event, to func(*R
 	if err := c.commit(ctx); err != nil {
 		return nil, err
 	}
-	r.Forget([]string{string(id)}) // others hear of it
 	return after.withDefaults(), nil
 }
 

@@ -142,6 +142,9 @@ func (c *change) committed(ctx context.Context) (uint64, error) {
 		return 0, c.err
 	}
 	out, err := c.d.store.Apply(ctx, &c.tx)
+	if err == nil || errors.Is(err, ErrOutcomeUnknown) {
+		c.d.feed.announce(&c.tx)
+	}
 	return out.Version, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -309,4 +310,39 @@ func TestManySessions(t *testing.T) {
 func get(w *world, id core.SessionID) error {
 	_, _, err := w.Sessions.Get(w.ctx, w.realm.ID, id)
 	return err
+}
+
+// deaf is a store whose logs can be read once: from then on it tells no news.
+type deaf struct {
+	core.Store
+	heard atomic.Bool
+}
+
+func (d *deaf) Tail(ctx context.Context, logs []core.LogPosition, wait time.Duration) ([]core.Feed, error) {
+	if d.heard.Swap(true) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return d.Store.Tail(ctx, logs, wait)
+}
+
+// TestOwnNews holds that whoever changes something and asks the same process again is not told what was before, though
+// the news of it has not come back from the store.
+func TestOwnNews(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	c := w.another(&deaf{Store: w.store})
+	watch, err := c.Feed.Follow(w.ctx, w.realm.ID, newListener())
+	w.must(err)
+	w.run(c)
+	w.becomes("the feed is fresh", func() bool { return watch.Fresh(w.clock.Now()) })
+	before, err := c.Realms.Get(w.ctx, w.realm.ID)
+	w.must(err)
+	name := before.Name + "!"
+	_, err = c.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Name: &name}, core.Request{})
+	w.must(err)
+	after, err := c.Realms.Get(w.ctx, w.realm.ID)
+	w.must(err)
+	if !watch.Fresh(w.clock.Now()) || after.Name != name {
+		t.Errorf("Get after Update = %q; want %q, while the feed is fresh", after.Name, name)
+	}
 }

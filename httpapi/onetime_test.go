@@ -51,9 +51,10 @@ func TestOneTimeRequests(t *testing.T) {
 		w.want(w.ruby("POST /v1/users/verify_email", `{"token":"`+ask(w.ruby("POST /v1/users/ann/request_email_verification", ""))+`"}`), http.StatusOK, id)
 
 		pair := `"password":"` + otherPassword + `","password_confirmation":"` + otherPassword + `"`
-		token := ask(w.php("POST /v1/users/ann/generate_password_token", ""))
+		ask(w.php("POST /v1/users/ann/generate_password_token", ""))
 		again := w.ruby("POST /v1/users/ann/generate_password_token", `{"request":{"ip":"127.0.0.1"}}`)
-		if token = ask(again); again.field("password_reset_token") != token || !strings.HasPrefix(token, "kpw_") || again.json["email"] != nil {
+		token := ask(again)
+		if again.field("password_reset_token") != token || !strings.HasPrefix(token, "kpw_") || again.json["email"] != nil {
 			w.Errorf("password token = %s; want one kpw_ under both names", again.text)
 		}
 		w.want(w.ruby("POST /v1/users/ann/reset_password_with_token", `{"user":{"token":"`+token+`","password":"short"}}`), http.StatusUnprocessableEntity, `{"errors":{"password":["Password is too short`)

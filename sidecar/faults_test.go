@@ -1,0 +1,178 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/hosttest"
+	"github.com/postern-auth/postern/internal/redistest"
+)
+
+// ordeal is a guard whose way to Redis goes wrong in every way, while requests come and sessions end.
+type ordeal struct {
+	*testing.T
+	guard  *guard.Guard
+	live   []string // tokens of sessions that nobody ends
+	forged []string // tokens that prove nothing
+	done   atomic.Bool
+
+	mu    sync.Mutex
+	ended []endedSession
+
+	allowed, unknown, denied atomic.Int64
+}
+
+// endedSession is a token, and when it was known everywhere at the latest that its session is over.
+type endedSession struct {
+	token string
+	dead  time.Time
+}
+
+// TestFaultsMakeNobodyLie judges requests while Redis is stopped, slowed, cut mid-reply, answers with a reply too many or too few, is
+// killed and comes back. No live session may be called ended, no ended one may pass once max staleness is over, and nothing
+// forged may ever pass. POSTERN_TEST_FAULTS says how many requests to judge at least,
+// as in 10000000 for a long night, and adds an outage that outlasts all memory.
+func TestFaultsMakeNobodyLie(t *testing.T) {
+	var least int64
+	if text := os.Getenv("POSTERN_TEST_FAULTS"); text != "" {
+		var err error
+		if least, err = strconv.ParseInt(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server := redistest.Start(t, "appendonly yes", "appendfsync always")
+	proxy := redistest.NewProxy(t, server)
+	data := filepath.Join(t.TempDir(), "data")
+	writer := serve(t, hosttest.App(), func(o *Options) { o.RedisURL, o.Data = server.URL(), data })
+	reader := serve(t, hosttest.App(), func(o *Options) { o.RedisURL, o.Data = proxy.URL(), data })
+	o := &ordeal{T: t, guard: reader.front.begin().guard}
+	defer reader.front.current.requests.Done()
+	var doomed []*core.SignedIn
+	for i := range 40 {
+		in := writer.signIn(writer.parts.Core, writer.realm.ID, fmt.Sprint("user", i))
+		if i%2 == 0 {
+			o.live = append(o.live, in.Token)
+			o.forged = append(o.forged, in.Token[:len(in.Token)-8]+"AAAAAAAA", strings.Replace(in.Token, ".", ".e30", 1))
+		} else {
+			doomed = append(doomed, in)
+		}
+	}
+	var work sync.WaitGroup
+	for range 2 {
+		work.Go(o.ask)
+	}
+	for round := 0; !o.Failed() && (round < 2*harms || o.allowed.Load()+o.denied.Load()+o.unknown.Load() < least); round++ {
+		o.harm(server, proxy, round)
+		if round < len(doomed) {
+			o.end(writer, doomed[round])
+		}
+	}
+	if !o.Failed() && least > 0 {
+		server.Pause(t) // for longer than anything remembered may be relied on
+		time.Sleep(7 * time.Second)
+		server.Resume(t)
+		time.Sleep(3 * time.Second)
+	}
+	o.done.Store(true)
+	work.Wait()
+	t.Logf("%d allowed, %d refused, of %d nothing was known", o.allowed.Load(), o.denied.Load(), o.unknown.Load())
+	if o.allowed.Load() == 0 || o.denied.Load() == 0 || o.unknown.Load() == 0 {
+		t.Errorf("%d allowed, %d refused, %d unknown; want some of each", o.allowed.Load(), o.denied.Load(), o.unknown.Load())
+	}
+}
+
+// harms is how many there are.
+const harms = 10
+
+// harm does one thing to the way to Redis for a moment, and undoes it.
+func (o *ordeal) harm(server *redistest.Server, proxy *redistest.Proxy, round int) {
+	faults := []redistest.Fault{nil, redistest.Delay(20 * time.Millisecond), redistest.SwallowOne(), redistest.CutOne(), redistest.CutMidReply(),
+		redistest.InjectOne([]byte("$-1\r\n")), redistest.InjectOne([]byte("*0\r\n")), redistest.Swallow()}
+	moment := time.Duration(100+rand.IntN(200)) * time.Millisecond
+	switch at := round % harms; at {
+	case len(faults):
+		server.Pause(o)
+		time.Sleep(moment)
+		server.Resume(o)
+	case len(faults) + 1:
+		server.Restart(o) // killed
+	default:
+		proxy.Set(faults[at])
+		time.Sleep(moment)
+		proxy.Set(nil)
+		proxy.CutAll()
+	}
+}
+
+// end ends a session, and notes from when on nobody may take it for alive.
+func (o *ordeal) end(writer *served, in *core.SignedIn) {
+	for err := error(core.ErrUnavailable); err != nil; time.Sleep(10 * time.Millisecond) {
+		err = writer.parts.Core.Sessions.Delete(context.Background(), writer.realm.ID, in.Session.ID, core.Request{})
+		if err != nil && strings.Contains(err.Error(), core.ErrSessionNotFound.Detail) {
+			err = nil // an earlier try did it
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = append(o.ended, endedSession{in.Token, time.Now().Add(5*time.Second + 100*time.Millisecond)}) // max staleness, and a slow machine
+}
+
+// ask judges requests of all kinds.
+func (o *ordeal) ask() {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for !o.done.Load() && !o.Failed() {
+		token, dead, kind := o.pick()
+		r.Header["Authorization"] = []string{"Bearer " + token}
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		v := o.guard.Judge(r.WithContext(ctx))
+		cancel()
+		o.count(v, kind, dead)
+	}
+}
+
+// pick picks a token: mostly live ones, as in life.
+func (o *ordeal) pick() (token string, dead time.Time, kind string) {
+	switch n := rand.IntN(1000); {
+	case n < 5:
+		return o.forged[rand.IntN(len(o.forged))], dead, "forged"
+	case n < 100:
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if len(o.ended) > 0 {
+			e := o.ended[rand.IntN(len(o.ended))]
+			return e.token, e.dead, "ended"
+		}
+	}
+	return o.live[rand.IntN(len(o.live))], dead, "live"
+}
+
+// count counts a verdict, and complains about one that is a lie.
+func (o *ordeal) count(v guard.Verdict, kind string, dead time.Time) {
+	switch v.Decision {
+	case guard.Allow:
+		o.allowed.Add(1)
+		if kind == "forged" || kind == "ended" && time.Now().After(dead) {
+			o.Errorf("a token that is %s was allowed", kind)
+		}
+	case guard.Deny:
+		o.denied.Add(1)
+		if kind == "live" {
+			o.Errorf("a live token was refused: %d %s", v.Refusal.Status, v.Refusal.Reason)
+		}
+	case guard.CannotKnow:
+		o.unknown.Add(1)
+	}
+}

@@ -102,6 +102,7 @@ type Core struct {
 	Sessions       *Sessions
 	Credentials    *Credentials
 	APIKeys        *APIKeys
+	SecondFactors  *SecondFactors
 	Orgs           *Orgs
 	Memberships    *Memberships
 	Feed           *InvalidationFeed
@@ -172,6 +173,7 @@ func New(o Options) (*Core, error) {
 	core.Passwords = &Passwords{d, core.Users, core.Sessions}
 	core.Credentials = &Credentials{d, core.Users}
 	core.APIKeys = &APIKeys{d, core.Users}
+	core.SecondFactors = &SecondFactors{d, core.Users, core.Sessions}
 	core.APTs = &APTs{d, core.Users, core.Sessions}
 	core.AppHooks = &AppHooks{d}
 	core.Events = &Events{d, &Outbox{d, core.AppHooks}}

@@ -15,6 +15,8 @@ type CredentialType string
 const (
 	CredentialPassword CredentialType = "password"
 	CredentialAPIKey   CredentialType = "api_key"
+	CredentialTOTP     CredentialType = "totp"
+	CredentialRecovery CredentialType = "recovery_codes"
 )
 
 // CredentialRef names a credential of a user. The user's record lists all there are, so that one read of it tells them,
@@ -22,6 +24,9 @@ const (
 type CredentialRef struct {
 	ID   CredentialID   `json:"id"`
 	Type CredentialType `json:"type"`
+
+	// New says that it does not count yet: of a TOTP, that no good code was seen.
+	New bool `json:"new,omitempty"`
 }
 
 // Credential is one thing that a user proves to be one with. What only one kind has is in the field of that name, which
@@ -35,7 +40,9 @@ type Credential struct {
 	CreatedAt  Instant        `json:"created"`
 	LastUsedAt Instant        `json:"used,omitzero"` // written at most every five minutes; zero = never
 
-	APIKey *APIKey `json:"api_key,omitempty"`
+	APIKey   *APIKey        `json:"api_key,omitempty"`
+	TOTP     *TOTP          `json:"totp,omitempty"`
+	Recovery *RecoveryCodes `json:"recovery,omitempty"`
 }
 
 func (c *Credential) key(p Partition) Key { return credentialKey(p, c.ID) }
@@ -224,7 +231,7 @@ func (d *deps) newCredential(user *User, kind CredentialType, name string, now I
 	if err != nil {
 		return nil, err
 	}
-	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{CredentialID(id), kind})
+	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{ID: CredentialID(id), Type: kind})
 	c := &Credential{ID: CredentialID(id), Realm: user.Realm, User: user.ID, Type: kind, CreatedAt: now}
 	return c, c.rename(name)
 }
@@ -255,6 +262,11 @@ func (u *User) has(t CredentialType) (CredentialID, bool) {
 // holds reports whether the user lists a credential.
 func (u *User) holds(id CredentialID) bool {
 	return slices.ContainsFunc(u.Credentials, func(r CredentialRef) bool { return r.ID == id })
+}
+
+// hasSecondFactor reports whether a password alone does not sign the user in.
+func (u *User) hasSecondFactor() bool {
+	return slices.ContainsFunc(u.Credentials, func(r CredentialRef) bool { return r.Type == CredentialTOTP && !r.New })
 }
 
 // count returns how many credentials of a kind the user has.

@@ -14,6 +14,7 @@
 //	Users           create, find, change, delete
 //	Credentials     what users prove to be themselves with, of every kind
 //	APIKeys         the secrets that programs show with each request
+//	SecondFactors   one-time codes, recovery codes, and sign-ins that wait for one
 //	Passwords       sign in with a password
 //	Sessions        what a sign-in lives in: resolve a token, refresh, list, end
 //	Feed            news of what is no longer true, for whoever remembers a verdict

@@ -79,3 +79,6 @@ func (c *Core) HashWork() HashWork {
 
 // RotateNow rotates the signing keys that are due, as the schedule does.
 func (r *Realms) RotateNow(ctx context.Context) { r.rotateNow(ctx) }
+
+// TOTPCode returns what an authenticator shows at a time.
+func TOTPCode(key []byte, at time.Time) string { return hotp(key, uint64(totpStep(at)), totpDigits) }

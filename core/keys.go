@@ -31,6 +31,7 @@ import (
 //	  u:<user>         User
 //	  p:<user>         password
 //	  c:<credential>   Credential
+//	  lt:<digest>      a login token: the password was right, a second factor is asked for
 //	  s:<session>      Session
 //	  i:<digest>       arbitrary_id -> user
 //	  x:<digest>       a spent APT
@@ -99,11 +100,12 @@ func managementKeyKey(sum string) Key     { return Key{Name: "m:" + sum} }
 func loginPolicyKey(id LoginPolicyID) Key { return Key{Name: "lp:" + string(id)} }
 func jobKey(id JobID) Key                 { return Key{Name: "j:" + string(id)} }
 
-func userKey(p Partition, id UserID) Key       { return Key{p, "u:" + string(id)} }
-func formerUserKey(p Partition, id UserID) Key { return Key{p, "d:" + string(id)} }
-func passwordKey(p Partition, id UserID) Key   { return Key{p, "p:" + string(id)} }
-func sessionKey(p Partition, id SessionID) Key { return Key{p, "s:" + string(id)} }
-func apiKeyKey(p Partition, sum string) Key    { return Key{p, "ak:" + sum} }
+func userKey(p Partition, id UserID) Key        { return Key{p, "u:" + string(id)} }
+func formerUserKey(p Partition, id UserID) Key  { return Key{p, "d:" + string(id)} }
+func passwordKey(p Partition, id UserID) Key    { return Key{p, "p:" + string(id)} }
+func sessionKey(p Partition, id SessionID) Key  { return Key{p, "s:" + string(id)} }
+func apiKeyKey(p Partition, sum string) Key     { return Key{p, "ak:" + sum} }
+func loginTokenKey(p Partition, sum string) Key { return Key{p, "lt:" + sum} }
 func credentialKey(p Partition, id CredentialID) Key {
 	return Key{p, "c:" + string(id)}
 }

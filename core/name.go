@@ -35,7 +35,7 @@ func normalise(s string) (string, bool) {
 
 // reservedNames would be taken for something else in the path of a request.
 var reservedNames = map[string]bool{
-	"me": true, "reauth": true, "authenticate": true, "authenticate_key": true,
+	"me": true, "reauth": true, "authenticate": true, "authenticate_key": true, "authenticate_token": true,
 	"verify_email": true, "reset_password_with_token": true,
 	"-": true, "--": true, ".": true, "..": true,
 }

@@ -61,7 +61,7 @@ func (d *deps) newPassword(user *User, hash newHash) (*password, error) {
 	id, known := user.has(CredentialPassword)
 	if !known {
 		id = passwordID(user.ID)
-		user.Credentials = append(user.Credentials[:len(user.Credentials):len(user.Credentials)], CredentialRef{id, CredentialPassword})
+		user.Credentials = append(user.Credentials[:len(user.Credentials):len(user.Credentials)], CredentialRef{ID: id, Type: CredentialPassword})
 	}
 	return &password{ID: id, Realm: user.Realm, User: user.ID, Hash: hash.text, Imported: hash.imported, CreatedAt: Instant{d.ids.now()}}, nil
 }
@@ -85,16 +85,22 @@ type Passwords struct {
 // SignedIn is a user who has just proven to be one, and the means to say so again.
 type SignedIn struct {
 	User    *User
-	Session *Session
-	Token   string // the session token, shown this once
+	Session *Session // nil where a second factor is asked for
+	Token   string   // the session token, shown this once
+
+	// LoginToken, in place of a session, says that the password was right and a code is asked for: see
+	// SecondFactors.Complete. Ten minutes, shown this once.
+	LoginToken string
 
 	// Device makes the device that keeps it known at the next sign-in with a password: see Request.Device. It opens nothing.
+	// It is "" where a second factor is asked for.
 	Device string
 }
 
 // Authenticate checks the password of a human user and starts a session (Users API, "Authenticate using a
-// password"). It fails with ErrUserNotFound, ErrWrongPassword, ErrThrottled and ErrBusy; what the public is
-// told must not tell the first two apart, and both take the same time.
+// password"); where the user has a second factor, it gives a login token instead. It fails with ErrUserNotFound,
+// ErrWrongPassword, ErrThrottled and ErrBusy; what the public is told must not tell the first two apart, and both take
+// the same time.
 func (p *Passwords) Authenticate(ctx context.Context, realm RealmID, idOrName, text string, req Request) (*SignedIn, error) {
 	prepared, err := preparePassword(text)
 	if err != nil { // decided before the account is looked up, so it says nothing of it
@@ -254,10 +260,10 @@ func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*S
 		if err != nil {
 			return err
 		}
-		in, err = p.sessions.start(ctx, ok.state, signIn{user: who.user, version: who.version, now: now, password: true,
-			lifetime: ok.state.Settings.TokenLifetime, request: req}, func(c *change) { who.clear(c, ok.renewed) })
-		if err == nil {
-			p.d.meter.count(ok.state.ID, "", now, Usage{ActiveUsers: firstOn(now, who.user.LastLoginAt)})
+		if who.user.hasSecondFactor() {
+			in, err = p.initiate(ctx, ok, who, now, req)
+		} else {
+			in, err = p.signIn(ctx, ok, who, now, req)
 		}
 		if !isConflict(err) {
 			return err
@@ -273,7 +279,7 @@ func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*S
 		who = again
 		return err
 	})
-	if err == nil {
+	if err == nil && in.Session != nil { // a device is known once a sign-in is complete
 		in.Device, err = p.d.newDevice(who.user, who.device, ok.now)
 	}
 	if err != nil {
@@ -282,9 +288,24 @@ func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*S
 	return in, nil
 }
 
+// signIn starts a session.
+func (p *Passwords) signIn(ctx context.Context, ok *checked, who *account, now time.Time, req Request) (*SignedIn, error) {
+	in, err := p.sessions.start(ctx, ok.state, signIn{user: who.user, version: who.version, now: now, password: true,
+		lifetime: ok.state.Settings.TokenLifetime, request: req}, func(c *change) { who.clear(c, ok.renewed) })
+	if err == nil {
+		p.d.meter.count(ok.state.ID, "", now, Usage{ActiveUsers: firstOn(now, who.user.LastLoginAt)})
+	}
+	return in, err
+}
+
 // clear resets the count of failures, and replaces the hash where there is a new one.
 func (a *account) clear(c *change, renewed string) {
 	c.tx.Reset = append(c.tx.Reset, a.failures.Name)
+	a.renew(c, renewed)
+}
+
+// renew replaces the hash where there is a new one.
+func (a *account) renew(c *change, renewed string) {
 	if renewed != "" {
 		again := a.password
 		again.Hash, again.Imported = renewed, false

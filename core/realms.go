@@ -35,7 +35,8 @@ type realmState struct {
 	sealed   *signingKeys // what keys was opened from
 	sealedAt uint64       // its version
 	apt      *aptKeys
-	aptAt    uint64 // its version
+	aptAt    uint64   // its version
+	data     *dataKey // nil until something was sealed under it
 }
 
 func newRealms(d *deps) *Realms {
@@ -382,6 +383,9 @@ func (r *Realms) read(ctx context.Context, id RealmID) (*realmState, error) {
 	}
 	s.Realm = s.withDefaults()
 	if s.keys, err = r.d.openKeys(s.sealed); err != nil {
+		return nil, err
+	}
+	if s.data, err = r.d.openData(s.sealed); err != nil {
 		return nil, err
 	}
 	return s, s.apt.parse()

@@ -245,6 +245,16 @@ func (r *Realms) reseal(ctx context.Context, id RealmID) (int, error) {
 		}
 		count++
 	}
+	if data := state.sealed.Data; data != "" && !r.d.master.sealedHere(data) {
+		text, err := r.d.master.open(state.sealed.place(dataKeyName), data)
+		if err != nil {
+			return 0, err
+		}
+		if state.sealed.Data, err = r.d.master.seal(r.d.random, state.sealed.place(dataKeyName), text); err != nil {
+			return 0, err
+		}
+		count++
+	}
 	if count == 0 {
 		return 0, nil
 	}

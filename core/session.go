@@ -61,6 +61,7 @@ type signIn struct {
 	now      time.Time
 	lifetime Seconds
 	aptKey   APTKeyID
+	mfa      bool // a second factor was shown
 	request  Request
 }
 
@@ -78,7 +79,7 @@ func (s *Sessions) open(c *change, state *realmState, in signIn) (*SignedIn, err
 		ID: SessionID(id), Realm: state.ID, User: in.user.ID, Generation: in.user.Generation,
 		CreatedAt: Instant{in.now}, SeenAt: Instant{in.now}, Idle: state.Settings.SessionIdle,
 		Until:    Instant{in.now.Add(state.Settings.sessionUntil(in.aptKey).Duration())},
-		Lifetime: in.lifetime, APTKey: in.aptKey, Request: in.request.clean(),
+		Lifetime: in.lifetime, APTKey: in.aptKey, MFA: in.mfa, Request: in.request.clean(),
 	}
 	token, err := s.d.mint(state, in.user, session, in.now)
 	if err != nil {

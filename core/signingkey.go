@@ -23,6 +23,10 @@ const (
 type signingKeys struct {
 	Realm RealmID      `json:"realm"`
 	Keys  []signingKey `json:"keys"`
+
+	// Data is the sealed key that seals what users have in the realm, so that a new master key need seal but this one
+	// anew. "" until something is to be sealed.
+	Data string `json:"data,omitempty"`
 }
 
 func (k *signingKeys) key(Partition) Key { return signingKeysKey(k.Realm) }

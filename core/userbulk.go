@@ -249,6 +249,6 @@ func (u *Users) importedPassword(user *User, in UserImport) (*password, error) {
 	if p.CreatedAt.IsZero() {
 		p.CreatedAt = user.CreatedAt
 	}
-	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{p.ID, CredentialPassword})
+	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{ID: p.ID, Type: CredentialPassword})
 	return p, nil
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // errCredentialType says that a credential of this kind cannot be made here.
-var errCredentialType = invalid("credential_type", "Credential type must be password or api_key")
+var errCredentialType = invalid("credential_type", "Credential type must be password, api_key, totp or recovery_codes")
 
 // createCredential serves POST /v1/credentials (Users API, "Credentials"). What is secret in it is in this answer alone.
 func (a *API) createCredential(w http.ResponseWriter, c *call) error {
@@ -31,6 +31,10 @@ func (a *API) createCredential(w http.ResponseWriter, c *call) error {
 		return a.createPassword(w, c, b, user)
 	case core.CredentialAPIKey:
 		return a.createAPIKey(w, c, b, user)
+	case core.CredentialTOTP:
+		return a.createTOTP(w, c, b, user)
+	case core.CredentialRecovery:
+		return a.createRecoveryCodes(w, c, b, user)
 	}
 	return errCredentialType
 }
@@ -105,6 +109,8 @@ func (a *API) updateCredential(w http.ResponseWriter, c *call) error {
 		return a.updatePassword(w, c, b, credential)
 	case core.CredentialAPIKey:
 		return a.updateAPIKey(w, c, b, credential)
+	case core.CredentialTOTP:
+		return a.updateTOTP(w, c, b, credential)
 	}
 	return core.ErrCredentialNotFound
 }
@@ -170,6 +176,14 @@ func (a *API) writeCredential(w http.ResponseWriter, c *call, status int, realm 
 	if err != nil {
 		return err
 	}
+	if credential.TOTP != nil {
+		enrolment, err := a.core.SecondFactors.Enrolment(c.Context(), realm, id)
+		if err != nil {
+			return err
+		}
+		writeEnrolment(w, status, enrolment)
+		return nil
+	}
 	write(w, status, mediaJSON, credentialBody(credential))
 	return nil
 }
@@ -192,6 +206,15 @@ func credentialBody(c *core.Credential) wire.Credential {
 		for _, p := range k.Addresses {
 			body.AllowedAddresses = append(body.AllowedAddresses, p.String())
 		}
+	}
+	if t := c.TOTP; t != nil {
+		body.TOTP = &wire.TOTP{State: "new"}
+		if t.Active {
+			body.State = "active"
+		}
+	}
+	if r := c.Recovery; r != nil {
+		body.RecoveryCodes = &wire.RecoveryCodes{Remaining: len(r.Hashes)}
 	}
 	return body
 }

@@ -96,7 +96,7 @@ func (a *API) authenticate(w http.ResponseWriter, c *call) error {
 	if b.devices {
 		c.device = in.Device
 	}
-	return a.writeUser(w, c, http.StatusOK, in.User, in.Token)
+	return a.writeUser(w, c, http.StatusOK, in.User, in.Token+in.LoginToken) // one of the two is there
 }
 
 // readOnly are attributes that callers send back as they got them.

@@ -19,6 +19,8 @@ type Credential struct {
 	Object         string `json:"object"` // "credential"
 
 	*APIKey
+	*TOTP
+	*RecoveryCodes
 }
 
 // APIKey is what only API keys have.
@@ -27,4 +29,17 @@ type APIKey struct {
 	Permissions      []string `json:"permissions"`       // null = all of the user's
 	AllowedAddresses []string `json:"allowed_addresses"` // CIDRs; empty = any
 	Key              string   `json:"api_key,omitempty"` // in the answer that made it alone
+}
+
+// TOTP is what only authenticators have.
+type TOTP struct {
+	State           string `json:"state"`                      // new, or active once a good code was seen
+	OTPSecret       string `json:"otp_secret,omitempty"`       // base32, while it is new
+	ProvisioningURI string `json:"provisioning_uri,omitempty"` // otpauth://, while it is new
+}
+
+// RecoveryCodes is what only recovery codes have.
+type RecoveryCodes struct {
+	Remaining int      `json:"remaining"`
+	Codes     []string `json:"recovery_codes,omitempty"` // in the answer that made them alone
 }

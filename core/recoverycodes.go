@@ -1,0 +1,108 @@
+package core
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// RecoveryCodes is what only a credential of the kind recovery_codes has: codes that work once each in place of an
+// authenticator's.
+type RecoveryCodes struct {
+	Hashes []string `json:"hashes"` // of those that are left, under the realm's data key: fifty bits are too few for a plain hash
+}
+
+// Recovery codes are ten characters of five bits each.
+const (
+	recoveryCount  = 10
+	recoveryLength = 10
+	recoveryDigits = "0123456789abcdefghjkmnpqrstvwxyz" // Crockford's: none looks like another
+)
+
+// NewRecoveryCodes gives a human user ten new recovery codes, shown this once; those before are good for nothing. It fails
+// with KindInvalid and ErrUserNotFound.
+func (s *SecondFactors) NewRecoveryCodes(ctx context.Context, realm RealmID, idOrName string, req Request) (credential *Credential, codes []string, err error) {
+	err = retry(func() error {
+		state, now, err := s.users.begin(ctx, realm)
+		if err != nil {
+			return err
+		}
+		user, version, err := s.users.find(ctx, state.Realm, idOrName)
+		if err != nil {
+			return err
+		}
+		if user.Type != UserHuman {
+			return invalid("credential_type", "Recovery codes are for human users only")
+		}
+		data, err := s.d.realms.sealer(ctx, state)
+		if err != nil {
+			return err
+		}
+		p, _ := state.owner(string(user.ID))
+		c := s.d.change(p, now)
+		after := *user
+		if id, had := user.has(CredentialRecovery); had {
+			after.Credentials = slices.DeleteFunc(slices.Clone(after.Credentials), func(r CredentialRef) bool { return r.ID == id })
+			c.tx.Delete = append(c.tx.Delete, credentialKey(p, id).Name)
+		}
+		if credential, err = s.d.newCredential(&after, CredentialRecovery, "", Instant{now}); err != nil {
+			return err
+		}
+		if codes, err = newCodes(s.d.random); err != nil {
+			return err
+		}
+		credential.Recovery = &RecoveryCodes{Hashes: []string{}}
+		for _, code := range codes {
+			credential.Recovery.Hashes = append(credential.Recovery.Hashes, data.hash(string(credential.ID), bareCode(code)))
+		}
+		c.replace(&after, version, noExpiry)
+		c.create(credential, noExpiry)
+		c.event(Event{Realm: realm, Type: eventUserUpdated, User: user.ID, Credential: credential.ID, Request: req.clean()})
+		c.tx.Durable = true
+		return c.commit(ctx)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return credential, codes, nil
+}
+
+// newCodes makes recovery codes, written in two halves.
+func newCodes(random io.Reader) ([]string, error) {
+	bytes := make([]byte, recoveryCount*recoveryLength)
+	if _, err := io.ReadFull(random, bytes); err != nil {
+		return nil, fmt.Errorf("core: make recovery codes: %w", err)
+	}
+	codes := make([]string, recoveryCount)
+	for i := range codes {
+		text := make([]byte, recoveryLength)
+		for j := range text {
+			text[j] = recoveryDigits[bytes[i*recoveryLength+j]%32]
+		}
+		codes[i] = string(text[:recoveryLength/2]) + "-" + string(text[recoveryLength/2:])
+	}
+	return codes, nil
+}
+
+// bareCode returns a recovery code as it was made, however a person wrote it.
+func bareCode(code string) string {
+	return strings.NewReplacer("o", "0", "i", "1", "l", "1").Replace(strings.ToLower(plainCode(code)))
+}
+
+// redeem returns the credential without the code, or nil where that is not among those that are left.
+func (h *held) redeem(data *dataKey, code string, now time.Time) *Credential {
+	sum := data.hash(string(h.ID), bareCode(code))
+	left := slices.DeleteFunc(slices.Clone(h.Recovery.Hashes), func(kept string) bool {
+		return subtle.ConstantTimeCompare([]byte(kept), []byte(sum)) == 1
+	})
+	if len(left) == len(h.Recovery.Hashes) {
+		return nil
+	}
+	after := *h.Credential
+	after.Recovery, after.LastUsedAt = &RecoveryCodes{Hashes: left}, Instant{now}
+	return &after
+}

@@ -1,0 +1,247 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// TOTP is what only a credential of the kind totp has: the secret that an authenticator app shares.
+type TOTP struct {
+	Sealed string `json:"sealed"`           // under the realm's data key, for the credential's record
+	Step   int64  `json:"step,omitempty"`   // the last that was accepted; no earlier one counts again
+	Active bool   `json:"active,omitempty"` // a good code was seen
+}
+
+// maxTOTPs is how many authenticators a user may have.
+const maxTOTPs = 5
+
+// SecondFactors enrols authenticators and recovery codes, and completes sign-ins that wait for a code. Safe for
+// concurrent use.
+type SecondFactors struct {
+	d        *deps
+	users    *Users
+	sessions *Sessions
+}
+
+// Enrolment is an authenticator that waits for its first good code.
+type Enrolment struct {
+	*Credential
+	Secret string // base32, for whoever types it
+	URI    string // otpauth://, for a QR code
+}
+
+// Enrol gives a human user an authenticator. It counts for nothing before Verify has seen a good code of it. It fails with
+// KindInvalid and ErrUserNotFound.
+func (s *SecondFactors) Enrol(ctx context.Context, realm RealmID, idOrName, name string, req Request) (*Enrolment, error) {
+	var enrolment *Enrolment
+	err := retry(func() error {
+		state, now, err := s.users.begin(ctx, realm)
+		if err != nil {
+			return err
+		}
+		user, version, err := s.users.find(ctx, state.Realm, idOrName)
+		if err != nil {
+			return err
+		}
+		after := *user
+		credential, key, err := s.newTOTP(ctx, state, &after, name, now)
+		if err != nil {
+			return err
+		}
+		p, _ := state.owner(string(user.ID))
+		c := s.d.change(p, now)
+		c.replace(&after, version, noExpiry)
+		c.create(credential, noExpiry)
+		c.event(Event{Realm: realm, Type: eventUserUpdated, User: user.ID, Credential: credential.ID, Request: req.clean()})
+		enrolment = &Enrolment{credential, base32Secret(key), provisioningURI(state.Name, user.Username, key)}
+		return c.commit(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return enrolment, nil
+}
+
+// newTOTP returns a new authenticator of a user, who lists it from now on as new, and its secret.
+func (s *SecondFactors) newTOTP(ctx context.Context, state *realmState, user *User, name string, now time.Time) (*Credential, []byte, error) {
+	switch {
+	case user.Type != UserHuman:
+		return nil, nil, invalid("credential_type", "One-time codes are for human users only")
+	case strings.TrimSpace(name) == "":
+		return nil, nil, invalid("name", "Name can't be blank")
+	case user.count(CredentialTOTP) >= maxTOTPs:
+		return nil, nil, invalid("user_id", fmt.Sprintf("User has %d authenticators already, which is the most", maxTOTPs))
+	}
+	data, err := s.d.realms.sealer(ctx, state)
+	if err != nil {
+		return nil, nil, err
+	}
+	credential, err := s.d.newCredential(user, CredentialTOTP, name, Instant{now})
+	if err != nil {
+		return nil, nil, err
+	}
+	user.Credentials[len(user.Credentials)-1].New = true
+	key := make([]byte, totpKeySize)
+	if _, err := io.ReadFull(s.d.random, key); err != nil {
+		return nil, nil, fmt.Errorf("core: make TOTP secret: %w", err)
+	}
+	sealed, err := data.seal(s.d.random, string(credential.ID), key)
+	credential.TOTP = &TOTP{Sealed: sealed}
+	return credential, key, err
+}
+
+// Enrolment returns an authenticator with its secret while it is new. Of an active one, it has no secret.
+func (s *SecondFactors) Enrolment(ctx context.Context, realm RealmID, id CredentialID) (*Enrolment, error) {
+	state, err := s.d.realms.state(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.d.held(ctx, state.Realm, id)
+	if err != nil {
+		return nil, err
+	}
+	if h.TOTP == nil {
+		return nil, ErrCredentialNotFound
+	}
+	if h.TOTP.Active {
+		return &Enrolment{Credential: h.Credential}, nil
+	}
+	key, err := s.open(ctx, state, h.Credential)
+	if err != nil {
+		return nil, err
+	}
+	return &Enrolment{h.Credential, base32Secret(key), provisioningURI(state.Name, h.user.Username, key)}, nil
+}
+
+// open returns the secret of an authenticator.
+func (s *SecondFactors) open(ctx context.Context, state *realmState, c *Credential) ([]byte, error) {
+	data, err := s.d.realms.sealer(ctx, state)
+	if err != nil {
+		return nil, err
+	}
+	return data.open(string(c.ID), c.TOTP.Sealed)
+}
+
+// errVerification says that a code is not the authenticator's.
+var errVerification = invalid("code", "Verification failed")
+
+// Rename sets what people tell an authenticator by. It fails with KindInvalid and ErrCredentialNotFound.
+func (s *SecondFactors) Rename(ctx context.Context, realm RealmID, id CredentialID, name string, req Request) error {
+	return retry(func() error {
+		state, now, err := s.users.begin(ctx, realm)
+		if err != nil {
+			return err
+		}
+		h, err := s.d.held(ctx, state.Realm, id)
+		if err != nil {
+			return err
+		}
+		if h.TOTP == nil {
+			return ErrCredentialNotFound
+		}
+		if strings.TrimSpace(name) == "" {
+			return invalid("name", "Name can't be blank")
+		}
+		after := *h.Credential
+		if err := after.rename(name); err != nil {
+			return err
+		}
+		c := s.d.change(h.at, now)
+		c.replace(&after, h.version, noExpiry)
+		c.event(Event{Realm: realm, Type: eventUserUpdated, User: h.User, Credential: id, Request: req.clean()})
+		return c.commit(ctx)
+	})
+}
+
+// Verify takes a code of an authenticator. The first good one makes it count. Codes are counted like passwords before they
+// are looked at. It fails with KindInvalid, ErrThrottled and ErrCredentialNotFound.
+func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id CredentialID, code string, req Request) (*Credential, error) {
+	state, now, err := s.users.begin(ctx, realm)
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.d.held(ctx, state.Realm, id)
+	if err != nil {
+		return nil, err
+	}
+	if h.TOTP == nil {
+		return nil, ErrCredentialNotFound
+	}
+	if err := s.count(ctx, failuresBucket(h.at, h.User), now); err != nil {
+		return nil, err
+	}
+	var verified *Credential
+	err = retry(func() error {
+		if h, err = s.d.held(ctx, state.Realm, id); err != nil {
+			return err
+		}
+		key, err := s.open(ctx, state, h.Credential)
+		if err != nil {
+			return err
+		}
+		step, ok := totpMatch(key, plainCode(code), now, h.TOTP.Step)
+		if !ok {
+			return errVerification
+		}
+		verified = h.accept(step, now)
+		c := s.d.change(h.at, now)
+		c.replace(verified, h.version, noExpiry)
+		c.tx.Reset = append(c.tx.Reset, failuresBucket(h.at, h.User).Name)
+		if !h.TOTP.Active {
+			c.activate(h, req)
+		}
+		return c.commit(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return verified, nil
+}
+
+// accept returns an authenticator whose code of a step has been taken.
+func (h *held) accept(step int64, now time.Time) *Credential {
+	after, totp := *h.Credential, *h.TOTP
+	totp.Step, totp.Active = step, true
+	after.TOTP, after.LastUsedAt = &totp, Instant{now}
+	return &after
+}
+
+// activate lets a new authenticator count from now on.
+func (c *change) activate(h *held, req Request) {
+	after := *h.user
+	after.Credentials = slices.Clone(after.Credentials)
+	for i := range after.Credentials {
+		if after.Credentials[i].ID == h.ID {
+			after.Credentials[i].New = false
+		}
+	}
+	c.replace(&after, h.userVersion, noExpiry)
+	c.tx.Durable = true
+	c.event(Event{Realm: h.Realm, Type: eventUserUpdated, User: h.User, Credential: h.ID, Request: req.clean()})
+}
+
+// count takes one attempt of those that passwords take.
+func (s *SecondFactors) count(ctx context.Context, failures Bucket, now time.Time) error {
+	left, err := s.d.store.Hit(ctx, failures, failedSignIns, now)
+	if err != nil {
+		return fmt.Errorf("core: count attempt: %w", err)
+	}
+	if !left.OK {
+		return ErrThrottled.retryAfter(left.RetryAfter)
+	}
+	return nil
+}
+
+// plainCode drops what people put into a code so that it reads better.
+func plainCode(code string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || r == '-' {
+			return -1
+		}
+		return r
+	}, cut(code, 64))
+}

@@ -1,0 +1,102 @@
+package core
+
+import (
+	"encoding/base32"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestHOTP computes the codes of RFC 4226, Appendix D.
+func TestHOTP(t *testing.T) {
+	for counter, want := range []string{"755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"} {
+		if got := hotp([]byte("12345678901234567890"), uint64(counter), 6); got != want {
+			t.Errorf("hotp(%d) = %s; want %s", counter, got, want)
+		}
+	}
+}
+
+// TestTOTP computes the codes of RFC 6238, Appendix B, for SHA-1.
+func TestTOTP(t *testing.T) {
+	for at, want := range map[int64]string{59: "94287082", 1111111109: "07081804", 1111111111: "14050471", 1234567890: "89005924",
+		2000000000: "69279037", 20000000000: "65353130"} {
+		if got := hotp([]byte("12345678901234567890"), uint64(totpStep(time.Unix(at, 0))), 8); got != want {
+			t.Errorf("code at %d = %s; want %s", at, got, want)
+		}
+	}
+}
+
+// TestOATHTool compares with another implementation: oathtool of Debian. Where CI=true it must be there.
+func TestOATHTool(t *testing.T) {
+	tool, err := exec.LookPath("oathtool")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no oathtool: apt-get install oathtool")
+		}
+		fmt.Fprintln(os.Stderr, "TestOATHTool compared nothing, since oathtool is not installed (apt-get install oathtool)")
+		return
+	}
+	key := []byte("a secret of 20 bytes")
+	for _, at := range []string{"2026-11-27 00:00:29 UTC", "2026-11-27 00:00:30 UTC", "2038-01-19 03:14:08 UTC"} {
+		out, err := exec.Command(tool, "--totp", "--base32", "--now", at, base32Secret(key)).Output()
+		if err != nil {
+			t.Fatalf("oathtool: %v", err)
+		}
+		when, err := time.Parse("2006-01-02 15:04:05 MST", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := hotp(key, uint64(totpStep(when)), totpDigits), strings.TrimSpace(string(out)); got != want {
+			t.Errorf("code at %s = %s; oathtool says %s", at, got, want)
+		}
+	}
+}
+
+// FuzzTOTPMatch tries whatever text as a code: what is accepted is the code of a step near now that is later than the last.
+func FuzzTOTPMatch(f *testing.F) {
+	key := []byte("12345678901234567890")
+	f.Add("755224", int64(15), int64(-1))
+	f.Add("287082", int64(59), int64(1))
+	f.Add("", int64(59), int64(0))
+	f.Fuzz(func(t *testing.T, code string, at, last int64) {
+		now := time.Unix(at%(1<<40), 0)
+		step, ok := totpMatch(key, code, now, last)
+		if !ok {
+			return
+		}
+		if hotp(key, uint64(step), 6) != code || step <= last || max(step-totpStep(now), totpStep(now)-step) > 1 {
+			t.Errorf("totpMatch(%q, %d, last %d) = %d", code, at, last, step)
+		}
+		if _, again := totpMatch(key, code, now, step); again && hotp(key, uint64(step)+1, 6) != code && hotp(key, uint64(step)+2, 6) != code {
+			t.Errorf("totpMatch(%q) takes a code twice", code)
+		}
+	})
+}
+
+// FuzzBareCode holds recovery codes to one form: however one is written, it is the code that was made.
+func FuzzBareCode(f *testing.F) {
+	f.Add("abcde-fgh12")
+	f.Add("O0 Il-1")
+	f.Fuzz(func(t *testing.T, code string) {
+		if bare := bareCode(code); bareCode(bare) != bare {
+			t.Errorf("bareCode(%q) = %q, which is %q", code, bare, bareCode(bare))
+		}
+	})
+}
+
+func TestProvisioningURI(t *testing.T) {
+	key := []byte("a secret of 20 bytes")
+	u, err := url.Parse(provisioningURI("Shop & Co: East", "ann+x@example.com", key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(u.Query().Get("secret"))
+	if err != nil || string(secret) != string(key) || u.Scheme != "otpauth" || u.Host != "totp" || u.Query().Get("issuer") != "Shop & Co: East" ||
+		u.Path != "/Shop & Co: East:ann+x@example.com" || strings.Contains(u.RawQuery, "+") {
+		t.Errorf("provisioningURI = %s", u)
+	}
+}

@@ -143,7 +143,7 @@ func New(o Options) (*Core, error) {
 	d := &deps{
 		store: o.Store, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL, linkBase: o.LinkBase,
 		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
-		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.Random),
+		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.HashBusy, o.Random),
 		report: o.Report,
 		touch:  make(chan touch, touchBacklog),
 

@@ -108,13 +108,13 @@ func (f *InvalidationFeed) run(ctx context.Context) {
 
 // round makes one Tail and passes on what it found. It reports whether the store answered.
 func (f *InvalidationFeed) round(ctx context.Context) bool {
-	logs, watches, call, cancel := f.begin(ctx)
+	logs, watches, wait, call, cancel := f.begin(ctx)
 	defer cancel()
 	asked, err := f.d.clock.now()
 	if err != nil {
 		return false
 	}
-	feeds, err := f.d.store.Tail(call, logs, feedWait)
+	feeds, err := f.d.store.Tail(call, logs, wait)
 	if err != nil {
 		return call.Err() != nil && ctx.Err() == nil // ended to follow a new log: nothing is wrong
 	}
@@ -122,8 +122,9 @@ func (f *InvalidationFeed) round(ctx context.Context) bool {
 	return true
 }
 
-// begin returns what to tail and for whom, under a context that a new subscription ends.
-func (f *InvalidationFeed) begin(ctx context.Context) ([]LogPosition, []*Watch, context.Context, context.CancelFunc) {
+// begin returns what to tail, for whom and for how long, under a context that a new subscription ends. For a watch that has
+// not been confirmed yet it is no time at all: until then everything is read from the store.
+func (f *InvalidationFeed) begin(ctx context.Context) ([]LogPosition, []*Watch, time.Duration, context.Context, context.CancelFunc) {
 	call, cancel := context.WithTimeout(ctx, feedWait+2*time.Second)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -133,7 +134,11 @@ func (f *InvalidationFeed) begin(ctx context.Context) ([]LogPosition, []*Watch, 
 	for log, after := range f.positions {
 		logs = append(logs, LogPosition{log, after})
 	}
-	return logs, slices.Clone(f.watches), call, cancel
+	wait := feedWait
+	if slices.ContainsFunc(f.watches, func(w *Watch) bool { return !w.joined }) {
+		wait = 0
+	}
+	return logs, slices.Clone(f.watches), wait, call, cancel
 }
 
 // forgetUnwatched drops the positions of logs that nobody listens to any more.

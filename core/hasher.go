@@ -36,8 +36,8 @@ type hashWork struct {
 	levelled atomic.Int64 // of these, those made to take as long as one of our own
 }
 
-func newHasher(slots int, p params, random io.Reader) *hasher {
-	return &hasher{params: p, random: random, slots: make(chan struct{}, slots), workers: newWorkers(slots),
+func newHasher(slots int, p params, busy func(bool), random io.Reader) *hasher {
+	return &hasher{params: p, random: random, slots: make(chan struct{}, slots), workers: newWorkers(slots, busy),
 		decoy: phc{params: p, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}}
 }
 

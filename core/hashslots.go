@@ -15,6 +15,10 @@ type Hashing struct {
 	HashSlots  int // computed at once; default one less than the cores, within a quarter of the memory, at least 1
 	HashMemory int // KiB of memory that one takes (Argon2 m); 8 MiB to 1 GiB, default 19 MiB
 	HashPasses int // passes over it (Argon2 t); 1 to 10, default 2
+
+	// HashBusy is told when there is something to hash, and when there has been nothing for some seconds; default nobody
+	// is. It must not block.
+	HashBusy func(busy bool)
 }
 
 // Validate fills the defaults and returns all complaints at once.
@@ -22,6 +26,9 @@ func (h *Hashing) Validate() error {
 	defaultTo(&h.HashMemory, 19<<10)
 	defaultTo(&h.HashPasses, 2)
 	defaultTo(&h.HashSlots, defaultHashSlots(h.HashMemory))
+	if h.HashBusy == nil {
+		h.HashBusy = func(bool) {}
+	}
 	var errs []error
 	complain := func(bad bool, text string) {
 		if bad {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/postern-auth/postern/core/internal/argon2"
@@ -15,11 +16,30 @@ const workerIdle = 10 * time.Second
 type workers struct {
 	jobs     chan func()
 	memories chan *argon2.Memory // not in use
+	staff    *staff
 }
 
-// newWorkers returns workers for so many hashes at once. They start when there is something to do.
-func newWorkers(most int) workers {
-	return workers{jobs: make(chan func()), memories: make(chan *argon2.Memory, most)}
+// staff counts the workers there are, and tells when the first comes and when the last has gone.
+type staff struct {
+	mu    sync.Mutex
+	count int
+	busy  func(bool)
+}
+
+func (s *staff) add(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.count > 0
+	s.count += n
+	if now := s.count > 0; now != before {
+		s.busy(now)
+	}
+}
+
+// newWorkers returns workers for so many hashes at once. They start when there is something to do. busy is told when the
+// first does, and when all have ended.
+func newWorkers(most int, busy func(bool)) workers {
+	return workers{jobs: make(chan func()), memories: make(chan *argon2.Memory, most), staff: &staff{busy: busy}}
 }
 
 // do computes something and waits for it. What panics there panics here.
@@ -34,6 +54,7 @@ func (w workers) do(compute func(*argon2.Memory)) {
 	select {
 	case w.jobs <- job:
 	default:
+		w.staff.add(1)
 		go w.run(job)
 	}
 	if p := <-done; p != nil {
@@ -44,6 +65,7 @@ func (w workers) do(compute func(*argon2.Memory)) {
 // run is a worker: it does one job and then what comes, until nothing does. Its thread ends with it, since a thread that
 // was given a low priority must not serve anything else.
 func (w workers) run(job func()) {
+	defer w.staff.add(-1)
 	runtime.LockOSThread()
 	lowerPriority()
 	idle := time.NewTimer(workerIdle)

@@ -129,7 +129,7 @@ func FuzzParsePHC(f *testing.F) {
 }
 
 func TestHasherIsBounded(t *testing.T) {
-	h := newHasher(1, params{memory: 8, passes: 1}, rand.Reader)
+	h := newHasher(1, params{memory: 8, passes: 1}, func(bool) {}, rand.Reader)
 	release, err := h.admit(context.Background())
 	if err != nil {
 		t.Fatal(err)

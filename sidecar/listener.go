@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -80,17 +81,25 @@ func (l patientListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &patientConn{conn, l.limit}, nil
+	return &patientConn{Conn: conn, limit: l.limit}, nil
 }
 
 type patientConn struct {
 	net.Conn
 	limit time.Duration
+	until atomic.Int64 // nanoseconds since the epoch: the deadline that is set
 }
 
+// Write waits for between three quarters of the limit and all of it: a deadline is set anew only when a quarter of it is over,
+// because to set one costs more than all else here.
 func (c *patientConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
-		return 0, err
+	now := time.Now()
+	if now.Add(c.limit*3/4).UnixNano() > c.until.Load() {
+		until := now.Add(c.limit)
+		if err := c.SetWriteDeadline(until); err != nil {
+			return 0, err
+		}
+		c.until.Store(until.UnixNano())
 	}
 	return c.Conn.Write(p)
 }

@@ -62,11 +62,12 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	oneProcessorMore()
+	hashing := s.o.Hashing
+	hashing.HashBusy = oneProcessorMore()
 	allow, _ := egress.ParseNetworks(s.o.WebhookAllow) // validate has seen them
 	s.parts, err = assembly.New(assembly.Options{Delivery: delivery.Options{Allow: allow, SMTP: s.o.SMTP}, LinkBase: s.o.MailLinks,
 		Store: s.store, MasterKey: master, OwnMasterKey: s.o.RedisURL == "" && s.o.MasterKeyFile == "",
-		PublicURL: s.o.PublicURL, Hashing: s.o.Hashing, Log: s.o.Log})
+		PublicURL: s.o.PublicURL, Hashing: hashing, Log: s.o.Log})
 	if err != nil {
 		return err
 	}

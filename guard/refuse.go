@@ -40,32 +40,49 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, v Verdict) {
 		refuseGRPC(w, media, &refusal)
 		return
 	}
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if refusal.Challenge != "" {
-		h.Set("WWW-Authenticate", refusal.Challenge)
-	}
-	if refusal.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(refusal.RetryAfter.Seconds()))))
-	}
-	title := http.StatusText(refusal.Status)
-	if to, ok := g.signInAddress(r, &refusal); ok {
-		h.Set("Location", to)
+	g.refuseHTTP(w, r, &refusal)
+}
+
+// refuseHTTP is Refuse for all but gRPC.
+func (g *Guard) refuseHTTP(w http.ResponseWriter, r *http.Request, why *Refusal) {
+	if to, ok := g.signInAddress(r, why); ok {
+		refusalHeaders(w.Header(), why)
+		w.Header().Set("Location", to)
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
-	if isNavigation(r) {
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		w.WriteHeader(refusal.Status)
-		title, detail := forPeople(refusal, title)
-		fmt.Fprintf(w, page, html.EscapeString(title), html.EscapeString(detail))
+	if !isNavigation(r) {
+		answerProblem(w, why)
 		return
 	}
+	h := w.Header()
+	refusalHeaders(h, why)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	w.WriteHeader(why.Status)
+	title, detail := forPeople(*why, http.StatusText(why.Status))
+	fmt.Fprintf(w, page, html.EscapeString(title), html.EscapeString(detail))
+}
+
+// answerProblem answers a refusal for programs.
+func answerProblem(w http.ResponseWriter, why *Refusal) {
+	h := w.Header()
+	refusalHeaders(h, why)
 	h.Set("Content-Type", "application/problem+json")
-	w.WriteHeader(refusal.Status)
-	_ = json.NewEncoder(w).Encode(problem{title, refusal.Status, refusal.Detail, refusal.Reason}) // a client that left
+	w.WriteHeader(why.Status)
+	_ = json.NewEncoder(w).Encode(problem{http.StatusText(why.Status), why.Status, why.Detail, why.Reason}) // a client that left
+}
+
+// refusalHeaders sets what all answers to refused requests have.
+func refusalHeaders(h http.Header, why *Refusal) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if why.Challenge != "" {
+		h.Set("WWW-Authenticate", why.Challenge)
+	}
+	if why.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(why.RetryAfter.Seconds()))))
+	}
 }
 
 // MustAnswer reports whether the form of a refusal is part of a protocol, so that no page of a site can stand in for it: the

@@ -1,0 +1,143 @@
+package guard
+
+import (
+	"crypto/tls"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// shape is how a kind of proxy describes a request.
+type shape struct {
+	method, uri string // headers; "" = the method and the path of the request that asks
+	host        string // header; "" = Host
+	redirects   bool   // an answer that is a redirect reaches the browser
+}
+
+// The shapes, by the path that they are asked for at.
+var (
+	shapeNginx     = shape{method: "X-Original-Method", uri: "X-Original-Uri", host: "X-Forwarded-Host"}
+	shapeForwarded = shape{method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host", redirects: true}
+	shapeEnvoy     = shape{redirects: true}
+)
+
+// envoyPrefix stands before the path that Envoy asks about.
+const envoyPrefix = "/envoy"
+
+// shapeOf returns how the request is described that a proxy asks about.
+func shapeOf(asking *http.Request) (*shape, *Refusal) {
+	switch path := asking.URL.EscapedPath(); {
+	case path == "/nginx":
+		return &shapeNginx, nil
+	case path == "/caddy", path == "/traefik":
+		return &shapeForwarded, nil
+	case strings.HasPrefix(asking.RequestURI, envoyPrefix+"/"):
+		return &shapeEnvoy, nil
+	}
+	return nil, &refuseUnknownShape
+}
+
+// describing are all headers that describe a request in some shape. None of them is part of the request itself.
+var describing = []string{"X-Original-Method", "X-Original-Uri", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For"}
+
+// described returns the request that a proxy asks about, as if the client had sent it here, or why it is not described well.
+func (s *shape) described(asking *http.Request, trusts func(string) bool) (*http.Request, *Refusal) {
+	proto, ok := scheme(only(asking.Header, "X-Forwarded-Proto"))
+	if !ok {
+		return nil, misdescribed("X-Forwarded-Proto")
+	}
+	host := asking.Host
+	if s.host != "" {
+		host = only(asking.Header, s.host)
+	}
+	if _, ok := parseOrigin(proto + "://" + host); !ok {
+		return nil, misdescribed("the host")
+	}
+	method, target := asking.Method, strings.TrimPrefix(asking.RequestURI, envoyPrefix)
+	if s.method != "" {
+		method, target = only(asking.Header, s.method), only(asking.Header, s.uri)
+	}
+	if !isToken(method) {
+		return nil, misdescribed("the method")
+	}
+	address, ok := parseTarget(target)
+	if !ok {
+		return nil, misdescribed("the path")
+	}
+	r := asking.Clone(asking.Context())
+	r.Method, r.URL, r.RequestURI, r.Host, r.TLS = method, address, target, host, nil
+	if proto == "https" {
+		r.TLS = &tls.ConnectionState{}
+	}
+	r.RemoteAddr = clientOf(asking.Header["X-Forwarded-For"], trusts)
+	for _, name := range describing {
+		delete(r.Header, name)
+	}
+	delete(r.Header, "Connection") // the proxy's, with us
+	delete(r.Header, "Upgrade")
+	if isHandshake(asking) {
+		r.Header["Upgrade"] = []string{"websocket"}
+	}
+	return r, nil
+}
+
+// only returns the one value of a header, and "" where there are none or several.
+func only(h http.Header, name string) string {
+	if values := h[name]; len(values) == 1 {
+		return values[0]
+	}
+	return ""
+}
+
+// misdescribed is for a description of which something is missing, is there twice or cannot be read.
+func misdescribed(what string) *Refusal {
+	return &Refusal{Status: http.StatusBadRequest, Reason: "misdescribed_request",
+		Detail: "The proxy does not say once and readably " + what + " of the request that it asks about. Configure it as docs/forward-auth.md says."}
+}
+
+// scheme reads X-Forwarded-Proto. Traefik says wss of a WebSocket over TLS.
+func scheme(proto string) (string, bool) {
+	switch proto {
+	case "https", "wss":
+		return "https", true
+	case "http", "ws":
+		return "http", true
+	}
+	return "", false
+}
+
+// parseTarget reads a path with its query as a request line has it (RFC 9112 §3.2.1).
+func parseTarget(target string) (*url.URL, bool) {
+	if !strings.HasPrefix(target, "/") {
+		return nil, false
+	}
+	u, err := url.ParseRequestURI(target)
+	return u, err == nil && u.Scheme == "" && u.Host == "" && u.Opaque == ""
+}
+
+// clientOf returns the address that a request comes from, as http.Request.RemoteAddr has it: the last that is not one of
+// ours, since what stands before it is a claim of the client's own; "" where that is not known.
+func clientOf(forwarded []string, trusts func(string) bool) string {
+	client := ""
+	hops := strings.Split(strings.Join(forwarded, ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		address, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break
+		}
+		client = netip.AddrPortFrom(address.WithZone(""), 0).String()
+		if !trusts(client) {
+			break
+		}
+	}
+	return client
+}
+
+// isHandshake reports whether a request opens a WebSocket. Proxies do not ask with the Upgrade of the request they ask about, but
+// pass on what else only handshakes have (RFC 6455 §4.1, Fetch Standard).
+func isHandshake(asking *http.Request) bool {
+	h := asking.Header
+	return h["Upgrade"] != nil || h["Sec-Websocket-Key"] != nil || h["Sec-Websocket-Version"] != nil || h.Get("Sec-Fetch-Mode") == "websocket"
+}

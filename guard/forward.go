@@ -1,0 +1,90 @@
+package guard
+
+import (
+	"net/http"
+	"strings"
+)
+
+// ForwardAuth serves the verdict to proxies that ask before they pass a request on: nginx's auth_request, forward_auth of
+// Caddy and Traefik, ext_authz of Envoy. It judges the request that the proxy describes, and not the one that asks.
+//
+// Proxies describe in different headers, and pass a client's own on beside those that they set. So the path that is asked for says
+// how to read the description, and no header does: whoever configures the proxy chooses it, and no client.
+//
+//	/nginx          X-Original-Method, X-Original-URI
+//	/caddy          X-Forwarded-Method, X-Forwarded-Uri
+//	/traefik        the same
+//	/envoy/<path>   the method, and the path and query after /envoy
+//
+// and all of them X-Forwarded-Proto and X-Forwarded-For; X-Forwarded-Host says the host, with Envoy Host does. What is missing, is
+// there twice or cannot be read is answered 400, and whoever trusts does not vouch for 403: a path that may be wrong is not judged.
+//
+// The answer to an allowed request is 200. It has each of the guard's identity headers, an empty one where there is nothing to
+// tell, so that a proxy that copies them by name overwrites what the client sent; Authorization and Cookie as the
+// application may see them; and Set-Cookie for a cookie past half its life. A refused one is answered as by Refuse, with two
+// differences: gRPC calls get the status of HTTP, since their 200 would let them in, and since nginx passes on no redirect, a browser
+// to be sent to sign in gets 401 there, with Location.
+//
+// trusts reports whether an address, as http.Request.RemoteAddr has it, is that of a proxy that may describe requests. The
+// client's address is the last one in X-Forwarded-For that it does not hold for. What is open for long is not cut when its user
+// may no longer enter: only a proxy of one's own could do that.
+func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, asking *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if !trusts(asking.RemoteAddr) {
+			answerProblem(w, &refuseStranger)
+			return
+		}
+		shape, why := shapeOf(asking)
+		if why != nil {
+			answerProblem(w, why)
+			return
+		}
+		r, why := shape.described(asking, trusts)
+		if why != nil {
+			answerProblem(w, why)
+			return
+		}
+		v := g.Judge(r)
+		if v.Decision != Allow {
+			g.refuseForward(w, g.Prepare(r, v), v, shape)
+			return
+		}
+		if k := v.admitted(); k != nil && v.source == SourceCookie {
+			g.renewCookie(w, r, k)
+		}
+		w.Header().Set("Cache-Control", "no-store") // a renewed cookie asks for less
+		g.answerForward(w.Header(), g.Prepare(r, v).Header)
+		w.WriteHeader(http.StatusOK)
+	})
+}
+
+// answerForward tells a proxy what the application is to see.
+func (g *Guard) answerForward(answer, seen http.Header) {
+	for i := range g.c.headers {
+		name := g.c.headers[i].name
+		answer[name] = []string{seen.Get(name)}
+	}
+	answer[assertionHeader] = []string{seen.Get(assertionHeader)}
+	answer["Authorization"] = []string{seen.Get("Authorization")}
+	answer["Cookie"] = []string{strings.Join(seen["Cookie"], "; ")}
+}
+
+// refuseForward answers a request that v does not allow.
+func (g *Guard) refuseForward(w http.ResponseWriter, r *http.Request, v Verdict, s *shape) {
+	if to, ok := g.signInAddress(r, &v.Refusal); ok && !s.redirects {
+		w.Header().Set("Location", to)
+		answerProblem(w, &v.Refusal)
+		return
+	}
+	g.refuseHTTP(w, r, &v.Refusal)
+}
+
+// Refusals of those who ask.
+var (
+	refuseStranger = Refusal{Status: http.StatusForbidden, Reason: "untrusted_proxy",
+		Detail: "Verdicts are for proxies that are trusted. Name the address of this one in trusted_proxies."}
+
+	refuseUnknownShape = Refusal{Status: http.StatusBadRequest, Reason: "unknown_proxy",
+		Detail: "Ask at /nginx, /caddy, /traefik or /envoy/ and the path, which say how a request is described."}
+)

@@ -1,0 +1,196 @@
+package guard_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+)
+
+const proxyAddress = "10.0.0.1:4000"
+
+// trustsTens trusts proxies in 10.0.0.0/8.
+func trustsTens(remote string) bool { return strings.HasPrefix(remote, "10.") }
+
+// asks has a proxy ask at a path, with headers given as name, value, name, value.
+func asks(g *guard.Guard, method, at string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, at, nil)
+	r.RemoteAddr, r.Host = proxyAddress, "app.example.com"
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	g.ForwardAuth(trustsTens).ServeHTTP(w, r)
+	return w
+}
+
+// describe asks in the shape of a proxy about a request, with further headers.
+func describe(g *guard.Guard, proxy, method, target string, headers ...string) *httptest.ResponseRecorder {
+	said := []string{"X-Forwarded-Proto", "https", "X-Forwarded-For", "203.0.113.9"}
+	switch proxy {
+	case "nginx": // as docs/forward-auth.md configures it; auth_request itself asks with GET
+		said = append(said, "X-Original-Method", method, "X-Original-URI", target, "X-Forwarded-Host", "app.example.com")
+	case "caddy", "traefik": // caddyserver.com/docs, "forward_auth"; doc.traefik.io, "ForwardAuth"
+		said = append(said, "X-Forwarded-Method", method, "X-Forwarded-Uri", target, "X-Forwarded-Host", "app.example.com")
+	case "envoy": // envoyproxy.io, "External Authorization", HTTP service with path_prefix /envoy: method, host and path are the request's
+		return asks(g, method, "/envoy"+target, append(said, headers...)...)
+	}
+	return asks(g, http.MethodGet, "/"+proxy, append(said, headers...)...)
+}
+
+var proxyKinds = []string{"nginx", "caddy", "traefik", "envoy"}
+
+// forwarding returns a guard whose rules tell paths and methods apart.
+func forwarding(t *testing.T, w *world) *guard.Guard {
+	w.knows("good", ann)
+	return w.guard(t, guard.Options{Settings: guard.Settings{LoginURL: "/auth/sign-in",
+		CopyHeaders: map[string]string{"X-Postern-User-Id": "id", "X-Postern-Email": "email", "X-Plan": "custom.plan"},
+		Rules: []guard.Rule{{Paths: []string{"/public/*"}, Public: true}, {Paths: []string{"/admin/*"}, Policy: guard.Policy{Require: []string{"admin"}}},
+			{Paths: []string{"/read/*"}, Methods: []string{"GET"}, Public: true}}}})
+}
+
+// TestForwardAuth asks in the shapes that the proxies document.
+func TestForwardAuth(t *testing.T) {
+	w := newWorld()
+	w.fails("away", core.ErrUnavailable)
+	w.fails("old", core.ErrInvalidToken)
+	g := forwarding(t, w)
+	browser := []string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate"}
+	tests := []struct {
+		name, method, target string
+		headers              []string
+		want, nginx          int // nginx passes on no redirect; 0 = alike
+	}{
+		{"known", "GET", "/", []string{"Authorization", "Bearer good"}, 200, 0},
+		{"cookie", "GET", "/?q=1", []string{"Cookie", "a=b; __Host-postern=good"}, 200, 0},
+		{"nobody", "GET", "/", nil, 401, 0},
+		{"broken", "GET", "/", []string{"Authorization", "Bearer old"}, 401, 0},
+		{"browser", "GET", "/a?b=c", browser, 303, 401},
+		{"public", "GET", "/public/a", nil, 200, 0},
+		{"public by method", "GET", "/read/a", nil, 200, 0},
+		{"not by another", "DELETE", "/read/a", nil, 401, 0},
+		{"may not", "GET", "/admin/a", []string{"Authorization", "Bearer good"}, 403, 0},
+		{"cannot know", "GET", "/", []string{"Authorization", "Bearer away"}, 503, 0},
+		{"cannot know, and a browser", "GET", "/", append([]string{"Cookie", "__Host-postern=away"}, browser...), 503, 0},
+		{"ambiguous", "GET", "/public/..%2fadmin/a", []string{"Authorization", "Bearer good"}, 400, 0},
+		{"dots", "GET", "/public/../admin/a", []string{"Authorization", "Bearer good"}, 400, 0},
+		{"two slashes", "GET", "//admin/a", []string{"Authorization", "Bearer good"}, 400, 0},
+		{"gRPC", "POST", "/pkg.Service/Call", []string{"Content-Type", "application/grpc"}, 401, 0},
+		{"preflight", "OPTIONS", "/a", []string{"Origin", "https://other.example", "Access-Control-Request-Method", "PUT"}, 200, 0},
+		{"cross-site change", "POST", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://other.example"}, 403, 0},
+		{"own change", "POST", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://app.example.com"}, 200, 0},
+		{"cross-site WebSocket", "GET", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://other.example", "Sec-WebSocket-Key", "x"}, 403, 0},
+		{"own WebSocket", "GET", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://app.example.com", "Sec-WebSocket-Key", "x"}, 200, 0},
+	}
+	for _, test := range tests {
+		for _, proxy := range proxyKinds {
+			want := test.want
+			if proxy == "nginx" && test.nginx != 0 {
+				want = test.nginx
+			}
+			a := describe(g, proxy, test.method, test.target, test.headers...)
+			if a.Code != want {
+				t.Errorf("%s, %s: %d %s; want %d", proxy, test.name, a.Code, a.Body, want)
+			}
+			if want == 503 && (a.Header().Get("Retry-After") == "" || a.Header()["Set-Cookie"] != nil) {
+				t.Errorf("%s, %s: headers %v; want Retry-After and no Set-Cookie", proxy, test.name, a.Header())
+			}
+			if want == 401 && test.headers == nil && a.Header().Get("WWW-Authenticate") == "" {
+				t.Errorf("%s, %s: no WWW-Authenticate", proxy, test.name)
+			}
+			if to := "/auth/sign-in?return_to=%2Fa%3Fb%3Dc"; test.name == "browser" && a.Header().Get("Location") != to {
+				t.Errorf("%s, %s: Location %q; want %q", proxy, test.name, a.Header().Get("Location"), to)
+			}
+		}
+	}
+}
+
+// TestForwardAuthTellsAll holds that every header that a proxy may copy is set or emptied, and that what a client sends under
+// such a name is never given back.
+func TestForwardAuthTellsAll(t *testing.T) {
+	g := forwarding(t, newWorld())
+	forged := []string{"X-Postern-User-Id", "usr_root", "X-Plan", "gold", "X-Postern-Assertion", "x", "x_postern_email", "root@example.com"}
+	for _, proxy := range proxyKinds {
+		for _, test := range []struct {
+			target, cookie string
+			want           map[string]string
+		}{
+			{"/a", "__Host-postern=good; theme=dark", map[string]string{"X-Postern-User-Id": "usr_ann", "X-Postern-Email": "ann@example.com", "X-Plan": "", "X-Postern-Assertion": "", "Cookie": "theme=dark"}},
+			{"/public/a", "theme=dark", map[string]string{"X-Postern-User-Id": "", "X-Postern-Email": "", "X-Plan": "", "X-Postern-Assertion": "", "Cookie": "theme=dark", "Authorization": ""}},
+		} {
+			a := describe(g, proxy, "GET", test.target, append([]string{"Cookie", test.cookie}, forged...)...)
+			for name, want := range test.want {
+				if got := a.Header()[name]; a.Code != 200 || len(got) != 1 || got[0] != want {
+					t.Errorf("%s, %s: %d with %s %q; want 200 with %q", proxy, test.target, a.Code, name, got, want)
+				}
+			}
+		}
+		if a := describe(g, proxy, "GET", "/admin/a", append([]string{"Authorization", "Bearer good"}, forged...)...); a.Code != 403 || a.Header()["X-Postern-User-Id"] != nil {
+			t.Errorf("%s: a refusal tells %v", proxy, a.Header())
+		}
+	}
+}
+
+// TestForwardAuthBelievesNobodyElse asks from an address that is not trusted, and in ways that leave in doubt what is asked.
+func TestForwardAuthBelievesNobodyElse(t *testing.T) {
+	g := forwarding(t, newWorld())
+	r := httptest.NewRequest("GET", "/traefik", nil)
+	r.RemoteAddr = "203.0.113.9:4000"
+	for name, value := range map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-Host": "app.example.com", "X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/public/a", "X-Forwarded-For": "10.0.0.1"} {
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	g.ForwardAuth(trustsTens).ServeHTTP(w, r)
+	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "untrusted_proxy") {
+		t.Errorf("asked by a stranger: %d %s; want 403", w.Code, w.Body)
+	}
+	// A client's own description in the shape of another proxy changes nothing.
+	for proxy, forged := range map[string][]string{
+		"nginx":   {"X-Forwarded-Uri", "/public/a", "X-Forwarded-Method", "GET", "X-Original-Url", "/public/a"},
+		"traefik": {"X-Original-URI", "/public/a", "X-Original-Method", "GET", "X-Rewrite-Url", "/public/a"},
+		"envoy":   {"X-Original-URI", "/public/a", "X-Forwarded-Uri", "/public/a", "X-Envoy-Original-Path", "/public/a"},
+	} {
+		if a := describe(g, proxy, "GET", "/secret", forged...); a.Code != 401 {
+			t.Errorf("%s with %v: %d; want 401", proxy, forged, a.Code)
+		}
+	}
+	for _, test := range []struct {
+		at      string
+		headers []string
+	}{
+		{"/nginx", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Original-Method", "GET"}},
+		{"/nginx", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Original-Method", "GET", "X-Original-URI", "/public/a", "X-Original-URI", "/admin/a"}},
+		{"/nginx", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/public/a"}},
+		{"/nginx", []string{"X-Forwarded-Host", "app", "X-Original-Method", "GET", "X-Original-URI", "/public/a"}},
+		{"/nginx", []string{"X-Forwarded-Proto", "https", "X-Original-Method", "GET", "X-Original-URI", "/public/a"}},
+		{"/traefik", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "http://app/public/a"}},
+		{"/traefik", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app/x", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/public/a"}},
+		{"/traefik", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Forwarded-Method", "G T", "X-Forwarded-Uri", "/public/a"}},
+		{"/traefik", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/public/%zz"}},
+		{"/envoy", []string{"X-Forwarded-Proto", "https"}},
+		{"/%65nvoy/public/a", []string{"X-Forwarded-Proto", "https"}},
+		{"/envoy%2fpublic/a", []string{"X-Forwarded-Proto", "https"}},
+		{"/", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/public/a"}},
+	} {
+		if a := asks(g, "GET", test.at, test.headers...); a.Code != http.StatusBadRequest {
+			t.Errorf("%s with %v: %d %s; want 400", test.at, test.headers, a.Code, a.Body)
+		}
+	}
+}
+
+// TestForwardAuthRenewsCookies gives the proxy a new cookie for the browser, and lets nobody keep the answer.
+func TestForwardAuthRenewsCookies(t *testing.T) {
+	w := newWorld()
+	who := ann
+	who.RenewAt = w.now.Add(-time.Minute)
+	w.knows("good", who)
+	g := w.guard(t, guard.Options{Renewer: &renewer{}})
+	a := describe(g, "traefik", "GET", "/", "Cookie", "__Host-postern=good")
+	if got := a.Header().Get("Set-Cookie"); a.Code != 200 || !strings.HasPrefix(got, "__Host-postern=renewed-good;") || a.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%d, Set-Cookie %q, Cache-Control %q; want the new cookie, not to be kept", a.Code, got, a.Header().Get("Cache-Control"))
+	}
+}

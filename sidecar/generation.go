@@ -15,16 +15,20 @@ import (
 // at a reload, while requests under way finish in the one that they began in.
 type generation struct {
 	handler  http.Handler
+	forward  http.Handler // what proxies ask
 	guard    *guard.Guard
-	upstream *upstream
+	upstream *upstream // nil where proxies go to the app themselves
 	requests sync.WaitGroup
 }
 
 // newGeneration puts together what o says, over parts that stay.
 func newGeneration(o *Options, parts *assembly.Assembly) (*generation, error) {
-	up, err := parseUpstream(o.Upstream, o.UpstreamCA)
-	if err != nil {
-		return nil, err
+	var up *upstream
+	var err error
+	if o.Upstream != "" {
+		if up, err = parseUpstream(o.Upstream, o.UpstreamCA); err != nil {
+			return nil, err
+		}
 	}
 	trusted, err := parseProxies(o.TrustedProxies)
 	if err != nil {
@@ -34,11 +38,8 @@ func newGeneration(o *Options, parts *assembly.Assembly) (*generation, error) {
 	if g.guard, err = parts.NewGuard(o.guard()); err != nil {
 		return nil, err
 	}
-	var app http.Handler = newProxy(up, o.Log.Named("proxy"))
-	if o.AccessLog {
-		app = identified(app)
-	}
-	app = mounted(o.APIMount, parts.API, g.guard.Handler(app))
+	g.forward = g.guard.ForwardAuth(trusted.trust)
+	app := mounted(o.APIMount, parts.API, g.guarded(o))
 	if app, err = withPages(o, parts, g.guard, app); err != nil {
 		g.guard.Close()
 		return nil, err
@@ -51,11 +52,27 @@ func newGeneration(o *Options, parts *assembly.Assembly) (*generation, error) {
 	return g, nil
 }
 
+// guarded returns the app behind the guard.
+func (g *generation) guarded(o *Options) http.Handler {
+	if g.upstream == nil {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "There is no app at this address: a proxy goes there itself.", http.StatusNotFound)
+		})
+	}
+	var app http.Handler = newProxy(g.upstream, o.Log.Named("proxy"))
+	if o.AccessLog {
+		app = identified(app)
+	}
+	return g.guard.Handler(app)
+}
+
 // retire ends what no request uses any more, as soon as that is so.
 func (g *generation) retire() {
 	g.requests.Wait()
 	g.guard.Close()
-	g.upstream.transport.CloseIdleConnections()
+	if g.upstream != nil {
+		g.upstream.transport.CloseIdleConnections()
+	}
 }
 
 // front serves guarded requests with the generation that is current.
@@ -86,6 +103,13 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := f.begin()
 	defer g.requests.Done()
 	g.handler.ServeHTTP(w, r)
+}
+
+// forwardAuth answers a proxy with the generation that is current now.
+func (f *front) forwardAuth(w http.ResponseWriter, r *http.Request) {
+	g := f.begin()
+	defer g.requests.Done()
+	g.forward.ServeHTTP(w, r)
 }
 
 // withPages serves the hosted pages in front of what else there is.

@@ -16,7 +16,7 @@ import (
 	"github.com/postern-auth/postern/pages"
 )
 
-// Options configures a Sidecar. Upstream and Data are required. Settings has the words for them in files, in the environment and
+// Options configures a Sidecar. Data is required, and Upstream unless there is ForwardAuthListen. Settings has the words for them in files, in the environment and
 // on the command line.
 type Options struct {
 	Upstream   string // see parseUpstream: http://127.0.0.1:3000, https://..., h2c://..., unix:/run/app.sock
@@ -31,9 +31,11 @@ type Options struct {
 	AccessLog       bool          // write a line for each guarded request
 
 	// APIListen is where /v1 is served, "off" for nowhere; default 127.0.0.1:8081, or a free port where Listen asks for one.
-	APIListen   string
-	APIMount    string // part of the API that is served at Listen too: "", "account" or "all"
-	AdminListen string // where /healthz, /readyz and /metrics are; "" and "off" = nowhere
+	APIListen string
+	APIMount  string // part of the API that is served at Listen too: "", "account" or "all"
+	// ForwardAuthListen is where proxies in TrustedProxies ask for verdicts: see guard.Guard.ForwardAuth; "" and "off" = nowhere.
+	ForwardAuthListen string
+	AdminListen       string // where /healthz, /readyz and /metrics are; "" and "off" = nowhere
 
 	Data          string // folder for the embedded store, the master key and the first management key
 	RedisURL      string // redis://, rediss:// or unix://; "" = the embedded store
@@ -94,11 +96,14 @@ func (o *Options) validate() error {
 	complain(err != nil, "webhook_allow: %v", err)
 	_, err = delivery.New(delivery.Options{Allow: allow, SMTP: o.SMTP})
 	errs = append(errs, err)
-	_, err = parseUpstream(o.Upstream, o.UpstreamCA)
-	errs = append(errs, err)
+	if o.Upstream != "" || o.ForwardAuthListen == off {
+		_, err = parseUpstream(o.Upstream, o.UpstreamCA)
+		errs = append(errs, err)
+	}
+	complain(o.ForwardAuthListen != off && len(o.TrustedProxies) == 0, "forward_auth_listen answers only who is named in trusted_proxies; name the proxy there")
 	_, err = parseProxies(o.TrustedProxies)
 	errs = append(errs, err, checkAddress("listen address", o.Listen))
-	for name, address := range map[string]string{"API listen address": o.APIListen, "admin listen address": o.AdminListen} {
+	for name, address := range map[string]string{"API listen address": o.APIListen, "admin listen address": o.AdminListen, "forward auth listen address": o.ForwardAuthListen} {
 		if address != off {
 			errs = append(errs, checkAddress(name, address))
 		}
@@ -128,6 +133,7 @@ func (o *Options) fill() {
 		}
 	}
 	o.AdminListen = cmp.Or(o.AdminListen, off)
+	o.ForwardAuthListen = cmp.Or(o.ForwardAuthListen, off)
 	o.Pages = cmp.Or(o.Pages, pages.DefaultMount)
 	o.SlowClient = cmp.Or(o.SlowClient, time.Minute)
 	o.Drain = cmp.Or(o.Drain, 10*time.Second)

@@ -28,9 +28,9 @@ type Sidecar struct {
 	realm *core.Realm
 	front front
 
-	app, api, admin net.Listener // api and admin are nil where they are off
-	certificate     *certificate // nil for plain HTTP
-	stopping        atomic.Bool
+	app, api, admin, forward net.Listener // all but app are nil where they are off
+	certificate              *certificate // nil for plain HTTP
+	stopping                 atomic.Bool
 }
 
 // setUpTimeout bounds what happens between start and serving.
@@ -109,6 +109,11 @@ func (s *Sidecar) listen() (err error) {
 			return err
 		}
 	}
+	if s.o.ForwardAuthListen != off {
+		if s.forward, err = listen(s.o.ForwardAuthListen, "--forward-auth-listen"); err != nil {
+			return err
+		}
+	}
 	if s.o.AdminListen != off {
 		s.admin, err = listen(s.o.AdminListen, "--admin-listen")
 	}
@@ -127,7 +132,7 @@ func (s *Sidecar) findRealm(ctx context.Context, o *Options) error {
 
 // close gives back what open took.
 func (s *Sidecar) close() {
-	for _, l := range []net.Listener{s.app, s.api, s.admin} {
+	for _, l := range []net.Listener{s.app, s.api, s.admin, s.forward} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -152,6 +157,14 @@ func (s *Sidecar) APIURL() string {
 		return ""
 	}
 	return urlOf("http", s.api) + "/v1"
+}
+
+// ForwardAuthURL returns the address where proxies ask for verdicts, without a slash at its end, or "" where there is none.
+func (s *Sidecar) ForwardAuthURL() string {
+	if s.forward == nil {
+		return ""
+	}
+	return urlOf("http", s.forward)
 }
 
 // urlOf returns where a listener is reached.
@@ -179,7 +192,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	defer func() { s.front.begin().guard.Close() }()
 
 	s.warnOfPlainHTTP()
-	s.o.Log.Info("serving", zap.String("realm", string(s.realm.ID)), zap.String("guard", s.GuardURL()), zap.String("api", s.APIURL()))
+	s.o.Log.Info("serving", zap.String("realm", string(s.realm.ID)), zap.String("guard", s.GuardURL()), zap.String("api", s.APIURL()), zap.String("forward_auth", s.ForwardAuthURL()))
 	servers, failed := s.start()
 	var err error
 	select {
@@ -197,6 +210,8 @@ func (s *Sidecar) start() ([]*http.Server, <-chan error) {
 	api.ReadTimeout = 10 * time.Second // its bodies are small; what the app takes may be large
 	admin := s.server(s.adminHandler())
 	admin.ReadTimeout = 10 * time.Second
+	forward := s.server(http.HandlerFunc(s.front.forwardAuth))
+	forward.ReadTimeout = 10 * time.Second
 	if s.o.H2C {
 		app.Protocols = new(http.Protocols)
 		app.Protocols.SetHTTP1(true)
@@ -204,11 +219,11 @@ func (s *Sidecar) start() ([]*http.Server, <-chan error) {
 		app.Protocols.SetUnencryptedHTTP2(true)
 	}
 	var servers []*http.Server
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	for _, pair := range []struct {
 		server   *http.Server
 		listener net.Listener
-	}{{app, s.app}, {api, s.api}, {admin, s.admin}} {
+	}{{app, s.app}, {api, s.api}, {admin, s.admin}, {forward, s.forward}} {
 		if pair.listener == nil {
 			continue
 		}

@@ -27,6 +27,11 @@ type Passwords interface {
 	Authenticate(ctx context.Context, realm core.RealmID, idOrName, password string, req core.Request) (*core.SignedIn, error)
 }
 
+// SecondFactors completes sign-ins that wait for a code (core.SecondFactors).
+type SecondFactors interface {
+	Complete(ctx context.Context, realm core.RealmID, idOrName, token, code string, req core.Request) (*core.SignedIn, error)
+}
+
 // Sessions ends sessions (core.Sessions).
 type Sessions interface {
 	ByToken(ctx context.Context, realm core.RealmID, token string) (*core.Session, *core.User, error)
@@ -43,14 +48,17 @@ var (
 	_ Realms    = (*core.Realms)(nil)
 	_ Passwords = (*core.Passwords)(nil)
 	_ Sessions  = (*core.Sessions)(nil)
+
+	_ SecondFactors = (*core.SecondFactors)(nil)
 )
 
 // Options configures Pages. All but Mount, Origins, Title, Address, Logger and Now are required.
 type Options struct {
-	Realms    Realms
-	Passwords Passwords
-	Sessions  Sessions
-	Cookies   Cookies
+	Realms        Realms
+	Passwords     Passwords
+	SecondFactors SecondFactors
+	Sessions      Sessions
+	Cookies       Cookies
 
 	Realm   string   // id or name of the realm whose users sign in; default "default"
 	Mount   string   // path that the pages are under, without a slash at its end; default DefaultMount
@@ -67,8 +75,8 @@ type Options struct {
 // validate fills the defaults and returns all complaints at once.
 func (o *Options) validate() error {
 	var errs []error
-	if o.Realms == nil || o.Passwords == nil || o.Sessions == nil || o.Cookies == nil {
-		errs = append(errs, errors.New("Realms, Passwords, Sessions and Cookies are required"))
+	if o.Realms == nil || o.Passwords == nil || o.SecondFactors == nil || o.Sessions == nil || o.Cookies == nil {
+		errs = append(errs, errors.New("Realms, Passwords, SecondFactors, Sessions and Cookies are required"))
 	}
 	if o.Realm == "" {
 		o.Realm = core.DefaultRealm
@@ -116,6 +124,7 @@ func New(o Options) (*Pages, error) {
 	p.policy = policyFor(o.Origins)
 	p.mux.HandleFunc("GET "+o.Mount+"/sign-in", p.showSignIn)
 	p.mux.HandleFunc("POST "+o.Mount+"/sign-in", p.signIn)
+	p.mux.HandleFunc("POST "+o.Mount+"/second-factor", p.secondFactor)
 	p.mux.HandleFunc("GET "+o.Mount+"/sign-out", p.showSignOut)
 	p.mux.HandleFunc("POST "+o.Mount+"/sign-out", p.signOut)
 	return p, nil

@@ -2,7 +2,12 @@ package pages_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -70,7 +75,7 @@ func newWorld(t *testing.T, store core.Store, change func(*pages.Options)) *worl
 	w.must(err)
 	logs, logged := observer.New(zapcore.DebugLevel)
 	w.logged = logged
-	o := pages.Options{Realms: w.core.Realms, Passwords: w.core.Passwords, Sessions: w.core.Sessions, Cookies: cookies{},
+	o := pages.Options{Realms: w.core.Realms, Passwords: w.core.Passwords, SecondFactors: w.core.SecondFactors, Sessions: w.core.Sessions, Cookies: cookies{},
 		Origins: []string{"https://app.example.com"}, Logger: zap.New(logs)}
 	if change != nil {
 		change(&o)
@@ -156,6 +161,59 @@ func TestSignInAndOut(t *testing.T) {
 			w.Errorf("signing out again = %d; want 303", again.StatusCode)
 		}
 	})
+}
+
+// hidden returns the value of a hidden field of the form that an answer shows.
+func (a answer) hidden(name string) string {
+	_, rest, _ := strings.Cut(a.body, `type="hidden" name="`+name+`" value="`)
+	value, _, _ := strings.Cut(rest, `"`)
+	return value
+}
+
+// TestSecondFactor walks in with a recovery code, after a wrong one, and finds that neither step works twice.
+func TestSecondFactor(t *testing.T) {
+	each(t, func(w *world) {
+		_, codes, err := w.core.SecondFactors.NewRecoveryCodes(w.Context(), w.realm, "ann", core.Request{})
+		w.must(err)
+		enrolled, err := w.core.SecondFactors.Enrol(w.Context(), w.realm, "ann", "phone", core.Request{})
+		w.must(err)
+		_, err = w.core.SecondFactors.Verify(w.Context(), w.realm, enrolled.ID, code(w, enrolled.Secret), core.Request{})
+		w.must(err)
+		asked := w.signIn("ann", password, "/page")
+		token := asked.hidden("token")
+		if asked.StatusCode != http.StatusOK || asked.session() != nil || !strings.HasPrefix(token, "kli_") || asked.hidden("return_to") != "/page" {
+			w.Fatalf("a right password = %d with cookie %v: %s", asked.StatusCode, asked.session(), asked.body)
+		}
+		send := func(code string) answer {
+			return w.send("POST", "/auth/second-factor", url.Values{"token": {token}, "code": {code}, "return_to": {"/page"}})
+		}
+		if wrong := send("000000"); wrong.StatusCode != http.StatusUnauthorized || wrong.hidden("token") != token || wrong.session() != nil {
+			w.Errorf("a wrong code = %d: %s", wrong.StatusCode, wrong.body)
+		}
+		in := send(codes[0])
+		if in.StatusCode != http.StatusSeeOther || in.Header.Get("Location") != "/page" || in.session() == nil {
+			w.Fatalf("a recovery code = %d to %q", in.StatusCode, in.Header.Get("Location"))
+		}
+		who, err := w.core.Sessions.Resolve(w.Context(), w.realm, in.session().Value)
+		if err != nil || !who.MFA {
+			w.Errorf("Resolve = %+v, %v; want a session with a second factor", who, err)
+		}
+		if again := send(codes[1]); again.StatusCode != http.StatusUnauthorized || !strings.Contains(again.body, "Sign in again") || again.session() != nil {
+			w.Errorf("a login token that was used = %d: %s", again.StatusCode, again.body)
+		}
+	})
+}
+
+// code returns what an authenticator with a secret shows now (RFC 6238 §4).
+func code(w *world, secret string) string {
+	w.Helper()
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
+	w.must(err)
+	mac := hmac.New(sha1.New, key)
+	_ = binary.Write(mac, binary.BigEndian, time.Now().Unix()/30)
+	sum := mac.Sum(nil)
+	at := sum[len(sum)-1] & 15
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:])&0x7fffffff%1_000_000)
 }
 
 // TestWrong holds that a wrong try says the same whether or not the user is there, and repeats no password.
@@ -270,7 +328,7 @@ func TestOutage(t *testing.T) {
 // TestOptions refuses what makes no sense, all at once.
 func TestOptions(t *testing.T) {
 	_, err := pages.New(pages.Options{Mount: "auth/", Title: strings.Repeat("x", 101)})
-	for _, want := range []string{"Realms, Passwords", `path "auth/"`, "title"} {
+	for _, want := range []string{"Realms, Passwords, SecondFactors", `path "auth/"`, "title"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New = %v; want it to say %q", err, want)
 		}

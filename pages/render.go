@@ -32,7 +32,7 @@ var templates = func() map[string]*template.Template {
 		"style": func() template.CSS { return template.CSS(style) },
 	}).ParseFS(files, "templates/frame.html"))
 	all := map[string]*template.Template{}
-	for _, name := range []string{"signin.html", "signout.html", "message.html"} {
+	for _, name := range []string{"signin.html", "secondfactor.html", "signout.html", "message.html"} {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(files, "templates/"+name))
 	}
 	return all

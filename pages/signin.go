@@ -42,7 +42,7 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 		var in *core.SignedIn
 		if in, err = p.o.Passwords.Authenticate(r.Context(), realm, form.Username, r.PostForm.Get("password"), p.requestOf(r)); err == nil {
 			if in.Session == nil {
-				p.say(w, r, http.StatusForbidden, "A code is needed", "This account asks for a second factor, which this page cannot take. Sign in from the app.")
+				p.askCode(w, r, http.StatusOK, codeForm{Token: in.LoginToken, ReturnTo: form.ReturnTo})
 				return
 			}
 			p.welcome(w, r, in, form.ReturnTo)

@@ -4,6 +4,10 @@ package browser
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -59,6 +63,9 @@ func (f facts) call(t *testing.T, method, path string, body, into any) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if body == nil {
+		text = nil
 	}
 	r, err := http.NewRequest(method, f.APIURL+path, bytes.NewReader(text))
 	if err != nil {
@@ -216,4 +223,46 @@ func (b *browser) holdsCookie(want bool) {
 	if visible := learn(b, "ask a script for cookies", chromedp.Evaluate[string]("document.cookie")); strings.Contains(visible, "postern") {
 		b.Errorf("a script can read %q", fmt.Sprintf("%.20s", visible))
 	}
+}
+
+// TestSecondFactor walks in with a password and a code of an authenticator.
+func TestSecondFactor(t *testing.T) {
+	f := start(t)
+	f.call(t, "POST", "/users", map[string]any{"user": map[string]any{"user_type": "human", "username": "bob", "email": "bob@example.com", "password": password}}, nil)
+	var bob, enrolled struct {
+		ID     string `json:"id"`
+		Secret string `json:"otp_secret"`
+	}
+	f.call(t, "GET", "/users/bob", nil, &bob)
+	f.call(t, "POST", "/credentials", map[string]any{"credential": map[string]any{"user_id": bob.ID, "credential_type": "totp", "name": "phone"}}, &enrolled)
+	f.call(t, "POST", "/credentials/"+enrolled.ID+"/verify", map[string]any{"credential": map[string]any{"code": code(t, enrolled.Secret, -1)}}, nil)
+
+	b := open(t)
+	b.do("go to the app", chromedp.Navigate(f.GuardURL+"/page"))
+	b.signIn("bob", password)
+	b.reads("the second step", "Code from your authenticator app")
+	b.shoot("second-factor")
+	box := chromedp.CSS("#code")
+	b.do("send a wrong code", chromedp.WaitVisible(box), chromedp.SetValue(box, "abc"), chromedp.Submit(box))
+	b.reads("a wrong code", "The code is not right")
+	b.shoot("wrong-code")
+	b.do("send the code", chromedp.WaitVisible(box), chromedp.SetValue(box, code(t, enrolled.Secret, 0)), chromedp.Submit(box))
+	b.reads("the app", "bob")
+	if at := b.address(); at != f.GuardURL+"/page" {
+		t.Errorf("after the code the browser is at %s; want where it wanted to go", at)
+	}
+}
+
+// code returns what an authenticator shows some steps from now (RFC 6238 §4).
+func code(t *testing.T, secret string, steps int64) string {
+	t.Helper()
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha1.New, key)
+	_ = binary.Write(mac, binary.BigEndian, time.Now().Unix()/30+steps)
+	sum := mac.Sum(nil)
+	at := sum[len(sum)-1] & 15
+	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[at:])&0x7fffffff%1_000_000)
 }

@@ -82,7 +82,8 @@ func (a *Assembly) NewGuard(o guard.Options) (*guard.Guard, error) {
 // NewPages returns hosted pages over the same core, that set the cookie which g reads. o says where they are and what they
 // are called.
 func (a *Assembly) NewPages(g *guard.Guard, o pages.Options) (*pages.Pages, error) {
-	o.Realms, o.Passwords, o.Sessions, o.Cookies, o.Now = a.Core.Realms, a.Core.Passwords, a.Core.Sessions, g, a.Core.Now
+	o.Realms, o.Passwords, o.SecondFactors, o.Sessions = a.Core.Realms, a.Core.Passwords, a.Core.SecondFactors, a.Core.Sessions
+	o.Cookies, o.Now = g, a.Core.Now
 	o.Logger = a.log.Named("pages")
 	return pages.New(o)
 }

@@ -1,0 +1,47 @@
+package pages
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// codeForm is what the page for a second factor shows. The login token says that the password was right; it works once,
+// for ten minutes, and stands in the form alone.
+type codeForm struct {
+	Token    string
+	ReturnTo string
+	Problem  string
+}
+
+// askCode answers a right password of somebody who has a second factor.
+func (p *Pages) askCode(w http.ResponseWriter, r *http.Request, status int, form codeForm) {
+	p.render(w, r, status, "secondfactor.html", "One more step", form)
+}
+
+// secondFactor serves POST /second-factor: a code of an authenticator, or a recovery code, for a session. Whoever took too
+// long begins again.
+func (p *Pages) secondFactor(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		p.say(w, r, http.StatusBadRequest, "This form could not be read", "Go back and try again.")
+		return
+	}
+	form := codeForm{Token: r.PostForm.Get("token"), ReturnTo: p.returnTo(r)}
+	realm, err := p.realm(r.Context())
+	if err == nil {
+		var in *core.SignedIn
+		if in, err = p.o.SecondFactors.Complete(r.Context(), realm, "", form.Token, r.PostForm.Get("code"), p.requestOf(r)); err == nil {
+			p.welcome(w, r, in, form.ReturnTo)
+			return
+		}
+	}
+	if errors.Is(err, core.ErrLoginToken) {
+		p.render(w, r, http.StatusUnauthorized, "signin.html", "Sign in",
+			signInForm{ReturnTo: form.ReturnTo, Problem: "That took too long, or was done already. Sign in again."})
+		return
+	}
+	status, problem := p.explain(w, err, "The code is not right, or was used before. Wait for the next one.")
+	form.Problem = problem
+	p.askCode(w, r, status, form)
+}

@@ -14,7 +14,7 @@ BUILD := $(STATIC) go build -ldflags '-s -w -X main.version=$(VERSION)'
 PKG ?= ./...
 
 # Modules of their own, for what only benchmarks and tests need.
-MODULES := bench/yardstick e2e/browser e2e/hooks
+MODULES := bench/yardstick e2e/browser e2e/hooks e2e/proxies
 FUZZTIME ?= 10s
 
 .PHONY: help
@@ -100,6 +100,10 @@ interop: build ## check tokens both ways with npm's jose and Debian's PyJWT
 .PHONY: hooks
 hooks: ## try hooks against Standard Webhooks' own library and a real mail conversation
 	@cd e2e/hooks && $(STATIC) go test -count=1 ./...
+
+.PHONY: proxies
+proxies: build caddy ## run the snippets for forward auth with the real nginx and Caddy
+	@scripts/proxies bin/postern bin/caddy
 
 .PHONY: browser
 browser: build ## walk the hosted pages in a real Chromium (SHOTS=FOLDER for pictures)

@@ -1,0 +1,268 @@
+// Package proxies runs the snippets of docs/forward-auth.md with the proxies that they are for: each asks a running Postern
+// about requests, in front of an app that says what it was told.
+package proxies
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// site is an app behind a proxy that asks Postern.
+type site struct {
+	*testing.T
+	url     string // of the proxy
+	postern *exec.Cmd
+	api     string
+	key     string
+	token   string // of a session of ann
+}
+
+const password = "four words make it long"
+
+// TestNginx runs nginx's snippet.
+func TestNginx(t *testing.T) {
+	s, addresses := open(t)
+	listen := free(t)
+	config := strings.ReplaceAll(snippet(t, "nginx"), "listen 80;", "listen "+listen+";")
+	folder := t.TempDir()
+	s.runs("nginx.conf", folder, "pid "+folder+"/pid; error_log stderr; events {} http { access_log off; client_body_temp_path "+folder+
+		"; proxy_temp_path "+folder+"; fastcgi_temp_path "+folder+"; uwsgi_temp_path "+folder+"; scgi_temp_path "+folder+";\n"+addresses.Replace(config)+"\n}",
+		listen, "nginx", "-e", "stderr", "-g", "daemon off;", "-c", folder+"/nginx.conf")
+	s.judge("nginx")
+}
+
+// TestCaddy runs Caddy's snippet.
+func TestCaddy(t *testing.T) {
+	s, addresses := open(t)
+	listen := free(t)
+	config := strings.ReplaceAll(snippet(t, "caddyfile"), "http://app.example.com {", "http://"+listen+" {")
+	folder := t.TempDir()
+	s.runs("Caddyfile", folder, "{\n\tadmin off\n}\n"+addresses.Replace(config), listen, program(t, "CADDY"), "run", "--adapter", "caddyfile", "--config", folder+"/Caddyfile")
+	s.judge("caddy")
+}
+
+// judge sends what must pass, what must not, and what tries to pass for somebody.
+func (s *site) judge(proxy string) {
+	forged := http.Header{"X-Postern-User-Id": {"evil"}, "X-Postern-Email": {"evil@example.com"}, "X-Original-Uri": {"/assets/x"}, "X-Original-Method": {"OPTIONS"},
+		"X-Forwarded-Uri": {"/assets/x"}, "X-Forwarded-Method": {"OPTIONS"}, "X-Forwarded-For": {"6.6.6.6"}}
+	bearer := http.Header{"Authorization": {"Bearer " + s.token}}
+	for _, tt := range []struct {
+		name, path string
+		header     http.Header
+		status     int
+		says       string
+	}{
+		{"nobody", "/", nil, http.StatusUnauthorized, ""},
+		{"nobody, with forged headers", "/", forged, http.StatusUnauthorized, ""},
+		{"ann", "/page?q=1", bearer, http.StatusOK, "id=usr_ name=ann mail=ann@example.com authorization="},
+		{"ann, with forged headers", "/", merged(forged, bearer), http.StatusOK, "id=usr_ name=ann mail=ann@example.com"},
+		{"anybody, on a public path", "/assets/x", forged, http.StatusOK, "id= name= mail="},
+		{"a token that proves nothing", "/", http.Header{"Authorization": {"Bearer x.y.z"}}, http.StatusUnauthorized, ""},
+		{"a path that can be read in two ways", "/assets/..%2fsecret", nil, http.StatusBadRequest, ""},
+		{"the pages", "/auth/sign-in", nil, http.StatusOK, "Sign in"},
+		{"a browser", "/page", http.Header{"Accept": {"text/html"}}, http.StatusSeeOther, ""},
+	} {
+		status, header, body := s.get(tt.path, tt.header)
+		if status != tt.status || !strings.Contains(body, tt.says) || strings.Contains(body, "evil") {
+			s.Errorf("%s: %s = %d %q; want %d and %q", tt.name, tt.path, status, body, tt.status, tt.says)
+		}
+		if tt.status == http.StatusSeeOther && !strings.Contains(header.Get("Location"), "/auth/sign-in?") {
+			s.Errorf("%s is sent to %q; want the sign-in page", tt.name, header.Get("Location"))
+		}
+	}
+	s.signIn()
+	if err := s.postern.Process.Signal(syscall.SIGSTOP); err != nil {
+		s.Fatal(err)
+	}
+	defer func() { _ = s.postern.Process.Signal(syscall.SIGCONT) }()
+	_ = s.postern.Process.Kill()
+	_, _ = s.postern.Process.Wait()
+	if status, _, body := s.get("/", bearer); status < 500 {
+		s.Errorf("%s, with Postern away = %d %q; want a server error, and neither 401 nor the app", proxy, status, body)
+	}
+}
+
+// signIn fills the pages' form in, and comes to the app with the cookie, which the app is not shown.
+func (s *site) signIn() {
+	form := url.Values{"username": {"ann"}, "password": {password}, "return_to": {"/page"}}
+	r, _ := http.NewRequest("POST", s.url+"/auth/sign-in", strings.NewReader(form.Encode()))
+	r.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"same-origin"}}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		s.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/page" || len(resp.Cookies()) != 1 {
+		s.Fatalf("sign in = %d to %q with cookies %v", resp.StatusCode, resp.Header.Get("Location"), resp.Cookies())
+	}
+	cookie := resp.Cookies()[0]
+	status, _, body := s.get("/page", http.Header{"Cookie": {"theme=dark; " + cookie.Name + "=" + cookie.Value}})
+	if status != http.StatusOK || !strings.Contains(body, "name=ann") || !strings.Contains(body, "cookie=theme=dark\n") {
+		s.Errorf("with the cookie = %d %q; want ann, and no session cookie for the app", status, body)
+	}
+}
+
+// get sends a request, whose path goes out as it is.
+func (s *site) get(path string, header http.Header) (int, http.Header, string) {
+	s.Helper()
+	at := strings.TrimPrefix(s.url, "http://")
+	conn, err := net.DialTimeout("tcp", at, 5*time.Second)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", path, at)
+	_ = header.Write(conn)
+	fmt.Fprint(conn, "\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, resp.Header, string(body)
+}
+
+// open starts Postern, and an app; addresses puts theirs in the place of those that the page shows.
+func open(t *testing.T) (*site, *strings.Replacer) {
+	t.Helper()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := r.Header
+		id := h.Get("X-Postern-User-Id")
+		if strings.HasPrefix(id, "usr_") {
+			id = "usr_"
+		}
+		fmt.Fprintf(w, "id=%s name=%s mail=%s authorization=%s\ncookie=%s\n", id, h.Get("X-Postern-Username"), h.Get("X-Postern-Email"), h.Get("Authorization"), h.Get("Cookie"))
+	}))
+	t.Cleanup(app.Close)
+	s := &site{T: t}
+	folder, pages, asked, api := t.TempDir(), free(t), free(t), free(t)
+	s.api = "http://" + api + "/v1"
+	config := filepath.Join(folder, "postern.yaml")
+	text := fmt.Sprintf("listen: %s\nforward_auth_listen: %s\napi_listen: %s\ntrusted_proxies: [127.0.0.1]\ndata: %s/data\npublic: [/assets/*]\n", pages, asked, api, folder)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.postern = start(t, api, program(t, "POSTERN"), "serve", "--config", config)
+	key, err := os.ReadFile(folder + "/data/management.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.key = string(key)
+	s.call("/users", map[string]any{"user": map[string]any{"user_type": "human", "username": "ann", "email": "ann@example.com", "password": password}})
+	s.token = s.call("/users/ann/authenticate", map[string]any{"password": password})["token"].(string)
+	return s, strings.NewReplacer("127.0.0.1:8080", pages, "127.0.0.1:9091", asked, "127.0.0.1:3000", strings.TrimPrefix(app.URL, "http://"))
+}
+
+// call calls the API as a back end does.
+func (s *site) call(path string, body any) map[string]any {
+	s.Helper()
+	text, _ := json.Marshal(body)
+	r, _ := http.NewRequest("POST", s.api+path, bytes.NewReader(text))
+	r.Header = http.Header{"Content-Type": {"application/json"}, "X-Authrocket-Api-Key": {s.key}, "X-Authrocket-Realm": {"default"}}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || resp.StatusCode >= 300 {
+		s.Fatalf("POST %s = %d %v, %v", path, resp.StatusCode, answer, err)
+	}
+	return answer
+}
+
+// runs writes a proxy's configuration and starts it.
+func (s *site) runs(file, folder, config, listen, name string, args ...string) {
+	s.Helper()
+	if err := os.WriteFile(filepath.Join(folder, file), []byte(config), 0o600); err != nil {
+		s.Fatal(err)
+	}
+	s.url = "http://" + listen
+	start(s.T, listen, name, args...)
+}
+
+// start runs a program until the test ends, and returns once it listens.
+func start(t *testing.T, listen, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	var said bytes.Buffer
+	command := exec.Command(name, args...)
+	command.Stdout, command.Stderr = &said, &said
+	command.Env = append(os.Environ(), "HOME="+t.TempDir())
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
+		_ = command.Wait()
+	})
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", listen); err == nil {
+			_ = conn.Close()
+			return command
+		}
+	}
+	t.Fatalf("%s does not listen on %s: %s", name, listen, said.String())
+	return nil
+}
+
+// snippet returns the code of a language on the page.
+func snippet(t *testing.T, language string) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/forward-auth.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```"+language+"\n")
+	code, _, ended := strings.Cut(rest, "```")
+	if !found || !ended {
+		t.Fatalf("docs/forward-auth.md has no code in %s", language)
+	}
+	return code
+}
+
+// program returns a program that the environment names.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	path := os.Getenv(name)
+	if path == "" {
+		t.Fatalf("%s must name a program: see scripts/proxies", name)
+	}
+	return path
+}
+
+// free returns an address that is free.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// merged returns both.
+func merged(a, b http.Header) http.Header {
+	all := a.Clone()
+	for name, values := range b {
+		all[name] = values
+	}
+	return all
+}

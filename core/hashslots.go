@@ -18,7 +18,7 @@ type Hashing struct {
 
 	// HashBusy is told when there is something to hash, and when there has been nothing for some seconds; default nobody
 	// is. It must not block.
-	HashBusy func(busy bool)
+	HashBusy func(busy bool) `json:"-"`
 }
 
 // Validate fills the defaults and returns all complaints at once.

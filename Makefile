@@ -105,6 +105,10 @@ hooks: ## try hooks against Standard Webhooks' own library and a real mail conve
 proxies: build caddy ## run the snippets for forward auth with the real nginx and Caddy
 	@scripts/proxies bin/postern bin/caddy
 
+.PHONY: clients
+clients: build ## walk the Users API as its Ruby clients do, over both stores
+	@scripts/clients bin/postern
+
 .PHONY: browser
 browser: build ## walk the hosted pages in a real Chromium (SHOTS=FOLDER for pictures)
 	@scripts/browser bin/postern

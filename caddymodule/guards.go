@@ -102,13 +102,13 @@ func (s keySource) Resolve(ctx context.Context, realm core.RealmID, key string, 
 	return parts.Core.APIKeys.Resolve(ctx, realm, key, from)
 }
 
-// Refresh gives a session a new token.
-func (s source) Refresh(ctx context.Context, token string) (*core.SignedIn, error) {
+// RefreshSlim gives a session a new token for its cookie.
+func (s source) RefreshSlim(ctx context.Context, token string) (*core.SignedIn, error) {
 	parts, err := s.engine.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return parts.Core.Sessions.Refresh(ctx, token)
+	return parts.Core.Sessions.RefreshSlim(ctx, token)
 }
 
 // Assert signs what an application is told about a user.

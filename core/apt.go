@@ -57,7 +57,7 @@ func (a *APTs) Create(ctx context.Context, call APTCall) (*SignedIn, error) {
 		return nil, err
 	}
 	c := a.users.creation(apt.state.Realm, user, apt.now, call.Request)
-	in, err := a.sessions.open(c, apt.state, signIn{user: user, now: apt.now, lifetime: apt.state.Settings.APTTokenLifetime,
+	in, err := a.sessions.open(ctx, c, apt.state, signIn{user: user, joined: &joined{}, now: apt.now, lifetime: apt.state.Settings.APTTokenLifetime,
 		aptKey: apt.key.ID, request: call.Request})
 	if err != nil {
 		return nil, err

@@ -66,6 +66,10 @@ type Request struct {
 
 	// Device is the SignedIn.Device of an earlier sign-in, which the person's device has kept. It is not kept here.
 	Device string `json:"-"`
+
+	// Slim asks for a session token that fits into a cookie: it says who it is, and nothing that the realm's TokenFields
+	// ask for. It is not kept.
+	Slim bool `json:"-"`
 }
 
 // clean cuts what is longer than is kept.

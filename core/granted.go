@@ -1,6 +1,10 @@
 package core
 
-import "time"
+import (
+	"context"
+	"fmt"
+	"time"
+)
 
 // joined is what a user belongs to, read at one moment with all that its permissions depend on.
 type joined struct {
@@ -21,6 +25,18 @@ func (j *joined) read(keys []Key, recs []Record) error {
 	}
 	j.own()
 	return err
+}
+
+// joined reads what a user belongs to.
+func (d *deps) joined(ctx context.Context, realm *Realm, user UserID) (*joined, error) {
+	p, _ := realm.owner(string(user))
+	keys := joinedKeys(p, user)
+	recs, err := d.store.Get(ctx, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("core: read memberships: %w", err)
+	}
+	j := &joined{}
+	return j, j.read(keys, recs)
 }
 
 // granted returns the memberships whose permissions count, and until when they all do at most; zero = for good. A

@@ -158,13 +158,7 @@ func (m *Memberships) read(ctx context.Context, realm *Realm, org OrgID, entries
 // withOrgs returns the orgs that memberships are in, and those memberships whose org is there. Those of an org that was
 // deleted a moment ago may still lie about.
 func (m *Memberships) withOrgs(ctx context.Context, realm *Realm, list []*Membership) ([]*Membership, map[OrgID]*Org, error) {
-	var ids []OrgID
-	for _, one := range list {
-		if one.Org != "" {
-			ids = append(ids, one.Org)
-		}
-	}
-	orgs, _, err := m.orgs.readAll(ctx, realm, ids)
+	orgs, _, err := m.orgs.readAll(ctx, realm, orgsOf(list))
 	if err != nil {
 		return nil, nil, err
 	}

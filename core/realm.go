@@ -175,12 +175,6 @@ func (s RealmSettings) validate() error {
 	return nil
 }
 
-// TokenField is something that a realm's session tokens may tell (Users API, "jwt_fields").
-type TokenField string
-
-// TokenCustom puts a user's custom attributes into tokens, as the claim cs.
-const TokenCustom TokenField = "custom"
-
 // CharacterKind is a kind of characters (Users API, "required_chars").
 type CharacterKind string
 
@@ -214,8 +208,8 @@ func (s RealmSettings) validateLists() (fields []FieldError) {
 		}
 	}
 	for _, f := range s.TokenFields {
-		if f != TokenCustom {
-			fields = append(fields, FieldError{"jwt_fields", "Jwt fields can be custom; tokens do not tell memberships and orgs"})
+		if !slices.Contains(tokenFields, f) {
+			fields = append(fields, FieldError{"jwt_fields", "Jwt fields can be custom, memberships and orgs"})
 			break
 		}
 	}

@@ -115,8 +115,17 @@ func (s *Sessions) ByToken(ctx context.Context, realm RealmID, text string) (*Se
 
 // Refresh gives a session a new token; the one shown stays good until it expires. It is conditional on
 // the session: racing a sign-out, it either comes first and is ended with the rest, or fails. It fails like
-// Resolve.
+// Resolve, and with ErrTokenTooLong.
 func (s *Sessions) Refresh(ctx context.Context, text string) (*SignedIn, error) {
+	return s.refresh(ctx, text, false)
+}
+
+// RefreshSlim is Refresh for a token that lies in a cookie: the new one is slim (Request.Slim).
+func (s *Sessions) RefreshSlim(ctx context.Context, text string) (*SignedIn, error) {
+	return s.refresh(ctx, text, true)
+}
+
+func (s *Sessions) refresh(ctx context.Context, text string, slim bool) (*SignedIn, error) {
 	var in *SignedIn
 	err := retry(func() error {
 		now, err := s.d.clock.now()
@@ -131,7 +140,7 @@ func (s *Sessions) Refresh(ctx context.Context, text string) (*SignedIn, error) 
 		if err != nil {
 			return err
 		}
-		token, err := s.d.mint(p.realm, l.user, session, now)
+		token, err := s.d.mint(ctx, p.realm, minting{user: l.user, session: session, now: now, joined: &l.joined, slim: slim})
 		if err != nil {
 			return err
 		}

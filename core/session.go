@@ -63,10 +63,12 @@ type signIn struct {
 	aptKey   APTKeyID
 	mfa      bool // a second factor was shown
 	request  Request
+	joined   *joined // nil = to be read where a token is to tell it
 }
 
-// open puts a new session into c, notes the sign-in in the user, and returns it with its token.
-func (s *Sessions) open(c *change, state *realmState, in signIn) (*SignedIn, error) {
+// open puts a new session into c, notes the sign-in in the user, and returns it with its token: a slim one where the
+// request asks for that.
+func (s *Sessions) open(ctx context.Context, c *change, state *realmState, in signIn) (*SignedIn, error) {
 	if state.State == StateInactive {
 		return nil, ErrRealmInactive
 	}
@@ -81,7 +83,7 @@ func (s *Sessions) open(c *change, state *realmState, in signIn) (*SignedIn, err
 		Until:    Instant{in.now.Add(state.Settings.sessionUntil(in.aptKey).Duration())},
 		Lifetime: in.lifetime, APTKey: in.aptKey, MFA: in.mfa, Request: in.request.clean(),
 	}
-	token, err := s.d.mint(state, in.user, session, in.now)
+	token, err := s.d.mint(ctx, state, minting{user: in.user, session: session, now: in.now, joined: in.joined, slim: in.request.Slim})
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +106,7 @@ func (s *Sessions) start(ctx context.Context, state *realmState, in signIn, add 
 	p, _ := state.owner(string(in.user.ID))
 	c := s.d.change(p, in.now)
 	c.loggedIn(&in)
-	signedIn, err := s.open(c, state, in)
+	signedIn, err := s.open(ctx, c, state, in)
 	if err != nil {
 		return nil, err
 	}

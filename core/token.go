@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/postern-auth/postern/internal/jose"
@@ -14,69 +13,62 @@ import (
 // typeSession is the typ of a session token, which no other kind of token has (RFC 8725 §3.11).
 const typeSession = "session+jwt"
 
-// tokenClaims are the claims of a session token: the registered ones (RFC 7519 §4.1), ours, those that the Users
-// API's clients read, and the user as Work-API clients know it.
-type tokenClaims struct {
-	Issuer    string    `json:"iss"`
-	Subject   UserID    `json:"sub"`
-	Audience  RealmID   `json:"aud"`
-	IssuedAt  int64     `json:"iat"`
-	Expires   int64     `json:"exp"`
-	ID        string    `json:"jti"`
-	Session   SessionID `json:"sid"`
-	Gen       int       `json:"gen"`
-	UID       UserID    `json:"uid"`
-	Username  string    `json:"un"`
-	FirstName string    `json:"fn"`
-	LastName  string    `json:"ln"`
-	Name      string    `json:"n"`
-	Ticket    SessionID `json:"tk"`
-	Custom    Custom    `json:"cs,omitempty"` // where the realm asks for it
-	User      tokenUser `json:"user"`
-}
-
-// tokenUser is the user as Work-API clients know it.
-type tokenUser struct {
-	ID          UserID `json:"id"`
-	ArbitraryID string `json:"arbitrary_id,omitempty"`
-}
-
-// ErrTokenTooLong says that a user's names and custom attributes make a token longer than any client could send.
+// ErrTokenTooLong says that what a token would tell of a user makes it longer than any client could send.
 var ErrTokenTooLong = &Error{Kind: KindInvalid, Code: "token_too_long", Detail: "the token would be longer than 8 KiB"}
 
+// errCookieTooLong is ErrTokenTooLong of a slim token.
+var errCookieTooLong = ErrTokenTooLong.with("the token would be too long for a cookie")
+
+// maxSlimToken bounds slim tokens, in bytes. Browsers drop a cookie whose name and value are longer than 4 KiB together.
+const maxSlimToken = 4<<10 - 256
+
+// minting is what a token is made of.
+type minting struct {
+	user    *User
+	session *Session
+	now     time.Time
+	joined  *joined // nil = to be read where the realm asks for it
+	slim    bool    // it only says who it is, so that it fits into a cookie
+}
+
 // mint returns a new token of a session. It lives for the session's token lifetime, and never longer
-// than the session may.
-func (d *deps) mint(state *realmState, user *User, session *Session, now time.Time) (string, error) {
+// than the session may. It fails with ErrTokenTooLong.
+func (d *deps) mint(ctx context.Context, state *realmState, m minting) (string, error) {
 	id, err := d.ids.text(idLength)
 	if err != nil {
 		return "", err
 	}
-	expires := now.Add(session.Lifetime.Duration())
+	user, session := m.user, m.session
+	expires := m.now.Add(session.Lifetime.Duration())
 	if session.Until.Before(expires) {
 		expires = session.Until.Time
 	}
 	said := tokenClaims{
-		Issuer: state.Issuer, Subject: user.ID, Audience: state.ID, IssuedAt: now.Unix(), Expires: expires.Unix(),
+		Issuer: state.Issuer, Subject: user.ID, Audience: state.ID, IssuedAt: m.now.Unix(), Expires: expires.Unix(),
 		ID: id, Session: session.ID, Gen: session.Generation,
 		UID: user.ID, Username: user.Username, FirstName: user.FirstName, LastName: user.LastName, Name: user.Name(), Ticket: session.ID,
 		User: tokenUser{user.ID, user.ArbitraryID},
 	}
-	if slices.Contains(state.Settings.TokenFields, TokenCustom) {
-		said.Custom = user.Custom
+	if !m.slim {
+		if err := said.tell(ctx, d, state, user, m.joined, m.now); err != nil {
+			return "", fmt.Errorf("core: mint: %w", err)
+		}
 	}
 	claims, err := json.Marshal(said)
 	if err != nil {
 		return "", fmt.Errorf("core: mint: %w", err)
 	}
-	key, err := state.keys.current(useSession, now)
+	key, err := state.keys.current(useSession, m.now)
 	if err != nil {
 		return "", err
 	}
 	token, err := key.Sign(typeSession, claims)
-	if errors.Is(err, jose.ErrTooLong) {
+	switch {
+	case m.slim && (errors.Is(err, jose.ErrTooLong) || len(token) > maxSlimToken):
+		return "", errCookieTooLong
+	case errors.Is(err, jose.ErrTooLong):
 		return "", ErrTokenTooLong
-	}
-	if err != nil {
+	case err != nil:
 		return "", fmt.Errorf("core: mint: %w", err)
 	}
 	return token, nil

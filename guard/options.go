@@ -61,9 +61,9 @@ type KeyResolver interface {
 	Resolve(ctx context.Context, realm core.RealmID, key string, from netip.Addr) (core.Identity, error)
 }
 
-// Renewer gives a session a new token, and leaves the one shown alive (core.Sessions.Refresh).
+// Renewer gives a session a new token that fits into a cookie, and leaves the one shown alive (core.Sessions.RefreshSlim).
 type Renewer interface {
-	Refresh(ctx context.Context, token string) (*core.SignedIn, error)
+	RefreshSlim(ctx context.Context, token string) (*core.SignedIn, error)
 }
 
 var (

@@ -19,7 +19,7 @@ func (g *Guard) renewCookie(w http.ResponseWriter, r *http.Request, k *known) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), renewTimeout)
 	defer cancel()
-	in, err := g.renewer.Refresh(ctx, k.token)
+	in, err := g.renewer.RefreshSlim(ctx, k.token)
 	k.renew.Store(g.now().Add(renewAgain).UnixNano())
 	if err != nil {
 		return

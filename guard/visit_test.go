@@ -143,7 +143,7 @@ type renewer struct {
 	err   error
 }
 
-func (r *renewer) Refresh(_ context.Context, token string) (*core.SignedIn, error) {
+func (r *renewer) RefreshSlim(_ context.Context, token string) (*core.SignedIn, error) {
 	r.calls.Add(1)
 	if r.err != nil {
 		return nil, r.err

@@ -191,9 +191,9 @@ func (p *Pages) realm(ctx context.Context) (core.RealmID, error) {
 	return realm.ID, nil
 }
 
-// requestOf says of a request what is kept with events.
+// requestOf says of a request what is kept with events, and that a token is for a cookie.
 func (p *Pages) requestOf(r *http.Request) core.Request {
-	return core.Request{IP: p.o.Address(r), Client: r.UserAgent()}
+	return core.Request{IP: p.o.Address(r), Client: r.UserAgent(), Slim: true}
 }
 
 // returnTo returns where a request asks to go afterwards, or the front page where it asks for nothing that is allowed.

@@ -44,7 +44,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if r.URL.Path != "/v1" && !strings.HasPrefix(r.URL.Path, "/v1/") && r.URL.Path != keySetPath {
 		return next.ServeHTTP(w, r)
 	}
-	if r.TLS != nil && !r.TLS.HandshakeComplete && r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if isEarlyWrite(r) {
 		httpapi.Refuse(w, r, httpapi.ErrTooEarly)
 		return nil
 	}
@@ -57,6 +57,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	parts.API.ServeHTTP(w, r)
 	return nil
+}
+
+// isEarlyWrite reports whether a request writes and came as TLS early data, which an eavesdropper can send again.
+func isEarlyWrite(r *http.Request) bool {
+	return r.TLS != nil && !r.TLS.HandshakeComplete && r.Method != http.MethodGet && r.Method != http.MethodHead
 }
 
 // Interface guards.

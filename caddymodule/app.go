@@ -9,6 +9,7 @@ func init() {
 	caddy.RegisterModule(new(App))
 	caddy.RegisterModule(new(Auth))
 	caddy.RegisterModule(new(API))
+	caddy.RegisterModule(new(Pages))
 	caddy.RegisterModule(new(MatchUser))
 	caddy.RegisterModule(new(Provider))
 	registerDirectives()
@@ -84,7 +85,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.engine = e.(*engine)
 	a.engine.voices.add(a.log)
-	return nil
+	return register(ctx.GetMetricsRegistry())
 }
 
 // Start begins to open the store, and does not wait for it.

@@ -70,7 +70,7 @@ func (a *Auth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (a *Auth) words() subdirectives {
 	return subdirectives{
 		"from":           texts(&a.From),
-		"cookie":         a.unmarshalCookie,
+		"cookie":         cookie(&a.Cookie),
 		"api_key_header": text(&a.APIKeyHeader),
 		"public":         a.unmarshalPublic,
 		"optional":       alone(&a.Optional),
@@ -110,17 +110,19 @@ func period(to *guard.Duration) func(*caddyfile.Dispenser) error {
 	}
 }
 
-// unmarshalCookie reads the name of the cookie, and whether it may travel in the clear.
-func (a *Auth) unmarshalCookie(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) == 0 || len(args) > 2 || args[0] == "" {
-		return d.ArgErr()
+// cookie reads the name of the cookie, and whether it may travel in the clear.
+func cookie(to *guard.Cookie) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		args := d.RemainingArgs()
+		if len(args) == 0 || len(args) > 2 || args[0] == "" {
+			return d.ArgErr()
+		}
+		*to = guard.Cookie{Name: args[0], Insecure: len(args) == 2}
+		if len(args) == 2 && args[1] != "insecure" {
+			return d.Errf("cookie: %q is unknown; there is insecure", args[1])
+		}
+		return nil
 	}
-	a.Cookie = guard.Cookie{Name: args[0], Insecure: len(args) == 2}
-	if len(args) == 2 && args[1] != "insecure" {
-		return d.Errf("cookie: %q is unknown; there is insecure", args[1])
-	}
-	return nil
 }
 
 // unmarshalPublic reads paths, or a block of matchers.

@@ -14,13 +14,15 @@ import (
 )
 
 // registerDirectives makes the Caddyfile understand us. Each "after forward_auth" goes right behind that directive, so the
-// last one registered comes first: the API before the guard, and both behind what limits rates.
+// last one registered comes first: the pages and the API before the guard, and both behind what limits rates.
 func registerDirectives() {
 	httpcaddyfile.RegisterGlobalOption("postern", parseApp)
 	httpcaddyfile.RegisterHandlerDirective("postern_auth", parseAuth)
 	httpcaddyfile.RegisterHandlerDirective("postern_api", parseAPI)
 	httpcaddyfile.RegisterDirectiveOrder("postern_auth", httpcaddyfile.After, "forward_auth")
 	httpcaddyfile.RegisterDirectiveOrder("postern_api", httpcaddyfile.After, "forward_auth")
+	httpcaddyfile.RegisterDirective("postern_pages", parsePages)
+	httpcaddyfile.RegisterDirectiveOrder("postern_pages", httpcaddyfile.After, "forward_auth")
 }
 
 // parseApp reads the global option.
@@ -46,6 +48,15 @@ func parseAuth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 func parseAPI(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	a := new(API)
 	return a, a.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// parsePages reads the directive postern_pages, whose argument is a path and no matcher.
+func parsePages(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	p := new(Pages)
+	if err := p.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(nil, p), nil
 }
 
 // UnmarshalCaddyfile reads the global option. Syntax:

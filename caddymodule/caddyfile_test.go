@@ -122,9 +122,10 @@ func fuzzUnmarshal(f *testing.F, name string) {
 	})
 }
 
-func FuzzUnmarshalApp(f *testing.F)  { fuzzUnmarshal(f, "postern") }
-func FuzzUnmarshalAuth(f *testing.F) { fuzzUnmarshal(f, "postern_auth") }
-func FuzzUnmarshalAPI(f *testing.F)  { fuzzUnmarshal(f, "postern_api") }
+func FuzzUnmarshalApp(f *testing.F)   { fuzzUnmarshal(f, "postern") }
+func FuzzUnmarshalAuth(f *testing.F)  { fuzzUnmarshal(f, "postern_auth") }
+func FuzzUnmarshalAPI(f *testing.F)   { fuzzUnmarshal(f, "postern_api") }
+func FuzzUnmarshalPages(f *testing.F) { fuzzUnmarshal(f, "postern_pages") }
 
 // TestIsURLSafe holds what counts as a secret in a URL.
 func TestIsURLSafe(t *testing.T) {

@@ -1,5 +1,5 @@
 // Package caddymodule puts Postern into Caddy: the app postern, which owns the store, the directive postern_auth,
-// which lets through only requests with a known user, and the directive postern_api, which serves /v1.
+// which lets through only requests with a known user, postern_api, which serves /v1, and postern_pages, where people sign in.
 //
 //	app.example.com
 //	postern_api /v1/*

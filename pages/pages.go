@@ -131,9 +131,10 @@ func New(o Options) (*Pages, error) {
 }
 
 // Owns reports whether a request is for the pages, and not for what they stand beside.
-func (p *Pages) Owns(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, p.o.Mount+"/")
-}
+func (p *Pages) Owns(r *http.Request) bool { return IsUnder(p.o.Mount, r) }
+
+// IsUnder reports whether a request is for pages that are under mount.
+func IsUnder(mount string, r *http.Request) bool { return strings.HasPrefix(r.URL.Path, mount+"/") }
 
 // SignInPath returns the path of the page to sign in, for guards to send browsers to.
 func (p *Pages) SignInPath() string { return p.o.Mount + "/sign-in" }

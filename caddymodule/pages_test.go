@@ -1,0 +1,82 @@
+package caddymodule
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// withPages is a site with pages, whose cookie travels in the clear as the site does.
+const withPages = `postern_pages /account {
+		title Acme
+		cookie session insecure
+	}
+	postern_auth {
+		from cookie
+		cookie session insecure
+		login_url /account/sign-in
+	}
+	reverse_proxy APP`
+
+// TestPages signs in and out at a site's pages, also after a reload.
+func TestPages(t *testing.T) {
+	w := newWorld(t)
+	w.settle()
+	w.load(w.config("", withPages))
+	away := w.get("/reports", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html")
+	if to := away.header.Get("Location"); away.status != http.StatusSeeOther || to != "/account/sign-in?return_to=%2Freports" {
+		t.Fatalf("a browser that is not signed in = %d to %q", away.status, to)
+	}
+	if page := w.get("/account/sign-in", ""); page.status != http.StatusOK || !strings.Contains(page.body, "Acme") {
+		t.Errorf("the page to sign in = %+v", page)
+	}
+	const form = "username=ann&password=correct+horse+battery+staple&return_to=/reports"
+	post := func(path, body, cookie string) answer {
+		return w.do("POST", path, "", body, "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin", "Cookie", cookie)
+	}
+	if foreign := w.do("POST", "/account/sign-in", "", form, "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "cross-site"); foreign.status != http.StatusForbidden {
+		t.Errorf("a form of another site = %+v; want 403", foreign)
+	}
+	in := post("/account/sign-in", form, "")
+	cookie, _, _ := strings.Cut(in.header.Get("Set-Cookie"), ";")
+	if in.status != http.StatusSeeOther || in.header.Get("Location") != "/reports" || !strings.HasPrefix(cookie, "session=") {
+		t.Fatalf("sign in = %+v; want 303 and the cookie", in)
+	}
+	w.load(w.config("", withPages+"\n\theader X-Version 2"))
+	if name := w.get("/reports", "", "Cookie", cookie).seen(t).Get("X-Postern-Username"); name != "ann" {
+		t.Errorf("the app is told %q; want ann", name)
+	}
+	if out := post("/account/sign-out", "", cookie); out.status != http.StatusSeeOther {
+		t.Errorf("sign out = %+v; want 303", out)
+	}
+	w.eventually("the cookie is good for nothing", func() bool { return w.get("/reports", "", "Cookie", cookie).status == http.StatusUnauthorized })
+}
+
+// TestMetricsOutliveReloads holds that what was counted is counted still after a reload, also by another guard and engine.
+func TestMetricsOutliveReloads(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	const site = "handle /metrics {\n\t\tmetrics\n\t}\n\thandle {\n\t\t" + guarded + "\n\t}"
+	counted := regexp.MustCompile(`(?m)^postern_(?:guard_requests_total\{realm="default",(?:reason="",verdict="allow"|verdict="allow",reason="")|api_requests_total\{[^}]*status="200")\} (\S+)$`)
+	counts := func() []string {
+		var all []string
+		for _, found := range counted.FindAllStringSubmatch(w.get("/metrics", "").body, -1) {
+			all = append(all, found[1])
+		}
+		return all
+	}
+	w.load(w.config("", site))
+	w.get("/", p.tokens.Valid).seen(t)
+	w.get("/v1/users/me", p.tokens.Valid)
+	before := strings.Join(counts(), " ")
+	if len(counts()) < 2 || strings.Contains(" "+before+" ", " 0 ") {
+		t.Fatalf("counts = %q; want one of the guard and one of the API; all:\n%s", before, w.get("/metrics", "").body)
+	}
+	for _, global := range []string{"", "postern {\n\t\tmax_staleness 6s\n\t}"} {
+		w.load(w.config(global, site+"\n\theader X-Version 2"))
+		if after := strings.Join(counts(), " "); after != before {
+			t.Errorf("after a reload, counts = %q; want %q as before", after, before)
+		}
+	}
+}

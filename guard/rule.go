@@ -65,10 +65,13 @@ func newRule(name string, r Rule) (rule, error) {
 	return one, errors.Join(append(errs, err)...)
 }
 
-// matches reports whether the rule is for a request.
+// matches reports whether the rule is for a request. Read loosely, CONNECT is GET: a WebSocket over HTTP/2 or HTTP/3 begins
+// with the one (RFC 8441, RFC 9220), and reaches an app that speaks HTTP/1.1 as the other.
 func (r *rule) matches(method, path string, loose bool) bool {
 	if loose {
-		method = strings.ToUpper(method)
+		if method = strings.ToUpper(method); method == http.MethodConnect {
+			method = http.MethodGet
+		}
 	}
 	if len(r.methods) > 0 && !slices.Contains(r.methods, method) && !(method == http.MethodHead && slices.Contains(r.methods, http.MethodGet)) {
 		return false

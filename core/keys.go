@@ -36,6 +36,7 @@ import (
 //	  i:<digest>       arbitrary_id -> user
 //	  x:<digest>       a spent APT
 //	  t:<digest>       a one-time token, by the digest of its secret
+//	  pu:<digest>      a parked signup, by the digest of its token
 //	  index us:<user>  sessions of a user: <expiry> <session>
 //	  d:<user>         places of a deleted user
 //	  b:<user>         the memberships of a user, all of them
@@ -115,6 +116,7 @@ func usageKey(p Partition, day string, key APTKeyID) Key {
 }
 func spentKey(p Partition, what string) Key      { return Key{p, "x:" + digest(what)} }
 func oneTimeKey(p Partition, sum string) Key     { return Key{p, "t:" + sum} }
+func signupKey(p Partition, sum string) Key      { return Key{p, "pu:" + sum} }
 func nameKey(p Partition, normalised string) Key { return Key{p, "n:" + shortDigest(normalised)} }
 
 func membershipsKey(p Partition, id UserID) Key { return Key{p, "b:" + string(id)} }

@@ -102,6 +102,12 @@ func (u *Users) name(user *User, b bucket) error {
 func (u *Users) creation(realm *Realm, user *User, now time.Time, req Request) *change {
 	p, _ := realm.owner(string(user.ID))
 	c := u.d.change(p, now)
+	c.bringIn(realm, user, req)
+	return c
+}
+
+// bringIn makes a user in c.
+func (c *change) bringIn(realm *Realm, user *User, req Request) {
 	c.create(user, noExpiry)
 	for _, claim := range user.claims(realm) {
 		c.create(claim, noExpiry)
@@ -109,7 +115,6 @@ func (u *Users) creation(realm *Realm, user *User, now time.Time, req Request) *
 	c.reindex(nil, user)
 	c.event(Event{Realm: realm.ID, Type: eventUserCreated, User: user.ID, Request: req.clean()})
 	c.verificationEvent(nil, user, req)
-	return c
 }
 
 // verificationEvent appends what a changed state of e-mail verification asks for.

@@ -80,6 +80,8 @@ func (a *API) table() []route {
 		{"POST", "/v1/users/{user}/reset_password_with_token", a.resetPassword},
 		{"POST", "/v1/users/{user}/request_email_verification", a.requestVerification},
 		{"POST", "/v1/users/{user}/verify_email", a.verifyEmail},
+		{"POST", "/v1/user_tokens", a.createUserToken},
+		{"GET", "/v1/user_tokens/{token}", a.getUserToken},
 		{"POST", "/v1/credentials", a.createCredential},
 		{"GET", "/v1/credentials/{credential}", a.getCredential},
 		{"PUT", "/v1/credentials/{credential}", a.updateCredential},

@@ -3,9 +3,13 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/postern-auth/postern/core"
 )
+
+// signupPrefix is what the token of a parked signup begins with.
+const signupPrefix = "utk_"
 
 // createUser serves POST /v1/users: with a management key it creates a user of any kind (Users API, "Create a user"),
 // with an APT one that an account provider vouches for (Work-API, "create_user").
@@ -19,6 +23,9 @@ func (a *API) createUser(w http.ResponseWriter, c *call) error {
 	}
 	if err := a.mayImport(c, b); err != nil {
 		return err
+	}
+	if token := orEmpty(b.object.text("token")); strings.HasPrefix(token, signupPrefix) { // others are sent back as they were got
+		return a.createParked(w, c, b, realm, token)
 	}
 	var joining core.UserChange
 	joins(b, &joining)

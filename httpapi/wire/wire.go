@@ -72,6 +72,20 @@ type TokenUser struct {
 	PasswordResetToken string `json:"password_reset_token,omitempty"` // the same, as older clients know it
 }
 
+// UserToken is a parked signup (Users API, "user_tokens").
+type UserToken struct {
+	ID             string  `json:"id"` // the token itself
+	RealmID        string  `json:"realm_id"`
+	Username       string  `json:"username"`
+	Email          *string `json:"email"`
+	FirstName      *string `json:"first_name"`
+	LastName       *string `json:"last_name"`
+	CredentialType *string `json:"credential_type"` // "password", or null where the user will have none
+	CreatedAt      Time    `json:"created_at"`
+	ExpiresAt      Seconds `json:"expires_at"`
+	Object         string  `json:"object"` // "user_token"
+}
+
 // Session is a session (Users API, "Sessions").
 type Session struct {
 	ID        string   `json:"id"`

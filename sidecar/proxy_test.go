@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/internal/hosttest"
+	"github.com/postern-auth/postern/internal/redistest"
 )
 
 // ask sends a request with a token, and returns the answer with its body read.
@@ -319,10 +320,14 @@ func TestAdmin(t *testing.T) {
 	if resp, _ := v.ask(plain(t, nil), "GET", v.GuardURL()+"/healthz", "", nil); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("GET /healthz at the guarded address = %d; want 401", resp.StatusCode)
 	}
-	_, body := v.ask(plain(t, nil), "GET", base+"/metrics", "", nil)
+	var body string
+	redistest.Eventually(t, "the store has been checked", func() bool {
+		_, body = v.ask(plain(t, nil), "GET", base+"/metrics", "", nil)
+		return strings.Contains(body, "postern_store_up 1\n")
+	})
 	for _, want := range []string{
 		"postern_guard_requests_total{realm=\"default\",verdict=\"deny\",reason=\"no_credential\"} 1\n",
-		"postern_guard_requests_total{realm=\"default\",verdict=\"allow\",reason=\"\"} 0\n", "postern_store_up 1\n",
+		"postern_guard_requests_total{realm=\"default\",verdict=\"allow\",reason=\"\"} 0\n",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("GET /metrics lacks %q:\n%s", want, body)

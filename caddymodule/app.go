@@ -62,6 +62,8 @@ type App struct {
 	// in Caddy's own data folder.
 	Data string `json:"data,omitempty"`
 
+	Outgoing
+
 	engine *engine // nil until provisioned
 	log    *zap.Logger
 }

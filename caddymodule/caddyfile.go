@@ -96,13 +96,25 @@ func parsePages(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 //		hash_passes       <number>
 //		hash_slots        <number>
 //		data              <folder>
+//
+//		smtp_host          <host>
+//		smtp_port          <number>
+//		smtp_tls           starttls|implicit|none
+//		smtp_user          <name>
+//		smtp_password      {env.NAME}|{file./path}
+//		smtp_password_file <file>
+//		smtp_from          <address>
+//		smtp_ca            <file>
+//		mail_links         <url>
+//		webhook_allow      <network...>
 //	}
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the option
 	if d.NextArg() {
 		return d.ArgErr()
 	}
-	return block(d, subdirectives{
+	known := a.Outgoing.words()
+	maps.Copy(known, subdirectives{
 		"redis": func(d *caddyfile.Dispenser) error {
 			a.Redis = new(Redis)
 			return a.Redis.unmarshal(d)
@@ -116,6 +128,23 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"hash_slots":        number(&a.HashSlots),
 		"data":              text(&a.Data),
 	})
+	return block(d, known)
+}
+
+// words are what the block may hold about e-mails and webhooks.
+func (o *Outgoing) words() subdirectives {
+	return subdirectives{
+		"smtp_host":          text(&o.SMTPHost),
+		"smtp_port":          number(&o.SMTPPort),
+		"smtp_tls":           text(&o.SMTPTLS),
+		"smtp_user":          text(&o.SMTPUser),
+		"smtp_password":      secret(&o.SMTPPassword),
+		"smtp_password_file": text(&o.SMTPPasswordFile),
+		"smtp_from":          text(&o.SMTPFrom),
+		"smtp_ca":            text(&o.SMTPCA),
+		"mail_links":         text(&o.MailLinks),
+		"webhook_allow":      texts(&o.WebhookAllow),
+	}
 }
 
 // unmarshal reads the block redis.

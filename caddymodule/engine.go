@@ -156,7 +156,7 @@ func (e *engine) assembleOver(ctx context.Context, store core.Store) (*assembly.
 		return nil, err
 	}
 	parts, err := assembly.New(assembly.Options{Store: store, MasterKey: master, OwnMasterKey: own,
-		PublicURL: e.settings.publicURL, MaxStaleness: e.settings.maxStaleness, Hashing: e.settings.hashing, Log: e.log, Meters: meters})
+		PublicURL: e.settings.publicURL, Delivery: e.settings.outgoing.Options, LinkBase: e.settings.outgoing.links, MaxStaleness: e.settings.maxStaleness, Hashing: e.settings.hashing, Log: e.log, Meters: meters})
 	if err != nil {
 		return nil, err
 	}

@@ -152,6 +152,7 @@ func TestBadReload(t *testing.T) {
 	for name, test := range map[string]struct{ config, want string }{
 		"guard": {w.config("", "postern_auth {\n\t\tassertion WRONG\n\t}"), "no duration"}, // see try
 		"app":   {w.config("postern {\n\t\tmax_staleness 2h\n\t}", guarded), "max staleness"},
+		"mail":  {w.config("postern {\n\t\tsmtp_host mail.example.com\n\t}", guarded), "sender of e-mails"},
 		"port":  {w.config("", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n", "address already in use"},
 		"another store, and the port": {w.config("postern {\n\t\tdata "+t.TempDir()+"\n\t}", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n",
 			"address already in use"},
@@ -259,7 +260,15 @@ func TestSettings(t *testing.T) {
 		"empty ca":                 {redis(Redis{Addresses: []string{"a:1"}, TLS: &TLS{CA: empty}}), []string{"there is no certificate"}},
 		"cert without key":         {redis(Redis{Addresses: []string{"a:1"}, TLS: &TLS{Cert: empty}}), []string{"redis tls cert and key"}},
 		"tls with a plain url":     {redis(Redis{URL: "redis://a", TLS: &TLS{}}), []string{"rediss://"}},
-		"two at once":              {&App{PublicURL: "auth.example.com", MaxStaleness: 1}, []string{"public URL", "max staleness"}},
+		"mail without sender":      {&App{Outgoing: Outgoing{SMTPHost: "mail"}}, []string{"sender of e-mails"}},
+		"mail password in the open": {&App{Outgoing: Outgoing{SMTPHost: "mail", SMTPFrom: "a@example.com", SMTPUser: "u", SMTPPassword: "hunter2"}},
+			[]string{"smtp_password holds a secret"}},
+		"mail password in the clear": {&App{Outgoing: Outgoing{SMTPHost: "mail", SMTPFrom: "a@example.com", SMTPUser: "u", SMTPPassword: "{env.TEST_SHORT}", SMTPTLS: "none"}},
+			[]string{"without TLS"}},
+		"no such mail ca": {&App{Outgoing: Outgoing{SMTPHost: "mail", SMTPFrom: "a@example.com", SMTPCA: "/nonexistent"}}, []string{"smtp_ca: open"}},
+		"bad mail links":  {&App{Outgoing: Outgoing{MailLinks: "app.example.com"}}, []string{"links in e-mails"}},
+		"bad network":     {&App{Outgoing: Outgoing{WebhookAllow: []string{"inside"}}}, []string{`webhook_allow: "inside"`}},
+		"two at once":     {&App{PublicURL: "auth.example.com", MaxStaleness: 1}, []string{"public URL", "max staleness"}},
 	} {
 		_, err := test.app.settings()
 		if err == nil {
@@ -303,6 +312,8 @@ func TestSettingsKey(t *testing.T) {
 		"another master key":  {App{Redis: base.Redis, MasterKey: "{env.TEST_OTHER}"}, false, true},
 		"a former master key": {App{Redis: base.Redis, MasterKey: base.MasterKey, FormerMasterKey: "{env.TEST_OTHER}"}, false, true},
 		"TLS":                 {App{Redis: &Redis{Addresses: []string{"localhost:6379"}, TLS: &TLS{}}, MasterKey: base.MasterKey}, false, false},
+		"a mail server":       {App{Redis: base.Redis, MasterKey: base.MasterKey, Outgoing: Outgoing{SMTPHost: "mail", SMTPFrom: "a@example.com"}}, false, true},
+		"a network":           {App{Redis: base.Redis, MasterKey: base.MasterKey, Outgoing: Outgoing{WebhookAllow: []string{"10.0.0.0/8"}}}, false, true},
 		"embedded":            {App{}, false, false},
 	} {
 		was, is := resolve(base), resolve(test.app)

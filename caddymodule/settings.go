@@ -32,6 +32,7 @@ type settings struct {
 	publicURL    string
 	maxStaleness time.Duration
 	hashing      core.Hashing
+	outgoing     outgoing
 }
 
 // settings resolves the configuration, and returns all complaints at once.
@@ -39,7 +40,8 @@ func (a *App) settings() (*settings, error) {
 	r := &resolver{replacer: caddy.NewReplacer()}
 	s := &settings{
 		data: r.text("data", a.Data), publicURL: r.text("public_url", a.PublicURL), maxStaleness: time.Duration(a.MaxStaleness),
-		hashing: core.Hashing{HashSlots: a.HashSlots, HashMemory: a.HashMemory, HashPasses: a.HashPasses},
+		hashing:  core.Hashing{HashSlots: a.HashSlots, HashMemory: a.HashMemory, HashPasses: a.HashPasses},
+		outgoing: a.Outgoing.resolve(r),
 	}
 	if s.data == "" {
 		s.data = filepath.Join(caddy.AppDataDir(), "postern")
@@ -113,9 +115,9 @@ func (s *settings) rehearse() error {
 	}
 	anyKey, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	if err == nil {
-		_, err = core.New(core.Options{Store: struct{ core.Store }{}, MasterKey: anyKey, PublicURL: s.publicURL, MaxStaleness: s.maxStaleness, Hashing: s.hashing})
+		_, err = core.New(core.Options{Store: struct{ core.Store }{}, MasterKey: anyKey, PublicURL: s.publicURL, LinkBase: s.outgoing.links, MaxStaleness: s.maxStaleness, Hashing: s.hashing})
 	}
-	return errors.Join(append(errs, err)...)
+	return errors.Join(append(errs, err, s.outgoing.rehearse())...)
 }
 
 // key identifies settings: two that are alike share an engine. Master keys count by what they are, wherever they come from; the
@@ -127,7 +129,7 @@ func (s *settings) key() string {
 			master[i] = key.ID()
 		}
 	}
-	return hash(s.storeKey(), s.data, master, s.publicURL, s.maxStaleness, s.hashing)
+	return hash(s.storeKey(), s.data, master, s.publicURL, s.maxStaleness, s.hashing, s.outgoing.Options, s.outgoing.links, s.outgoing.ca)
 }
 
 // storeKey identifies the store: two settings that mean the same one in the same way share it.

@@ -43,6 +43,7 @@ type Assembly struct {
 	Meters *Meters
 
 	log          *zap.Logger
+	courier      *delivery.Courier
 	ownMasterKey bool
 }
 
@@ -68,7 +69,7 @@ func New(o Options) (*Assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Assembly{Core: c, API: api, Meters: o.Meters, log: o.Log, ownMasterKey: o.OwnMasterKey}, nil
+	return &Assembly{Core: c, API: api, Meters: o.Meters, log: o.Log, courier: courier, ownMasterKey: o.OwnMasterKey}, nil
 }
 
 // NewGuard returns a guard over the same core, with o saying what it lets in and what it tells. The caller closes it.
@@ -89,7 +90,10 @@ func (a *Assembly) NewPages(g *guard.Guard, o pages.Options) (*pages.Pages, erro
 }
 
 // Run does the work that no request waits for, until ctx ends.
-func (a *Assembly) Run(ctx context.Context) { a.Core.Run(ctx) }
+func (a *Assembly) Run(ctx context.Context) {
+	defer a.courier.Close()
+	a.Core.Run(ctx)
+}
 
 // FirstKeyFile is the file in the data folder that holds the first management key until somebody takes it.
 const FirstKeyFile = "management.key"

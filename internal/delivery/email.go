@@ -22,7 +22,8 @@ type SMTP struct {
 	Host         string
 	Port         int    // default 587, with TLSImplicit 465, with TLSNone 25
 	User         string // "" = no authentication
-	PasswordFile string // read at each sending, so that it can be replaced
+	Password     string // given by itself, or
+	PasswordFile string // in a file that is read at each sending, so that it can be replaced
 	From         string // an address, which hooks may replace
 	TLS          string // TLSStart, the default, TLSImplicit or TLSNone
 	CAFile       string // certificates in PEM that may vouch for the server; "" = the system's
@@ -55,7 +56,8 @@ func (s *SMTP) validate() error {
 	complain(s.Port < 0 || s.Port > 65535, "the port of the mail server must be from 1 to 65535")
 	from, err := mail.ParseAddress(s.From)
 	complain(err != nil || from.Address != s.From, "the sender of e-mails must be an address like noreply@example.com")
-	complain((s.User == "") != (s.PasswordFile == ""), "the mail server's user and password file go together")
+	complain(s.Password != "" && s.PasswordFile != "", "the mail server's password is given twice, by itself and in a file")
+	complain((s.User == "") != (s.Password == "" && s.PasswordFile == ""), "the mail server's user and password go together")
 	complain(s.User != "" && s.TLS == TLSNone, "a password is not sent to a mail server without TLS")
 	return errors.Join(errs...)
 }
@@ -86,10 +88,10 @@ func newMailer(s SMTP) (*mailer, error) {
 	return m, nil
 }
 
-// password reads the password.
+// password returns the password, "" for none.
 func (m *mailer) password() (string, error) {
 	if m.smtp.PasswordFile == "" {
-		return "", nil
+		return m.smtp.Password, nil
 	}
 	text, err := os.ReadFile(m.smtp.PasswordFile)
 	if err != nil {

@@ -234,6 +234,9 @@ func (a *AppHooks) members(ctx context.Context, realm RealmID) ([]string, error)
 	return members, nil
 }
 
+// hookAt returns the hook that a place among hooks is of.
+func hookAt(member string) AppHookID { return AppHookID(member[strings.IndexByte(member, 0)+1:]) }
+
 // List returns the hooks of a realm, those for all realms among them, by id. There are at most 100.
 func (a *AppHooks) List(ctx context.Context, realm RealmID) ([]*AppHook, error) {
 	hooks, err := a.sealed(ctx, realm)
@@ -267,7 +270,7 @@ func (a *AppHooks) load(ctx context.Context, members []string) ([]*AppHook, erro
 	}
 	keys := make([]Key, len(members))
 	for i, m := range members {
-		keys[i] = appHookKey(AppHookID(m[strings.IndexByte(m, 0)+1:]))
+		keys[i] = appHookKey(hookAt(m))
 	}
 	recs, err := a.d.store.Get(ctx, keys...)
 	if err != nil {
@@ -298,7 +301,7 @@ func (a *AppHooks) reseal(ctx context.Context) (int, error) {
 		for _, m := range members {
 			from = m + "\x00"
 			err := retry(func() error {
-				n, err := a.resealOne(ctx, AppHookID(m[strings.IndexByte(m, 0)+1:]))
+				n, err := a.resealOne(ctx, hookAt(m))
 				count += n
 				return err
 			})

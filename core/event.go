@@ -46,7 +46,11 @@ func (e *Event) subjects() []string {
 // members returns an event's place in every index.
 func (e *Event) members() []IndexChange {
 	id := strings.TrimPrefix(string(e.ID), prefixEvent)
-	name, prefix := realmEventsIndex(e.Realm, e.Type)
+	realm := e.Realm
+	if e.Type == eventRealmDeleted { // there is no realm to keep it
+		realm = ""
+	}
+	name, prefix := realmEventsIndex(realm, e.Type)
 	all := []IndexChange{{Index: name, Member: prefix + id}}
 	for _, subject := range e.subjects() {
 		name, prefix := subjectEventsIndex(subject, e.Type)

@@ -37,6 +37,7 @@ type Realm struct {
 	ResourceLinks json.RawMessage `json:"links,omitempty"` // an object or array that the Users API's clients keep here
 
 	ResetBy   JobID   `json:"reset_by,omitempty"` // the job that is deleting all users; until it is done nobody can be found or made
+	ResetAt   Instant `json:"reset_at,omitzero"`  // when that was last done; a signup parked before makes no user
 	DeletedAt Instant `json:"deleted,omitzero"`   // a tombstone, until the job that removes the rest is done
 }
 

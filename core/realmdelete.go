@@ -60,8 +60,8 @@ func (r *Realms) entomb(ctx context.Context, id RealmID, req Request) error {
 // resetWait is how long Reset waits for what it began.
 const resetWait = 10 * time.Second
 
-// Reset deletes all users and organisations of a realm (Users API, "Reset a realm"); its keys, settings and usage
-// stay. Every token is dead at once, and until all are deleted, users can be neither found nor made. That takes about
+// Reset deletes all users and organisations of a realm (Users API, "Reset a realm"), and parked signups are worth
+// nothing; its keys, settings and usage stay. Every token is dead at once, and until all are deleted, users can be neither found nor made. That takes about
 // a second for each 5,000 users. Reset waits for up to ten; done false says that a job goes on with it. To reset
 // while a reset is under way waits for that one. It fails with ErrRealmNotFound.
 func (r *Realms) Reset(ctx context.Context, id RealmID, req Request) (realm *Realm, done bool, err error) {
@@ -104,7 +104,8 @@ func (r *Realms) beginReset(ctx context.Context, id RealmID, req Request) (*job,
 	return j, c.commit(ctx)
 }
 
-// sweepsOf returns what empties a realm of users and organisations, and where all is to go, of the rest.
+// sweepsOf returns what empties a realm of users and organisations, and where all is to go, of the rest. What is not
+// among them or lastSweeps is removed by bury, or expires; a test holds that against the table in keys.go.
 func (r *Realms) sweepsOf(all bool) []sweep {
 	sweeps := []sweep{r.d.sweepUsers, r.d.sweepOrgs}
 	if all {
@@ -113,9 +114,12 @@ func (r *Realms) sweepsOf(all bool) []sweep {
 	return sweeps
 }
 
+// lastSweeps returns what goes when deletionGrace is over: hooks are to hear of the deletion first.
+func (r *Realms) lastSweeps() []sweep { return []sweep{r.d.sweepHooks, r.d.sweepOwnEvents} }
+
 // sweep does one step of emptying a realm, and reports whether there may be more to do.
-func (r *Realms) sweep(ctx context.Context, realm *Realm, now time.Time, all bool) (more bool, err error) {
-	for _, sweep := range r.sweepsOf(all) {
+func (r *Realms) sweep(ctx context.Context, realm *Realm, now time.Time, sweeps []sweep) (more bool, err error) {
+	for _, sweep := range sweeps {
 		if more, err := sweep(ctx, realm, now); more || err != nil {
 			return more, err
 		}
@@ -135,10 +139,10 @@ func (r *Realms) resetStep(ctx context.Context, j *job) (progress, error) {
 	} else if err != nil {
 		return jobMore, err
 	}
-	if more, err := r.sweep(ctx, realm, now, false); more || err != nil {
+	if more, err := r.sweep(ctx, realm, now, r.sweepsOf(false)); more || err != nil {
 		return jobMore, err
 	}
-	realm.ResetBy = ""
+	realm.ResetBy, realm.ResetAt = "", Instant{now}
 	c := r.d.change(Partition{}, now)
 	c.replace(realm, version, noExpiry)
 	c.invalidate(string(j.Realm))
@@ -163,11 +167,14 @@ func (r *Realms) deleteStep(ctx context.Context, j *job) (progress, error) {
 	if err != nil || !found {
 		return jobDone, err
 	}
-	if more, err := r.sweep(ctx, realm, now, true); more || err != nil {
+	if more, err := r.sweep(ctx, realm, now, r.sweepsOf(true)); more || err != nil {
 		return jobMore, err
 	}
 	if now.Sub(realm.DeletedAt.Time) < deletionGrace {
 		return jobRests, nil
+	}
+	if more, err := r.sweep(ctx, realm, now, r.lastSweeps()); more || err != nil {
+		return jobMore, err
 	}
 	if err := r.emptyLogs(ctx, realm, now); err != nil {
 		return jobMore, err

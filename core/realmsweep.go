@@ -95,6 +95,30 @@ func (d *deps) sweepEvents(ctx context.Context, realm *Realm, now time.Time) (mo
 	return false, nil
 }
 
+// sweepOwnEvents removes the events about a realm itself and what is made by operators, which lie in the system's
+// partition. That it was deleted stays for as long as events of no realm do.
+func (d *deps) sweepOwnEvents(ctx context.Context, realm *Realm, now time.Time) (more bool, err error) {
+	o := &Outbox{d: d, hooks: &AppHooks{d}}
+	if _, err := o.catchUp(ctx, Partition{}); err != nil { // what is still in the log would become a record later
+		return false, err
+	}
+	return o.dropEvents(ctx, Partition{}, realm.ID, now.Add(time.Hour))
+}
+
+// sweepHooks deletes some of a realm's hooks.
+func (d *deps) sweepHooks(ctx context.Context, realm *Realm, now time.Time) (more bool, err error) {
+	members, err := (&AppHooks{d}).members(ctx, realm.ID)
+	if err != nil || len(members) == 0 {
+		return false, err
+	}
+	c := d.change(Partition{}, now)
+	for _, m := range members {
+		c.unindex(indexHooks, m)
+		c.tx.Delete = append(c.tx.Delete, appHookKey(hookAt(m)).Name)
+	}
+	return true, c.commit(ctx)
+}
+
 // noUsers refuses, with KindInvalid, a realm that has users.
 func (r *Realms) noUsers(ctx context.Context, realm *Realm) error {
 	_, members, err := r.d.anyUsers(ctx, realm, 1)

@@ -122,6 +122,8 @@ func (u *Users) parked(ctx context.Context, realm *Realm, secret string, now tim
 		return nil, nil, 0, fmt.Errorf("core: read signup: %w", err)
 	case !found || s.Realm != realm.ID: // used since the token was read
 		return nil, nil, 0, ErrTokenUsed
+	case !s.CreatedAt.After(realm.ResetAt.Time): // went with the users of that time
+		return nil, nil, 0, ErrTokenNotFound
 	}
 	return s, t, version, nil
 }

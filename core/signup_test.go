@@ -60,6 +60,21 @@ func TestSignup(t *testing.T) {
 	})
 }
 
+// TestSignupEndsWithReset holds that a signup which was parked before a realm was reset makes no user in it.
+func TestSignupEndsWithReset(t *testing.T) {
+	each(t, func(w *world) {
+		before := w.park("ann")
+		w.clock.Advance(time.Second)
+		_, done, err := w.Realms.Reset(w.ctx, w.realm.ID, core.Request{})
+		if err != nil || !done {
+			t.Fatalf("Reset = %v, %v; want done", done, err)
+		}
+		w.said("CreateParked of before a reset", w.unpark(before), "token", "Signup token is invalid")
+		w.clock.Advance(time.Second)
+		w.must(w.unpark(w.park("ann")))
+	})
+}
+
 // TestSignupOnce uses one token fifty times at once, through two processes.
 func TestSignupOnce(t *testing.T) {
 	each(t, func(w *world) {

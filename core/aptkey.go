@@ -268,7 +268,11 @@ func (a *APTKeys) Update(ctx context.Context, realm RealmID, id APTKeyID, in APT
 		}
 		return a.commit(ctx, state, now, Event{Type: eventAPTKeyUpdated, APTKey: id, Request: req.clean()}, news)
 	})
-	return key, err
+	if err != nil {
+		return nil, err
+	}
+	keys := []APTKey{*key}
+	return &keys[0], a.used(ctx, keys)
 }
 
 // inTime reports whether the key may verify at a time.

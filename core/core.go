@@ -141,7 +141,7 @@ func New(o Options) (*Core, error) {
 	}
 	c := &clock{local: o.Now}
 	d := &deps{
-		store: o.Store, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL, linkBase: o.LinkBase,
+		store: observed{o.Store}, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL, linkBase: o.LinkBase,
 		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
 		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.HashBusy, o.Random),
 		report: o.Report,

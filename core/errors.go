@@ -16,6 +16,7 @@ const (
 	KindConflict                    // it collides with what is there
 	KindThrottled                   // too many; try again after RetryAfter
 	KindUnavailable                 // cannot know right now; try again after RetryAfter
+	KindPrecondition                // something is not as the caller has seen it
 )
 
 // Error is a failure the outside may see. Neither Code nor Detail nor Fields ever holds a secret.

@@ -278,7 +278,10 @@ func (m *ManagementKeys) Update(ctx context.Context, id ManagementKeyID, in Mana
 		c.invalidate(string(id))
 		return c.commit(ctx)
 	})
-	return key, err
+	if err != nil {
+		return nil, err
+	}
+	return key, m.used(ctx, key)
 }
 
 // Delete removes a management key. It is refused everywhere within the moment that news takes. It fails with

@@ -314,7 +314,7 @@ func (r *Realms) managed(ctx context.Context, id RealmID) (*realmState, error) {
 	r.mu.Lock()
 	s, epoch := r.known[id], r.epoch
 	r.mu.Unlock()
-	if s != nil && r.watch.Fresh(now) {
+	if s != nil && r.watch.Fresh(now) && !observing(ctx) {
 		return s, nil
 	}
 	s, err = r.read(ctx, id)

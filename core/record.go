@@ -141,7 +141,7 @@ func (c *change) committed(ctx context.Context) (uint64, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
-	out, err := c.d.store.Apply(ctx, &c.tx)
+	out, err := c.d.apply(ctx, &c.tx)
 	if err == nil || errors.Is(err, ErrOutcomeUnknown) {
 		c.d.feed.announce(&c.tx)
 	}

@@ -167,9 +167,9 @@ func (a *API) ServeHTTP(writer http.ResponseWriter, r *http.Request) {
 			a.fail(w, c, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
-	serve, err := a.route(c)
+	rt, err := a.route(c)
 	if err == nil {
-		err = serve(w, c)
+		err = a.conditional(w, c, rt)
 	}
 	if err != nil {
 		a.fail(w, c, err)
@@ -199,7 +199,7 @@ var (
 
 // route finds what serves a call, and notes the segments that its path names. The first path of the table that
 // matches is the one that is meant, whatever the method.
-func (a *API) route(c *call) (handler, error) {
+func (a *API) route(c *call) (route, error) {
 	sent := strings.Split(c.URL.EscapedPath(), "/")
 	meant := ""
 	for _, rt := range a.routes {
@@ -215,14 +215,14 @@ func (a *API) route(c *call) (handler, error) {
 		}
 		if c.Method == rt.method || c.Method == http.MethodHead && rt.method == http.MethodGet {
 			c.pattern = rt.method + " " + rt.path
-			return rt.serve, nil
+			return rt, nil
 		}
 		c.allowed = append(c.allowed, rt.method)
 	}
 	if meant == "" {
-		return nil, errNoRoute
+		return route{}, errNoRoute
 	}
-	return nil, errNoMethod
+	return route{}, errNoMethod
 }
 
 // match compares a path with a pattern, segment by segment, and returns the segments that braces stand for, as

@@ -107,7 +107,7 @@ func (a *API) createAppHook(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	body := appHookBody(h)
-	body.Secret = secret
+	body.Secret, c.shownOnce = secret, secret != ""
 	write(w, http.StatusCreated, mediaJSON, body)
 	return nil
 }

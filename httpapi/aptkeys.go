@@ -111,7 +111,7 @@ func (a *API) writeAPTKey(w http.ResponseWriter, c *call, status int, key *core.
 	if err != nil {
 		return err
 	}
-	body.PrivateKey = string(private)
+	body.PrivateKey, c.shownOnce = string(private), private != nil
 	write(w, status, mediaJSON, body)
 	return nil
 }

@@ -20,6 +20,8 @@ type call struct {
 	allowed  []string          // methods, where the one that was used is not among them
 	body     *body             // nil until it is read
 	device   string            // to be answered with a user who signed in, for the device to keep
+
+	shownOnce bool // the answer holds what GET of the same thing does not show
 }
 
 // family is one of the two kinds of clients that /v1 serves alike, told apart by their media types.

@@ -80,7 +80,7 @@ func (a *API) createAPIKey(w http.ResponseWriter, c *call, b *body, user *core.U
 	if err != nil {
 		return err
 	}
-	writeAPIKey(w, http.StatusCreated, credential, key)
+	writeAPIKey(w, c, http.StatusCreated, credential, key)
 	return nil
 }
 
@@ -150,7 +150,7 @@ func (a *API) updateAPIKey(w http.ResponseWriter, c *call, b *body, credential *
 	if err != nil {
 		return err
 	}
-	writeAPIKey(w, http.StatusOK, credential, key)
+	writeAPIKey(w, c, http.StatusOK, credential, key)
 	return nil
 }
 
@@ -189,9 +189,9 @@ func (a *API) writeCredential(w http.ResponseWriter, c *call, status int, realm 
 }
 
 // writeAPIKey answers with an API key, and with the secret where it is new.
-func writeAPIKey(w http.ResponseWriter, status int, credential *core.Credential, key string) {
+func writeAPIKey(w http.ResponseWriter, c *call, status int, credential *core.Credential, key string) {
 	body := credentialBody(credential)
-	body.Key = key
+	body.Key, c.shownOnce = key, key != ""
 	write(w, status, mediaJSON, body)
 }
 

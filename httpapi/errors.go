@@ -27,6 +27,7 @@ var statuses = map[core.Kind]int{
 	core.KindConflict:        http.StatusConflict,
 	core.KindThrottled:       http.StatusTooManyRequests,
 	core.KindUnavailable:     http.StatusServiceUnavailable,
+	core.KindPrecondition:    http.StatusPreconditionFailed,
 }
 
 // Failures that belong to HTTP alone: they are malformed calls, whose status says more than 400 does.

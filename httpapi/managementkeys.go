@@ -91,7 +91,7 @@ func (a *API) createManagementKey(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	body := managementKeyBody(key)
-	body.Secret = secret
+	body.Secret, c.shownOnce = secret, true
 	write(w, http.StatusCreated, mediaJSON, body)
 	return nil
 }

@@ -70,7 +70,7 @@ func (a *API) createRecoveryCodes(w http.ResponseWriter, c *call, b *body, user 
 		return err
 	}
 	body := credentialBody(credential)
-	body.Codes = codes
+	body.Codes, c.shownOnce = codes, true
 	write(w, http.StatusCreated, mediaJSON, body)
 	return nil
 }

@@ -109,7 +109,7 @@ func (a *API) createSession(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	body := sessionBody(in.Session, in.User)
-	body.Token = in.Token
+	body.Token, c.shownOnce = in.Token, true
 	write(w, http.StatusCreated, mediaJSON, body)
 	return nil
 }

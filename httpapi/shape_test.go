@@ -21,14 +21,14 @@ func (w *world) check(what, method string, a *answer) {
 	complain(a.Header.Get("Cache-Control") != "no-store", "may be stored")
 	complain(a.Header.Get("X-Content-Type-Options") != "nosniff", "may be sniffed")
 	complain(a.Header.Get("Vary") != "Accept, Content-Type, Origin", "Vary does not say by what it differs")
-	complain(a.StatusCode >= 300 && a.StatusCode < 400, "a redirect, which no client follows")
+	complain(a.StatusCode >= 300 && a.StatusCode < 400 && a.StatusCode != http.StatusNotModified, "a redirect, which no client follows")
 	complain((a.StatusCode == http.StatusUnauthorized) != (a.Header.Get("WWW-Authenticate") != ""), "WWW-Authenticate goes with 401")
 	complain((a.StatusCode == http.StatusMethodNotAllowed) != (a.Header.Get("Allow") != ""), "Allow goes with 405")
 	waits := a.StatusCode == http.StatusTooManyRequests || a.StatusCode == http.StatusServiceUnavailable
 	complain(waits != (a.Header.Get("Retry-After") != ""), "Retry-After goes with 429 and 503")
 
-	if a.StatusCode == http.StatusNoContent {
-		complain(a.text != "" || a.Header.Get("Content-Type") != "" || a.Header.Get("Content-Length") != "", "204 says more than nothing")
+	if a.StatusCode == http.StatusNoContent || a.StatusCode == http.StatusNotModified {
+		complain(a.text != "" || a.Header.Get("Content-Type") != "" || a.Header.Get("Content-Length") != "", "204 and 304 say more than nothing")
 		return
 	}
 	if method == http.MethodHead {

@@ -153,6 +153,7 @@ func word[T ~string](f *fields, name string) *T {
 
 // writeUser answers with a user, and with a token where one was minted.
 func (a *API) writeUser(w http.ResponseWriter, c *call, status int, user *core.User, token string) error {
+	c.shownOnce = token != "" || user.NewAPIKey != "" || c.device != ""
 	if c.wanted == jsonAPI {
 		write(w, status, mediaJSONAPI, wire.Document{Data: wire.Resource{ID: string(user.ID), Type: "user",
 			Attributes: wire.Attributes{ArbitraryID: user.ArbitraryID, Token: token}}})

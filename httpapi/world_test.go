@@ -332,6 +332,7 @@ type brokenStore struct {
 	core.Store
 	mu     sync.Mutex
 	broken func() error // may panic
+	before func() error // what happens before the next Apply, once
 
 	applied atomic.Int64 // calls of Apply
 }
@@ -341,6 +342,25 @@ func (s *brokenStore) breakWith(fail func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broken = fail
+}
+
+// beforeApply has something happen before the next Apply.
+func (s *brokenStore) beforeApply(do func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = do
+}
+
+// happen does what is to happen before an Apply.
+func (s *brokenStore) happen() error {
+	s.mu.Lock()
+	do := s.before
+	s.before = nil
+	s.mu.Unlock()
+	if do == nil {
+		return nil
+	}
+	return do()
 }
 
 func (s *brokenStore) err() error {
@@ -362,6 +382,9 @@ func (s *brokenStore) Get(ctx context.Context, keys ...core.Key) ([]core.Record,
 
 func (s *brokenStore) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, error) {
 	s.applied.Add(1)
+	if err := s.happen(); err != nil {
+		return core.Outcome{}, err
+	}
 	if err := s.err(); err != nil {
 		return core.Outcome{}, err
 	}

@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -36,6 +37,21 @@ func (c Claims) String(name string) (string, bool) {
 func (c Claims) Int(name string) (int64, bool) {
 	raw, _ := c.raw(name)
 	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return n, true
+}
+
+// Seconds returns a claim that is a number of seconds since the epoch, without what it says beyond whole ones (RFC 7519 §2 lets
+// others send fractions), and false for any other, one with an exponent among them.
+func (c Claims) Seconds(name string) (int64, bool) {
+	raw, _ := c.raw(name)
+	whole, _, _ := bytes.Cut(raw, []byte("."))
+	if bytes.ContainsAny(raw, "eE") {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(whole), 10, 64)
 	if err != nil {
 		return 0, false
 	}

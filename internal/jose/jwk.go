@@ -103,7 +103,7 @@ func parseJWK(text []byte) (*PublicKey, bool) {
 	if err != nil || !k.alg.Asymmetric() {
 		return nil, false
 	}
-	k.id = cmp.Or(published.id, k.id)
+	k.id, k.open = cmp.Or(published.id, k.id), published.alg == ""
 	return k, true
 }
 

@@ -43,6 +43,9 @@ const (
 // ErrKey says that a key cannot be used. The errors that wrap it say why, and hold nothing of the key.
 var ErrKey = errors.New("unusable key")
 
+// errNoneUsable says that a set has no key that can verify here.
+var errNoneUsable = fmt.Errorf("%w set: none of its keys can be used", ErrKey)
+
 // PrivateKey signs tokens with one algorithm. Safe for concurrent use.
 type PrivateKey struct {
 	public *PublicKey
@@ -52,9 +55,11 @@ type PrivateKey struct {
 // PublicKey verifies tokens of one algorithm. That of HS256 is the secret itself, and leaves this package in no
 // form. Safe for concurrent use.
 type PublicKey struct {
-	id  string
-	alg Alg
-	key any // ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey or []byte
+	id    string
+	print string // the id that it has of itself
+	alg   Alg
+	open  bool // published without an algorithm, so that others which its type can do are as good
+	key   any  // ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey or []byte
 }
 
 // ID returns the kid: the RFC 7638 thumbprint with SHA-256, or for a secret a digest that tells nothing of it.
@@ -146,7 +151,7 @@ func newPublicKey(alg Alg, key any) (*PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &PublicKey{id: id, alg: alg, key: key}, nil
+	return &PublicKey{id: id, print: id, alg: alg, key: key}, nil
 }
 
 // keyID returns the kid that a key has of itself: see PrivateKey.ID.

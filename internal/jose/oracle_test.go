@@ -115,3 +115,9 @@ func decodeJSON(text []byte, into any) error {
 	d.UseNumber()
 	return d.Decode(into)
 }
+
+// decoded returns what canonical base64url without padding says.
+func decoded(part string) (string, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(part)
+	return string(b), err == nil && base64.RawURLEncoding.EncodeToString(b) == part
+}

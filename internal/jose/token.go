@@ -34,22 +34,40 @@ type Token struct {
 // and for claims one strict JSON object: UTF-8, no name twice at any depth, at most 16 deep, nothing after it.
 // A refusal costs little, whatever is sent. Errors wrap ErrMalformed.
 func Parse(compact string) (Token, error) {
+	t, parts, err := split(compact)
+	if err != nil {
+		return Token{}, err
+	}
+	if err := t.readHeader(parts[0]); err != nil {
+		return Token{}, err
+	}
+	if err := t.readClaims(parts[1]); err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+// split takes a token apart into header, claims and signature, and keeps what was signed.
+func split(compact string) (Token, [][]byte, error) {
 	if len(compact) > MaxTokenLength {
-		return Token{}, malformed("longer than 8 KiB")
+		return Token{}, nil, malformed("longer than 8 KiB")
 	}
 	text := []byte(compact)
 	parts, ok := decodeParts(text, 3)
 	if !ok || len(parts[2]) == 0 {
-		return Token{}, malformed("not three parts in base64url")
+		return Token{}, nil, malformed("not three parts in base64url")
 	}
-	t := Token{signed: text[:bytes.LastIndexByte(text, '.')], signature: parts[2]}
-	if err := t.readHeader(parts[0]); err != nil {
-		return Token{}, err
+	return Token{signed: text[:bytes.LastIndexByte(text, '.')], signature: parts[2]}, parts, nil
+}
+
+// readClaims takes the claims.
+func (t *Token) readClaims(text []byte) error {
+	members, ok := parseObject(text)
+	if !ok {
+		return malformed("claims are not one strict JSON object")
 	}
-	if t.claims.members, ok = parseObject(parts[1]); !ok {
-		return Token{}, malformed("claims are not one strict JSON object")
-	}
-	return t, nil
+	t.claims.members = members
+	return nil
 }
 
 // readHeader takes alg, kid and typ from the header, and refuses any other member: crit and b64, which change what

@@ -1,0 +1,129 @@
+package jose
+
+import (
+	"slices"
+	"strings"
+)
+
+// refusedMembers are what the header of a foreign token must not have: crit and b64 change what is signed, jwk, jku, x5u and x5c let
+// a token bring its own key (RFC 8725 §3.10), and the others belong to tokens within tokens.
+var refusedMembers = []string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", "zip", "cty", "epk"}
+
+// ParseForeign is the gate for tokens that others than Postern issue. It is as strict as Parse about everything but the header,
+// where others say more than we do, x5t for one: what is not known there is passed over (RFC 7515 §4), unless it would change how
+// the token is read or which key verifies it. Only asymmetric algorithms pass. Errors wrap ErrMalformed.
+func ParseForeign(compact string) (Token, error) {
+	t, parts, err := split(compact)
+	if err != nil {
+		return Token{}, err
+	}
+	if err := t.readForeignHeader(parts[0]); err != nil {
+		return Token{}, err
+	}
+	if err := t.readClaims(parts[1]); err != nil {
+		return Token{}, err
+	}
+	return t, nil
+}
+
+// readForeignHeader takes alg, kid and typ from the header of a foreign token.
+func (t *Token) readForeignHeader(header []byte) error {
+	members, ok := parseObject(header)
+	if !ok {
+		return malformed("header is not one strict JSON object")
+	}
+	for _, m := range members {
+		name := string(m.name)
+		if slices.Contains(refusedMembers, name) {
+			return malformed("the header has a member that would change how the token is verified")
+		}
+		if name != "alg" && name != "kid" && name != "typ" {
+			continue
+		}
+		value, ok := unquote(m.value)
+		if !ok || !isPlain(string(value)) {
+			return malformed("alg, kid or typ is not a plain string")
+		}
+		switch name {
+		case "alg":
+			t.alg = Alg(value)
+		case "kid":
+			t.kid = string(value)
+		case "typ":
+			t.typ = string(value)
+		}
+	}
+	if !t.alg.Asymmetric() {
+		return malformed("alg is not an asymmetric one of ours")
+	}
+	return nil
+}
+
+// IsPlainJWT reports whether a token's typ leaves it what it mostly is: a JWT of no special kind, or an access token (RFC 7519
+// §5.1, RFC 9068 §2.1). A logout token or a security event, signed by the same issuer, is neither (RFC 8725 §3.11).
+func (t Token) IsPlainJWT() bool {
+	switch strings.TrimPrefix(strings.ToLower(t.typ), "application/") {
+	case "", "jwt", "at+jwt":
+		return true
+	}
+	return false
+}
+
+// KeySet are the keys that somebody else publishes to have tokens verified with. Immutable, and safe for concurrent use.
+type KeySet struct{ keys []*PublicKey }
+
+// ParseKeySet reads a JWK set as ParseJWKS does. A set without a key that can be used is an error too. Errors wrap ErrKey.
+func ParseKeySet(text []byte) (*KeySet, error) {
+	keys, err := ParseJWKS(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, errNoneUsable
+	}
+	return &KeySet{keys}, nil
+}
+
+// Len returns how many keys there are.
+func (s *KeySet) Len() int { return len(s.keys) }
+
+// Has reports whether a key with this kid is there.
+func (s *KeySet) Has(kid string) bool {
+	return slices.ContainsFunc(s.keys, func(k *PublicKey) bool { return k.id == kid })
+}
+
+// For returns the one key that fits a token: its kid, where it has one, and its algorithm. It reports false where there is none, and
+// where there are several, of which it is not for the token to be tried with each.
+func (s *KeySet) For(t Token) (*PublicKey, bool) {
+	var found *PublicKey
+	for _, k := range s.keys {
+		if t.kid != "" && t.kid != k.id || !k.can(t.alg) {
+			continue
+		}
+		if found != nil {
+			return nil, false
+		}
+		found = k
+	}
+	if found == nil {
+		return nil, false
+	}
+	return &PublicKey{id: found.id, print: found.print, alg: t.alg, key: found.key}, true
+}
+
+// can reports whether k may verify tokens of an algorithm.
+func (k *PublicKey) can(alg Alg) bool {
+	return k.alg == alg || k.open && alg.Asymmetric() && fits(alg, k.key) == nil
+}
+
+// Fingerprints names the keys in a way that no two share: what somebody publishes as kid may be used again.
+func (s *KeySet) Fingerprints() []string {
+	all := make([]string, 0, len(s.keys))
+	for _, k := range s.keys {
+		all = append(all, k.Fingerprint())
+	}
+	return all
+}
+
+// Fingerprint names a key by its kid and by what it is, so that no two keys share one.
+func (k *PublicKey) Fingerprint() string { return k.id + " " + k.print }

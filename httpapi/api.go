@@ -112,6 +112,8 @@ func (a *API) table() []route {
 		{"GET", "/v1/realms/{realm}/.well-known/jwks.json", a.realmKeySet},
 		{"GET", "/v1/realms/{realm}/usage", a.usage},
 		{"GET", "/.well-known/jwks.json", a.defaultKeySet},
+		{"GET", "/v1/openapi.json", a.documentJSON},
+		{"GET", "/v1/openapi.yaml", a.documentYAML},
 		{"GET", "/v1/apt_keys", a.listAPTKeys},
 		{"POST", "/v1/apt_keys", a.createAPTKey},
 		{"GET", "/v1/apt_keys/{key}", a.getAPTKey},

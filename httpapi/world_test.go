@@ -249,6 +249,7 @@ func (w *world) raw(request string) *answer {
 	_ = json.Unmarshal(text, &a.json)
 	w.secret(tokenShape.FindAllString(a.text, -1)...)
 	w.check(strings.SplitN(request, "\r\n", 2)[0], method, a)
+	w.conforms(strings.SplitN(request, "\r\n", 2)[0], a)
 	return a
 }
 

@@ -1,0 +1,59 @@
+package client
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// Waits between tries, where the server names none: the first is this long, each further one twice as long as the one before,
+// and all a little less by chance, so that many who were refused at once do not come back at once.
+const firstWait = 200 * time.Millisecond
+
+// again returns how long to wait before a call is tried again, if it may be. It may where nothing was done (429, 503, nobody
+// there), and where it is unknown whether anything was done but doing it twice is like doing it once. No other refusal
+// is asked for a second time.
+func (c *Client) again(r *call, e *Error, try int) (wait time.Duration, ok bool) {
+	if try >= c.options.Tries || e.Kind != KindThrottled && e.Kind != KindUnavailable {
+		return 0, false
+	}
+	if e.doubtful() && !r.repeatable() {
+		return 0, false
+	}
+	wait = min(firstWait<<min(try-1, 16), c.options.MaxWait)
+	wait = wait/2 + rand.N(wait/2+1)
+	if e.RetryAfter > c.options.MaxWait {
+		return 0, false
+	}
+	return max(wait, e.RetryAfter), true
+}
+
+// repeatable reports whether carrying out a call twice is like carrying it out once.
+func (r *call) repeatable() bool {
+	switch {
+	case r.once:
+		return false
+	case r.method == http.MethodPost:
+		return r.header.Get("Idempotency-Key") != ""
+	}
+	// Where the first try was carried out, the second no longer finds what it was to match.
+	return r.header.Get("If-Match") == ""
+}
+
+// doubtful reports whether a call may have been carried out although it failed.
+func (e *Error) doubtful() bool {
+	switch {
+	case e.Kind != KindUnavailable:
+		return false
+	case e.Status == 0:
+		return e.Code != CodeUnreachable
+	}
+	return e.Code == CodeOutcomeUnknown || e.Code == CodeNotPostern // a proxy does not know what was done behind it
+}
+
+// intime reports whether there is time left to wait.
+func intime(ctx context.Context, wait time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() == nil && (!ok || time.Until(deadline) > wait)
+}

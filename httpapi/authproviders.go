@@ -92,15 +92,36 @@ func (a *API) deleteAuthProvider(w http.ResponseWriter, c *call) error {
 	return nil
 }
 
-// errNoSocial says that there is nobody to be sent to.
-var errNoSocial = &core.Error{Kind: core.KindNotFound, Code: "no_social_sign_in", Detail: "no realm has auth providers that somebody could be sent to: signing in through others is not supported"}
+// Failures of signing in through others, which no realm offers. Clients show the second to whoever tried.
+var (
+	errNoSocial = &core.Error{Kind: core.KindNotFound, Code: "no_social_sign_in", Detail: "this auth provider sends nobody elsewhere to sign in"}
+	errNoSignIn = invalid("base", "Signing in through others is not supported")
+)
 
-// authorize serves the addresses that begin a sign-in through somebody else, of which there is none.
-func (a *API) authorize(_ http.ResponseWriter, c *call) error {
+// authorizeURLs serves GET /v1/auth_providers/authorize: where people may be sent to sign in, which is nowhere. Sign-in pages
+// show a button for each.
+func (a *API) authorizeURLs(w http.ResponseWriter, c *call) error {
+	if _, err := a.manage(c, core.PermissionWrite); err != nil {
+		return err
+	}
+	write(w, http.StatusOK, mediaJSON, wire.List[wire.AuthProvider]{Collection: []wire.AuthProvider{}})
+	return nil
+}
+
+// authorizeURL serves GET /v1/auth_providers/{provider}/authorize.
+func (a *API) authorizeURL(_ http.ResponseWriter, c *call) error {
 	if _, err := a.manage(c, core.PermissionWrite); err != nil {
 		return err
 	}
 	return errNoSocial
+}
+
+// authorize serves POST /v1/auth_providers/authorize, and the same of one provider: somebody comes back from elsewhere.
+func (a *API) authorize(_ http.ResponseWriter, c *call) error {
+	if _, err := a.manage(c, core.PermissionWrite); err != nil {
+		return err
+	}
+	return errNoSignIn
 }
 
 // providerChange reads what may be set of a provider. Of a kind that core refuses the rest is not looked at, so that

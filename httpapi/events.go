@@ -85,11 +85,7 @@ func eventQuery(query string) (in core.ListEvents, expand bool, err error) {
 	if !slices.Contains([]string{"", "id"}, one("sort")) {
 		q.complain("sort", "must be id")
 	}
-	for _, what := range several("expand") {
-		if expand = true; what != "notifications" {
-			q.complain("expand", "must be notifications")
-		}
-	}
+	expand = slices.Contains(expanded(query), "notifications")
 	if len(q.errs) > 0 {
 		return in, false, &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: q.errs}
 	}

@@ -20,6 +20,28 @@ func (a *answer) collection(member string) string {
 	return strings.Join(all, " ")
 }
 
+// TestLoginEvent asks for the sign-in that a session token came from, as clients before 2.0 do.
+func TestLoginEvent(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.human("ann")
+		former, token := w.signIn("ann").Token, w.signIn("ann").Token
+		session := w.manage("GET /v1/sessions/"+token, "").field("id")
+		told := w.want(w.manage("GET /v1/events/login/"+token, ""), 200, `"session_id":"`+session+`"`)
+		user, _ := told.json["user"].(map[string]any)
+		if told.field("event_type") != "user.login.succeeded" || told.field("object") != "event" || told.field("user_id") != string(ann.ID) ||
+			user["id"] != string(ann.ID) || user["object"] != "user" {
+			t.Errorf("the sign-in = %s; want that of ann, with ann", told.text)
+		}
+		w.want(w.manage("DELETE /v1/sessions/"+session, ""), 204, "")
+		w.want(w.manage("GET /v1/events/login/"+token, ""), 404, "Event not found")
+		w.want(w.manage("GET /v1/events/login/"+former, ""), 200, "")
+		for _, name := range []string{"x", "x.y.z", session} {
+			w.want(w.manage("GET /v1/events/login/"+name, ""), 404, "Event not found")
+		}
+		w.want(w.do("GET /v1/events/login/"+former, "", ""), 403, "management key")
+	})
+}
+
 // TestEvents lists and gets events, as the Users API's clients ask for them.
 func TestEvents(t *testing.T) {
 	each(t, func(w *world) {
@@ -44,7 +66,7 @@ func TestEvents(t *testing.T) {
 			{"?max_results=1001", 422, ""},
 			{"?after=x", 422, ""},
 			{"?user_id=a&user_id=b", 422, ""},
-			{"?expand=users", 422, ""},
+			{"?expand=users", 200, "user.updated user.created apt_key.created realm.created"},
 			{"?user_id=%zz", 422, ""},
 		} {
 			a := w.manage("GET /v1/events"+c.query, "")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
 )
 
@@ -62,4 +63,19 @@ func orEmpty(s *string) string {
 		return ""
 	}
 	return *s
+}
+
+// custom takes custom attributes. Those that are missing give nil. An empty array is none of them: PHP reads {} as one, and
+// sends it back.
+func (f *fields) custom() *core.Custom {
+	raw, there := f.take("custom")
+	if !there {
+		return nil
+	}
+	custom := core.Custom{}
+	var list []struct{}
+	if json.Unmarshal(raw, &custom) != nil && (json.Unmarshal(raw, &list) != nil || len(list) > 0) {
+		f.complain("custom", "must be an object")
+	}
+	return &custom
 }

@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
@@ -179,14 +181,21 @@ func membershipBody(m *core.Membership) wire.Membership {
 	return body
 }
 
-// expands reports whether a call asks for a part that is left out otherwise: expand=memberships, expand[]=memberships, or
-// expand in the body.
+// expands reports whether a call asks for a part that is left out otherwise, in its query or its body.
 func (c *call) expands(part string) bool {
-	if c.body != nil && slices.Contains(c.body.expand, part) {
-		return true
+	return c.body != nil && slices.Contains(c.body.expand, part) || slices.Contains(expanded(c.URL.RawQuery), part)
+}
+
+// expanded returns the parts that a query asks for: expand=custom, expand[]=custom, expand[0]=custom. Words that name no part
+// of an answer ask for nothing, as in a body.
+func expanded(query string) (parts []string) {
+	values, _ := url.ParseQuery(query) // what can be read of it
+	for name, list := range values {
+		if name == "expand" || strings.HasPrefix(name, "expand[") {
+			parts = append(parts, list...)
+		}
 	}
-	q := fields{}
-	return q.query(c.URL.RawQuery)["expand"] == part
+	return parts
 }
 
 // membershipsOf returns a user's memberships, each with its org.

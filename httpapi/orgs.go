@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
@@ -43,9 +44,7 @@ func orgQuery(query string) (in core.ListOrgs, custom bool, err error) {
 	}
 	in.State, in.After, in.Sort = core.State(values["state"]), core.OrgID(values["after"]), core.OrgOrder(values["sort"])
 	in.Limit, in.Descending = q.limit(values), q.descending(values)
-	if custom = values["expand"] == "custom"; !custom && values["expand"] != "" {
-		q.complain("expand", "must be custom")
-	}
+	custom = slices.Contains(expanded(query), "custom")
 	return in, custom, q.wrong()
 }
 
@@ -128,19 +127,6 @@ func orgChange(f *fields) core.OrgChange {
 	in := core.OrgChange{Name: f.text("name"), State: word[core.State](f, "state"), Reference: f.optional("reference"), Custom: f.custom()}
 	f.ignore("id", "object", "created_at", "realm_id")
 	return in
-}
-
-// custom takes custom attributes. Those that are missing give nil.
-func (f *fields) custom() *core.Custom {
-	raw, there := f.take("custom")
-	if !there {
-		return nil
-	}
-	custom := core.Custom{}
-	if json.Unmarshal(raw, &custom) != nil {
-		f.complain("custom", "must be an object")
-	}
-	return &custom
 }
 
 // orgBody returns an org as Get answers.

@@ -66,14 +66,7 @@ var realmReadOnly = []string{"id", "environment_guid", "issuer", "resetting", "c
 
 // aboutRealm takes what there is to say of a realm beside its name and policies.
 func (f *fields) aboutRealm() core.RealmChange {
-	in := core.RealmChange{State: word[core.State](f, "state"), Reference: f.optional("reference")}
-	if raw, there := f.take("custom"); there {
-		custom := core.Custom{}
-		if json.Unmarshal(raw, &custom) != nil {
-			f.complain("custom", "must be an object")
-		}
-		in.Custom = &custom
-	}
+	in := core.RealmChange{State: word[core.State](f, "state"), Reference: f.optional("reference"), Custom: f.custom()}
 	if raw, there := f.take("resource_links"); there {
 		in.ResourceLinks = &raw
 	}

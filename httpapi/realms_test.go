@@ -256,8 +256,8 @@ func TestAuthProviders(t *testing.T) {
 		}
 		w.want(w.inRealm(realm, "POST /v1/auth_providers", `{"auth_provider":{"provider_type":"password"}}`), 201, `"min_length":10`)
 		w.want(w.inRealm(realm, "POST /v1/users/ann/authenticate", `{"password":"troubador 3 thrice"}`), 200, "token")
-		w.want(w.inRealm(realm, "GET "+password+"/authorize", ""), 404, "not supported")
-		w.want(w.inRealm(realm, "GET /v1/auth_providers/authorize?provider_type=github", ""), 404, "not supported")
+		w.want(w.inRealm(realm, "GET "+password+"/authorize", ""), 404, "sends nobody elsewhere")
+		w.want(w.inRealm(realm, "GET /v1/auth_providers/authorize?redirect_uri=https%3A%2F%2Fapp.example.com", ""), 200, `"collection":[]`)
 	})
 }
 

@@ -115,7 +115,7 @@ X-Authrocket-Realm: ` + string(w.realm.ID)
 	return w.raw(lines(head, body))
 }
 
-// php sends a request as PHP 1.3.0 does: without Accept.
+// php sends a request as PHP 1.3.0 does: without Accept, and with a length of 0 where a POST has no body.
 func (w *world) php(line, body string) *answer {
 	w.Helper()
 	head := line + ` HTTP/1.1
@@ -125,7 +125,7 @@ Content-Type: application/json
 User-Agent: AuthRocket/php v1.3.0
 X-Authrocket-Api-Key: ` + w.key + `
 X-Authrocket-Realm: ` + string(w.realm.ID)
-	if body != "" {
+	if body != "" || strings.HasPrefix(line, "POST") {
 		head += fmt.Sprintf("\nContent-Length: %d", len(body))
 	}
 	return w.raw(lines(head, body))
@@ -151,6 +151,10 @@ func TestUsersAPIRequests(t *testing.T) {
 		w.want(w.ruby("PUT /v1/users/"+id, `{"user":{"first_name":"Ann","last_name":"Smith"}}`), http.StatusOK, `"name":"Ann Smith"`)
 		w.want(w.ruby("PUT /v1/users/dave%2Btag%40example.com", `{"user":{"reference":"OTHER"}}`), http.StatusOK, `"reference":"OTHER"`)
 		w.want(w.php("PUT /v1/users/"+id, `{"user":{"custom":{}}}`), http.StatusOK, `"custom":{}`)
+		w.want(w.php("PUT /v1/users/"+id, `{"user":{"custom":[]}}`), http.StatusOK, `"custom":{}`) // as PHP sends back what it read
+		w.want(w.php("PUT /v1/users/"+id, `{"user":{"custom":[1]}}`), http.StatusUnprocessableEntity, `Custom must be an object`)
+		w.want(w.php("POST /v1/users/"+id+"/generate_password_token", ""), http.StatusOK, `"password_reset_token":"kpw_`)
+		w.want(w.php("POST /v1/users/"+id+"/request_email_verification", ""), http.StatusOK, `"token":"kv_`)
 
 		path := "/v1/users/dave%2Btag%40example.com/authenticate"
 		in := w.want(w.ruby("POST "+path, `{"password":"`+goodPassword+`"}`), http.StatusOK, id)

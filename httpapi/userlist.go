@@ -36,7 +36,7 @@ func (a *API) listUsers(w http.ResponseWriter, c *call) error {
 
 // listParameters are what the query of a list of users may say, each once. Others are ignored: some clients write a
 // request there that nobody can read.
-var listParameters = []string{"reference", "state", "user_type", "after", "max_results", "sort", "direction", "expand", "org_id", "user_id", "prefix"}
+var listParameters = []string{"reference", "state", "user_type", "after", "max_results", "sort", "direction", "org_id", "user_id", "prefix"}
 
 // listQuery reads which users to list, and whether with their custom attributes. An empty parameter is as good as
 // none, but for reference, whose empty value is nobody's: who looks for somebody by a reference that is missing must
@@ -52,10 +52,7 @@ func listQuery(query string) (in core.ListUsers, custom bool, err error) {
 	}
 	in.State, in.After, in.Sort = core.State(values["state"]), core.UserID(values["after"]), core.UserOrder(values["sort"])
 	in.Limit, in.Descending, in.Prefix = q.limit(values), q.descending(values), values["prefix"]
-	custom = values["expand"] == "custom"
-	if !custom && values["expand"] != "" {
-		q.complain("expand", "must be custom")
-	}
+	custom = slices.Contains(expanded(query), "custom")
 	if len(q.errs) > 0 {
 		return core.ListUsers{}, false, &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: q.errs}
 	}
@@ -92,9 +89,6 @@ func (f *fields) query(query string) map[string]string {
 		name, err := url.QueryUnescape(escaped)
 		if err != nil {
 			continue
-		}
-		if strings.HasPrefix(name, "expand[") {
-			name = "expand" // expand[] or expand[0]
 		}
 		if !slices.Contains(listParameters, name) {
 			continue

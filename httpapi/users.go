@@ -129,13 +129,7 @@ func userChange(b *body) (core.UserChange, error) {
 		PasswordConfirmation: f.text("password_confirmation"),
 		APIKey:               f.text("api_key"),
 		PasswordHash:         f.text("password_hash"),
-	}
-	if raw, there := f.take("custom"); there {
-		custom := core.Custom{}
-		if json.Unmarshal(raw, &custom) != nil {
-			f.complain("custom", "must be an object")
-		}
-		in.Custom = &custom
+		Custom:               f.custom(),
 	}
 	f.ignore(readOnly...)
 	return in, b.end()

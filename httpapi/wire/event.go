@@ -16,6 +16,7 @@ type Event struct {
 	SessionID      string          `json:"session_id,omitempty"`
 	APTKeyID       string          `json:"apt_key_id,omitempty"`
 	Request        *Request        `json:"request"`
+	User           *User           `json:"user,omitempty"`          // in the answer about a session token
 	Notifications  *[]Notification `json:"notifications,omitempty"` // nil = not asked for
 	Object         string          `json:"object"`                  // "event"
 }

@@ -106,8 +106,8 @@ proxies: build caddy ## run the snippets for forward auth with the real nginx an
 	@scripts/proxies bin/postern bin/caddy
 
 .PHONY: clients
-clients: build ## walk the Users API as its Ruby clients do, over both stores
-	@scripts/clients bin/postern
+clients: build caddy ## walk the API as its Ruby, PHP and Work-API clients do, through both hosts, over both stores
+	@scripts/clients bin/postern bin/caddy
 
 .PHONY: browser
 browser: build ## walk the hosted pages in a real Chromium (SHOTS=FOLDER for pictures)

@@ -63,6 +63,7 @@ var goals = []struct {
 	{"P2", measureSidecar},
 	{"P5", measureRevocation},
 	{"P6", measureFlood},
+	{"P9", measureMemory},
 }
 
 // bench is one run.

@@ -22,7 +22,7 @@ const (
 // CredentialRef names a credential of a user. The user's record lists all there are, so that one read of it tells them,
 // and so that adding and removing one is conditional on the user.
 type CredentialRef struct {
-	ID   CredentialID   `json:"id"`
+	ID   CredentialID   `json:"id,omitempty"`
 	Type CredentialType `json:"type"`
 
 	// New says that it does not count yet: of a TOTP, that no good code was seen.

@@ -8,7 +8,7 @@ import (
 
 // password is the password of a user.
 type password struct {
-	ID        CredentialID `json:"id"`
+	ID        CredentialID `json:"id,omitempty"`
 	Realm     RealmID      `json:"realm"`
 	User      UserID       `json:"user"`
 	Hash      string       `json:"hash"`               // PHC, or as it was imported
@@ -17,6 +17,14 @@ type password struct {
 }
 
 func (p *password) key(at Partition) Key { return passwordKey(at, p.User) }
+
+func (p *password) lean() any {
+	kept := *p
+	leaveOut(&kept.ID, passwordID(p.User))
+	return &kept
+}
+
+func (p *password) fill() { defaultTo(&p.ID, passwordID(p.User)) }
 
 // newHash is what a change keeps of a password. The zero newHash is that it sets none.
 type newHash struct {

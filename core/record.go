@@ -17,6 +17,30 @@ type entity interface {
 	key(p Partition) Key
 }
 
+// frugal is an entity whose record leaves out what is the same for most of its kind, as there are many of them. A record
+// that says it all the same is read like any other.
+type frugal interface {
+	entity
+	lean() any // what the record says
+	fill()     // puts back what it left out
+}
+
+// encodeEntity returns v as its record says it.
+func encodeEntity(v entity) ([]byte, error) {
+	if f, ok := v.(frugal); ok {
+		return json.Marshal(f.lean())
+	}
+	return json.Marshal(v)
+}
+
+// leaveOut makes *v zero where it is the usual.
+func leaveOut[T comparable](v *T, usual T) {
+	if *v == usual {
+		var zero T
+		*v = zero
+	}
+}
+
 // schema is the version of the JSON inside records.
 const schema = 1
 
@@ -30,6 +54,9 @@ func decode(key Key, rec Record, v entity) (bool, error) {
 	}
 	if err := json.Unmarshal(rec.Value, v); err != nil {
 		return false, fmt.Errorf("core: record %s: %w", key.Name, err)
+	}
+	if f, ok := v.(frugal); ok {
+		f.fill()
 	}
 	if got := v.key(key.Partition); got != key {
 		return false, fmt.Errorf("core: record asked for as %s says that it is %s", key.Name, got.Name)
@@ -66,7 +93,7 @@ func (c *change) create(v entity, expires time.Time) { c.replace(v, 0, expires) 
 // replace puts a record in the place of the version that was read.
 func (c *change) replace(v entity, version uint64, expires time.Time) {
 	name := v.key(c.tx.Partition).Name
-	value, err := json.Marshal(v)
+	value, err := encodeEntity(v)
 	c.err = errors.Join(c.err, err)
 	c.tx.Require = append(c.tx.Require, Precondition{name, version})
 	c.put(name, value, expires)
@@ -74,7 +101,7 @@ func (c *change) replace(v entity, version uint64, expires time.Time) {
 
 // set puts a record whatever was there: another, in the same Transaction, is the one that is conditional.
 func (c *change) set(v entity, expires time.Time) {
-	value, err := json.Marshal(v)
+	value, err := encodeEntity(v)
 	c.err = errors.Join(c.err, err)
 	c.put(v.key(c.tx.Partition).Name, value, expires)
 }

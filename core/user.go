@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -38,11 +39,11 @@ const (
 type User struct {
 	ID                UserID            `json:"id"`
 	Realm             RealmID           `json:"realm"`
-	Type              UserType          `json:"type"`
-	State             State             `json:"state"`
+	Type              UserType          `json:"type,omitempty"`
+	State             State             `json:"state,omitempty"`
 	Username          string            `json:"username"` // normalised
 	Email             string            `json:"email,omitempty"`
-	EmailVerification EmailVerification `json:"email_verification"`
+	EmailVerification EmailVerification `json:"email_verification,omitempty"`
 	FirstName         string            `json:"first,omitempty"`
 	LastName          string            `json:"last,omitempty"`
 	APIName           string            `json:"name,omitempty"` // api users only
@@ -54,7 +55,7 @@ type User struct {
 	LastLoginAt       Instant           `json:"last_login,omitzero"`
 
 	// Generation grows when all sessions of the user end at once; a session of another is over.
-	Generation int `json:"gen"`
+	Generation int `json:"gen,omitempty"`
 
 	// Memberships is how many the user had when it was read. It is not kept here, and lists leave it at 0.
 	Memberships int `json:"-"`
@@ -67,6 +68,28 @@ type User struct {
 }
 
 func (u *User) key(p Partition) Key { return userKey(p, u.ID) }
+
+// lean leaves out what a person has who was just made, and the id of a password, which follows from the user's.
+func (u *User) lean() any {
+	kept := *u
+	leaveOut(&kept.Type, UserHuman)
+	leaveOut(&kept.State, StateActive)
+	leaveOut(&kept.EmailVerification, EmailNone)
+	kept.Credentials = slices.Clone(u.Credentials)
+	for i := range kept.Credentials {
+		leaveOut(&kept.Credentials[i].ID, passwordID(u.ID))
+	}
+	return &kept
+}
+
+func (u *User) fill() {
+	defaultTo(&u.Type, UserHuman)
+	defaultTo(&u.State, StateActive)
+	defaultTo(&u.EmailVerification, EmailNone)
+	for i := range u.Credentials {
+		defaultTo(&u.Credentials[i].ID, passwordID(u.ID))
+	}
+}
 
 // Name returns what to call the user: "First Last", else the username (Users API, "Fields").
 func (u *User) Name() string {

@@ -9,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
 )
 
@@ -92,9 +91,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	r, leave := a.guard.Admit(w, r, v)
 	defer leave()
-	if who, ok := v.Identity(); ok {
-		introduce(r, userPrefix, who)
-	}
+	introduce(r, userPrefix, v)
 	return next.ServeHTTP(w, r)
 }
 
@@ -115,9 +112,7 @@ func (a *Auth) judge(r *http.Request) (guard.Verdict, error) {
 // refuse leaves the answer to the site's error routes where one of them speaks, and else gives it itself.
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) error {
 	replacerOf(r).Set("http.auth.postern.error", v.Refusal.Reason)
-	if who, ok := v.Candidate(); ok {
-		introduce(r, candidatePrefix, who)
-	}
+	introduce(r, candidatePrefix, v)
 	failure := caddyhttp.Error(v.Refusal.Status, errors.New(v.Refusal.Reason))
 	if a.guard.MustAnswer(r, v) || !hasErrorRoute(r, failure) {
 		a.guard.Refuse(w, r, v)
@@ -143,8 +138,13 @@ const (
 	candidatePrefix = "http.auth.candidate."
 )
 
-// introduce makes the placeholders of a request speak of who, and no longer of whom another handler saw.
-func introduce(r *http.Request, prefix string, who core.Identity) {
+// introduce makes the placeholders of a request speak of whom a verdict is about, if anybody, and no longer of whom another
+// handler saw.
+func introduce(r *http.Request, prefix string, v guard.Verdict) {
+	field := v.Fields()
+	if field == nil {
+		return
+	}
 	replacer := replacerOf(r)
 	replacer.DeleteByPrefix(prefix)
 	replacer.Map(func(name string) (any, bool) {
@@ -152,7 +152,7 @@ func introduce(r *http.Request, prefix string, who core.Identity) {
 		if !ok {
 			return nil, false
 		}
-		return guard.FieldOf(name, &who)
+		return field(name)
 	})
 }
 

@@ -3,6 +3,8 @@ package guard
 import (
 	"fmt"
 	"reflect"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +13,21 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
+// cacheOf returns a cache of at most size entries.
+func cacheOf(t testing.TB, size int) *cache {
+	c, err := newCache(size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// found returns what c knows of a session token.
+func found(c *cache, token string, now time.Time) *known {
+	k, _ := c.get(&question{token: token}, now)
+	return k
+}
+
 // remembered returns what a guard over c would remember.
 func remembered(c *cache, token string, who core.Identity) *known {
 	return newKnown(&question{token: token, heard: c.heard()}, who, time.Unix(0, 0), &Guard{cache: c, c: &compiled{}})
@@ -18,26 +35,26 @@ func remembered(c *cache, token string, who core.Identity) *known {
 
 // TestKindsOfCredentialsAreKeptApart shows an API key as a session token.
 func TestKindsOfCredentialsAreKeptApart(t *testing.T) {
-	c := newCache(8)
+	c := cacheOf(t, 8)
 	now := time.Unix(1_800_000_000, 0)
 	k := newKnown(&question{token: "text", byKey: true}, core.Identity{ExpiresAt: now.Add(time.Hour)}, now, &Guard{cache: c, c: &compiled{}})
 	c.put(k)
-	if c.get(&question{token: "text"}, now) != nil {
+	if found(c, "text", now) != nil {
 		t.Error("an API key is taken for a session token")
 	}
-	if c.get(&question{token: "text", byKey: true}, now) != k {
+	if got, _ := c.get(&question{token: "text", byKey: true}, now); got != k {
 		t.Error("what was put is not found")
 	}
 }
 
 func TestCacheIsBounded(t *testing.T) {
 	for _, size := range []int{1, 3, 511, 512, 5000} {
-		c := newCache(size)
+		c := cacheOf(t, size)
 		now := time.Unix(1_800_000_000, 0)
 		for i := range 3 * size {
 			k := remembered(c, fmt.Sprint("token", i), core.Identity{User: "usr_a", Session: "kss_a", ExpiresAt: now.Add(time.Hour)})
 			c.put(k)
-			if c.get(&question{token: k.token}, now) != k {
+			if found(c, k.token, now) != k {
 				t.Fatalf("size %d: token %d is forgotten at once", size, i)
 			}
 			if i%7 == 0 {
@@ -46,9 +63,9 @@ func TestCacheIsBounded(t *testing.T) {
 		}
 		kept := 0
 		for i := range c.shards {
-			kept += c.shards[i].byHash.count
-			if len(c.shards[i].ring) > c.shards[i].limit {
-				t.Errorf("size %d: a shard keeps %d, more than %d", size, len(c.shards[i].ring), c.shards[i].limit)
+			kept += c.shards[i].byTag.count
+			if c.shards[i].byTag.count > c.shards[i].limit {
+				t.Errorf("size %d: a shard keeps %d, more than %d", size, c.shards[i].byTag.count, c.shards[i].limit)
 			}
 		}
 		if kept > size {
@@ -57,18 +74,69 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
-func TestHashIsNoProof(t *testing.T) {
-	c := newCache(8)
+// TestHalfATagIsNoProof holds that all 128 bits of a tag are compared.
+func TestHalfATagIsNoProof(t *testing.T) {
+	c := cacheOf(t, 8)
 	now := time.Unix(1_800_000_000, 0)
-	k := remembered(c, "token", core.Identity{ExpiresAt: now.Add(time.Hour)})
-	c.put(k)
-	s := c.shard(k.hash)
-	k2 := remembered(c, "another", core.Identity{ExpiresAt: now.Add(time.Hour)})
-	k2.hash = k.hash // as if they collided
-	s.put(k2)
-	if got := c.get(&question{token: "token"}, now); got != nil {
-		t.Errorf("get(token) = %q, want nothing", got.token)
+	for _, change := range []func(*tag){func(g *tag) { g.high++ }, func(g *tag) { g.low += 1 << 63 }} {
+		k := remembered(c, "token", core.Identity{ExpiresAt: now.Add(time.Hour)})
+		change(&k.tag)
+		c.put(k)
+		if got := found(c, "token", now); got != nil {
+			t.Errorf("get(token) = what is known of the tag %x, and the token's is %x", got.tag, c.tagger.tag("token", false))
+		}
 	}
+}
+
+// TestTagsDependOnEveryByte changes each byte of a text in turn, and its length.
+func TestTagsDependOnEveryByte(t *testing.T) {
+	tagger, err := newTagger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat("abcdefgh", 100)
+	seen := map[tag]string{tagger.tag(text, false): "itself"}
+	note := func(g tag, what string) {
+		if as := seen[g]; as != "" {
+			t.Errorf("%s has the tag of %s", what, as)
+		}
+		seen[g] = what
+	}
+	note(tagger.tag(text, true), "the text as an API key")
+	for i := range text {
+		note(tagger.tag(text[:i]+"X"+text[i+1:], false), fmt.Sprint("another byte at ", i))
+		note(tagger.tag(text[:i], false), fmt.Sprint("the first ", i))
+	}
+	other, err := newTagger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	note(other.tag(text, false), "the text, under another key,")
+	if tagger.tag(text, false) != tagger.tag(strings.Clone(text), false) {
+		t.Error("the same text has two tags")
+	}
+}
+
+// TestTagsInParallel makes tags from several goroutines, which share buffers.
+func TestTagsInParallel(t *testing.T) {
+	tagger, err := newTagger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	for i := range 8 {
+		text := fmt.Sprint("token", i)
+		want := tagger.tag(text, false)
+		work.Go(func() {
+			for range 2000 {
+				if got := tagger.tag(text, false); got != want {
+					t.Errorf("tag(%s) = %x, want %x", text, got, want)
+					return
+				}
+			}
+		})
+	}
+	work.Wait()
 }
 
 func TestPackKeepsEveryText(t *testing.T) {
@@ -79,29 +147,56 @@ func TestPackKeepsEveryText(t *testing.T) {
 	}
 }
 
-// TestTable holds a table to a map, with hashes that collide often.
+// TestTable holds a table to a map, with tags that collide often.
 func TestTable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		real, model := newTable(), map[uint64]*known{}
-		hashes := rapid.SliceOfN(rapid.Uint64Range(0, 40), 0, 300).Draw(t, "hashes")
-		for _, h := range hashes {
-			hash := h%5<<32 | h/5<<34 | h // few homes
-			if rapid.Bool().Draw(t, "remove") {
-				real.remove(hash)
-				delete(model, hash)
-			} else {
-				k := &known{hash: hash}
-				real.put(k)
-				model[hash] = k
+		real, model := newTable(), map[tag]*known{}
+		for _, h := range rapid.SliceOfN(rapid.Uint64Range(0, 40), 0, 300).Draw(t, "tags") {
+			g := tag{h%5<<32 | h/5<<34 | h, h / 20} // few homes
+			switch rapid.IntRange(0, 4).Draw(t, "step") {
+			case 0, 1:
+				real.remove(g)
+				delete(model, g)
+			case 2:
+				if real.count > 0 {
+					before := real.count
+					real.evict()
+					if real.count != before-1 {
+						t.Fatalf("evict left %d of %d", real.count, before)
+					}
+					for g := range model {
+						if real.get(g) == nil {
+							delete(model, g)
+						}
+					}
+				}
+			default:
+				k := &known{tag: g}
+				real.put(slot{tag: g, known: k})
+				real.get(g).used = uint32(h % 2)
+				model[g] = k
 			}
 			if real.count != len(model) {
 				t.Fatalf("count = %d, want %d", real.count, len(model))
 			}
-			for hash, k := range model {
-				if real.get(hash) != k {
-					t.Fatalf("get(%x) = %v, want %v", hash, real.get(hash), k)
+			for g, k := range model {
+				if s := real.get(g); s == nil || s.known != k {
+					t.Fatalf("get(%x) = %v, want %v", g, s, k)
 				}
 			}
 		}
 	})
+}
+
+// TestEvictionSparesWhatIsUsed fills a table and makes room again and again, while one entry is used.
+func TestEvictionSparesWhatIsUsed(t *testing.T) {
+	c := cacheOf(t, 100)
+	now := time.Unix(1_800_000_000, 0)
+	c.put(remembered(c, "popular", core.Identity{ExpiresAt: now.Add(time.Hour)}))
+	for i := range 5000 {
+		if found(c, "popular", now) == nil {
+			t.Fatalf("what is used all the time made way for the token %d, seen once", i)
+		}
+		c.put(remembered(c, fmt.Sprint("token", i), core.Identity{ExpiresAt: now.Add(time.Hour)}))
+	}
 }

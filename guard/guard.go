@@ -48,12 +48,16 @@ func New(o Options) (*Guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
+	remembered, err := newCache(o.CacheSize)
+	if err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
 	o.Names.add(c.headers)
 	crew := newCrew()
 	return &Guard{
 		realms: o.Realms, resolver: o.Resolver, keys: o.Keys, renewer: o.Renewer, asserter: o.Asserter, feed: o.Feed,
 		c: c, names: o.Names, log: o.Logger, now: o.Now, address: o.Address, observe: o.Observe,
-		cache: newCache(o.CacheSize), visits: newVisits(), crew: crew,
+		cache: remembered, visits: newVisits(), crew: crew,
 		looks:    flights[string, *home]{crew: crew, aloft: map[string]*flight[*home]{}},
 		reads:    flights[question, *known]{crew: crew, aloft: map[question]*flight[*known]{}},
 		slots:    make(chan struct{}, maxReads),
@@ -109,18 +113,19 @@ func (g *Guard) judge(r *http.Request, public bool) Verdict {
 	if why != nil {
 		return deny(*why)
 	}
-	v := g.settle(r, &d, g.recognise(r))
+	now := g.now()
+	v := g.settle(r, &d, g.recognise(r, now), now)
 	if v.Decision == CannotKnow && d.public || v.Decision == Deny && v.known == nil && (d.public || d.optional) {
 		return Verdict{Decision: Allow}
 	}
 	return v
 }
 
-// recognise says who r comes from.
-func (g *Guard) recognise(r *http.Request) Verdict {
+// recognise says who r comes from, as of now.
+func (g *Guard) recognise(r *http.Request, now time.Time) Verdict {
 	former := passageOf(r.Context())
 	if p := former.found(g); p != nil {
-		return Verdict{Decision: Allow, known: p.known, source: p.source}
+		return allow(p.known, p.source)
 	}
 	c, why := g.c.credential(former.sent(r.Header))
 	if why != nil {
@@ -130,26 +135,28 @@ func (g *Guard) recognise(r *http.Request) Verdict {
 	if c.source == SourceAPIKey {
 		q.byKey, q.address = true, g.address(r)
 	}
-	k, err := g.identify(r.Context(), q)
-	if err == nil && !k.identity.AdmitsFrom(q.address) {
+	k, err := g.identify(r.Context(), q, now)
+	if err == nil && q.byKey && !k.identity.AdmitsFrom(q.address) {
 		err = core.ErrAPIKeyAddress
 	}
 	if err == nil {
-		return Verdict{Decision: Allow, known: k, source: c.source}
+		return allow(k, c.source)
 	}
 	v := judgeError(err, c.source)
 	if v.Decision != CannotKnow {
 		return v
 	}
-	if k := g.stale(r, q); k != nil && k.identity.AdmitsFrom(q.address) {
-		return Verdict{Decision: Allow, known: k, source: c.source, Stale: true}
+	if k := g.stale(r, q, now); k != nil && k.identity.AdmitsFrom(q.address) {
+		v = allow(k, c.source)
+		v.Stale = true
+		return v
 	}
 	g.warn(r.Context(), err)
 	return v
 }
 
-// settle holds what r must satisfy against who it comes from.
-func (g *Guard) settle(r *http.Request, d *demand, v Verdict) Verdict {
+// settle holds what r must satisfy at now against who it comes from.
+func (g *Guard) settle(r *http.Request, d *demand, v Verdict, now time.Time) Verdict {
 	if v.Decision != Allow {
 		return v
 	}
@@ -157,9 +164,11 @@ func (g *Guard) settle(r *http.Request, d *demand, v Verdict) Verdict {
 		return deny(refuseCrossSite)
 	}
 	v.policies = d.policies
-	if why := v.unmet(g.now()); why != nil {
-		return Verdict{Decision: Deny, Refusal: *why, known: v.known, source: v.source}
+	if why := v.unmet(now); why != nil {
+		v.Decision, v.Refusal = Deny, *why
+		return v
 	}
+	v.at = now.UnixNano()
 	if g.c.Assertion == "" {
 		return v
 	}
@@ -175,13 +184,14 @@ func (g *Guard) settle(r *http.Request, d *demand, v Verdict) Verdict {
 // sent, and its credentials, except for a bearer token that was found good and is to be passed. Where v allows somebody, it sets
 // the identity headers and returns r with the identity in its context. It changes r's headers in place.
 func (g *Guard) Prepare(r *http.Request, v Verdict) *http.Request {
-	return g.prepare(r, v, r.Context())
+	return g.prepare(r, &v, &passage{Context: r.Context()})
 }
 
-func (g *Guard) prepare(r *http.Request, v Verdict, ctx context.Context) *http.Request {
+// prepare is Prepare for a request that is to have p's context, and has p itself from there on.
+func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
 	k := v.admitted()
-	p := &passage{Context: ctx, guard: g, known: k, source: v.source, former: passageOf(ctx),
-		authorization: r.Header["Authorization"], cookies: r.Header["Cookie"], keys: r.Header[g.c.APIKeyHeader]}
+	p.guard, p.known, p.source, p.former = g, k, v.source, passageOf(p.Context)
+	p.authorization, p.cookies, p.keys = r.Header["Authorization"], r.Header["Cookie"], r.Header[g.c.APIKeyHeader]
 	var told map[string][]string
 	if k != nil {
 		told = p.former.told(g, r.Header, k)

@@ -12,17 +12,14 @@ import (
 
 // known is a credential and who it stands for, as it was read once. All but its atomics is fixed.
 type known struct {
-	// What a hit looks at lies together, to be fetched from memory at once.
-	token   string
+	tag     tag
 	asOf    uint64       // the news that had been heard when the read began
 	stamps  [3]uint32    // of the user, the session and the credential: where news of them is noted
 	expires int64        // nanoseconds since the epoch
 	recheck atomic.Int64 // nanoseconds since the epoch: from when on it should be read again; never while that is under way
-	used    atomic.Bool  // since the hand of its shard's clock last passed
-	byKey   bool         // an API key, and no session token
 
-	slot    int32 // in its shard's ring; guarded by the shard
-	hash    uint64
+	token   string
+	byKey   bool         // an API key, and no session token
 	address netip.Addr   // that an API key was shown from when it was read
 	readAt  int64        // nanoseconds since the epoch
 	renew   atomic.Int64 // likewise: from when on a cookie should get a new token; never while that is under way
@@ -39,7 +36,8 @@ const never = math.MaxInt64
 // newKnown returns what was read of a credential. All texts are copied into one, which keeps nothing else alive and spares
 // the garbage collector most of its work.
 func newKnown(q *question, who core.Identity, now time.Time, g *Guard) *known {
-	k := &known{cache: g.cache, by: g.c, asOf: q.heard, expires: who.ExpiresAt.UnixNano(), byKey: q.byKey, address: q.address, readAt: now.UnixNano()}
+	k := &known{cache: g.cache, by: g.c, tag: g.cache.tagger.tag(q.token, q.byKey), asOf: q.heard, stamps: g.cache.stampsOf(&who),
+		expires: who.ExpiresAt.UnixNano(), byKey: q.byKey, address: q.address, readAt: now.UnixNano()}
 	k.token, k.identity = pack(q.token, who)
 	k.told = g.c.headers.told(&k.identity)
 	k.recheck.Store(orNever(who.RecheckAt))
@@ -73,9 +71,5 @@ func due(at *atomic.Int64, now time.Time) bool {
 	return t <= now.UnixNano() && at.CompareAndSwap(t, never)
 }
 
-// use notes that k was of use. It writes only where that is news, so that cores do not fight over a popular token.
-func (k *known) use() {
-	if !k.used.Load() {
-		k.used.Store(true)
-	}
-}
+// overtaken reports whether there has been news of k since its read began.
+func (k *known) overtaken() bool { return k.cache.overtaken(k.asOf, &k.stamps) }

@@ -31,19 +31,18 @@ type question struct {
 	heard   uint64
 }
 
-// identify returns who a credential stands for: from memory while the feed confirms it, else from the store.
-func (g *Guard) identify(ctx context.Context, q question) (*known, error) {
+// identify returns who a credential stands for at now: from memory while the feed confirms it, else from the store.
+func (g *Guard) identify(ctx context.Context, q question, now time.Time) (*known, error) {
 	h, err := g.atHome(ctx)
 	if err != nil {
 		return nil, err
 	}
-	now := g.now()
 	if g.c.Check == CheckAlways || !h.watch.Fresh(now) {
 		return g.read(ctx, h, q)
 	}
 	g.confirmed(now)
-	if k := g.cache.get(&q, now); k != nil {
-		if due(&k.recheck, now) {
+	if k, old := g.cache.get(&q, now); k != nil {
+		if old && due(&k.recheck, now) {
 			g.recheck(h, k)
 		}
 		return k, nil

@@ -1,46 +1,63 @@
 package guard
 
-// table finds what is known by hash: open addressing with linear probing, so that looking costs one line of
-// memory where a map takes several. It keeps one entry for each hash.
+import "sync/atomic"
+
+// table finds what is known by tag: open addressing with linear probing, so that looking costs one line of
+// memory where a map takes several. It keeps one entry for each tag.
 type table struct {
 	slots []slot // a power of two, at least a quarter of them empty
 	count int
+	hand  int // of the clock that chooses whose place is taken
 }
 
-// slot is a place in a table; empty without known.
+// slot is a place in a table: all that a hit must look at, in the 64 bytes that memory is fetched by.
 type slot struct {
-	hash  uint64
-	known *known
+	tag     tag
+	known   *known // nil where the place is empty
+	asOf    uint64 // as in known, like all but the last
+	expires int64
+	recheck int64 // before it, known.recheck has not come
+	stamps  [3]uint32
+	used    uint32 // since the hand last passed; to be read and written atomically
 }
 
 const smallestTable = 16
 
 func newTable() table { return table{slots: make([]slot, smallestTable)} }
 
-// get returns what has a hash, or nil.
-func (t *table) get(hash uint64) *known { return t.slots[t.place(hash)].known }
+// get returns where a tag is, or nil.
+func (t *table) get(g tag) *slot {
+	if s := &t.slots[t.place(g)]; s.known != nil {
+		return s
+	}
+	return nil
+}
 
-// put stores k in the place of what has the same hash.
-func (t *table) put(k *known) {
-	at := t.place(k.hash)
-	if t.slots[at].known == nil {
+// put stores s in the place of what has the same tag.
+func (t *table) put(s slot) {
+	at := &t.slots[t.place(s.tag)]
+	if at.known == nil {
 		t.count++
 	}
-	t.slots[at] = slot{k.hash, k}
+	s.used = at.used
+	*at = s
 	if 4*t.count > 3*len(t.slots) {
 		t.grow()
 	}
 }
 
-// remove empties the place of a hash, and moves up what had to make way for it.
-func (t *table) remove(hash uint64) {
-	hole := t.place(hash)
-	if t.slots[hole].known == nil {
-		return
+// remove empties the place of a tag.
+func (t *table) remove(g tag) {
+	if at := t.place(g); t.slots[at].known != nil {
+		t.empty(at)
 	}
+}
+
+// empty empties a place, and moves up what had to make way for it.
+func (t *table) empty(hole int) {
 	t.count--
 	for at := t.next(hole); t.slots[at].known != nil; at = t.next(at) {
-		fromHome := (at - t.home(t.slots[at].hash)) & (len(t.slots) - 1)
+		fromHome := (at - t.home(t.slots[at].tag)) & (len(t.slots) - 1)
 		if fromHome >= (at-hole)&(len(t.slots)-1) { // its home is not behind the hole
 			t.slots[hole] = t.slots[at]
 			hole = at
@@ -49,27 +66,53 @@ func (t *table) remove(hash uint64) {
 	t.slots[hole] = slot{}
 }
 
-// place returns where a hash is, or else where it would go.
-func (t *table) place(hash uint64) int {
-	at := t.home(hash)
-	for t.slots[at].known != nil && t.slots[at].hash != hash {
+// maxChances bounds how long making room may take.
+const maxChances = 128
+
+// evict removes one entry, the first that was of no use since the hand last passed. There must be one.
+func (t *table) evict() {
+	for chances := maxChances; ; t.hand = t.next(t.hand) {
+		s := &t.slots[t.hand]
+		if s.known == nil {
+			continue
+		}
+		if chances == 0 || s.used == 0 {
+			t.empty(t.hand)
+			return
+		}
+		s.used = 0
+		chances--
+	}
+}
+
+// place returns where a tag is, or else where it would go.
+func (t *table) place(g tag) int {
+	at := t.home(g)
+	for t.slots[at].known != nil && t.slots[at].tag != g {
 		at = t.next(at)
 	}
 	return at
 }
 
-// home is where the search for a hash begins. Its low bits chose the shard already.
-func (t *table) home(hash uint64) int { return int(hash>>32) & (len(t.slots) - 1) }
+// home is where the search for a tag begins. The low bits chose the shard already.
+func (t *table) home(g tag) int { return int(g.low>>32) & (len(t.slots) - 1) }
 
 func (t *table) next(at int) int { return (at + 1) & (len(t.slots) - 1) }
 
 // grow doubles the table.
 func (t *table) grow() {
 	old := t.slots
-	t.slots = make([]slot, 2*len(old))
-	for _, s := range old {
-		if s.known != nil {
-			t.slots[t.place(s.hash)] = s
+	t.slots, t.hand = make([]slot, 2*len(old)), 0
+	for i := range old {
+		if old[i].known != nil {
+			t.slots[t.place(old[i].tag)] = old[i]
 		}
+	}
+}
+
+// use notes that s was of use. It writes only where that is news, so that cores do not fight over a popular token.
+func (s *slot) use() {
+	if atomic.LoadUint32(&s.used) == 0 {
+		atomic.StoreUint32(&s.used, 1)
 	}
 }

@@ -35,10 +35,16 @@ type Verdict struct {
 	Refusal  Refusal // of Deny and CannotKnow
 	Stale    bool    // allowed by what was known before the store went away (Settings.StaleOK)
 
-	known     *known // who it is; nil where nobody in particular is allowed or denied
-	source    Source // where that was found
-	policies  [2]*policy
+	standing
+	source    Source // where it was found who it is
+	at        int64  // nanoseconds since the epoch: as of when somebody was allowed
 	assertion string // to tell with it; "" = none
+}
+
+// standing is who a request comes from, and what is asked of them.
+type standing struct {
+	known    *known // nil where nobody in particular is allowed or denied
+	policies [2]*policy
 }
 
 // admitted returns who may enter, or nil.
@@ -49,13 +55,13 @@ func (v *Verdict) admitted() *known {
 	return v.known
 }
 
-// unmet returns which of the verdict's policies does not let in who it is about, or nil.
-func (v *Verdict) unmet(now time.Time) *Refusal {
-	for _, p := range v.policies {
-		if p == nil {
+// unmet returns why one of the policies does not let in who it is, or nil.
+func (s *standing) unmet(now time.Time) *Refusal {
+	for _, p := range s.policies {
+		if p == nil || p.any { // who it is lies far off in memory, and need not be fetched to be asked nothing
 			continue
 		}
-		if why := p.judge(&v.known.identity, now); why != nil {
+		if why := p.judge(&s.known.identity, now); why != nil {
 			return why
 		}
 	}
@@ -77,6 +83,15 @@ func (v Verdict) Candidate() (core.Identity, bool) {
 		return core.Identity{}, false
 	}
 	return v.known.identity, true
+}
+
+// Fields returns what FieldOf says of who may enter, or of who is known and may not; nil where it is nobody.
+func (v Verdict) Fields() func(name string) (value string, exists bool) {
+	k := v.known
+	if k == nil || v.Decision == CannotKnow {
+		return nil
+	}
+	return func(name string) (string, bool) { return FieldOf(name, &k.identity) }
 }
 
 // Refusal is what the client of a refused request is told. It never holds a secret.
@@ -120,6 +135,11 @@ var (
 	refuseTooLong = Refusal{Status: http.StatusUnauthorized, Reason: "invalid_token", Challenge: challengeInvalidToken,
 		Detail: "The session token is longer than any that is given out. Sign in again."}
 )
+
+// allow returns the Verdict that lets in who is known.
+func allow(k *known, from Source) Verdict {
+	return Verdict{Decision: Allow, standing: standing{known: k}, source: from}
+}
 
 // deny returns the Verdict of a refusal.
 func deny(r Refusal) Verdict { return Verdict{Decision: Deny, Refusal: r} }

@@ -10,7 +10,7 @@ import (
 // visit is a request under way, from Admit until its handler returns. A WebSocket, a stream of events and a long
 // download are under way for long; they end when the user may no longer enter.
 type visit struct {
-	verdict Verdict
+	standing
 	safe    bool
 	cancel  context.CancelFunc
 	w       http.ResponseWriter
@@ -54,7 +54,7 @@ func (vs *visits) review() {
 
 // enter notes a visit.
 func (vs *visits) enter(v *visit) {
-	v.shard = &vs.shards[v.verdict.known.hash%visitShards]
+	v.shard = &vs.shards[v.known.tag.low%visitShards]
 	v.shard.mu.Lock()
 	defer v.shard.mu.Unlock()
 	v.prev, v.next = v.shard.head.prev, &v.shard.head
@@ -93,10 +93,14 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, v Verdict) (admitt
 	if v.source == SourceCookie {
 		g.renewCookie(w, r, k)
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	here := &visit{verdict: v, safe: isSafe(r), cancel: cancel, w: w, checked: g.now().UnixNano()}
-	g.visits.enter(here)
-	return g.prepare(r, v, ctx), here.leave
+	here := &struct {
+		passage
+		visit
+	}{}
+	here.Context, here.cancel = context.WithCancel(r.Context())
+	here.standing, here.safe, here.w, here.checked = v.standing, isSafe(r), w, v.at
+	g.visits.enter(&here.visit)
+	return g.prepare(r, &v, &here.passage), here.leave
 }
 
 const (
@@ -148,8 +152,7 @@ func (vs *visits) doubtful(now time.Time, fresh bool) []*visit {
 		s := &vs.shards[i]
 		s.mu.Lock()
 		for v := s.head.next; v != &s.head; v = v.next {
-			k := v.verdict.known
-			if k.cache.overtaken(k) || at >= k.expires || !fresh && at-v.checked >= int64(confirmEvery) || v.verdict.unmet(now) != nil {
+			if v.known.overtaken() || at >= v.known.expires || !fresh && at-v.checked >= int64(confirmEvery) || v.unmet(now) != nil {
 				all = append(all, v)
 			}
 		}
@@ -162,10 +165,10 @@ func (vs *visits) doubtful(now time.Time, fresh bool) []*visit {
 func (g *Guard) confirm(ctx context.Context, h *home, v *visit, now time.Time) bool {
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
-	again := v.verdict
+	again := v.standing
 	k, err := calmly(ctx, func(ctx context.Context) (*known, error) { return g.read(ctx, h, again.known.question()) })
 	if err != nil {
-		return !isRefusal(err) && v.safe && g.c.StaleOK > 0 && !again.known.cache.overtaken(again.known) &&
+		return !isRefusal(err) && v.safe && g.c.StaleOK > 0 && !again.known.overtaken() &&
 			now.UnixNano() < again.known.expires && now.UnixNano()-max(v.checked, g.lastFresh.Load()) <= int64(g.c.StaleOK)
 	}
 	again.known = k
@@ -174,6 +177,6 @@ func (g *Guard) confirm(ctx context.Context, h *home, v *visit, now time.Time) b
 	}
 	v.shard.mu.Lock()
 	defer v.shard.mu.Unlock()
-	v.verdict, v.checked = again, now.UnixNano()
+	v.standing, v.checked = again, now.UnixNano()
 	return true
 }

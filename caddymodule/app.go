@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 )
 
@@ -66,6 +67,8 @@ type App struct {
 
 	engine *engine // nil until provisioned
 	log    *zap.Logger
+	events *caddyevents.App
+	ctx    caddy.Context // to emit events in
 }
 
 // CaddyModule returns the Caddy module information.
@@ -87,6 +90,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.engine = e.(*engine)
 	a.engine.voices.add(a.log)
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
 	return register(ctx.GetMetricsRegistry())
 }
 
@@ -96,8 +102,11 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop does nothing: whether somebody else still uses the store is known at Cleanup.
-func (*App) Stop() error { return nil }
+// Stop ends the events of this configuration. Whether somebody else still uses the store is known at Cleanup.
+func (a *App) Stop() error {
+	a.engine.herald.remove(a)
+	return nil
+}
 
 // Cleanup gives back what Provision took. It forgets nothing: requests under way still use it.
 func (a *App) Cleanup() error {
@@ -105,6 +114,7 @@ func (a *App) Cleanup() error {
 		return nil
 	}
 	a.engine.voices.remove(a.log)
+	a.engine.herald.remove(a)
 	_, err := engines.Delete(a.engine.key)
 	return err
 }

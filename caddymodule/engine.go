@@ -43,6 +43,7 @@ type engine struct {
 	settings *settings
 	voices   voices
 	log      *zap.Logger
+	herald   *herald
 	names    guard.Names // of all guards, so that each removes what any of them tells
 
 	parts atomic.Pointer[assembly.Assembly] // nil until all is open
@@ -65,6 +66,7 @@ func newAttempt() *attempt { return &attempt{make(chan struct{})} }
 func newEngine(key string, s *settings) *engine {
 	e := &engine{key: key, settings: s, stopped: make(chan struct{})}
 	e.log = e.voices.logger()
+	e.herald = newHerald(e.log)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }
@@ -94,6 +96,7 @@ func (e *engine) start() *attempt {
 	if e.latest == nil && !e.closed {
 		e.latest = newAttempt()
 		go e.run(e.latest)
+		go e.herald.run(e.ctx)
 	}
 	return e.latest
 }
@@ -105,6 +108,9 @@ func (e *engine) run(a *attempt) {
 	for {
 		store, parts, err := e.assemble()
 		if err == nil {
+			if !logged.IsZero() {
+				e.herald.take(assembly.Notice{Name: assembly.NoticeStoreBack})
+			}
 			store.begin(parts)
 			e.parts.Store(parts)
 			close(a.done)
@@ -114,10 +120,7 @@ func (e *engine) run(a *attempt) {
 			return
 		}
 		close(a.done)
-		if e.ctx.Err() == nil && time.Since(logged) >= openLogEvery {
-			e.log.Error("the store cannot be opened; guarded requests and API calls get 503 until it is", zap.Error(err))
-			logged = time.Now()
-		}
+		logged = e.complain(err, logged)
 		select {
 		case <-e.ctx.Done():
 			return
@@ -128,6 +131,18 @@ func (e *engine) run(a *attempt) {
 		e.latest = a
 		e.mu.Unlock()
 	}
+}
+
+// complain says why the store cannot be opened, unless that was logged a moment ago, and returns when it was logged.
+func (e *engine) complain(why error, logged time.Time) time.Time {
+	if e.ctx.Err() != nil || time.Since(logged) < openLogEvery {
+		return logged
+	}
+	e.log.Error("the store cannot be opened; guarded requests and API calls get 503 until it is", zap.Error(why))
+	if logged.IsZero() {
+		e.herald.take(assembly.StoreAway(why))
+	}
+	return time.Now()
 }
 
 // assemble opens the store, puts the parts together and sets an empty store up.
@@ -156,7 +171,7 @@ func (e *engine) assembleOver(ctx context.Context, store core.Store) (*assembly.
 		return nil, err
 	}
 	parts, err := assembly.New(assembly.Options{Store: store, MasterKey: master, OwnMasterKey: own,
-		PublicURL: e.settings.publicURL, Delivery: e.settings.outgoing.Options, LinkBase: e.settings.outgoing.links, MaxStaleness: e.settings.maxStaleness, Hashing: e.settings.hashing, Log: e.log, Meters: meters})
+		PublicURL: e.settings.publicURL, Delivery: e.settings.outgoing.Options, LinkBase: e.settings.outgoing.links, MaxStaleness: e.settings.maxStaleness, Hashing: e.settings.hashing, Log: e.log, Meters: meters, Notice: e.herald.take})
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,11 @@ type Options struct {
 	// again; default nobody is. It must not block.
 	Trouble func(work string, err error)
 
+	// Happened is told each Event that this process took from the log, after it was kept; the one of all processes over the store
+	// that did is told, unless it ends in that moment. Default nobody is. It must not block, nor change the Event, which holds
+	// no secret.
+	Happened func(*Event)
+
 	Now    func() time.Time // default time.Now
 	Random io.Reader        // default crypto/rand.Reader
 }
@@ -71,6 +76,9 @@ func (o *Options) validate() error {
 	}
 	if o.Trouble == nil {
 		o.Trouble = func(string, error) {}
+	}
+	if o.Happened == nil {
+		o.Happened = func(*Event) {}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -176,7 +184,7 @@ func New(o Options) (*Core, error) {
 	core.SecondFactors = &SecondFactors{d, core.Users, core.Sessions}
 	core.APTs = &APTs{d, core.Users, core.Sessions}
 	core.AppHooks = &AppHooks{d}
-	core.Events = &Events{d, &Outbox{d, core.AppHooks}}
+	core.Events = &Events{d, &Outbox{d, core.AppHooks, o.Happened}}
 	core.dispatcher = newDispatcher(core.Events.outbox, o.Courier)
 	return core, nil
 }

@@ -186,6 +186,42 @@ func TestEventGap(t *testing.T) {
 	})
 }
 
+// TestHappened holds that one of two processes is told each event once, and nothing secret of it.
+func TestHappened(t *testing.T) {
+	each(t, func(w *world) {
+		master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+		w.must(err)
+		told := map[core.EventID]int{}
+		both := make([]*core.Core, 2)
+		for i := range both {
+			both[i], err = core.New(core.Options{Store: w.store, MasterKey: master, Now: w.clock.Now, Happened: func(e *core.Event) {
+				if told[e.ID]++; e.Secret != "" || e.Sealed != "" {
+					t.Errorf("told of %s with its secret", e.Type)
+				}
+			}})
+			w.must(err)
+		}
+		w.human("ann")
+		_, _, err = w.Users.RequestVerification(w.ctx, w.realm.ID, "ann", core.Request{})
+		w.must(err)
+		var page core.EventPage
+		for range 2 {
+			for _, c := range both {
+				page, err = c.Events.List(w.ctx, w.realm.ID, core.ListEvents{})
+				w.must(err)
+			}
+		}
+		if got := kinds(page); !strings.HasPrefix(got, "user.email.verification_requested user.created ") {
+			t.Fatalf("events = %q", got)
+		}
+		for _, e := range page.Events {
+			if told[e.ID] != 1 {
+				t.Errorf("told of %s %d times; want once", e.Type, told[e.ID])
+			}
+		}
+	})
+}
+
 // TestEventTypes holds that every type of event there is can be listed.
 func TestEventTypes(t *testing.T) {
 	names, err := filepath.Glob("*.go")

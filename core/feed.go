@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,9 @@ type Watch struct {
 	joined    bool         // it has been told to forget what it read before it was followed
 	confirmed atomic.Int64 // nanoseconds since the epoch: all news up to then has been passed on
 }
+
+// WorkFeed names the following of the feed, for Options.Trouble: while it fails, what is remembered is not relied on.
+const WorkFeed = "news of revocations"
 
 // feedWait is how long one Tail waits, and so how often silence is confirmed.
 const feedWait = time.Second
@@ -90,13 +94,19 @@ func (w *Watch) Fresh(now time.Time) bool {
 	return now.UnixNano()-w.confirmed.Load() <= int64(w.feed.maxStaleness)
 }
 
-// run tails until ctx ends.
+// run tails until ctx ends. That the store does not answer is trouble once what is remembered may no longer be relied on.
 func (f *InvalidationFeed) run(ctx context.Context) {
-	pause := 10 * time.Millisecond
+	pause, heard := 10*time.Millisecond, f.d.clock.local()
 	for ctx.Err() == nil {
-		if f.round(ctx) {
-			pause = 10 * time.Millisecond
+		err := f.round(ctx)
+		now := f.d.clock.local()
+		if err == nil {
+			pause, heard = 10*time.Millisecond, now
+			f.d.troubles.note(WorkFeed, nil)
 			continue
+		}
+		if now.Sub(heard) > f.maxStaleness && ctx.Err() == nil {
+			f.d.troubles.note(WorkFeed, err)
 		}
 		select { // the store is away; freshness runs out by itself
 		case <-ctx.Done():
@@ -106,20 +116,23 @@ func (f *InvalidationFeed) run(ctx context.Context) {
 	}
 }
 
-// round makes one Tail and passes on what it found. It reports whether the store answered.
-func (f *InvalidationFeed) round(ctx context.Context) bool {
+// round makes one Tail and passes on what it found. It fails where the store did not answer.
+func (f *InvalidationFeed) round(ctx context.Context) error {
 	logs, watches, wait, call, cancel := f.begin(ctx)
 	defer cancel()
 	asked, err := f.d.clock.now()
 	if err != nil {
-		return false
+		return err
 	}
 	feeds, err := f.d.store.Tail(call, logs, wait)
 	if err != nil {
-		return call.Err() != nil && ctx.Err() == nil // ended to follow a new log: nothing is wrong
+		if call.Err() != nil && ctx.Err() == nil {
+			return nil // ended to follow a new log: nothing is wrong
+		}
+		return fmt.Errorf("core: follow the feed: %w", err)
 	}
 	f.pass(feeds, watches, asked)
-	return true
+	return nil
 }
 
 // begin returns what to tail, for whom and for how long, under a context that a new subscription ends. For a watch that has

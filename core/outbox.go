@@ -12,8 +12,9 @@ import (
 // that want to hear of it; each event once, since the place in the log is moved on by the Transaction that does so. The
 // path of a request writes the log entry and nothing more. Safe for concurrent use.
 type Outbox struct {
-	d     *deps
-	hooks *AppHooks
+	d        *deps
+	hooks    *AppHooks
+	happened func(*Event)
 }
 
 // eventCursor is how far the event log of a partition has been read.
@@ -100,6 +101,7 @@ type eventReading struct {
 	asked   time.Time
 	atEnd   bool // there was nothing behind these entries
 	hooks   map[RealmID][]*AppHook
+	kept    []*Event // in the batch that is not committed yet
 }
 
 // hooksOf returns the hooks that may want to hear of events of a realm, as they were when the reading began or later.
@@ -183,6 +185,7 @@ func (r *eventReading) keep(ctx context.Context, c *change, data []byte) (int, e
 	for _, m := range e.members() {
 		c.index(m.Index, m.Member)
 	}
+	r.kept = append(r.kept, e)
 	return 1, nil
 }
 
@@ -201,5 +204,11 @@ func (r *eventReading) commit(ctx context.Context, c *change) error {
 	c.replace(r.cursor, r.version, noExpiry)
 	version, err := c.committed(ctx)
 	r.version = version
+	if err == nil {
+		for _, e := range r.kept {
+			r.o.happened(e)
+		}
+	}
+	r.kept = nil
 	return err
 }

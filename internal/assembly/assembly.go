@@ -33,6 +33,9 @@ type Options struct {
 
 	Delivery delivery.Options // of webhooks and e-mails
 	LinkBase string           // see core.Options
+
+	// Notice is told what an operator may want to act on; default nobody is. It must not block.
+	Notice func(Notice)
 }
 
 // Assembly is a Postern without listeners.
@@ -55,13 +58,20 @@ func New(o Options) (*Assembly, error) {
 	if o.Meters == nil {
 		o.Meters = NewMeters()
 	}
-	r := reporter{log: o.Log, meters: o.Meters}
+	var happened func(*core.Event)
+	if o.Notice == nil {
+		o.Notice = func(Notice) {}
+	} else {
+		happened = func(e *core.Event) { o.Notice(Notice{Name: e.Type, event: e}) }
+	}
+	r := &reporter{log: o.Log, meters: o.Meters, notice: o.Notice}
 	courier, err := delivery.New(o.Delivery)
 	if err != nil {
 		return nil, err
 	}
 	c, err := core.New(core.Options{Courier: courier, LinkBase: o.LinkBase,
-		Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Hashing: o.Hashing, Report: r.report, Trouble: r.trouble})
+		Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Hashing: o.Hashing, Report: r.report, Trouble: r.trouble,
+		Happened: happened})
 	if err != nil {
 		return nil, err
 	}

@@ -180,8 +180,8 @@ func (g *Guard) settle(r *http.Request, d *demand, v Verdict, now time.Time) Ver
 	return v
 }
 
-// Prepare makes r fit to be passed on, whatever the verdict: it removes every identity header that the client
-// sent, and its credentials, except for a bearer token that was found good and is to be passed. Where v allows somebody, it sets
+// Prepare makes r fit to be passed on, whatever the verdict: it removes every identity header and trailer that the client
+// sent, the wish for another protocol than a WebSocket, and its credentials, except for a bearer token that was found good and is to be passed. Where v allows somebody, it sets
 // the identity headers and returns r with the identity in its context. It changes r's headers in place.
 func (g *Guard) Prepare(r *http.Request, v Verdict) *http.Request {
 	return g.prepare(r, &v, &passage{Context: r.Context()})
@@ -197,7 +197,7 @@ func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
 		told = p.former.told(g, r.Header, k)
 	}
 	g.names.strip(r.Header)
-	g.names.strip(r.Trailer)
+	keepWebSocketsOnly(r.Header)
 	g.c.remove(r.Header, g.c.PassToken && k != nil)
 	for name, values := range told {
 		r.Header[name] = values
@@ -205,7 +205,9 @@ func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
 	if k != nil {
 		g.tell(r.Header, k, v.assertion)
 	}
-	return r.WithContext(p)
+	r = r.WithContext(p)
+	g.names.stripTrailers(r)
+	return r
 }
 
 // tell sets the identity headers.

@@ -1,0 +1,32 @@
+package guard
+
+import (
+	"io"
+	"net/http"
+)
+
+// strippedBody is a request's body after which no identity follows. Trailers come when the body has been read, long after its headers
+// were judged, and net/http keeps those that nobody announced beside those that were.
+type strippedBody struct {
+	io.ReadCloser
+	names   *Names
+	trailer http.Header
+}
+
+// Read removes the trailers in the very call that ends the body: whoever passes them on looks at them then.
+func (b *strippedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.names.strip(b.trailer)
+	}
+	return n, err
+}
+
+// stripTrailers removes identity from the trailers of r, both that were announced and that are still to come. A request that announced
+// none shows none: its copy, which is all that those behind see, has nowhere to keep them.
+func (n *Names) stripTrailers(r *http.Request) {
+	n.strip(r.Trailer)
+	if r.Trailer != nil && r.Body != nil && r.Body != http.NoBody {
+		r.Body = &strippedBody{r.Body, n, r.Trailer}
+	}
+}

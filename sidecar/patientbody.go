@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,7 +15,7 @@ type patientBody struct {
 	body    io.ReadCloser
 	control *http.ResponseController
 	limit   time.Duration
-	ended   bool
+	ended   atomic.Bool // it was read to its end
 }
 
 // slowBody says that a client began a body and sent nothing more of it.
@@ -26,7 +27,7 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, &slowBody{err}
 	}
-	if b.ended = errors.Is(err, io.EOF); b.ended {
+	if errors.Is(err, io.EOF) && !b.ended.Swap(true) {
 		_ = b.control.SetReadDeadline(time.Time{}) // the server waits for the client to leave, or for its next request
 	}
 	return n, err
@@ -34,8 +35,14 @@ func (b *patientBody) Read(p []byte) (int, error) {
 
 // Close ends the body. What the server reads of the rest, to use the connection again, has the same limit.
 func (b *patientBody) Close() error {
-	if !b.ended {
+	b.leave()
+	return b.body.Close()
+}
+
+// leave is called when nobody reads the body any more. The server then reads the rest before it answers, even of a request that was
+// refused at sight, and has no limit of its own for that.
+func (b *patientBody) leave() {
+	if !b.ended.Load() {
 		_ = b.control.SetReadDeadline(time.Now().Add(b.limit))
 	}
-	return b.body.Close()
 }

@@ -152,7 +152,10 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del("Upgrade")
 	}
 	if r.Body != http.NoBody && e.patient > 0 {
-		r.Body = &patientBody{body: r.Body, control: http.NewResponseController(w), limit: e.patient}
+		body := &patientBody{body: r.Body, control: http.NewResponseController(w), limit: e.patient}
+		defer body.leave()
+		r = r.WithContext(r.Context()) // the server knows by the body of its own request whether the connection may be used again
+		r.Body = body
 	}
 	e.next.ServeHTTP(w, r)
 }

@@ -279,6 +279,76 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
+// TestBodyLeftUnread has the app answer before it has read a body. What the app left of it must end the connection, and never
+// be taken for the next request: behind a proxy, that would be somebody else's.
+func TestBodyLeftUnread(t *testing.T) {
+	upstream, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer upstream.Close()
+	var hidden atomic.Bool
+	go func() {
+		for {
+			conn, err := upstream.Accept()
+			if err != nil {
+				return
+			}
+			if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				hidden.Store(hidden.Load() || r.URL.Path == "/hidden")
+				_, _ = io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			}
+			_ = conn.Close()
+		}
+	}()
+	v := serve(t, http.NotFoundHandler(), func(o *Options) {
+		o.Upstream, o.Guard.Public = "http://"+upstream.Addr().String(), []string{"/*"}
+	})
+	const inside = "GET /hidden HTTP/1.1\r\nHost: app\r\n\r\n"
+	for name, framing := range map[string]func(body string) string{
+		"length": func(body string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body) },
+		"chunks": func(body string) string {
+			return fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+		},
+		"broken chunks": func(body string) string { return "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n!\r\n" + body },
+	} {
+		for _, size := range []int{1 << 10, 300 << 10, 4 << 20} {
+			conn, err := net.Dial("tcp", v.app.Addr().String())
+			v.must(err)
+			v.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
+			go func() {
+				_, _ = io.WriteString(conn, "POST /dropped HTTP/1.1\r\nHost: app\r\n"+framing(strings.Repeat(inside, size/len(inside)+1))+
+					"GET /last HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n")
+			}()
+			text, _ := io.ReadAll(conn) // a reset is an end, too
+			if n := strings.Count(string(text), "HTTP/1.1 "); n > 2 || !strings.HasPrefix(string(text), "HTTP/1.1 ") {
+				t.Errorf("%d bytes in %s: %d answers; want one, and another to what follows the body if anything does", size, name, n)
+			}
+			_ = conn.Close()
+		}
+	}
+	if hidden.Load() {
+		t.Error("the app was asked for what stood in a body")
+	}
+}
+
+// TestRefusedBody is refused at sight, and sends nothing of the body that it announced. It may neither wait for an answer until it
+// does nor hold the connection for good.
+func TestRefusedBody(t *testing.T) {
+	v := serve(t, http.NotFoundHandler(), func(o *Options) { o.SlowClient = time.Second })
+	for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
+		conn, err := net.Dial("tcp", v.app.Addr().String())
+		v.must(err)
+		v.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
+		_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 100000\r\n"+expect+"\r\n")
+		v.must(err)
+		if text, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 401 ") {
+			t.Errorf("a refused body, %q = %.40q, %v; want 401 and the end of the connection", expect, text, err)
+		}
+		_ = conn.Close()
+	}
+}
+
 // TestAPIMount serves the part of the API under the guarded address that is asked for, and leaves the rest to the app.
 func TestAPIMount(t *testing.T) {
 	tests := []struct {

@@ -92,6 +92,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	r, leave := a.guard.Admit(w, r, v)
 	defer leave()
 	introduce(r, userPrefix, v)
+	keepBody(r)
 	return next.ServeHTTP(w, r)
 }
 

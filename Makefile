@@ -14,7 +14,7 @@ BUILD := $(STATIC) go build -ldflags '-s -w -X main.version=$(VERSION)'
 PKG ?= ./...
 
 # Modules of their own, for what only benchmarks and tests need.
-MODULES := bench/yardstick e2e/browser e2e/hooks e2e/proxies
+MODULES := bench/yardstick e2e/attack e2e/browser e2e/hooks e2e/proxies
 FUZZTIME ?= 10s
 
 .PHONY: help
@@ -104,6 +104,10 @@ hooks: ## try hooks against Standard Webhooks' own library and a real mail conve
 .PHONY: proxies
 proxies: build caddy ## run the snippets for forward auth with the real nginx and Caddy
 	@scripts/proxies bin/postern bin/caddy
+
+.PHONY: attack
+attack: build caddy ## attack both hosts over both stores, as a stranger would
+	@scripts/attack bin/postern bin/caddy
 
 .PHONY: clients
 clients: build caddy ## walk the API as its Ruby, PHP and Work-API clients do, through both hosts, over both stores

@@ -15,7 +15,7 @@ var files embed.FS
 
 // parts are the files of the document, in the order in which people read it.
 var parts = []string{
-	"main", "errors", "users", "credentials", "sessions", "orgs", "reference",
+	"main", "errors", "users", "user_tokens", "credentials", "sessions", "orgs", "realms", "policies", "keys", "events", "bulk", "reference",
 }
 
 // joined is the whole document. It is built in, so that it fails in a test or never.
@@ -104,8 +104,8 @@ func get(mapping *yaml.Node, path ...string) *yaml.Node {
 var methods = []string{"get", "post", "put", "delete"}
 
 // common is what the parts leave out of each operation, and stands once under this name: what "every" call may be answered
-// with, those with a management key ("managed", and "realm" where the call has to name one), those with a "body", and what
-// "each" answer has.
+// with, those with a management key ("managed", and "realm" where the call has to name one), those with a "body", those that
+// "change" something, those to "things" that have an address of their own, by method, and what "each" answer has.
 const common = "x-postern-common"
 
 // complete gives each operation what it has in common with others. What an operation says itself stands.
@@ -116,15 +116,34 @@ func complete(root *yaml.Node) error {
 	}
 	paths := get(root, "paths")
 	for i := 0; paths != nil && i+1 < len(paths.Content); i += 2 {
-		item := paths.Content[i+1]
+		path, item := paths.Content[i].Value, paths.Content[i+1]
 		for j := 0; j+1 < len(item.Content); j += 2 {
-			if operation := item.Content[j+1]; slices.Contains(methods, item.Content[j].Value) {
-				completeOperation(operation, shared)
+			method, operation := item.Content[j].Value, item.Content[j+1]
+			if !slices.Contains(methods, method) {
+				continue
 			}
+			if method == "put" || method == "delete" {
+				fill(operation, get(shared, "change"))
+			}
+			if strings.HasSuffix(path, "}") && get(item, "get") != nil || method == "post" && hasThings(paths, path) {
+				fill(operation, get(shared, "things", method))
+			}
+			completeOperation(operation, shared)
 		}
 	}
 	root.Content = slices.DeleteFunc(root.Content, func(n *yaml.Node) bool { return n == shared || n.Value == common })
 	return nil
+}
+
+// hasThings reports whether what is made at a path can be read below it.
+func hasThings(paths *yaml.Node, path string) bool {
+	for i := 0; i+1 < len(paths.Content); i += 2 {
+		name, below := strings.CutPrefix(paths.Content[i].Value, path+"/{")
+		if below && strings.IndexByte(name, '}') == len(name)-1 && get(paths.Content[i+1], "get") != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // completeOperation completes one.

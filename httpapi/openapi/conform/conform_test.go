@@ -109,7 +109,7 @@ func TestRead(t *testing.T) {
 const small = `{"paths":{
 	"/users/{user}":{"parameters":[{"name":"user","in":"path","schema":{}}],"get":{"operationId":"one","responses":{
 		"200":{"headers":{"X-Id":{"required":true,"schema":{"type":"integer"}},"X-More":{"schema":{"enum":["a"]}}},
-			"content":{"application/json":{"schema":{"type":"object","properties":{"id":{"type":"string"}}}},"text/plain":{}}},
+			"content":{"application/json":{"schema":{"type":"object","properties":{"id":{"type":"string"}}}},"text/plain":{},"application/x-ndjson":{"schema":{"type":"integer"}}}},
 		"404":{"$ref":"#/components/responses/Gone"}}}},
 	"/users/me":{"get":{"operationId":"me"},"delete":{"operationId":"deleteMe","responses":{"204":{"description":"gone"}}}}},
 	"components":{"responses":{"Gone":{"content":{"application/json":{"schema":{"type":"object","required":["error"],"properties":{"error":{}}}}}}}}}`
@@ -149,6 +149,8 @@ func TestAnswer(t *testing.T) {
 	}{
 		{"right", "GET /users/ann", 200, header("application/json; charset=utf-8", "7"), `{"id":"x"}`, ""},
 		{"another media type", "GET /users/ann", 200, header("text/plain", "7"), `anything`, ""},
+		{"lines", "GET /users/ann", 200, header("application/x-ndjson", "7"), "1\n2\n", ""},
+		{"wrong line", "GET /users/ann", 200, header("application/x-ndjson", "7"), "1\nnull\n", "$ is null"},
 		{"head", "HEAD /users/ann", 200, header("", "7"), "", ""},
 		{"refusal", "GET /users/ann", 404, header("application/json", ""), `{"error":1}`, ""},
 		{"no body", "DELETE /users/me", 204, header("", ""), "", ""},

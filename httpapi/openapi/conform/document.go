@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -255,7 +256,7 @@ func match(pattern, path string) int {
 }
 
 // Answer holds an answer to an operation against the document, and returns all that is wrong: a status or media type that
-// is not listed, a header that is missing, a body that does not fit. To HEAD there is no body.
+// is not listed, a header that is missing, a body that does not fit, of NDJSON any line. To HEAD there is no body.
 func (d *Document) Answer(o *Operation, method string, status int, header http.Header, body []byte) []string {
 	answers, _ := o.node["responses"].(object)
 	answer := d.follow(answers[fmt.Sprint(status)])
@@ -283,11 +284,18 @@ func (d *Document) Answer(o *Operation, method string, status int, header http.H
 	if !there || !strings.HasSuffix(media, "json") {
 		return wrong
 	}
-	value, err := Decode(body)
-	if err != nil {
-		return append(wrong, err.Error())
+	values := [][]byte{body}
+	if strings.HasSuffix(media, "ndjson") {
+		values = slices.Collect(bytes.Lines(body))
 	}
-	return append(wrong, d.Check(schema, value)...)
+	for _, text := range values {
+		value, err := Decode(text)
+		if err != nil {
+			return append(wrong, err.Error())
+		}
+		wrong = append(wrong, d.Check(schema, value)...)
+	}
+	return wrong
 }
 
 // header holds a header against what the document says of it. All are texts; a number is checked as one.

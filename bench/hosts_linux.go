@@ -73,8 +73,14 @@ func (b *bench) startCaddy(ctx context.Context, core int, c caddyConfig, token s
 	return p, listen, err
 }
 
-// startSidecar starts a sidecar over Redis, waits until it answers 200, and returns its address and that of its API.
+// startSidecar starts a sidecar over Redis for the users of populate, waits until it answers 200, and returns its address
+// and that of its API.
 func (b *bench) startSidecar(ctx context.Context, core int, redisURL, upstream, token string) (p *process, listen, api string, err error) {
+	return b.startSidecarOf(ctx, b.crowd, core, redisURL, upstream, token)
+}
+
+// startSidecarOf is startSidecar for other users.
+func (b *bench) startSidecarOf(ctx context.Context, crowd *population, core int, redisURL, upstream, token string) (p *process, listen, api string, err error) {
 	program, err := b.build(ctx, "postern")
 	if err != nil {
 		return nil, "", "", err
@@ -89,7 +95,7 @@ func (b *bench) startSidecar(ctx context.Context, core int, redisURL, upstream, 
 	if err != nil {
 		return nil, "", "", err
 	}
-	p, err = b.launch(core, nil, nil, program, "serve", "--data", data, "--redis", redisURL, "--master-key-file", b.crowd.masterKeyFile,
+	p, err = b.launch(core, nil, nil, program, "serve", "--data", data, "--redis", redisURL, "--master-key-file", crowd.masterKeyFile,
 		"--listen", listen, "--api-listen", api, "--upstream", "http://"+upstream)
 	if err != nil {
 		return nil, "", "", err

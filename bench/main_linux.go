@@ -64,6 +64,7 @@ var goals = []struct {
 	{"P5", measureRevocation},
 	{"P6", measureFlood},
 	{"P9", measureMemory},
+	{"P11", measureGarbage},
 }
 
 // bench is one run.

@@ -81,27 +81,32 @@ type population struct {
 const liveTokens = 100_000
 
 // populate starts Redis and signs users in, once a run.
-func (b *bench) populate(ctx context.Context) error {
-	if b.crowd != nil {
-		return nil
+func (b *bench) populate(ctx context.Context) (err error) {
+	if b.crowd == nil {
+		b.redis, b.crowd, err = b.populateRedis(ctx, liveTokens)
 	}
+	return err
+}
+
+// populateRedis starts a Redis and signs n users in.
+func (b *bench) populateRedis(ctx context.Context, n int) (*redisServer, *population, error) {
 	redis, err := b.startRedis(ctx)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	folder, err := os.MkdirTemp(b.dir, "population-")
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	store, err := redisstore.Open(ctx, redisstore.Options{URL: redis.url(), CallTimeout: 10 * time.Second, ReadTimeout: 5 * time.Second})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	crowd, err := signIn(ctx, store, folder, liveTokens)
-	if err == nil {
-		b.redis, b.crowd = redis, crowd
+	crowd, err := signIn(ctx, store, folder, n)
+	if err = errors.Join(err, store.Close()); err != nil {
+		return nil, nil, err
 	}
-	return errors.Join(err, store.Close())
+	return redis, crowd, nil
 }
 
 // populateFile signs users in over the embedded store in a folder, and returns their tokens.

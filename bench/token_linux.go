@@ -14,12 +14,14 @@ import (
 
 // benchmark is what Go's testing printed of one.
 type benchmark struct {
-	ns, allocs, verdictBytes float64
-	peak                     float64 // MB resident of the whole process
+	ns, allocs, bytes float64 // of one operation
+	verdictBytes      float64
+	peak              float64 // MB resident of the whole process
 }
 
 var (
 	nsPerOp     = regexp.MustCompile(`([0-9.]+) ns/op`)
+	bytesPerOp  = regexp.MustCompile(`([0-9.]+) B/op`)
 	allocsPerOp = regexp.MustCompile(`([0-9.]+) allocs/op`)
 	perVerdict  = regexp.MustCompile(`([0-9.]+) B/verdict`)
 )
@@ -40,7 +42,7 @@ func (b *bench) testing(ctx context.Context, program, folder, name string, cores
 		}
 		return -1
 	}
-	got := benchmark{ns: find(nsPerOp), allocs: find(allocsPerOp), verdictBytes: find(perVerdict)}
+	got := benchmark{ns: find(nsPerOp), allocs: find(allocsPerOp), bytes: find(bytesPerOp), verdictBytes: find(perVerdict)}
 	if usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		got.peak = float64(usage.Maxrss) * 1024 / 1e6
 	}

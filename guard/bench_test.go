@@ -107,3 +107,23 @@ func BenchmarkGarbage(b *testing.B) {
 		g.Judge(r)
 	}
 }
+
+// BenchmarkTooLong is goal P11: a token of 2 MiB, wherever it is shown, at most 1 ms and 64 KiB.
+func BenchmarkTooLong(b *testing.B) {
+	h := newWorld().guard(b, guard.Options{}).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { b.Error("let in") }))
+	token := strings.Repeat("eyJhbGciOiJFZERTQSJ9.", 100_000)[:2<<20]
+	for name, line := range map[string][2]string{"bearer": {"Authorization", "Bearer " + token}, "basic": {"Authorization", "Basic " + token},
+		"cookie": {"Cookie", "__Host-postern=" + token}, "key": {"X-Api-Key", token}} {
+		b.Run(name, func(b *testing.B) {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				r.Header.Set(line[0], line[1])
+				w := httptest.NewRecorder()
+				if h.ServeHTTP(w, r); w.Code != http.StatusUnauthorized {
+					b.Fatalf("status %d; want 401", w.Code)
+				}
+			}
+		})
+	}
+}

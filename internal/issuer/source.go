@@ -40,10 +40,12 @@ type source struct {
 	log    *zap.Logger // that of the newest lease
 }
 
-// newSource starts to fetch.
-func newSource(c Config, f *fetcher, fetched func(string, error)) *source {
+// newSource starts to fetch, for l.
+func newSource(c Config, f *fetcher, fetched func(string, error), l *Lease, log *zap.Logger) *source {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &source{config: c, fetcher: f, fetched: fetched, asked: make(chan struct{}, 1), tried: make(chan struct{}), cancel: cancel, done: make(chan struct{})}
+	l.source = s
+	s.add(l, log)
 	go s.run(ctx)
 	return s
 }

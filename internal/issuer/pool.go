@@ -76,6 +76,10 @@ type Pool struct {
 	// Fetched, if set, is told of each fetch, with a *FetchError where it failed. It must not block, and is set before the first Take.
 	Fetched func(issuer string, err error)
 
+	// AskEvery is how often the keys of an issuer are fetched at most where tokens name ones that are not known; default 10s. It is set
+	// before the first Take.
+	AskEvery time.Duration
+
 	mu      sync.Mutex
 	sources map[Config]*source
 }
@@ -115,7 +119,7 @@ func (p *Pool) Take(c Config, log *zap.Logger, gone func(fingerprints []string))
 	if p.sources == nil {
 		p.sources = map[Config]*source{}
 	}
-	p.sources[c] = newSource(c, f, p.Fetched, l, log)
+	p.sources[c] = newSource(c, f, p, l, log)
 	return l, nil
 }
 

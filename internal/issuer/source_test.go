@@ -75,7 +75,7 @@ func scripted(s *script) (l *Lease, log *observer.ObservedLogs, gone func() []st
 		defer mu.Unlock()
 		prints = append(prints, more...)
 	}}
-	newSource(config, &fetcher{config, &http.Client{Transport: s}}, nil, l, zap.New(core))
+	newSource(config, &fetcher{config, &http.Client{Transport: s}}, l.pool, l, zap.New(core))
 	synctest.Wait()
 	return l, log, func() []string {
 		mu.Lock()
@@ -146,7 +146,7 @@ func TestAsksAreBounded(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := s.times(); n < 5 || n > 8 {
-			t.Errorf("%d fetches in a minute of asking, want one each %s", n, askEvery)
+			t.Errorf("%d fetches in a minute of asking, want one each %s", n, usualAsk)
 		}
 		time.Sleep(2 * usualRefresh)
 		before := s.times()

@@ -24,8 +24,8 @@ const usedEvery = 5 * time.Minute
 const apiKeyRemembered = 24 * time.Hour
 
 // Resolve says who an API key stands for, shown from an address; the zero Addr stands for one that is not known. Garbage
-// costs no look in the store. It fails with ErrInvalidAPIKey, ErrAPIKeyAddress, ErrUserInactive, and ErrUnavailable where
-// it cannot know. Whatever it depends on is told of, when it changes, under the user's or the credential's id.
+// costs no look in the store. It fails with ErrRealmInactive, ErrInvalidAPIKey, ErrAPIKeyAddress, ErrUserInactive, and
+// ErrUnavailable where it cannot know. Whatever it depends on is told of, when it changes, under the user's or the credential's id.
 func (k *APIKeys) Resolve(ctx context.Context, realm RealmID, key string, from netip.Addr) (Identity, error) {
 	h, now, err := k.resolve(ctx, realm, key, from)
 	if err != nil {
@@ -63,6 +63,9 @@ func (k *APIKeys) resolve(ctx context.Context, realm RealmID, key string, from n
 	state, now, err := k.users.begin(ctx, realm)
 	if err != nil {
 		return nil, now, err
+	}
+	if state.State == StateInactive {
+		return nil, now, ErrRealmInactive // whatever the key, so it says nothing of it
 	}
 	if !state.plausible(key) {
 		return nil, now, ErrInvalidAPIKey

@@ -72,6 +72,9 @@ func (s *SecondFactors) Complete(ctx context.Context, realm RealmID, idOrName, t
 	if err != nil {
 		return nil, err
 	}
+	if state.State == StateInactive {
+		return nil, ErrRealmInactive // before the code counts as a try
+	}
 	w, err := s.waiting(ctx, state, idOrName, token, now)
 	if err != nil {
 		return nil, err

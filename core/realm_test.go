@@ -3,6 +3,7 @@ package core_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -169,8 +170,22 @@ func TestRealmInactive(t *testing.T) {
 	each(t, func(w *world) {
 		w.human("ann")
 		token := w.signIn("ann").Token
+		w.human("tom")
+		phone := w.authenticator("tom")
+		half := w.signIn("tom").LoginToken
+		_, key := w.apiKey(w.program("robot"), core.NewAPIKey{})
 		_, err := w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{State: ptr(core.StateInactive)}, core.Request{})
 		w.must(err)
+		for range 11 {
+			_, err = w.complete(half, "000000")
+			w.refused("a wrong code", err, core.ErrRealmInactive)
+		}
+		for _, k := range []string{key, key[:len(key)-1] + "~", "ak_nothing"} {
+			_, err = w.APIKeys.Authenticate(w.ctx, w.realm.ID, k, netip.Addr{}, core.Request{})
+			w.refused("a sign-in by API key", err, core.ErrRealmInactive)
+			_, err = w.APIKeys.Resolve(w.ctx, w.realm.ID, k, netip.Addr{})
+			w.refused("an API key", err, core.ErrRealmInactive)
+		}
 		w.refused("a token", w.knows(token), core.ErrRealmInactive)
 		_, err = w.Sessions.Resolve(w.ctx, w.realm.ID, token[:len(token)-4]+"AAAA")
 		w.refused("a forged token", err, core.ErrInvalidToken)
@@ -186,6 +201,10 @@ func TestRealmInactive(t *testing.T) {
 		_, err = w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{State: ptr(core.StateActive)}, core.Request{})
 		w.must(err)
 		w.must(w.knows(token))
+		_, err = w.complete(half, w.code(phone, 0))
+		w.must(err) // what was tried meanwhile did not count
+		_, err = w.APIKeys.Resolve(w.ctx, w.realm.ID, key, netip.Addr{})
+		w.must(err)
 	})
 }
 

@@ -59,6 +59,6 @@ func (g *Guard) findHome(ctx context.Context) (*home, error) {
 		return nil, fmt.Errorf("guard: follow realm %q: %w", g.c.Realm, err)
 	}
 	g.home.Store(h)
-	g.watchVisits()
+	g.crew.start(func(ctx context.Context) { g.attend(ctx, h) })
 	return h, nil
 }

@@ -172,7 +172,7 @@ func (a *API) ServeHTTP(writer http.ResponseWriter, r *http.Request) {
 	}()
 	rt, err := a.route(c)
 	if err == nil {
-		err = a.repeatable(w, c, rt)
+		err = a.conditional(w, c, rt)
 	}
 	if err != nil {
 		a.fail(w, c, err)
@@ -194,6 +194,9 @@ func (n *noted) WriteHeader(status int) {
 // Unwrap lets an http.ResponseController reach what is below.
 func (n *noted) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 
+// maxURL bounds the address of a call, in bytes. A whole session token fits into it.
+const maxURL = 16 << 10
+
 // Failures of routing.
 var (
 	errNoRoute  = &core.Error{Kind: core.KindNotFound, Code: "not_found", Detail: "there is nothing at this address"}
@@ -203,6 +206,9 @@ var (
 // route finds what serves a call, and notes the segments that its path names. The first path of the table that
 // matches is the one that is meant, whatever the method.
 func (a *API) route(c *call) (route, error) {
+	if len(c.URL.EscapedPath())+len(c.URL.RawQuery) > maxURL {
+		return route{}, errLongURL
+	}
 	sent := strings.Split(c.URL.EscapedPath(), "/")
 	meant := ""
 	for _, rt := range a.routes {

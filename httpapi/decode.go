@@ -72,7 +72,7 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 		return nil, err
 	}
 	c.body.readRequest()
-	c.body.expand = c.body.top.texts("expand")
+	c.body.expand = append(c.body.top.texts("expand"), c.body.object.texts("expand")...) // some clients put all that they are given inside
 	return c.body, nil
 }
 

@@ -34,6 +34,7 @@ var statuses = map[core.Kind]int{
 var (
 	errBadRequest = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Detail: "the body could not be read"}
 	errMediaType  = &core.Error{Kind: core.KindMalformed, Code: "unsupported_media_type", Detail: "send the body as application/json or application/vnd.api+json"}
+	errLongURL    = &core.Error{Kind: core.KindMalformed, Code: "uri_too_long", Detail: "the address is longer than 16 KiB"}
 	errTooLarge   = &core.Error{Kind: core.KindMalformed, Code: "content_too_large", Detail: "the body is larger than 128 KiB"}
 
 	// ErrTooEarly refuses a write that came as TLS early data, for a host to Refuse with (RFC 8470 §5.2).
@@ -43,6 +44,7 @@ var (
 		ErrTooEarly.Code:  http.StatusTooEarly,
 		errMediaType.Code: http.StatusUnsupportedMediaType,
 		errTooLarge.Code:  http.StatusRequestEntityTooLarge,
+		errLongURL.Code:   http.StatusRequestURITooLong,
 		errNoMethod.Code:  http.StatusMethodNotAllowed,
 	}
 )
@@ -110,10 +112,6 @@ func explain(h http.Header, c *call, e *core.Error, now time.Time) {
 		fallthrough
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(seconds))
-	case http.StatusConflict:
-		if e.RetryAfter > 0 {
-			h.Set("Retry-After", strconv.Itoa(seconds))
-		}
 	}
 }
 

@@ -213,6 +213,18 @@ func (a *API) membershipsOf(c *call, user *core.User) ([]wire.Membership, error)
 	return list, nil
 }
 
+// joinedElsewhere complains about what is said only of a new user: passing over permissions that somebody takes for changed
+// would be worse.
+func joinedElsewhere(b *body) {
+	for _, f := range []*fields{&b.object, &b.top} {
+		for _, name := range []string{"org", "org_ids", "permissions"} {
+			if _, there := f.take(name); there {
+				f.complain(name, "can be given when a user is made; afterwards it is changed at /v1/memberships")
+			}
+		}
+	}
+}
+
 // joins reads what a new user is to be a member of: from beside the user or, as most clients send it, from inside.
 func joins(b *body, in *core.UserChange) {
 	for _, f := range []*fields{&b.top, &b.object} {

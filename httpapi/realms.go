@@ -217,6 +217,7 @@ func realmBody(r *core.Realm) wire.Realm {
 		APTLifetime: int64(s.APTLifetime), APTSkew: int64(s.APTSkew), APTRequireJTI: s.APTRequireJTI,
 		APTRequireArbitraryID: s.APTRequireArbitraryID, APTEncryption: orNull(string(s.APTEncryption)),
 		KeyRotation: int64(s.KeyRotation), PasswordMinLength: s.PasswordMinLength,
+		EventRetention:     int64(s.EventRetention),
 		EmailTokenLifetime: int64(s.EmailTokenLifetime), PasswordTokenLifetime: int64(s.PasswordTokenLifetime),
 		CreatedAt: wire.Time{Time: r.CreatedAt.Time}, Object: "realm",
 	}

@@ -21,6 +21,7 @@ func (f *fields) settings() func(*core.RealmSettings) {
 	taken(f, &sets, "apt_encryption", func(s *core.RealmSettings) *core.APTEncryption { return &s.APTEncryption })
 	taken(f, &sets, "key_rotation", func(s *core.RealmSettings) *core.Seconds { return &s.KeyRotation })
 	taken(f, &sets, "password_min_length", func(s *core.RealmSettings) *int { return &s.PasswordMinLength })
+	taken(f, &sets, "event_retention", func(s *core.RealmSettings) *core.Seconds { return &s.EventRetention })
 	taken(f, &sets, "email_token_lifetime", func(s *core.RealmSettings) *core.Seconds { return &s.EmailTokenLifetime })
 	taken(f, &sets, "password_token_lifetime", func(s *core.RealmSettings) *core.Seconds { return &s.PasswordTokenLifetime })
 	f.usersAPISettings(&sets)

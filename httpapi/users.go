@@ -34,6 +34,7 @@ func (a *API) updateUser(w http.ResponseWriter, c *call) error {
 	if err := a.mayImport(c, b); err != nil {
 		return err
 	}
+	joinedElsewhere(b)
 	in, err := userChange(b)
 	if err != nil {
 		return err

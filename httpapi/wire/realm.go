@@ -39,6 +39,7 @@ type Realm struct {
 	APTEncryption         *string `json:"apt_encryption"` // accept, require, or null for off
 	KeyRotation           int64   `json:"key_rotation"`   // 0 = until told
 	PasswordMinLength     int     `json:"password_min_length"`
+	EventRetention        int64   `json:"event_retention"`
 	EmailTokenLifetime    int64   `json:"email_token_lifetime"`
 	PasswordTokenLifetime int64   `json:"password_token_lifetime"`
 

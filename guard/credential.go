@@ -183,7 +183,8 @@ func (c *compiled) isOurs(line string) bool {
 }
 
 // isPreflight reports whether r asks, before a cross-origin request, whether that would be allowed (Fetch
-// Standard, "CORS-preflight request"). It carries no credentials.
+// Standard, "CORS-preflight request"). It carries no credentials, has no body and opens nothing: what does is judged like any other.
 func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "" &&
+		r.ContentLength == 0 && r.Header["Upgrade"] == nil
 }

@@ -22,8 +22,8 @@
 // never altered: one with control characters, with white space at either end, or that is not valid UTF-8. A
 // header without a value is absent.
 //
-// Credentials stay here, but for a bearer token where Settings.PassToken says otherwise. A CORS preflight, which never carries
-// any, passes without identity, and so does what is public. Go programs find the Identity with FromContext; guards in
+// Credentials stay here, but for a bearer token where Settings.PassToken says otherwise. A CORS preflight, which carries none, has no body
+// and opens nothing, passes without identity, and so does what is public. Go programs find the Identity with FromContext; guards in
 // front of the same application share Names, and then each goes by whom the one before it found.
 //
 // # What is open for long

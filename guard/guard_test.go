@@ -281,6 +281,24 @@ func TestPreflightPassesWithoutIdentity(t *testing.T) {
 	if who, ok := guard.FromContext(seen.Context()); ok {
 		t.Errorf("FromContext = %+v, want nobody", who)
 	}
+	for what, alter := range map[string]func(r *http.Request){
+		"with a body":             func(r *http.Request) { r.ContentLength = 1 },
+		"with chunks":             func(r *http.Request) { r.ContentLength = -1 },
+		"that opens a WebSocket":  func(r *http.Request) { r.Header.Set("Upgrade", "websocket") },
+		"that tells no method":    func(r *http.Request) { r.Header.Del("Access-Control-Request-Method") },
+		"that tells no origin":    func(r *http.Request) { r.Header.Del("Origin") },
+		"in a method of its own":  func(r *http.Request) { r.Method = "options" },
+		"that is another request": func(r *http.Request) { r.Method = http.MethodPost },
+	} {
+		r := with("bad")
+		r.Method = http.MethodOptions
+		r.Header.Set("Origin", "https://example.com")
+		r.Header.Set("Access-Control-Request-Method", "PUT")
+		alter(r)
+		if resp, seen := serve(g, r); seen != nil || resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("a preflight %s = %d; want 401", what, resp.StatusCode)
+		}
+	}
 }
 
 func TestRefusedRequestIsStrippedToo(t *testing.T) { // it may go to an error page of the application

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Applications disagree about what a path means that is not written plainly: some take %2f for a slash and some do not, some
@@ -33,7 +35,7 @@ func plainPath(u *url.URL) (string, bool) {
 			return "", false
 		}
 	}
-	if hasOddSegment(path) || u.RawPath != "" && hasOddEscape(u.EscapedPath()) || strings.Contains(path, "%") && decodesTwice(path) {
+	if hasOddSegment(path) || hasLookalike(path) || u.RawPath != "" && hasOddEscape(u.EscapedPath()) || strings.Contains(path, "%") && decodesTwice(path) {
 		return "", false
 	}
 	return path, true
@@ -47,6 +49,39 @@ func hasOddSegment(path string) bool {
 		}
 	}
 	return false
+}
+
+// lookalikes are slashes that Windows takes for one where it has no better (best fit), and that Unicode does not call compatible.
+const lookalikes = "\u2044\u2215\u29f5\u29f8"
+
+// hasLookalike reports whether a path, made plain as Unicode has it (NFKC), has a separator or a dot segment more: an app that does so
+// takes a full-width slash for a slash.
+func hasLookalike(path string) bool {
+	if isASCII(path) {
+		return false
+	}
+	if strings.ContainsAny(path, lookalikes) {
+		return true
+	}
+	plain := norm.NFKC.String(path)
+	if strings.Count(plain, "/") != strings.Count(path, "/") || strings.Contains(plain, `\`) {
+		return true
+	}
+	for segment := range strings.SplitSeq(plain, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // hasOddEscape reports whether an escaped path hides a slash or a dot.
@@ -77,13 +112,21 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// loosely returns a path as one reads it who minds neither case nor a slash at the end. It returns path itself where that
-// makes no difference.
+// loosely returns a path as one reads it who minds neither case, nor a slash at the end, nor which of several characters stands
+// for a letter (NFKC). It returns path itself where that makes no difference.
 func loosely(path string) string {
 	if len(path) > 1 {
 		path = strings.TrimSuffix(path, "/")
 	}
-	return strings.Map(foldRune, path)
+	return foldText(path)
+}
+
+// foldText returns what stands for all texts that differ from text in case, or are compatible, only.
+func foldText(text string) string {
+	if !isASCII(text) {
+		text = norm.NFKC.String(text)
+	}
+	return strings.Map(foldRune, text)
 }
 
 // foldRune returns what stands for all runes that differ from c in case only.
@@ -91,6 +134,7 @@ func foldRune(c rune) rune {
 	if c < utf8.RuneSelf {
 		return unicode.ToLower(c)
 	}
+	c = unicode.ToUpper(c) // ı is in no case of i, and yet becomes I
 	least := c
 	for next := unicode.SimpleFold(c); next != c; next = unicode.SimpleFold(next) {
 		least = min(least, next)
@@ -128,7 +172,7 @@ func newPattern(text string) (pattern, bool) {
 func (p pattern) loose() pattern {
 	p.segments = slices.Clone(p.segments)
 	for i, s := range p.segments {
-		p.segments[i] = strings.Map(foldRune, s)
+		p.segments[i] = foldText(s)
 	}
 	if n := len(p.segments); n > 1 && !p.rest && p.segments[n-1] == "" {
 		p.segments = p.segments[:n-1] // a slash at the end

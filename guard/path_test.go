@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // readers are ways in which applications read the target of a request. Each returns the paths that it may take it for.
@@ -25,8 +27,15 @@ var readers = map[string]func(raw string) []string{
 	"in C":            func(raw string) []string { return []string{cut(decoded(raw), "\x00")} },
 	"by a servlet":    func(raw string) []string { return []string{decoded(servlet(raw)), servlet(decoded(raw))} },
 	"decoded too far": func(raw string) []string { return []string{cut(decoded(raw), "?"), cut(decoded(raw), "#")} },
-	"slashes merged":  func(raw string) []string { return []string{merged(decoded(raw))} },
+	"in Unicode's plain form": func(raw string) []string {
+		plain := path.Clean("/" + lookalike.Replace(norm.NFKC.String(decoded(raw))))
+		return []string{strings.ToLower(plain), strings.ToLower(strings.ToUpper(plain))}
+	},
+	"slashes merged": func(raw string) []string { return []string{merged(decoded(raw))} },
 }
+
+// lookalike puts slashes in the places of what Windows takes for some.
+var lookalike = strings.NewReplacer("\u2044", "/", "\u2215", "/", "\u29f8", "/", "\u29f5", "/")
 
 // decoded decodes what is an escape, and leaves the rest.
 func decoded(raw string) string {
@@ -97,7 +106,8 @@ func TestNoReaderSeesAnotherPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	pieces := []string{"/", "/", "/", "//", "admin", "ADMIN", "Admin", "adm%69n", "%61dmin", "open", "Open", "%6fpen", ".", "..", "%2e", "%2E%2e", "%2f", "%2F", "%5c", `\`, "%00", ";",
-		"%3b", ";x=y", "%3f", "%23", "%25", "%252f", "%252e", "%c0%af", "%c0%ae", "x", "%20", "+", "*", ":", "@", "%0a", "%7f", "~", "\u017f", "%e2%84%aa"}
+		"%3b", ";x=y", "%3f", "%23", "%25", "%252f", "%252e", "%c0%af", "%c0%ae", "x", "%20", "+", "*", ":", "@", "%0a", "%7f", "~", "\u017f", "%e2%84%aa",
+		"\uff0f", "\uff3c", "\uff0e\uff0e", "\u2025", "%e2%80%a4.", "\u2215", "\u2044", "\uff41dmin", "adm\u0131n", "adm\u0130n", "\u00e9"}
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 1))
 	accepted := 0

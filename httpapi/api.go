@@ -114,6 +114,7 @@ func (a *API) table() []route {
 		{"GET", "/.well-known/jwks.json", a.defaultKeySet},
 		{"GET", "/v1/openapi.json", a.documentJSON},
 		{"GET", "/v1/openapi.yaml", a.documentYAML},
+		{"GET", "/v1/docs", a.referencePage},
 		{"GET", "/v1/apt_keys", a.listAPTKeys},
 		{"POST", "/v1/apt_keys", a.createAPTKey},
 		{"GET", "/v1/apt_keys/{key}", a.getAPTKey},

@@ -2,6 +2,8 @@ package httpapi_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,7 +18,7 @@ import (
 
 // document is the OpenAPI document, to hold answers against.
 var document = sync.OnceValue(func() *conform.Document {
-	d, err := conform.Read(openapi.JSON())
+	d, err := conform.Read(openapi.JSON().Plain)
 	if err != nil {
 		panic(err)
 	}
@@ -35,10 +37,24 @@ func (w *world) conforming(api http.Handler) http.Handler {
 			}
 			return
 		}
-		for _, wrong := range document().Answer(operation, r.Method, noted.status, noted.Header(), noted.body.Bytes()) {
-			w.Errorf("%s %s: %s: %s", r.Method, r.URL, wrong, noted.body.Bytes())
+		body := noted.body.Bytes()
+		if noted.Header().Get("Content-Encoding") == "gzip" {
+			body = unzipped(body)
+		}
+		for _, wrong := range document().Answer(operation, r.Method, noted.status, noted.Header(), body) {
+			w.Errorf("%s %s: %s: %s", r.Method, r.URL, wrong, body)
 		}
 	})
+}
+
+// unzipped returns what was compressed; what cannot be read is left out.
+func unzipped(text []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return nil
+	}
+	text, _ = io.ReadAll(z)
+	return text
 }
 
 // notedAnswer is a writer that remembers what went through it.
@@ -133,15 +149,29 @@ func TestDocumentedPermissions(t *testing.T) {
 	}
 }
 
-// TestReference gets the document as its readers do.
+// TestReference gets the document and the page as their readers do: whole, or compressed where they take that.
 func TestReference(t *testing.T) {
 	w := newWorld(t)
-	for path, media := range map[string]string{"openapi.json": "application/json", "openapi.yaml": "application/yaml"} {
-		res, err := http.Get(w.server.URL + "/v1/" + path)
-		w.must(err)
-		res.Body.Close()
-		if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != media {
-			t.Errorf("GET %s = %d %s; want 200 %s", path, res.StatusCode, res.Header.Get("Content-Type"), media)
+	for path, file := range map[string]openapi.File{"openapi.json": openapi.JSON(), "openapi.yaml": openapi.YAML(), "docs": openapi.Page()} {
+		for accepted, zipped := range map[string]bool{"": false, "gzip": true, "br, gzip;q=0.5": true, "gzip;q=0": false, "identity": false} {
+			r, err := http.NewRequestWithContext(w.ctx, "GET", w.server.URL+"/v1/"+path, nil)
+			w.must(err)
+			r.Header.Set("Accept-Encoding", accepted)
+			res, err := http.DefaultTransport.RoundTrip(r)
+			w.must(err)
+			text, err := io.ReadAll(res.Body)
+			w.must(err)
+			w.must(res.Body.Close())
+			want := file.Plain
+			if zipped {
+				want = file.Zipped
+			}
+			if res.StatusCode != http.StatusOK || !bytes.Equal(text, want) || (res.Header.Get("Content-Encoding") == "gzip") != zipped {
+				t.Errorf("GET %s for %q = %d, %d bytes, %v; want %d bytes", path, accepted, res.StatusCode, len(text), res.Header, len(want))
+			}
+			if res.Header.Get("Content-Type") != file.Media || res.Header.Get("Content-Security-Policy") != file.Policy || res.Header.Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("GET %s has the headers %v", path, res.Header)
+			}
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // TestDocument reads the document as a client would.
 func TestDocument(t *testing.T) {
-	d, err := conform.Read(openapi.JSON())
+	d, err := conform.Read(openapi.JSON().Plain)
 	if err != nil {
 		t.Fatal(err)
 	}

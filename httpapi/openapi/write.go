@@ -4,28 +4,27 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// JSON returns the document as JSON. Nobody may change it.
-var JSON = sync.OnceValue(func() []byte {
-	var b bytes.Buffer
-	writeJSON(&b, joined())
-	return b.Bytes()
-})
-
-// YAML returns the document as YAML. Nobody may change it.
-var YAML = sync.OnceValue(func() []byte {
+// asYAML writes a node as YAML.
+func asYAML(n *yaml.Node) []byte {
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
-	if err := e.Encode(joined()); err != nil {
+	if err := e.Encode(n); err != nil {
 		panic(err) // it was read from YAML
 	}
 	return b.Bytes()
-})
+}
+
+// asJSON writes a node as JSON.
+func asJSON(n *yaml.Node) []byte {
+	var b bytes.Buffer
+	writeJSON(&b, n)
+	return b.Bytes()
+}
 
 // writeJSON writes a node, with the members of objects in their order.
 func writeJSON(b *bytes.Buffer, n *yaml.Node) {
@@ -61,9 +60,10 @@ func writeJSON(b *bytes.Buffer, n *yaml.Node) {
 
 // writeValue writes a text, number, truth or null.
 func writeValue(b *bytes.Buffer, value any) {
-	text, err := json.Marshal(value)
-	if err != nil {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
 		panic(err) // YAML has scalars that JSON has not; the document uses none
 	}
-	b.Write(text)
+	b.Truncate(b.Len() - 1) // the line feed
 }

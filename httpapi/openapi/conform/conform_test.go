@@ -111,7 +111,7 @@ const small = `{"paths":{
 		"200":{"headers":{"X-Id":{"required":true,"schema":{"type":"integer"}},"X-More":{"schema":{"enum":["a"]}}},
 			"content":{"application/json":{"schema":{"type":"object","properties":{"id":{"type":"string"}}}},"text/plain":{},"application/x-ndjson":{"schema":{"type":"integer"}}}},
 		"404":{"$ref":"#/components/responses/Gone"}}}},
-	"/users/me":{"get":{"operationId":"me"},"delete":{"operationId":"deleteMe","responses":{"204":{"description":"gone"}}}}},
+	"/users/me":{"get":{"operationId":"me"},"put":{"requestBody":{"content":{"application/json":{"schema":{"required":["id"],"properties":{"id":{}}}}}}},"delete":{"operationId":"deleteMe","responses":{"204":{"description":"gone"}}}}},
 	"components":{"responses":{"Gone":{"content":{"application/json":{"schema":{"type":"object","required":["error"],"properties":{"error":{}}}}}}}}}`
 
 // TestFind finds what a path means: words come before braces.
@@ -184,4 +184,26 @@ func header(media, id string) http.Header {
 		}
 	}
 	return h
+}
+
+// TestBody holds what is sent against an operation.
+func TestBody(t *testing.T) {
+	d, err := conform.Read([]byte(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ call, media, body, wrong string }{
+		{"PUT /users/me", "application/json", `{"id":1}`, ""},
+		{"PUT /users/me", "application/json", `{"id":1,"x":2}`, "$.x is not in the document"},
+		{"PUT /users/me", "application/json", `{}`, "$.id is missing"},
+		{"PUT /users/me", "application/json", `x`, "invalid character"},
+		{"PUT /users/me", "text/plain", `{}`, `media type "text/plain"`},
+		{"DELETE /users/me", "application/json", `{}`, `media type "application/json"`},
+	} {
+		method, path, _ := strings.Cut(c.call, " ")
+		got := strings.Join(d.Body(d.Find(method, path), c.media, []byte(c.body)), "; ")
+		if (got == "") != (c.wrong == "") || !strings.Contains(got, c.wrong) {
+			t.Errorf("Body(%s, %s, %s) = %q; want %q", c.call, c.media, c.body, got, c.wrong)
+		}
+	}
 }

@@ -298,6 +298,20 @@ func (d *Document) Answer(o *Operation, method string, status int, header http.H
 	return wrong
 }
 
+// Body holds what is sent to an operation in a media type against the document, and returns all that is wrong.
+func (d *Document) Body(o *Operation, media string, body []byte) []string {
+	content, _ := d.follow(o.node["requestBody"])["content"].(object)
+	form, there := content[media].(object)
+	if !there {
+		return []string{fmt.Sprintf("media type %q of the body is not in the document", media)}
+	}
+	value, err := Decode(body)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return d.Check(form["schema"], value)
+}
+
 // header holds a header against what the document says of it. All are texts; a number is checked as one.
 func (d *Document) header(name string, h object, sent http.Header) []string {
 	text := sent.Get(name)

@@ -15,7 +15,7 @@ const commandExplain = "explain"
 // embedded store answers by the settings that it runs with; over Redis, or where none runs, o's settings are judged by.
 func Explain(ctx context.Context, o Options, method, address, credential string) (string, error) {
 	arguments := url.Values{"method": {method}, "address": {address}, "credential": {credential}}
-	return o.command(ctx, commandExplain, arguments, func(c *core.Core) (string, error) {
+	return o.CommandData().Command(ctx, commandExplain, arguments, func(c *core.Core) (string, error) {
 		settings := o.guard()
 		settings.Realms, settings.Resolver, settings.Keys, settings.Asserter = c.Realms, c.Sessions, c.APIKeys, c.Realms
 		settings.Feed, settings.Now = guard.FeedOf(c.Feed), c.Now

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/postern-auth/postern/internal/commands"
 	"github.com/postern-auth/postern/sidecar"
 )
 
@@ -29,7 +30,7 @@ configuration that the server has.`,
 			o.Data = sidecar.DefaultData
 		}
 		said, err := sidecar.Explain(c.Context(), o, args[0], args[1], token)
-		return print(c, said, err)
+		return commands.Print(c, said, err)
 	}
 	return c
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/postern-auth/postern/internal/commands"
 )
 
 // version is stamped by the build.
@@ -25,7 +27,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(devCommand(), serveCommand(), checkCommand(), explainCommand(), aptCommand(), keyCommand(), importCommand(), exportCommand(), hashCommand())
+	root.AddCommand(devCommand(), serveCommand(), checkCommand(), explainCommand(), commands.APT(), commands.Key(locate), commands.Import(), commands.Export(), commands.Hash())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "postern:", err)
 		os.Exit(1)

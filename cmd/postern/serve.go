@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/sidecar"
 )
 
@@ -50,6 +51,19 @@ func (g given) flags(f *pflag.FlagSet, names ...string) {
 // dataFlags gives a command the flags that say where the data is.
 func (g given) dataFlags(f *pflag.FlagSet) {
 	g.flags(f, "data", "redis_url", "master_key_file", "durability", "wait_replicas")
+}
+
+// locate is where commands find the data.
+func locate(f *pflag.FlagSet) func() (*assembly.Data, error) {
+	g := given{}
+	g.dataFlags(f)
+	return func() (*assembly.Data, error) {
+		o, err := g.options(defaultData)
+		if err != nil {
+			return nil, err
+		}
+		return o.CommandData(), nil
+	}
 }
 
 // options returns what the environment and the command line say; data is the folder where neither names one.

@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"bufio"
@@ -30,8 +30,8 @@ type importing struct {
 	mu   sync.Mutex // of errs
 }
 
-// importCommand is 'postern import'.
-func importCommand() *cobra.Command {
+// Import is 'postern import'.
+func Import() *cobra.Command {
 	var in importing
 	c := &cobra.Command{
 		Use:   "import FILE",

@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
-// hashCommand is 'postern hash'.
-func hashCommand() *cobra.Command {
+// Hash is 'postern hash'.
+func Hash() *cobra.Command {
 	c := &cobra.Command{Use: "hash", Short: "Password hashes"}
 	c.AddCommand(hashCalibrateCommand())
 	return c

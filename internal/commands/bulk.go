@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"cmp"
@@ -23,9 +23,12 @@ type api struct {
 	url, keyFile, realm string
 }
 
+// usualAPI is where a sidecar serves /v1 unless it is told otherwise.
+const usualAPI = "http://127.0.0.1:8081/v1"
+
 // flags gives a command the flags that say so.
 func (a *api) flags(f *pflag.FlagSet) {
-	f.StringVar(&a.url, "api", "http://127.0.0.1:8081/v1", "address of the /v1 API")
+	f.StringVar(&a.url, "api", usualAPI, "address of the /v1 API")
 	f.StringVar(&a.keyFile, "key-file", "", "file with a management key that may manage (default the environment's POSTERN_MANAGEMENT_KEY)")
 	f.StringVar(&a.realm, "realm", "default", "the realm, by id or name")
 }
@@ -74,8 +77,8 @@ func bar(size int64, what string, bytes bool) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size, options...)
 }
 
-// exportCommand is 'postern export'.
-func exportCommand() *cobra.Command {
+// Export is 'postern export'.
+func Export() *cobra.Command {
 	var a api
 	var passwords bool
 	var to, after string

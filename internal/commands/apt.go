@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 // usualLimit is how long an APT may live in a realm that says nothing else.
 const usualLimit = 5 * time.Minute
 
-// aptCommand is 'postern apt'.
-func aptCommand() *cobra.Command {
+// APT is 'postern apt'.
+func APT() *cobra.Command {
 	c := &cobra.Command{Use: "apt", Short: "Account provider tokens"}
 	c.AddCommand(aptSignCommand())
 	return c

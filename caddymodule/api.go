@@ -41,7 +41,7 @@ const keySetPath = "/.well-known/jwks.json"
 
 // ServeHTTP serves a call of the API.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if r.URL.Path != "/v1" && !strings.HasPrefix(r.URL.Path, "/v1/") && r.URL.Path != keySetPath {
+	if !a.serves(r) {
 		return next.ServeHTTP(w, r)
 	}
 	if isEarlyWrite(r) {
@@ -57,6 +57,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	parts.API.ServeHTTP(w, r)
 	return nil
+}
+
+// serves reports whether a request is for the API.
+func (*API) serves(r *http.Request) bool {
+	return r.URL.Path == "/v1" || strings.HasPrefix(r.URL.Path, "/v1/") || r.URL.Path == keySetPath
 }
 
 // isEarlyWrite reports whether a request writes and came as TLS early data, which an eavesdropper can send again.

@@ -13,7 +13,9 @@ func init() {
 	caddy.RegisterModule(new(Pages))
 	caddy.RegisterModule(new(MatchUser))
 	caddy.RegisterModule(new(Provider))
+	caddy.RegisterModule(new(Admin))
 	registerDirectives()
+	registerCommands()
 }
 
 // App is what all guards and API mounts of a Caddy share: the store, the keys and the news of what was revoked. A

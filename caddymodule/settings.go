@@ -174,16 +174,24 @@ func opened[S core.Store](store S, err error) (core.Store, error) {
 
 // readMasterKey returns the master key, and whether it is the embedded store's own, which is made where there is none.
 func (s *settings) readMasterKey() (key *core.MasterKey, own bool, err error) {
-	if key = s.masterKey; key == nil {
+	if own = s.masterKey == nil; own {
 		if err := assembly.EnsureMasterKey(filepath.Join(s.data, assembly.MasterKeyFile)); err != nil {
-			return nil, false, err
+			return nil, own, err
 		}
+	}
+	key, err = s.existingMasterKey()
+	return key, own, err
+}
+
+// existingMasterKey returns the master key, and makes none.
+func (s *settings) existingMasterKey() (key *core.MasterKey, err error) {
+	if key = s.masterKey; key == nil {
 		if key, err = assembly.OwnMasterKey(s.data); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
 	if s.formerKey != nil {
 		key = key.Replacing(s.formerKey)
 	}
-	return key, s.masterKey == nil, nil
+	return key, nil
 }

@@ -94,6 +94,23 @@ func (w *Watch) Fresh(now time.Time) bool {
 	return now.UnixNano()-w.confirmed.Load() <= int64(w.feed.maxStaleness)
 }
 
+// Heard returns up to when all news has been passed on to everybody who listens; zero where that is not known yet. A guard
+// relies on what it remembers for max staleness from then on.
+func (f *InvalidationFeed) Heard() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var oldest int64
+	for i, w := range f.watches {
+		if at := w.confirmed.Load(); i == 0 || at < oldest {
+			oldest = at
+		}
+	}
+	if oldest == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, oldest)
+}
+
 // run tails until ctx ends. That the store does not answer is trouble once what is remembered may no longer be relied on.
 func (f *InvalidationFeed) run(ctx context.Context) {
 	pause, heard := 10*time.Millisecond, f.d.clock.local()

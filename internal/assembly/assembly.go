@@ -46,6 +46,7 @@ type Assembly struct {
 	Meters *Meters
 
 	log          *zap.Logger
+	reporter     *reporter
 	courier      *delivery.Courier
 	ownMasterKey bool
 }
@@ -79,7 +80,7 @@ func New(o Options) (*Assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Assembly{Core: c, API: api, Meters: o.Meters, log: o.Log, courier: courier, ownMasterKey: o.OwnMasterKey}, nil
+	return &Assembly{Core: c, API: api, Meters: o.Meters, log: o.Log, reporter: r, courier: courier, ownMasterKey: o.OwnMasterKey}, nil
 }
 
 // NewGuard returns a guard over the same core, with o saying what it lets in and what it tells. The caller closes it.

@@ -16,6 +16,7 @@ type reporter struct {
 	notice func(Notice)
 
 	mu     sync.Mutex
+	status Status
 	last   map[string]bool // the findings that were logged
 	unseen bool            // it could not be checked
 	silent bool            // there are no news from it
@@ -26,6 +27,7 @@ func (r *reporter) report(fit core.Fitness, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.meters.fitness(fit, err)
+	r.status.checked(fit, err)
 	if err != nil {
 		if !r.unseen {
 			r.log.Error("the store cannot be checked", zap.Error(err))
@@ -70,6 +72,7 @@ func (r *reporter) trouble(work string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.meters.fails(work, err)
+	r.status.fails(work, err)
 	if work == core.WorkFeed {
 		r.becomes(r.unseen, err != nil, err)
 	}

@@ -1,0 +1,136 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// withAdmin returns a configuration with an admin API at address in the place of none.
+func withAdmin(config, address string) string {
+	return strings.Replace(config, "admin off", "admin "+address, 1)
+}
+
+// admin asks the admin API at address.
+func (w *world) admin(address, method, path, body string) answer {
+	w.Helper()
+	r, err := http.NewRequestWithContext(w.Context(), method, "http://"+address+path, strings.NewReader(body))
+	if err != nil {
+		w.Fatal(err)
+	}
+	r.Close = true
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+// TestAdminStatus asks a running Caddy how it is, also while the store is away.
+func TestAdminStatus(t *testing.T) {
+	w := newWorld(t)
+	server := w.useRedis()
+	admin := freeAddress(t)
+	w.load(withAdmin(w.config(strings.Replace(overRedis, "postern {", "postern {\n\t\tmax_staleness 1s", 1), guarded), admin))
+	token := w.signedIn()
+	ask := func() (s status) {
+		t.Helper()
+		got := w.admin(admin, "GET", "/postern/status", "")
+		if err := json.Unmarshal([]byte(got.body), &s); err != nil || got.status != http.StatusOK {
+			t.Fatalf("status = %+v, %v", got, err)
+		}
+		return s
+	}
+	w.eventually("all is well", func() bool {
+		w.get("/", token)
+		s := ask()
+		return s.Open && s.Store.Answers && s.News.Age >= 0 && s.News.Age < 5 && len(s.Failing) == 0 && len(s.Guards) == 1 && s.Guards[0].Fresh && s.Guards[0].Remembered == 1
+	})
+	s := ask()
+	if s.Version == "" || s.Kind != "redis" || !strings.HasPrefix(s.Store.Server, "redis") || s.Guards[0].Realm != "default" || s.FirstKey != w.folder+"/management.key" {
+		t.Errorf("status = %+v", s)
+	}
+	if len(s.Store.Findings) == 0 {
+		t.Error("a Redis that keeps nothing on disk is not found unfit")
+	}
+	server.Stop(t)
+	w.eventually("no news come in", func() bool { s := ask(); return s.News.Age > 1 && len(s.Failing) > 0 && !s.Guards[0].Fresh })
+	server.Restart(t)
+	if got := w.admin(admin, "POST", "/postern/status", ""); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != "GET" {
+		t.Errorf("POST = %+v; want 405", got)
+	}
+	w.load(withAdmin(strings.Replace(w.config("", "respond ok"), "postern", "unused", 1), admin))
+	if got := w.admin(admin, "GET", "/postern/status", ""); got.status != http.StatusNotFound {
+		t.Errorf("status where no site uses Postern = %+v; want 404", got)
+	}
+}
+
+// TestAdminExplain asks what stands in the way of requests to a site with two guards, the API and pages.
+func TestAdminExplain(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	admin := freeAddress(t)
+	w.load(withAdmin(w.config("", `postern_api /v1/*
+	postern_pages
+	handle_path /inner/* {
+		postern_auth {
+			public /open
+		}
+		respond inner
+	}
+	postern_auth {
+		public /healthz
+		public {
+			method GET
+			header X-Probe *
+			path /probe
+		}
+	}
+	postern_auth /admin/* {
+		require app:admin
+	}
+	reverse_proxy APP`), admin))
+	for _, test := range []struct {
+		method, path, credential string
+		want                     []string
+	}{
+		{"GET", "/page", "", []string{"GET /page: deny, 401"}},
+		{"GET", "/page", p.tokens.Valid, []string{"GET /page: allow", "ann"}},
+		{"GET", "/admin/x", p.tokens.Valid, []string{"GET /admin/x: deny, 403", "GET /admin/x: allow"}},
+		{"POST", "/v1/users", "", []string{"postern_api answers"}},
+		{"GET", "/auth/sign-in", "", []string{"postern_pages answer"}},
+		{"GET", "/healthz", "", []string{"GET /healthz: allow", "Anybody may pass"}},
+		{"GET", "/inner/open", "", []string{"GET /open: allow", "Anybody may pass"}},
+	} {
+		body, _ := json.Marshal(map[string]string{"method": test.method, "url": "http://" + w.site + test.path, "credential": test.credential})
+		var got answer
+		w.eventually("the store is open", func() bool {
+			got = w.admin(admin, "POST", "/postern/explain", string(body))
+			return !strings.Contains(got.body, "cannot know")
+		})
+		for _, want := range test.want {
+			if got.status != http.StatusOK || !strings.Contains(got.body, want) {
+				t.Errorf("explain %s %s = %+v; want %q", test.method, test.path, got, want)
+			}
+		}
+	}
+	for body, want := range map[string]string{
+		`{"url":"/page"}`:                          "the url must look like",
+		`{"url":"http://127.0.0.1:1/"}`:            "no site listens",
+		`{"url":"http://` + w.site + `/","who":1}`: "the body must be",
+	} {
+		if got := w.admin(admin, "POST", "/postern/explain", body); got.status < 400 || !strings.Contains(got.body, want) {
+			t.Errorf("explain %s = %+v; want %q", body, got, want)
+		}
+	}
+	if lines := w.logged(p.tokens.Valid); len(lines) > 0 {
+		t.Errorf("the log shows the token: %s", lines)
+	}
+}

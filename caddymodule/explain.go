@@ -1,0 +1,142 @@
+package caddymodule
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+
+	"github.com/postern-auth/postern/pages"
+)
+
+// explain says which guards a request for an address meets on its way through the sites, and what each makes of it. It follows
+// matchers and rewrites, and asks no other handler: one that answers before a guard is not seen.
+func explain(ctx context.Context, sites *caddyhttp.App, method, address, credential string) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, strings.ToUpper(cmp.Or(method, http.MethodGet)), address, nil)
+	if err != nil || r.Host == "" {
+		return "", errors.New("the url must look like https://app.example.com/page")
+	}
+	r.RequestURI, r.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:0"
+	if r.URL.Scheme == "https" {
+		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: r.URL.Hostname()}
+	}
+	server := serverOf(sites, r)
+	if server == nil {
+		return "", fmt.Errorf("no site listens where %s leads to", address)
+	}
+	t := &traveller{r: caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nowhere{}, server), server: server, credential: credential}
+	if _, err := t.walk(server.Routes); err != nil {
+		return "", err
+	}
+	if len(t.said) == 0 {
+		return fmt.Sprintf("%s %s: no guard stands in the way.\n", r.Method, address), nil
+	}
+	return strings.Join(t.said, "\n"), nil
+}
+
+// serverOf returns the server that a request comes to by its port.
+func serverOf(sites *caddyhttp.App, r *http.Request) *caddyhttp.Server {
+	port := cmp.Or(r.URL.Port(), map[string]string{"http": "80", "https": "443"}[r.URL.Scheme])
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil
+	}
+	for _, s := range sites.Servers {
+		for _, listen := range s.Listen {
+			a, err := caddy.ParseNetworkAddress(listen)
+			if err == nil && a.StartPort <= uint(number) && uint(number) <= a.EndPort && !a.IsUnixNetwork() {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// traveller is a request on its way through the routes of a server.
+type traveller struct {
+	r          *http.Request
+	server     *caddyhttp.Server
+	credential string
+	said       []string // by each guard that it met
+}
+
+// walk takes the request through routes. It reports whether its way ended there.
+func (t *traveller) walk(routes caddyhttp.RouteList) (ended bool, err error) {
+	groups := map[string]bool{}
+	for _, route := range routes {
+		if route.Group != "" && groups[route.Group] {
+			continue
+		}
+		if matches, err := route.MatcherSets.AnyMatchWithError(t.r); err != nil {
+			return false, err
+		} else if !matches {
+			continue
+		}
+		groups[route.Group] = true
+		for _, h := range route.Handlers {
+			if ended, err := t.meet(h); ended || err != nil {
+				return ended, err
+			}
+		}
+		if route.Terminal {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// meet takes the request to a handler. It reports whether its way ended there.
+func (t *traveller) meet(h caddyhttp.MiddlewareHandler) (ended bool, err error) {
+	switch h := h.(type) {
+	case *caddyhttp.Subroute:
+		return t.walk(h.Routes)
+	case *caddyhttp.Invoke:
+		if route, ok := t.server.NamedRoutes[h.Name]; ok {
+			return t.walk(caddyhttp.RouteList{*route})
+		}
+	case *rewrite.Rewrite:
+		h.Rewrite(t.r, replacerOf(t.r))
+	case *API:
+		if h.serves(t.r) {
+			t.said = append(t.said, fmt.Sprintf("%s %s: postern_api answers, which authenticates its callers itself.\n", t.r.Method, t.r.URL.EscapedPath()))
+			return true, nil
+		}
+	case *Pages:
+		if pages.IsUnder(h.mount(), t.r) {
+			t.said = append(t.said, fmt.Sprintf("%s %s: postern_pages answer.\n", t.r.Method, t.r.URL.EscapedPath()))
+			return true, nil
+		}
+	case *Auth:
+		text, err := h.explain(t.r, t.credential)
+		t.said = append(t.said, text)
+		return false, err
+	}
+	return false, nil
+}
+
+// explain says what the guard makes of a request.
+func (a *Auth) explain(r *http.Request, credential string) (string, error) {
+	public, err := a.public.AnyMatchWithError(r)
+	if err != nil {
+		return "", err
+	}
+	if len(a.public) > 0 && public {
+		return fmt.Sprintf("%s %s: allow\nDecided by the matchers of public. Anybody may pass.\n", r.Method, r.URL.EscapedPath()), nil
+	}
+	return a.guard.Explain(r.Context(), r.Method, r.URL.String(), credential)
+}
+
+// nowhere is where an answer goes that nobody waits for.
+type nowhere struct{}
+
+func (nowhere) Header() http.Header         { return http.Header{} }
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (nowhere) WriteHeader(int)             {}

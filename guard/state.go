@@ -1,0 +1,30 @@
+package guard
+
+import (
+	"cmp"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// State says how a Guard is, for those who run it.
+type State struct {
+	Realm      string `json:"realm"`      // by id or name, as it was configured
+	Found      bool   `json:"found"`      // the realm was found; it is looked for at the first request with a credential
+	Fresh      bool   `json:"fresh"`      // what is remembered may be relied on, since news of revocations come in
+	Remembered int    `json:"remembered"` // credentials
+}
+
+// State returns the state of now.
+func (g *Guard) State() State {
+	s := State{Realm: cmp.Or(g.c.Realm, core.DefaultRealm)}
+	if h := g.home.Load(); h != nil {
+		s.Found, s.Fresh = true, h.watch.Fresh(g.now())
+	}
+	for i := range g.cache.shards {
+		shard := &g.cache.shards[i]
+		shard.mu.RLock()
+		s.Remembered += shard.byTag.count
+		shard.mu.RUnlock()
+	}
+	return s
+}

@@ -188,6 +188,40 @@ func FuzzNormalise(f *testing.F) {
 	})
 }
 
+// TestSpacesInUsernames holds where a username may have a space, and in which form it is kept.
+func TestSpacesInUsernames(t *testing.T) {
+	for in, want := range map[string]string{
+		"Mary Ann": "mary ann", " mary ann ": "mary ann", "mary\u00a0ann": "mary ann", "mary\u3000ann": "mary ann", "a b c": "a b c", "mary ann@example.com": "mary ann@example.com",
+		"mary  ann": "", "mary\u00a0 ann": "", "mary\tann": "", "mary\nann": "", "mary\u1680ann": "", "mary\u2028ann": "", " ": "", "\u00a8": "", "mary\u00a8": "", "\u0301x": "", "usr_ x": "",
+	} {
+		got, err := normaliseUsername(in)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("normaliseUsername(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
+func FuzzUsername(f *testing.F) {
+	for _, s := range []string{"Dave", "Mary Ann", "mary\u00a0ann", "\u00a8", "a\u00a8", "ﷺ", "a\u2000b", "me", "ａ　ｂ"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		once, err := normaliseUsername(s)
+		if err != nil {
+			return
+		}
+		if twice, err := normaliseUsername(once); err != nil || twice != once {
+			t.Errorf("normaliseUsername(%q) = %q, and of that %q, %v; want it to stay", s, once, twice, err)
+		}
+		if found, ok := normaliseTyped(s); !ok || found != once {
+			t.Errorf("%q is kept as %q and looked for as %q", s, once, found)
+		}
+		if strings.Contains(once, "  ") || strings.TrimSpace(once) != once {
+			t.Errorf("normaliseUsername(%q) = %q; want single spaces, inside", s, once)
+		}
+	})
+}
+
 // TestLiveChecks goes through session tokens that are signed by the right key and still prove nothing.
 func TestReadClaims(t *testing.T) {
 	// The table lives with the gate in internal/jose; what core adds is held by the stories in session_test.go.

@@ -40,13 +40,17 @@ var reservedNames = map[string]bool{
 	"-": true, "--": true, ".": true, "..": true,
 }
 
-// normaliseUsername returns the form in which a username is kept, or a KindInvalid error.
+// normaliseTyped is normalise for a name as somebody typed it: spaces around it are not meant.
+func normaliseTyped(s string) (string, bool) { return normalise(strings.TrimSpace(s)) }
+
+// normaliseUsername returns the form in which a username is kept, or a KindInvalid error. Words may stand apart by one plain
+// space, which is what spaces of other kinds become.
 func normaliseUsername(s string) (string, error) {
-	name, ok := normalise(strings.TrimSpace(s))
+	name, ok := normaliseTyped(s)
 	switch {
 	case name == "" && ok:
 		return "", invalid("username", "Username can't be blank")
-	case !ok || strings.ContainsFunc(name, unicode.IsSpace) || strings.ContainsAny(name, `/\`):
+	case !ok || !wordsApart(name) || strings.ContainsAny(name, `/\`):
 		return "", invalid("username", "Username contains characters that are not allowed")
 	case len(name) > maxUsernameLength:
 		return "", invalid("username", "Username is too long (maximum is 255 bytes)")
@@ -54,6 +58,20 @@ func normaliseUsername(s string) (string, error) {
 		return "", invalid("username", "Username is reserved")
 	}
 	return name, nil
+}
+
+// wordsApart reports whether the only space in a name is U+0020 between two words, one at a time. A mark after a space has no
+// letter to stand on: it is what NFKC makes of a diacritic that stood alone.
+func wordsApart(name string) bool {
+	spaced := true
+	for _, r := range name {
+		space := r == ' '
+		if space && spaced || !space && unicode.IsSpace(r) || spaced && unicode.IsMark(r) {
+			return false
+		}
+		spaced = space
+	}
+	return !spaced
 }
 
 // normaliseEmail returns the form in which an e-mail address is kept, or a KindInvalid error. It asks

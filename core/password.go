@@ -195,7 +195,7 @@ func (p *Passwords) account(ctx context.Context, realm *Realm, idOrName string) 
 	}
 	a, err := p.read(ctx, realm, id)
 	if err == nil && a.user == nil {
-		name, _ := normalise(idOrName)
+		name, _ := normaliseTyped(idOrName)
 		a.at = realm.partition(bucketOfText(name))
 		a.failures = strangerBucket(a.at, name)
 	}

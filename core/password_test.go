@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,6 +39,22 @@ func TestAuthenticate(t *testing.T) {
 		w.must(err)
 		_, err = w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", goodPassword, core.Request{})
 		w.refused("Authenticate inactive", err, core.ErrWrongPassword)
+	})
+}
+
+// TestStrangersAreCounted guesses at a name that is nobody's under several spellings, which count as one as those of a user
+// do: else it could be told who is there.
+func TestStrangersAreCounted(t *testing.T) {
+	each(t, func(w *world) {
+		for i := range 14 {
+			who := []string{"no body", " No Body", "NO\u00a0BODY", "no body "}[i%4]
+			want := core.ErrUserNotFound
+			if i >= 10 {
+				want = core.ErrThrottled
+			}
+			_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, who, "not the password at all", core.Request{})
+			w.refused("guess "+strconv.Itoa(i), err, want)
+		}
 	})
 }
 

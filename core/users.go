@@ -181,7 +181,7 @@ func (u *Users) byID(ctx context.Context, realm *Realm, id UserID) (*User, uint6
 
 // resolve returns the id of the user that a username or an e-mail address names.
 func (u *Users) resolve(ctx context.Context, realm *Realm, name string) (UserID, error) {
-	normalised, ok := normalise(strings.TrimSpace(name))
+	normalised, ok := normaliseTyped(name)
 	if !ok || normalised == "" || len(normalised) > maxUsernameLength {
 		return "", ErrUserNotFound
 	}

@@ -145,6 +145,12 @@ func TestUsersAPIRequests(t *testing.T) {
 			w.want(w.ruby("GET /v1/users/"+name, ""), http.StatusOK, id)
 			w.want(w.php("GET /v1/users/"+name, ""), http.StatusOK, id)
 		}
+		w.want(w.ruby("PUT /v1/users/"+id, `{"user":{"username":"Dave\u00a0Young"}}`), http.StatusOK, `"username":"dave young"`)
+		for _, name := range []string{"Dave+Young", "dave%20young", "+dave+young", "DAVE%C2%A0YOUNG"} {
+			w.want(w.ruby("GET /v1/users/"+name, ""), http.StatusOK, id)
+			w.want(w.php("GET /v1/users/"+name, ""), http.StatusOK, id)
+		}
+		w.want(w.ruby("PUT /v1/users/dave+young", `{"user":{"username":"Dave+Tag@example.com"}}`), http.StatusOK, id)
 		w.want(w.ruby("GET /v1/users/"+id+"?expand[]=memberships", ""), http.StatusOK, id)
 		w.want(w.php("GET /v1/users/"+id+"?expand%5B0%5D=memberships", ""), http.StatusOK, id)
 		w.want(w.ruby("GET /v1/users/"+id+"?request=%7B%22ip%22%3D%3E%2210.0.0.1%22%7D", ""), http.StatusOK, id)

@@ -70,6 +70,10 @@ $walk->good('users.update', 'what was read, sent back', $users->update($user->id
 $walk->bad('users.update', 'a blank username', $users->update($user->id, ['username' => ''])->errors, ["Username can't be blank"]);
 $walk->bad('users.update', 'nobody', raises(fn() => $users->update('nobody', ['first_name' => 'X'])), 'RecordNotFound');
 
+$users->create(array_merge($person('Mary Ann'), ['email' => 'mary@example.com']));
+$walk->good('users.find', 'a space', $users->find('Mary Ann')->username, 'mary ann');
+$users->delete('mary ann');
+
 // Signing in.
 $authenticate = fn(string $who, string $password, array $more = []) => $users->ask(urlencode($who) . '/authenticate', ['password' => $password] + $more);
 $in = $authenticate('dave', PASSWORD, ['expand' => 'memberships', 'request' => ['ip' => '10.0.0.2']]);

@@ -81,6 +81,10 @@ walk.good "User#update", "with a request", [users.update(user["id"], { reference
 walk.bad "User#update", "a blank username", users.update(user["id"], { username: "" })["errors"], ["Username can't be blank"]
 walk.bad "User#update", "nobody", raises { users.update("nobody", { first_name: "X" }) }, RecordNotFound
 
+mary = users.create(person[username: "Mary Ann", email: "mary@example.com"])
+walk.good "User.find", "a space, which these clients escape as a plus", users.find("Mary Ann").values_at("id", "username"), [mary["id"], "mary ann"]
+users.delete("mary ann")
+
 # Signing in.
 authenticate = ->(who, what, more = {}, request = nil) { users.ask("#{CGI.escape(who)}/authenticate", more.merge(password: what), request) }
 signed = authenticate[name, password, { expand: "memberships" }, { ip: "10.0.0.2", client: "Browser" }]

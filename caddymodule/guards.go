@@ -35,7 +35,7 @@ func (a *App) guard(settings guard.Settings) (*sharedGuard, error) {
 	g, _, err := guards.LoadOrNew(key, func() (caddy.Destructor, error) {
 		own := source{a.engine}
 		made, err := guard.New(guard.Options{Settings: settings, Realms: own, Resolver: own, Renewer: own, Keys: keySource{a.engine}, Asserter: own, Feed: own,
-			Names: &a.engine.names, Address: clientAddress, Now: own.now, Logger: a.engine.log.Named("guard"),
+			Names: &a.engine.names, Address: clientAddress, Now: own.now, Logger: a.engine.log.Named("guard"), IssuerKeys: meters.IssuerKeys,
 			Observe: meters.Judged(cmp.Or(settings.Realm, core.DefaultRealm))})
 		if err != nil {
 			return nil, err

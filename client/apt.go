@@ -20,6 +20,7 @@ const DefaultAPTLifetime = time.Minute
 type APTSigner struct {
 	key         *jose.PrivateKey
 	environment string
+	now         func() time.Time
 }
 
 // NewAPTSigner returns a signer that holds the environment's private key, in PEM (PKCS#1, PKCS#8 or SEC 1). It signs with the
@@ -32,7 +33,7 @@ func NewAPTSigner(privatePEM []byte, environmentGUID string) (*APTSigner, error)
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
-	return &APTSigner{key: key, environment: environmentGUID}, nil
+	return &APTSigner{key: key, environment: environmentGUID, now: time.Now}, nil
 }
 
 // Using returns a signer that signs with another algorithm that the key can do: "PS256" in the place of "RS256". The environment's
@@ -42,7 +43,7 @@ func (s *APTSigner) Using(alg string) (*APTSigner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
-	return &APTSigner{key: key, environment: s.environment}, nil
+	return &APTSigner{key: key, environment: s.environment, now: s.now}, nil
 }
 
 // aptClaims are the claims of an APT (Work-API, "APT").
@@ -70,7 +71,7 @@ func (s *APTSigner) Sign(arbitraryID string, lifetime time.Duration) (string, er
 	if lifetime < time.Second {
 		return "", fmt.Errorf("an APT lives for at least a second, not %s", lifetime)
 	}
-	now := time.Now()
+	now := s.now()
 	claims, err := json.Marshal(aptClaims{
 		Expires: now.Add(lifetime).Unix(), IssuedAt: now.Unix(), Issuer: issuer, ID: rand.Text(),
 		User: aptUser{EnvironmentGUID: s.environment, ArbitraryID: arbitraryID},

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // maxBody bounds what is read of an answer, in bytes; a page of a thousand users with all their custom attributes fits.
@@ -23,13 +22,22 @@ type call struct {
 	path          string // the route with its braces filled
 	query         url.Values
 	header        http.Header
-	root          string         // the name that the object goes by in the body
-	object        any            // what the call is about; nil = nothing
-	beside        map[string]any // what stands beside the object
-	bearer        func() (string, error)
-	once          bool  // carrying it out twice is not like carrying it out once
+	root          string                 // the name that the object goes by in the body
+	object        any                    // what the call is about; nil = nothing
+	beside        map[string]any         // what stands beside the object
+	bearer        func() (string, error) // what it shows in place of the management key
+	repeats       repeats
 	err           error // what is wrong with it
 }
+
+// repeats says whether carrying out a call twice is like carrying it out once.
+type repeats int
+
+const (
+	byMethod repeats = iota // as its method and headers say
+	never
+	always
+)
 
 // to returns a call with the segments of its path, in the order of the braces.
 func to(method, route string, segments ...string) *call {
@@ -68,10 +76,9 @@ func (r *call) as(bearer func() (string, error)) *call {
 	return r
 }
 
-// notTwice says that to carry a call out twice is not like to carry it out once, so that it is not repeated where it may have
-// been carried out.
-func (r *call) notTwice() *call {
-	r.once = true
+// repeated says what method and headers do not.
+func (r *call) repeated(how repeats) *call {
+	r.repeats = how
 	return r
 }
 
@@ -127,22 +134,7 @@ func (c *Client) send(ctx context.Context, r *call, out any, opts []CallOption) 
 	if err != nil {
 		return r.failed(err)
 	}
-	doubtful := false
-	for try := 1; ; try++ {
-		err := c.try(ctx, r, body, out)
-		if err == nil {
-			return nil
-		}
-		e := r.failed(err)
-		if doubtful && r.method == http.MethodDelete && e.Kind == KindNotFound {
-			return nil // an earlier try has deleted it, and its answer was lost
-		}
-		doubtful = doubtful || e.doubtful()
-		wait, again := c.again(r, e, try)
-		if !again || !intime(ctx, wait) || c.pause(ctx, wait) != nil {
-			return e
-		}
-	}
+	return c.repeat(ctx, r, func() error { return c.try(ctx, r, body, out) })
 }
 
 // settle applies options, and returns the body; nil = none.
@@ -153,7 +145,7 @@ func (r *call) settle(opts []CallOption) ([]byte, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	if r.method == http.MethodPost && r.header.Get("Idempotency-Key") == "" && !r.once {
+	if r.method == http.MethodPost && r.header.Get("Idempotency-Key") == "" && r.repeats == byMethod {
 		r.header.Set("Idempotency-Key", rand.Text())
 	}
 	body := maps.Clone(r.beside)
@@ -233,7 +225,7 @@ func (c *Client) carry(ctx context.Context, r *call, body io.Reader, media strin
 	}
 	defer response.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBody)) // the status says enough
-	e := readError(response.StatusCode, response.Header, text, time.Now())
+	e := readError(response.StatusCode, response.Header, text, c.now())
 	if response.StatusCode/100 == 3 {
 		e.Detail = "answered with a redirect, which is not followed: is this the URL of a Postern?"
 	}

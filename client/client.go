@@ -50,14 +50,27 @@ type Options struct {
 
 // Client calls the API. Safe for concurrent use.
 type Client struct {
-	Users *Users
-	Orgs  *Orgs
+	Users          *Users
+	UserTokens     *UserTokens
+	Credentials    *Credentials
+	Sessions       *Sessions
+	Orgs           *Orgs
+	Memberships    *Memberships
+	Realms         *Realms
+	APTKeys        *APTKeys
+	JWTKeys        *JWTKeys
+	ManagementKeys *ManagementKeys
+	AuthProviders  *AuthProviders
+	LoginPolicies  *LoginPolicies
+	Events         *Events
+	AppHooks       *AppHooks
 
 	options Options // without what is secret
 	base    string  // the URL, without /v1 and without a slash at its end
 	http    *http.Client
 	key     func() string                                    // a func, so that printing a Client does not show it
 	pause   func(ctx context.Context, d time.Duration) error // between two tries
+	now     func() time.Time
 }
 
 // New returns a Client. It calls nobody. It fails with all that is wrong with the options at once.
@@ -67,7 +80,7 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("client: %w", err)
 	}
 	key := o.Key
-	c := &Client{base: base, http: sender(o.HTTPClient), key: func() string { return key }, pause: pause}
+	c := &Client{base: base, http: sender(o.HTTPClient), key: func() string { return key }, pause: pause, now: time.Now}
 	o.Key, o.HTTPClient = "", nil
 	c.options = o
 	c.serve()
@@ -77,7 +90,19 @@ func New(o Options) (*Client, error) {
 // serve sets up the services.
 func (c *Client) serve() {
 	c.Users = &Users{c}
+	c.UserTokens = &UserTokens{c}
+	c.Credentials = &Credentials{c}
+	c.Sessions = &Sessions{c}
 	c.Orgs = &Orgs{c}
+	c.Memberships = &Memberships{c}
+	c.Realms = &Realms{c}
+	c.APTKeys = &APTKeys{c}
+	c.JWTKeys = &JWTKeys{c}
+	c.ManagementKeys = &ManagementKeys{c}
+	c.AuthProviders = &AuthProviders{c}
+	c.LoginPolicies = &LoginPolicies{c}
+	c.Events = &Events{c}
+	c.AppHooks = &AppHooks{c}
 }
 
 // InRealm returns a Client like c whose calls act in another realm, by id or name.

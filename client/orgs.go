@@ -15,7 +15,9 @@ type Orgs struct{ c *Client }
 
 // OrgListOptions says which orgs to list. The zero value is all of them.
 type OrgListOptions struct {
-	Page              // sorted by id, which is the default, or name
+	Page
+	Sort      string  // id, which is the default, or name
+	Desc      bool    // the last first
 	Reference *string // of exactly this reference
 	State     string  // active or inactive
 	Custom    bool    // with their custom attributes
@@ -24,6 +26,7 @@ type OrgListOptions struct {
 // List returns a page of orgs.
 func (s *Orgs) List(ctx context.Context, o OrgListOptions) (*List[Org], error) {
 	v := o.values()
+	order(v, o.Sort, o.Desc)
 	if o.Reference != nil {
 		v.Set("reference", *o.Reference)
 	}

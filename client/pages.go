@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/postern-auth/postern/httpapi/wire"
 )
@@ -12,26 +13,34 @@ import (
 // List is a page of a list. Where MoreResults, the next page begins after the id of the last in Collection.
 type List[T any] = wire.List[T]
 
+// Time is a time as the API writes it. The zero Time is none.
+type Time = wire.Time
+
+// At returns a time for what is to be set of a resource.
+func At(t time.Time) *Time { return &Time{Time: t} }
+
 // Page says which part of a list to return. The zero Page is the first 100.
 type Page struct {
 	After string // the id of the last one before the page; "" = from the beginning
 	Max   int    // how many at most, 1 to 1000; 0 = 100
-	Sort  string // the order, by one of the resource's own words; "" = the resource's own
-	Desc  bool   // the last first
 }
 
 // values returns the parameters of a page.
 func (p Page) values() url.Values {
 	v := url.Values{}
 	put(v, "after", p.After)
-	put(v, "sort", p.Sort)
 	if p.Max != 0 {
 		v.Set("max_results", strconv.Itoa(p.Max))
 	}
-	if p.Desc {
+	return v
+}
+
+// order has a list sorted by one of the resource's own words, "" for the resource's own order, and the last come first.
+func order(v url.Values, sort string, desc bool) {
+	put(v, "sort", sort)
+	if desc {
 		v.Set("direction", "desc")
 	}
-	return v
 }
 
 // put sets a parameter unless it is empty.

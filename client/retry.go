@@ -11,6 +11,26 @@ import (
 // and all a little less by chance, so that many who were refused at once do not come back at once.
 const firstWait = 200 * time.Millisecond
 
+// repeat tries a call as often as is needed and allowed.
+func (c *Client) repeat(ctx context.Context, r *call, once func() error) error {
+	doubtful := false
+	for try := 1; ; try++ {
+		err := once()
+		if err == nil {
+			return nil
+		}
+		e := r.failed(err)
+		if doubtful && r.method == http.MethodDelete && e.Kind == KindNotFound {
+			return nil // an earlier try has deleted it, and its answer was lost
+		}
+		doubtful = doubtful || e.doubtful()
+		wait, again := c.again(r, e, try)
+		if !again || !intime(ctx, wait) || c.pause(ctx, wait) != nil {
+			return e
+		}
+	}
+}
+
 // again returns how long to wait before a call is tried again, if it may be. It may where nothing was done (429, 503, nobody
 // there), and where it is unknown whether anything was done but doing it twice is like doing it once. No other refusal
 // is asked for a second time.
@@ -32,8 +52,8 @@ func (c *Client) again(r *call, e *Error, try int) (wait time.Duration, ok bool)
 // repeatable reports whether carrying out a call twice is like carrying it out once.
 func (r *call) repeatable() bool {
 	switch {
-	case r.once:
-		return false
+	case r.repeats != byMethod:
+		return r.repeats == always
 	case r.method == http.MethodPost:
 		return r.header.Get("Idempotency-Key") != ""
 	}

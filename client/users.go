@@ -20,7 +20,9 @@ type Users struct{ c *Client }
 
 // UserListOptions says which users to list. The zero value is all of them.
 type UserListOptions struct {
-	Page              // sorted by id, last_login, name, name_alt, email or username, which is the default
+	Page
+	Sort      string  // id, last_login, name, name_alt, email or username, which is the default
+	Desc      bool    // the last first
 	Reference *string // of exactly this reference; "" is nobody's
 	State     string  // active or inactive
 	UserType  string  // human or api
@@ -31,6 +33,7 @@ type UserListOptions struct {
 // List returns a page of users.
 func (s *Users) List(ctx context.Context, o UserListOptions) (*List[ListedUser], error) {
 	v := o.values()
+	order(v, o.Sort, o.Desc)
 	if o.Reference != nil {
 		v.Set("reference", *o.Reference)
 	}
@@ -166,7 +169,7 @@ type PasswordUpdate struct {
 // UpdatePassword changes the password of a user who knows the current one. It fails with ErrInvalid, also where the current one
 // does not match, and with ErrThrottled after too many attempts.
 func (s *Users) UpdatePassword(ctx context.Context, user string, in PasswordUpdate, opts ...CallOption) error {
-	return s.c.send(ctx, to("PUT", "/v1/users/{user}/update_password", user).about("user", in).notTwice(), nil, opts)
+	return s.c.send(ctx, to("PUT", "/v1/users/{user}/update_password", user).about("user", in).repeated(never), nil, opts)
 }
 
 // GeneratePasswordToken makes a token to set a new password with, which goes to the user by e-mail.

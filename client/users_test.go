@@ -108,7 +108,7 @@ func TestUserList(t *testing.T) {
 			w.Errorf("All in pages of 2 = %v; want %v", got, all)
 		}
 		slices.Reverse(all)
-		if got := names(client.UserListOptions{Page: client.Page{Max: 2, Desc: true}}); !slices.Equal(got, all) {
+		if got := names(client.UserListOptions{Page: client.Page{Max: 2}, Desc: true}); !slices.Equal(got, all) {
 			w.Errorf("All, the last first = %v; want %v", got, all)
 		}
 		page, err := w.c.Users.List(w.ctx, client.UserListOptions{Page: client.Page{Max: 3}, Custom: true})
@@ -125,7 +125,7 @@ func TestUserList(t *testing.T) {
 		if got := names(client.UserListOptions{Reference: new("")}); got != nil {
 			w.Errorf("All of an empty reference = %v; want none", got)
 		}
-		for _, err := range w.c.Users.All(w.ctx, client.UserListOptions{Page: client.Page{Sort: "luck"}}) {
+		for _, err := range w.c.Users.All(w.ctx, client.UserListOptions{Sort: "luck"}) {
 			if !errors.Is(err, client.ErrInvalid) {
 				w.Errorf("All by luck = %v; want ErrInvalid", err)
 			}

@@ -116,6 +116,7 @@ type Core struct {
 	Feed           *InvalidationFeed
 	Events         *Events
 	AppHooks       *AppHooks
+	Repeats        *Repeats
 
 	dispatcher *dispatcher
 	d          *deps
@@ -149,7 +150,7 @@ func New(o Options) (*Core, error) {
 	}
 	c := &clock{local: o.Now}
 	d := &deps{
-		store: observed{o.Store}, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL, linkBase: o.LinkBase,
+		store: view{o.Store}, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL, linkBase: o.LinkBase,
 		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
 		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.HashBusy, o.Random),
 		report: o.Report,
@@ -184,6 +185,7 @@ func New(o Options) (*Core, error) {
 	core.SecondFactors = &SecondFactors{d, core.Users, core.Sessions}
 	core.APTs = &APTs{d, core.Users, core.Sessions}
 	core.AppHooks = &AppHooks{d}
+	core.Repeats = &Repeats{d}
 	core.Events = &Events{d, &Outbox{d, core.AppHooks, o.Happened}}
 	core.dispatcher = newDispatcher(core.Events.outbox, o.Courier)
 	return core, nil

@@ -26,7 +26,7 @@ type Error struct {
 	Code       string        // stable, machine-readable, snake_case: "user_already_exists"
 	Detail     string        // a sentence for the person calling the API
 	Fields     []FieldError  // KindInvalid only: what is wrong, the most telling first
-	RetryAfter time.Duration // KindThrottled and KindUnavailable only; 0 = the caller's guess
+	RetryAfter time.Duration // KindThrottled, KindUnavailable and ErrUnderWay only; 0 = the caller's guess
 }
 
 // FieldError is one rule that one attribute breaks.

@@ -63,7 +63,10 @@ import (
 //	  index usage      <day> <APT key>
 //	any realm partition
 //	  uo               orgs whose state the memberships of their members do not tell yet
+//	system partition, or realm partition of the digest's hash where the caller's key is for one realm
+//	  oc:<digest>      a call that may be repeated, and its answer
 //	any partition
+//	  oa:<digest>:<try> the answer to such a call whose last change was here
 //	  e:<event>        Event
 //	  ec               how far the event log has been read
 //	  nt:<notification> Notification
@@ -118,6 +121,9 @@ func spentKey(p Partition, what string) Key      { return Key{p, "x:" + digest(w
 func oneTimeKey(p Partition, sum string) Key     { return Key{p, "t:" + sum} }
 func signupKey(p Partition, sum string) Key      { return Key{p, "pu:" + sum} }
 func nameKey(p Partition, normalised string) Key { return Key{p, "n:" + shortDigest(normalised)} }
+
+func repeatableKey(p Partition, sum string) Key        { return Key{p, "oc:" + sum} }
+func repeatAnswerKey(p Partition, sum, try string) Key { return Key{p, "oa:" + sum + ":" + try} }
 
 func membershipsKey(p Partition, id UserID) Key { return Key{p, "b:" + string(id)} }
 func orgKey(p Partition, id OrgID) Key          { return Key{p, "o:" + string(id)} }

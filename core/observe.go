@@ -28,9 +28,6 @@ func Observe(ctx context.Context) (context.Context, *Observation) {
 	return context.WithValue(ctx, observerKey{}, o), o
 }
 
-// observing reports whether reads are noted, so that nothing is to be answered from memory.
-func observing(ctx context.Context) bool { return ctx.Value(observerKey{}) != nil }
-
 // Unchanged returns a context under which a change fails with ErrChanged, and does nothing, unless all that was observed in
 // its partition is still as it was: so that whoever decides by what they read decides by what is there. What a change does
 // itself is no obstacle to the next.
@@ -108,16 +105,4 @@ func (d *deps) apply(ctx context.Context, tx *Transaction) (Outcome, error) {
 		o.forget(tx)
 	}
 	return out, o.explain(err)
-}
-
-// observed is the Store that a Core was given, which notes what is read under contexts that ask for it.
-type observed struct{ Store }
-
-// Get notes what it returns.
-func (s observed) Get(ctx context.Context, keys ...Key) ([]Record, error) {
-	recs, err := s.Store.Get(ctx, keys...)
-	if o, _ := ctx.Value(observerKey{}).(*Observation); o != nil && err == nil {
-		o.note(keys, recs)
-	}
-	return recs, err
 }

@@ -314,7 +314,7 @@ func (r *Realms) managed(ctx context.Context, id RealmID) (*realmState, error) {
 	r.mu.Lock()
 	s, epoch := r.known[id], r.epoch
 	r.mu.Unlock()
-	if s != nil && r.watch.Fresh(now) && !observing(ctx) {
+	if s != nil && r.watch.Fresh(now) && !asksStore(ctx) {
 		return s, nil
 	}
 	s, err = r.read(ctx, id)
@@ -323,7 +323,7 @@ func (r *Realms) managed(ctx context.Context, id RealmID) (*realmState, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.epoch == epoch && len(r.known) < maxRealmsKnown {
+	if r.epoch == epoch && len(r.known) < maxRealmsKnown && !asksStore(ctx) {
 		r.known[id] = s
 		r.byGUID[s.EnvironmentGUID] = id
 	}

@@ -157,14 +157,29 @@ func (c *change) event(e Event) EventID {
 	return e.ID
 }
 
-// commit carries the Transaction out. A failed precondition is a *ConflictError.
+// commit carries the Transaction out, or leaves that to whoever answers the call: see withheld. A failed precondition is
+// a *ConflictError.
 func (c *change) commit(ctx context.Context) error {
-	_, err := c.committed(ctx)
+	if w := withheldBy(ctx); w != nil {
+		return w.hold(ctx, c)
+	}
+	_, err := c.carryOut(ctx)
 	return err
 }
 
 // committed is commit for a caller who goes on with what was put, and needs its version.
 func (c *change) committed(ctx context.Context) (uint64, error) {
+	if w := withheldBy(ctx); w != nil {
+		if err := w.carryOut(ctx); err != nil {
+			return 0, err
+		}
+		w.settle(&c.tx)
+	}
+	return c.carryOut(ctx)
+}
+
+// carryOut carries the Transaction out.
+func (c *change) carryOut(ctx context.Context) (uint64, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
@@ -173,6 +188,30 @@ func (c *change) committed(ctx context.Context) (uint64, error) {
 		c.d.feed.announce(&c.tx)
 	}
 	return out.Version, err
+}
+
+// rehearse returns the error that the Transaction would meet now.
+func (c *change) rehearse(ctx context.Context) error {
+	if c.err != nil {
+		return c.err
+	}
+	if len(c.tx.Require) == 0 {
+		return nil
+	}
+	keys := make([]Key, len(c.tx.Require))
+	for i, required := range c.tx.Require {
+		keys[i] = Key{c.tx.Partition, required.Name}
+	}
+	recs, err := c.d.store.Get(ctx, keys...)
+	if err != nil {
+		return fmt.Errorf("core: rehearse a change: %w", err)
+	}
+	for i, rec := range recs {
+		if rec.Version != c.tx.Require[i].Version {
+			return &ConflictError{keys[i]}
+		}
+	}
+	return nil
 }
 
 // conflictOn reports whether err says that key was not as required.
@@ -198,6 +237,11 @@ func retry(f func() error) error {
 			return err
 		}
 	}
+	return contention()
+}
+
+// contention says that something else was faster each time.
+func contention() *Error {
 	return &Error{Kind: KindUnavailable, Code: "contention", Detail: "others change the same thing all the time; try again", RetryAfter: time.Second}
 }
 

@@ -95,7 +95,7 @@ func (u *Users) admitSignup(ctx context.Context, realm *Realm, user *User, in Us
 	if err := u.name(&rehearsed, b); err != nil {
 		return 0, err
 	}
-	return b, u.claimed(realm, &rehearsed, u.rehearse(ctx, u.creation(realm, &rehearsed, now, Request{})))
+	return b, u.claimed(realm, &rehearsed, u.creation(realm, &rehearsed, now, Request{}).rehearse(ctx))
 }
 
 // Parked returns the signup of a token that is good. It fails with ErrTokenNotFound, ErrTokenUsed and ErrTokenExpired.

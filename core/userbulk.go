@@ -107,7 +107,7 @@ func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bo
 	c.reindex(nil, user)
 	c.event(Event{Realm: realm, Type: eventUserCreated, User: user.ID, Request: req.clean()})
 	if dry {
-		err = u.rehearse(ctx, c)
+		err = c.rehearse(ctx)
 	} else {
 		err = c.commit(ctx)
 	}
@@ -118,27 +118,6 @@ func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bo
 		return "", false, err
 	}
 	return user.ID, true, nil
-}
-
-// rehearse returns the error that a commit would meet now.
-func (u *Users) rehearse(ctx context.Context, c *change) error {
-	if c.err != nil {
-		return c.err
-	}
-	keys := make([]Key, len(c.tx.Require))
-	for i, required := range c.tx.Require {
-		keys[i] = Key{c.tx.Partition, required.Name}
-	}
-	recs, err := u.d.store.Get(ctx, keys...)
-	if err != nil {
-		return fmt.Errorf("core: rehearse import: %w", err)
-	}
-	for i, rec := range recs {
-		if rec.Version != c.tx.Require[i].Version {
-			return &ConflictError{keys[i]}
-		}
-	}
-	return nil
 }
 
 // imported returns the user and the password that an import asks for.

@@ -32,7 +32,15 @@ func (g *Guard) assert(ctx context.Context, k *known) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	text, expires, err := g.asserter.Assert(ctx, k.identity, g.c.Assertion)
+	who := k.identity
+	if k.from != nil { // nobody signs for the issuer but itself; what we tell of its users is ours
+		h, err := g.atHome(ctx)
+		if err != nil {
+			return "", err
+		}
+		who.Realm = h.realm
+	}
+	text, expires, err := g.asserter.Assert(ctx, who, g.c.Assertion)
 	if err != nil {
 		return "", err
 	}

@@ -21,9 +21,10 @@ type cache struct {
 	seed   maphash.Seed // of stamps
 	shards []shard      // a power of two
 
-	news   atomic.Uint64 // number of the last news
-	all    atomic.Uint64 // number of the last news that was of everything
-	stamps []atomic.Uint64
+	telling sync.Mutex    // held while news is told, which comes from the feed and from issuers elsewhere
+	news    atomic.Uint64 // number of the last news
+	all     atomic.Uint64 // number of the last news that was of everything
+	stamps  []atomic.Uint64
 }
 
 // stampCount is how many stamps there are, a power of two; 512 KiB.
@@ -93,8 +94,10 @@ func (c *cache) put(k *known) {
 // drop forgets k.
 func (c *cache) drop(k *known) { c.shard(k.tag).drop(k) }
 
-// forget drops what is known of users and sessions. It, and forgetAll, are called one at a time.
+// forget drops what is known of users and sessions.
 func (c *cache) forget(subjects []string) {
+	c.telling.Lock()
+	defer c.telling.Unlock()
 	n := c.news.Add(1)
 	for _, s := range subjects {
 		c.stamps[c.stamp(s)].Store(n)
@@ -102,7 +105,11 @@ func (c *cache) forget(subjects []string) {
 }
 
 // forgetAll drops everything.
-func (c *cache) forgetAll() { c.all.Store(c.news.Add(1)) }
+func (c *cache) forgetAll() {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.all.Store(c.news.Add(1))
+}
 
 // overtaken reports whether there has been news of everything or of those with these stamps since a read began.
 func (c *cache) overtaken(asOf uint64, stamps *[3]uint32) bool {

@@ -50,11 +50,20 @@ func FromContext(ctx context.Context) (core.Identity, bool) {
 // found returns the passage in which a guard of the same house found who it is, by a credential that g accepts too; or nil.
 func (p *passage) found(g *Guard) *passage {
 	for ; p != nil; p = p.former {
-		if p.known != nil && p.guard.names == g.names && p.guard.c.Realm == g.c.Realm && g.c.sources.has(p.source) {
+		if p.known != nil && p.guard.names == g.names && p.guard.c.Realm == g.c.Realm && g.c.sources.has(p.source) && g.accepts(p.known) {
 			return p
 		}
 	}
 	return nil
+}
+
+// accepts reports whether g takes who another guard knows: one of ours, or of an issuer that g takes on the same terms.
+func (g *Guard) accepts(k *known) bool {
+	if k.from == nil {
+		return true
+	}
+	f := g.foreign[k.from.Issuer.Issuer]
+	return f != nil && f.text == k.from.text
 }
 
 // sent returns headers as the client sent them, as far as former guards removed credentials.

@@ -70,6 +70,10 @@ func explainWho(v Verdict) string {
 		return "It comes from nobody who is known."
 	}
 	who := &v.known.identity
+	kind := string(who.Type)
+	if v.known.from != nil {
+		kind = "vouched for by the issuer " + v.known.from.Name
+	}
 	return fmt.Sprintf("It comes from %s (%s, %s), shown as %s; permissions [%s], orgs [%s], e-mail verified %t, second factor %t, signed in at %q.",
-		who.User, who.Type, who.Username, v.source, permissions(who), orgs(who), who.EmailVerified, who.MFA, signedInAt(who))
+		who.User, kind, who.Username, v.source, permissions(who), orgs(who), who.EmailVerified, who.MFA, signedInAt(who))
 }

@@ -2,9 +2,11 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,12 +30,15 @@ type Guard struct {
 	address  func(*http.Request) netip.Addr
 	observe  func(Verdict)
 
-	home   atomic.Pointer[home] // nil until the realm is found
-	cache  *cache
-	visits *visits
-	crew   *crew
-	looks  flights[string, *home]
-	reads  flights[question, *known]
+	home      atomic.Pointer[home] // nil until the realm is found
+	cache     *cache
+	visits    *visits
+	crew      *crew
+	foreign   map[string]*foreign // issuers elsewhere, by their iss; nil = none
+	attending sync.Once           // somebody attends to the visits
+
+	looks flights[string, *home]
+	reads flights[question, *known]
 
 	slots     chan struct{} // one is taken for each read under way
 	rechecks  chan struct{} // and here for those in the background
@@ -41,8 +46,8 @@ type Guard struct {
 	lastFresh atomic.Int64  // likewise: when the feed last confirmed what is remembered; only with Settings.StaleOK
 }
 
-// New returns a Guard. It reads nothing yet: the realm is looked for at the first request that shows a credential. The error
-// joins all that is wrong with o.
+// New returns a Guard. It reads nothing yet but the keys of issuers elsewhere, which it begins to fetch: the realm is looked for at the
+// first request that shows a credential. The error joins all that is wrong with o.
 func New(o Options) (*Guard, error) {
 	c, err := o.validate()
 	if err != nil {
@@ -54,7 +59,7 @@ func New(o Options) (*Guard, error) {
 	}
 	o.Names.add(c.headers)
 	crew := newCrew()
-	return &Guard{
+	g := &Guard{
 		realms: o.Realms, resolver: o.Resolver, keys: o.Keys, renewer: o.Renewer, asserter: o.Asserter, feed: o.Feed,
 		c: c, names: o.Names, log: o.Logger, now: o.Now, address: o.Address, observe: o.Observe,
 		cache: remembered, visits: newVisits(), crew: crew,
@@ -62,12 +67,17 @@ func New(o Options) (*Guard, error) {
 		reads:    flights[question, *known]{crew: crew, aloft: map[question]*flight[*known]{}},
 		slots:    make(chan struct{}, maxReads),
 		rechecks: make(chan struct{}, maxRechecks),
-	}, nil
+	}
+	if err := g.openIssuers(o.IssuerKeys); err != nil {
+		return nil, fmt.Errorf("guard: %w", err)
+	}
+	return g, nil
 }
 
 // Close ends the watch over the realm and all work in the background. From then on CannotKnow is said of credentials.
 func (g *Guard) Close() {
 	g.crew.dismiss()
+	g.closeIssuers()
 	if h := g.home.Load(); h != nil {
 		h.watch.Stop()
 	}
@@ -151,7 +161,9 @@ func (g *Guard) recognise(r *http.Request, now time.Time) Verdict {
 		v.Stale = true
 		return v
 	}
-	g.warn(r.Context(), err)
+	if !errors.Is(err, errNewerKey) { // which anybody can bring about
+		g.warn(r.Context(), err)
+	}
 	return v
 }
 

@@ -59,6 +59,6 @@ func (g *Guard) findHome(ctx context.Context) (*home, error) {
 		return nil, fmt.Errorf("guard: follow realm %q: %w", g.c.Realm, err)
 	}
 	g.home.Store(h)
-	g.crew.start(func(ctx context.Context) { g.attend(ctx, h) })
+	g.watchVisits()
 	return h, nil
 }

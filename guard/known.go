@@ -14,7 +14,7 @@ import (
 type known struct {
 	tag     tag
 	asOf    uint64       // the news that had been heard when the read began
-	stamps  [3]uint32    // of the user, the session and the credential: where news of them is noted
+	stamps  [3]uint32    // of the user, the session and the credential, or of what vouches for it elsewhere: where news of them is noted
 	expires int64        // nanoseconds since the epoch
 	recheck atomic.Int64 // nanoseconds since the epoch: from when on it should be read again; never while that is under way
 
@@ -28,6 +28,7 @@ type known struct {
 	by       *compiled // whose told it is
 	told     []string  // what each of its headers says
 	asserted atomic.Pointer[assertion]
+	from     *outside // the issuer elsewhere that vouches for it; nil = it is one of ours
 	identity core.Identity
 }
 

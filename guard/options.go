@@ -86,6 +86,9 @@ type Options struct {
 	// Names are shared by all guards in front of the same applications; default this guard's alone.
 	Names *Names
 
+	// IssuerKeys are the keys of Settings.Issuers, shared with other guards; default this guard's alone.
+	IssuerKeys *IssuerKeys
+
 	// CacheSize is how many verdicts are remembered; 1 to 10,000,000, default 131,072. One takes about 500 bytes, its
 	// token and the user's texts: 1.4 KB with a token of 760 bytes, and hardly more than 9 KB with the longest.
 	CacheSize int

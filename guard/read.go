@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/jose"
 )
 
 const (
@@ -33,6 +34,11 @@ type question struct {
 
 // identify returns who a credential stands for at now: from memory while the feed confirms it, else from the store.
 func (g *Guard) identify(ctx context.Context, q question, now time.Time) (*known, error) {
+	if g.foreign != nil && !q.byKey {
+		if k, is, err := g.identifyForeign(ctx, q, now); is {
+			return k, err
+		}
+	}
 	h, err := g.atHome(ctx)
 	if err != nil {
 		return nil, err
@@ -105,6 +111,23 @@ func (g *Guard) recheck(h *home, k *known) {
 			again()
 		}
 	})
+}
+
+// readAgain reads again who k's credential stands for.
+func (g *Guard) readAgain(ctx context.Context, k *known) (*known, error) {
+	q := k.question()
+	if k.from == nil {
+		h, err := g.atHome(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return g.read(ctx, h, q)
+	}
+	token, err := jose.ParseForeign(q.token)
+	if err != nil {
+		return nil, err
+	}
+	return g.verify(ctx, g.foreign[k.from.Issuer.Issuer], token, q)
 }
 
 // question returns what k answers.

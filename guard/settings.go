@@ -30,6 +30,9 @@ type Settings struct {
 	// password and no user, or the user "api"; default X-Api-Key.
 	APIKeyHeader string `json:"api_key_header,omitempty" yaml:"api_key_header"`
 
+	// Issuers are others whose tokens are taken too, as bearer and in the cookie.
+	Issuers []Issuer `json:"issuers,omitempty" yaml:"issuers"`
+
 	// Public are paths that anybody may ask for. Who is signed in is told to the application there too, and forged
 	// identity headers are removed. See Rule for how paths are written.
 	Public []string `json:"public,omitempty" yaml:"public"`
@@ -210,6 +213,7 @@ type compiled struct {
 	top     policy
 	login   *url.URL // nil = none
 	origins []origin
+	issuers []*outside
 	secure  func(*http.Request) bool // see Options
 }
 
@@ -235,6 +239,8 @@ func (s Settings) compile() (*compiled, error) {
 	c.login, err = parseLogin(c.LoginURL)
 	note(err)
 	c.origins, err = parseOrigins(c.Origins)
+	note(err)
+	c.issuers, err = newOutsides(c.Issuers)
 	note(err)
 	note(c.validateRest())
 	return c, errors.Join(errs...)

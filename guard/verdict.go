@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -161,6 +162,9 @@ func judgeError(err error, from Source) Verdict {
 	}
 	refusal := Refusal{Status: http.StatusServiceUnavailable, Reason: "unavailable", RetryAfter: max(e.RetryAfter, time.Second),
 		Detail: "Whether you are signed in cannot be checked right now. Nothing is wrong with your session; try again in a moment."}
+	if errors.Is(err, errIssuerAway) || errors.Is(err, errNewerKey) { // which say more than that the store is away
+		refusal.Reason = e.Code
+	}
 	if e.Kind == core.KindThrottled {
 		refusal.Status, refusal.Reason, refusal.Detail = http.StatusTooManyRequests, "throttled", "There were too many attempts. Try again in a while."
 	}

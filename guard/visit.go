@@ -110,8 +110,11 @@ const (
 	reviewers     = 16              // who ask at once
 )
 
+// watchVisits has the visits attended to, once there may be some.
+func (g *Guard) watchVisits() { g.attending.Do(func() { g.crew.start(g.attend) }) }
+
 // attend looks at visits when there is news, and every second, until ctx ends.
-func (g *Guard) attend(ctx context.Context, h *home) {
+func (g *Guard) attend(ctx context.Context) {
 	tick := time.NewTicker(reviewEvery)
 	defer tick.Stop()
 	for {
@@ -121,23 +124,24 @@ func (g *Guard) attend(ctx context.Context, h *home) {
 		case <-tick.C:
 		case <-g.visits.turn:
 		}
-		g.reviewAll(ctx, h)
+		g.reviewAll(ctx)
 	}
 }
 
 // reviewAll asks again about all visits that there was news of or whose time is over and, while the feed is silent, about all
 // others too. One for which the answer is no, or for which there is none, is cut: what is open for long is no safer
 // than what is asked for now.
-func (g *Guard) reviewAll(ctx context.Context, h *home) {
+func (g *Guard) reviewAll(ctx context.Context) {
 	now := g.now()
+	h := g.home.Load() // nil while nobody came but users of issuers elsewhere
 	var work sync.WaitGroup
 	defer work.Wait()
 	slots := make(chan struct{}, reviewers)
-	for _, v := range g.visits.doubtful(now, h.watch.Fresh(now)) {
+	for _, v := range g.visits.doubtful(now, h == nil || h.watch.Fresh(now)) {
 		slots <- struct{}{}
 		work.Go(func() {
 			defer func() { <-slots }()
-			if !g.confirm(ctx, h, v, now) && ctx.Err() == nil {
+			if !g.confirm(ctx, v, now) && ctx.Err() == nil {
 				v.cut()
 			}
 		})
@@ -162,11 +166,11 @@ func (vs *visits) doubtful(now time.Time, fresh bool) []*visit {
 }
 
 // confirm reports whether who v is of may still be here.
-func (g *Guard) confirm(ctx context.Context, h *home, v *visit, now time.Time) bool {
+func (g *Guard) confirm(ctx context.Context, v *visit, now time.Time) bool {
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
 	again := v.standing
-	k, err := calmly(ctx, func(ctx context.Context) (*known, error) { return g.read(ctx, h, again.known.question()) })
+	k, err := calmly(ctx, func(ctx context.Context) (*known, error) { return g.readAgain(ctx, again.known) })
 	if err != nil {
 		return !isRefusal(err) && v.safe && g.c.StaleOK > 0 && !again.known.overtaken() &&
 			now.UnixNano() < again.known.expires && now.UnixNano()-max(v.checked, g.lastFresh.Load()) <= int64(g.c.StaleOK)

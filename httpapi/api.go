@@ -173,7 +173,7 @@ func (a *API) ServeHTTP(writer http.ResponseWriter, r *http.Request) {
 	}()
 	rt, err := a.route(c)
 	if err == nil {
-		err = a.conditional(w, c, rt)
+		err = a.repeatable(w, c, rt)
 	}
 	if err != nil {
 		a.fail(w, c, err)

@@ -112,6 +112,10 @@ func explain(h http.Header, c *call, e *core.Error, now time.Time) {
 		fallthrough
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(seconds))
+	case http.StatusConflict:
+		if e.RetryAfter > 0 {
+			h.Set("Retry-After", strconv.Itoa(seconds))
+		}
 	}
 }
 

@@ -24,8 +24,9 @@ func (w *world) check(what, method string, a *answer) {
 	complain(a.StatusCode >= 300 && a.StatusCode < 400 && a.StatusCode != http.StatusNotModified, "a redirect, which no client follows")
 	complain((a.StatusCode == http.StatusUnauthorized) != (a.Header.Get("WWW-Authenticate") != ""), "WWW-Authenticate goes with 401")
 	complain((a.StatusCode == http.StatusMethodNotAllowed) != (a.Header.Get("Allow") != ""), "Allow goes with 405")
-	waits := a.StatusCode == http.StatusTooManyRequests || a.StatusCode == http.StatusServiceUnavailable
-	complain(waits != (a.Header.Get("Retry-After") != ""), "Retry-After goes with 429 and 503")
+	waits := a.StatusCode == http.StatusTooManyRequests || a.StatusCode == http.StatusServiceUnavailable ||
+		a.StatusCode == http.StatusConflict && strings.Contains(a.text, "under way; ask again")
+	complain(waits != (a.Header.Get("Retry-After") != ""), "Retry-After goes with 429, 503 and what is under way")
 
 	if a.StatusCode == http.StatusNoContent || a.StatusCode == http.StatusNotModified {
 		complain(a.text != "" || a.Header.Get("Content-Type") != "" || a.Header.Get("Content-Length") != "", "204 and 304 say more than nothing")

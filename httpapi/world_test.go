@@ -331,10 +331,76 @@ func (c *fakeClock) Advance(d time.Duration) {
 type brokenStore struct {
 	core.Store
 	mu     sync.Mutex
-	broken func() error // may panic
-	before func() error // what happens before the next Apply, once
+	broken func() error     // may panic
+	before func() error     // what happens before the next Apply, once
+	kept   *strings.Builder // all that is put into the store; nil = nobody looks
+
+	crashIn    int  // at which Apply from now on the process ends; 0 = at none
+	crashAfter bool // the store still carries that one out
 
 	applied atomic.Int64 // calls of Apply
+}
+
+// crash ends the process, as far as the store can tell, at an Apply from now on, the first being 1.
+func (s *brokenStore) crash(at int, after bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.crashIn, s.crashAfter = at, after
+}
+
+// restart mends the store, and reports whether the process had ended.
+func (s *brokenStore) restart() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ended := s.broken != nil
+	s.crashIn, s.broken = 0, nil
+	return ended
+}
+
+// crashes reports whether the process ends at this Apply, and then everything fails.
+func (s *brokenStore) crashes() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.crashIn == 0 {
+		return false
+	}
+	if s.crashIn--; s.crashIn > 0 {
+		return false
+	}
+	s.broken = func() error { return core.ErrUnavailable }
+	return true
+}
+
+// record has all that is put into the store from now on remembered.
+func (s *brokenStore) record() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = &strings.Builder{}
+}
+
+// recorded returns what was put into the store since.
+func (s *brokenStore) recorded() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kept.String()
+}
+
+// remember notes what is put into the store.
+func (s *brokenStore) remember(tx *core.Transaction) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept == nil {
+		return
+	}
+	for _, put := range tx.Put {
+		fmt.Fprintf(s.kept, "%s %s\n", put.Name, put.Value)
+	}
+	for _, change := range tx.Index {
+		fmt.Fprintf(s.kept, "%s %s\n", change.Index, change.Member)
+	}
+	for _, entry := range tx.Append {
+		fmt.Fprintf(s.kept, "%s %s\n", entry.Log, entry.Data)
+	}
 }
 
 // breakWith makes every call fail from now on; nil mends the store.
@@ -388,6 +454,14 @@ func (s *brokenStore) Apply(ctx context.Context, tx *core.Transaction) (core.Out
 	if err := s.err(); err != nil {
 		return core.Outcome{}, err
 	}
+	if s.crashes() {
+		if s.crashAfter {
+			_, _ = s.Store.Apply(ctx, tx)
+			return core.Outcome{}, core.ErrOutcomeUnknown
+		}
+		return core.Outcome{}, core.ErrUnavailable
+	}
+	s.remember(tx)
 	return s.Store.Apply(ctx, tx)
 }
 

@@ -3,47 +3,64 @@ package pages
 import (
 	"bytes"
 	"crypto/sha256"
-	"embed"
+	_ "embed" // the style sheet
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"net/http"
 	"slices"
 	"strings"
 
 	"go.uber.org/zap"
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 )
 
-//go:embed templates
-var files embed.FS
-
 // style is the style sheet, which stands in every page so that a page is one request.
-var style = func() string {
-	text, err := files.ReadFile("templates/style.css")
-	if err != nil {
-		panic(err) // it is built in
-	}
-	return string(text)
-}()
+//
+//go:embed style.css
+var style string
 
-// templates are the pages by the names of their files, each within frame.html.
-var templates = func() map[string]*template.Template {
-	frame := template.Must(template.New("frame.html").Funcs(template.FuncMap{
-		"style": func() template.CSS { return template.CSS(style) },
-	}).ParseFS(files, "templates/frame.html"))
-	all := map[string]*template.Template{}
-	for _, name := range []string{"signin.html", "secondfactor.html", "signout.html", "message.html"} {
-		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(files, "templates/"+name))
-	}
-	return all
-}()
+// frame is what all pages have in common. What is put into a page as text or as an attribute is escaped.
+func frame(title, site string, content g.Node) g.Node {
+	return h.Doctype(h.HTML(h.Lang("en"),
+		h.Head(
+			h.Meta(h.Charset("utf-8")),
+			h.Meta(h.Name("viewport"), h.Content("width=device-width, initial-scale=1")),
+			h.Meta(h.Name("color-scheme"), h.Content("light dark")),
+			h.Meta(h.Name("robots"), h.Content("noindex")),
+			h.TitleEl(g.Text(title+" – "+site)),
+			h.StyleEl(g.Raw(style)),
+		),
+		h.Body(h.Main(
+			h.P(h.Class("site"), g.Text(site)),
+			h.H1(g.Text(title)),
+			content,
+		)),
+	))
+}
 
-// view is what every page shows.
-type view struct {
-	Title string // of the page
-	Site  string // what people sign in to
-	Mount string
-	Form  any
+// problemID is where the page says what was wrong; the fields that this is about refer to it.
+const problemID = "problem"
+
+// problem says what was wrong with the last try, if anything.
+func problem(text string) g.Node {
+	return g.If(text != "", h.P(h.Class("problem"), h.ID(problemID), h.Role("alert"), g.Text(text)))
+}
+
+// aboutProblem is the attribute of a field that a problem is about.
+func aboutProblem(text string) g.Node { return g.If(text != "", h.Aria("describedby", problemID)) }
+
+// returnTo carries on where the person is to go in the end.
+func returnTo(to string) g.Node { return hidden("return_to", to) }
+
+// hidden is a field that nobody sees.
+func hidden(name, value string) g.Node {
+	return h.Input(h.Type("hidden"), h.Name(name), h.Value(value))
+}
+
+// asTyped are the attributes of a field that a telephone must not correct.
+func asTyped() g.Node {
+	return g.Group{g.Attr("autocapitalize", "none"), g.Attr("spellcheck", "false")}
 }
 
 // policyFor returns the Content-Security-Policy of the pages: nothing is loaded, nobody frames them, and forms go nowhere
@@ -67,13 +84,13 @@ func (p *Pages) settle(h http.Header) {
 }
 
 // render answers with a page.
-func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, name, title string, form any) {
+func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, title string, content g.Node) {
 	site := p.o.Title
 	if site == "" {
 		site = r.Host
 	}
 	var text bytes.Buffer
-	if err := templates[name].Execute(&text, view{Title: title, Site: site, Mount: p.o.Mount, Form: form}); err != nil {
+	if err := frame(title, site, content).Render(&text); err != nil {
 		p.o.Logger.Error("page failed", zap.Error(err))
 		http.Error(w, "Something went wrong on our side.", http.StatusInternalServerError)
 		return
@@ -85,5 +102,8 @@ func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, name,
 
 // say answers with a page that only says something.
 func (p *Pages) say(w http.ResponseWriter, r *http.Request, status int, title, text string) {
-	p.render(w, r, status, "message.html", title, text)
+	p.render(w, r, status, title, g.Group{
+		h.P(g.Text(text)),
+		h.P(h.A(h.Href(p.SignInPath()), g.Text("To the sign-in page"))),
+	})
 }

@@ -3,6 +3,10 @@ package pages
 import (
 	"errors"
 	"net/http"
+	"net/url"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -15,9 +19,25 @@ type codeForm struct {
 	Problem  string
 }
 
+// content is the form of the page for a second factor, which posts to action; signIn is where one begins again.
+func (f codeForm) content(action, signIn string) g.Node {
+	return g.Group{
+		problem(f.Problem),
+		h.Form(h.Method("post"), h.Action(action),
+			hidden("token", f.Token),
+			returnTo(f.ReturnTo),
+			h.Label(h.For("code"), g.Text("Code from your authenticator app, or a recovery code")),
+			h.Input(h.ID("code"), h.Name("code"), h.AutoComplete("one-time-code"), asTyped(), h.MaxLength("64"),
+				h.Required(), h.AutoFocus(), aboutProblem(f.Problem)),
+			h.Button(g.Text("Go on")),
+		),
+		h.P(h.A(h.Href(signIn+"?"+url.Values{"return_to": {f.ReturnTo}}.Encode()), g.Text("Begin again"))),
+	}
+}
+
 // askCode answers a right password of somebody who has a second factor.
 func (p *Pages) askCode(w http.ResponseWriter, r *http.Request, status int, form codeForm) {
-	p.render(w, r, status, "secondfactor.html", "One more step", form)
+	p.render(w, r, status, "One more step", form.content(p.o.Mount+"/second-factor", p.SignInPath()))
 }
 
 // secondFactor serves POST /second-factor: a code of an authenticator, or a recovery code, for a session. Whoever took too
@@ -37,7 +57,7 @@ func (p *Pages) secondFactor(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if errors.Is(err, core.ErrLoginToken) {
-		p.render(w, r, http.StatusUnauthorized, "signin.html", "Sign in",
+		p.askSignIn(w, r, http.StatusUnauthorized,
 			signInForm{ReturnTo: form.ReturnTo, Problem: "That took too long, or was done already. Sign in again."})
 		return
 	}

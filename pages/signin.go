@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -21,13 +23,36 @@ type signInForm struct {
 	Notice   string // what happened before
 }
 
+// content is the form of the page to sign in, which posts to action.
+func (f signInForm) content(action string) g.Node {
+	return g.Group{
+		g.If(f.Notice != "", h.P(h.Class("notice"), h.Role("status"), g.Text(f.Notice))),
+		problem(f.Problem),
+		h.Form(h.Method("post"), h.Action(action),
+			returnTo(f.ReturnTo),
+			h.Label(h.For("username"), g.Text("Username or e-mail address")),
+			h.Input(h.ID("username"), h.Name("username"), h.Value(f.Username), h.AutoComplete("username"), asTyped(), h.MaxLength("255"),
+				h.Required(), g.If(f.Username == "", h.AutoFocus()), aboutProblem(f.Problem)),
+			h.Label(h.For("password"), g.Text("Password")),
+			h.Input(h.ID("password"), h.Name("password"), h.Type("password"), h.AutoComplete("current-password"), h.MaxLength("1024"),
+				h.Required(), g.If(f.Username != "", h.AutoFocus()), aboutProblem(f.Problem)),
+			h.Button(g.Text("Sign in")),
+		),
+	}
+}
+
+// askSignIn answers with the page to sign in.
+func (p *Pages) askSignIn(w http.ResponseWriter, r *http.Request, status int, form signInForm) {
+	p.render(w, r, status, "Sign in", form.content(p.SignInPath()))
+}
+
 // showSignIn serves GET /sign-in.
 func (p *Pages) showSignIn(w http.ResponseWriter, r *http.Request) {
 	form := signInForm{ReturnTo: p.returnTo(r)}
 	if r.FormValue("signed_out") != "" {
 		form.Notice = "You are signed out."
 	}
-	p.render(w, r, http.StatusOK, "signin.html", "Sign in", form)
+	p.askSignIn(w, r, http.StatusOK, form)
 }
 
 // signIn serves POST /sign-in: a name and a password for a session.
@@ -51,7 +76,7 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	status, problem := p.explain(w, err, "The name or the password is not right.")
 	form.Problem = problem
-	p.render(w, r, status, "signin.html", "Sign in", form)
+	p.askSignIn(w, r, status, form)
 }
 
 // welcome gives a browser its session, and sends it on.

@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"net/url"
 
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
+
 	"github.com/postern-auth/postern/core"
 )
 
@@ -14,9 +17,27 @@ type signOutForm struct {
 	Problem  string
 }
 
+// content is the form of the page to sign out, which posts to action.
+func (f signOutForm) content(action string) g.Node {
+	return g.Group{
+		problem(f.Problem),
+		h.P(g.Text("Your session in this browser ends. Other devices stay signed in.")),
+		h.Form(h.Method("post"), h.Action(action),
+			returnTo(f.ReturnTo),
+			h.Button(h.AutoFocus(), g.Text("Sign out")),
+		),
+		h.P(h.A(h.Href(f.ReturnTo), g.Text("Stay signed in"))), // returnTo has checked it
+	}
+}
+
+// askSignOut answers with the page to sign out.
+func (p *Pages) askSignOut(w http.ResponseWriter, r *http.Request, status int, form signOutForm) {
+	p.render(w, r, status, "Sign out", form.content(p.o.Mount+"/sign-out"))
+}
+
 // showSignOut serves GET /sign-out: a button. A link alone signs nobody out, or any site could.
 func (p *Pages) showSignOut(w http.ResponseWriter, r *http.Request) {
-	p.render(w, r, http.StatusOK, "signout.html", "Sign out", signOutForm{ReturnTo: p.returnTo(r)})
+	p.askSignOut(w, r, http.StatusOK, signOutForm{ReturnTo: p.returnTo(r)})
 }
 
 // signOut serves POST /sign-out: it ends the session, which is over everywhere at once, and has the browser forget it. While
@@ -24,7 +45,7 @@ func (p *Pages) showSignOut(w http.ResponseWriter, r *http.Request) {
 func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) {
 	if err := p.endSession(r); err != nil {
 		status, problem := p.explain(w, err, "")
-		p.render(w, r, status, "signout.html", "Sign out", signOutForm{p.returnTo(r), problem})
+		p.askSignOut(w, r, status, signOutForm{p.returnTo(r), problem})
 		return
 	}
 	http.SetCookie(w, p.o.Cookies.NoSessionCookie())

@@ -43,19 +43,21 @@ func TestExampleLoads(t *testing.T) {
 	}
 }
 
-// TestGuardSnippetsLoad loads every configuration that docs/guard.md shows.
+// TestGuardSnippetsLoad loads every configuration that docs/guard.md and docs/issuers.md show.
 func TestGuardSnippetsLoad(t *testing.T) {
-	text, err := os.ReadFile("../docs/guard.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	snippets := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(text, -1)
-	if len(snippets) < 4 {
-		t.Fatalf("docs/guard.md has %d configurations; want more", len(snippets))
-	}
-	for _, s := range snippets {
-		if _, err := Load(Source{File: configured(t, string(s[1]))}); err != nil {
-			t.Errorf("%s\nis refused: %v", s[1], err)
+	for _, file := range []string{"../docs/guard.md", "../docs/issuers.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		snippets := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(text, -1)
+		if len(snippets) < 4 {
+			t.Fatalf("%s has %d configurations; want more", file, len(snippets))
+		}
+		for _, s := range snippets {
+			if _, err := Load(Source{File: configured(t, string(s[1]))}); err != nil {
+				t.Errorf("%s\nis refused: %v", s[1], err)
+			}
 		}
 	}
 }

@@ -186,6 +186,7 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	howett.net/plist v1.0.1 // indirect
+	maragu.dev/gomponents v1.2.0 // indirect
 )
 
 replace github.com/postern-auth/postern => ../..

@@ -104,6 +104,9 @@ type Session struct {
 // Seconds is a time in whole seconds since the epoch.
 type Seconds int64
 
+// Time returns the time.
+func (s Seconds) Time() time.Time { return time.Unix(int64(s), 0).UTC() }
+
 // Request is what a back end says of the request that it acts for.
 type Request struct {
 	Client string `json:"client,omitempty"`

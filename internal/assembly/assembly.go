@@ -87,6 +87,7 @@ func New(o Options) (*Assembly, error) {
 func (a *Assembly) NewGuard(o guard.Options) (*guard.Guard, error) {
 	o.Realms, o.Resolver, o.Feed, o.Now = a.Core.Realms, a.Core.Sessions, guard.FeedOf(a.Core.Feed), a.Core.Now
 	o.Keys, o.Renewer, o.Asserter = a.Core.APIKeys, a.Core.Sessions, a.Core.Realms
+	o.IssuerKeys = a.Meters.IssuerKeys
 	o.Logger, o.Observe = a.log.Named("guard"), a.Meters.Judged(cmp.Or(o.Realm, core.DefaultRealm))
 	return guard.New(o)
 }

@@ -3,9 +3,11 @@ package demo
 
 import (
 	"encoding/json"
-	"html/template"
 	"net/http"
 	"strings"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 )
 
 // App is an app that shows which identity it was told. To a caller that accepts JSON it answers the request
@@ -30,7 +32,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-		_ = page.Execute(w, id)
+		_ = page(id).Render(w) // to a browser that may have left
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -48,21 +50,28 @@ func (i identity) name() string {
 	return i.Username
 }
 
-var page = template.Must(template.New("page").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Demo app</title>
-<style>
+const style = `
  body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:12vh auto;padding:0 1rem;color:#1c2430;background:#fbfaf7}
  dt{color:#667;font-size:.85rem}dd{margin:0 0 .8rem;font-family:ui-monospace,monospace;overflow-wrap:anywhere}
  @media(prefers-color-scheme:dark){body{color:#e7e5df;background:#191c22}dt{color:#9aa}}
-</style>
-<h1>You are in.</h1>
-<p>This is the demo app. It keeps no users of its own; this is what the guard told it about you:</p>
-<dl>
-{{with .ArbitraryID}}<dt>arbitrary_id</dt><dd>{{.}}</dd>{{end}}
-<dt>username</dt><dd>{{.Username}}</dd>
-<dt>user</dt><dd>{{.User}}</dd>
-{{with .Email}}<dt>e-mail</dt><dd>{{.}}</dd>{{end}}
-</dl>
-</html>
-`))
+`
+
+// page shows a browser who the guard said it is.
+func page(id identity) g.Node {
+	fact := func(name, value string) g.Node {
+		return g.If(value != "", g.Group{h.Dt(g.Text(name)), h.Dd(g.Text(value))})
+	}
+	return h.Doctype(h.HTML(h.Lang("en"),
+		h.Head(
+			h.Meta(h.Charset("utf-8")),
+			h.Meta(h.Name("viewport"), h.Content("width=device-width")),
+			h.TitleEl(g.Text("Demo app")),
+			h.StyleEl(g.Raw(style)),
+		),
+		h.Body(
+			h.H1(g.Text("You are in.")),
+			h.P(g.Text("This is the demo app. It keeps no users of its own; this is what the guard told it about you:")),
+			h.Dl(fact("arbitrary_id", id.ArbitraryID), fact("username", id.Username), fact("user", id.User), fact("e-mail", id.Email)),
+		),
+	))
+}

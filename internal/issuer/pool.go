@@ -76,6 +76,10 @@ type Pool struct {
 	// Fetched, if set, is told of each fetch, with a *FetchError where it failed. It must not block, and is set before the first Take.
 	Fetched func(issuer string, err error)
 
+	// AskEvery is how often the keys of an issuer are fetched at most where tokens name ones that are not known; default 10s. It is set
+	// before the first Take.
+	AskEvery time.Duration
+
 	mu      sync.Mutex
 	sources map[Config]*source
 }
@@ -99,23 +103,23 @@ type Lease struct {
 func (p *Pool) Take(c Config, log *zap.Logger, gone func(fingerprints []string)) (*Lease, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.sources[c]
-	if s == nil {
-		if err := c.Validate(); err != nil {
-			return nil, err
-		}
-		f, err := c.fetcher()
-		if err != nil {
-			return nil, err
-		}
-		s = newSource(c, f, p.Fetched)
-		if p.sources == nil {
-			p.sources = map[Config]*source{}
-		}
-		p.sources[c] = s
+	l := &Lease{pool: p, gone: gone}
+	if s := p.sources[c]; s != nil {
+		l.source = s
+		s.add(l, log)
+		return l, nil
 	}
-	l := &Lease{pool: p, source: s, gone: gone}
-	s.add(l, log)
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	f, err := c.fetcher()
+	if err != nil {
+		return nil, err
+	}
+	if p.sources == nil {
+		p.sources = map[Config]*source{}
+	}
+	p.sources[c] = newSource(c, f, p, l, log)
 	return l, nil
 }
 

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -17,16 +18,17 @@ const (
 	usualRefresh = 10 * time.Minute // where the issuer says nothing about it
 	minRefresh   = time.Minute
 	maxRefresh   = time.Hour        // whatever it says, so that a key that was withdrawn is noticed
-	askEvery     = 10 * time.Second // at most, where tokens name keys that are not known
+	usualAsk     = 10 * time.Second // at most, where tokens name keys that are not known
 	firstRetry   = time.Second      // after a fetch that failed, twice as long each time
 	maxRetry     = time.Minute
 )
 
 // source fetches the keys of one issuer, in one goroutine, until it is closed.
 type source struct {
-	config  Config
-	fetcher *fetcher
-	fetched func(issuer string, err error)
+	config   Config
+	fetcher  *fetcher
+	fetched  func(issuer string, err error)
+	askEvery time.Duration
 
 	keys  atomic.Pointer[Keys] // the last good set; nil = none yet
 	asked chan struct{}        // holds one while somebody asks for a fetch
@@ -40,10 +42,13 @@ type source struct {
 	log    *zap.Logger // that of the newest lease
 }
 
-// newSource starts to fetch.
-func newSource(c Config, f *fetcher, fetched func(string, error)) *source {
+// newSource starts to fetch, for l.
+func newSource(c Config, f *fetcher, p *Pool, l *Lease, log *zap.Logger) *source {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &source{config: c, fetcher: f, fetched: fetched, asked: make(chan struct{}, 1), tried: make(chan struct{}), cancel: cancel, done: make(chan struct{})}
+	s := &source{config: c, fetcher: f, fetched: p.Fetched, askEvery: cmp.Or(p.AskEvery, usualAsk),
+		asked: make(chan struct{}, 1), tried: make(chan struct{}), cancel: cancel, done: make(chan struct{})}
+	l.source = s
+	s.add(l, log)
 	go s.run(ctx)
 	return s
 }
@@ -161,7 +166,7 @@ func (s *source) pause(ctx context.Context, began time.Time, wait time.Duration)
 			return true
 		case <-asked:
 			asked = nil // once is enough
-			timer.Reset(min(wait, max(0, time.Until(began.Add(askEvery)))))
+			timer.Reset(min(wait, max(0, time.Until(began.Add(s.askEvery)))))
 		}
 	}
 }

@@ -64,16 +64,24 @@ func (s *script) times() int {
 	return len(s.asked)
 }
 
-// scripted has keys fetched from s until stop is called.
-func scripted(s *script) (u *Lease, log *observer.ObservedLogs, gone *[]string, stop func()) {
+// scripted has keys fetched from s until stop is called. gone returns which are gone.
+func scripted(s *script) (l *Lease, log *observer.ObservedLogs, gone func() []string, stop func()) {
 	core, log := observer.New(zap.InfoLevel)
 	config := Config{Issuer: "elsewhere", JWKSURL: "https://login.example.com/keys"}
-	source := newSource(config, &fetcher{config, &http.Client{Transport: s}}, nil)
-	gone = new([]string)
-	l := &Lease{pool: &Pool{}, source: source, gone: func(prints []string) { *gone = append(*gone, prints...) }}
-	source.add(l, zap.New(core))
+	var mu sync.Mutex
+	var prints []string
+	l = &Lease{pool: &Pool{}, gone: func(more []string) {
+		mu.Lock()
+		defer mu.Unlock()
+		prints = append(prints, more...)
+	}}
+	newSource(config, &fetcher{config, &http.Client{Transport: s}}, l.pool, l, zap.New(core))
 	synctest.Wait()
-	return l, log, gone, l.Close
+	return l, log, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(prints)
+	}, l.Close
 }
 
 func generated(t *testing.T) *jose.PrivateKey {
@@ -116,13 +124,13 @@ func TestRotation(t *testing.T) {
 		defer stop()
 		s.set(func() { s.keys = []*jose.PrivateKey{old, next} })
 		time.Sleep(usualRefresh)
-		if keys := l.Keys(); !keys.Has(old.ID()) || !keys.Has(next.ID()) || len(*gone) > 0 {
-			t.Errorf("with a second key there are %v, and gone are %q; want both and none", keys.Fingerprints(), *gone)
+		if keys := l.Keys(); !keys.Has(old.ID()) || !keys.Has(next.ID()) || len(gone()) > 0 {
+			t.Errorf("with a second key there are %v, and gone are %q; want both and none", keys.Fingerprints(), gone())
 		}
 		s.set(func() { s.keys = []*jose.PrivateKey{next} })
 		time.Sleep(usualRefresh)
-		if keys := l.Keys(); keys.Has(old.ID()) || !slices.Equal(*gone, []string{old.Public().Fingerprint()}) {
-			t.Errorf("without the first key there are %v, and gone are %q; want the second, and the first", keys.Fingerprints(), *gone)
+		if keys := l.Keys(); keys.Has(old.ID()) || !slices.Equal(gone(), []string{old.Public().Fingerprint()}) {
+			t.Errorf("without the first key there are %v, and gone are %q; want the second, and the first", keys.Fingerprints(), gone())
 		}
 	})
 }
@@ -138,7 +146,7 @@ func TestAsksAreBounded(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := s.times(); n < 5 || n > 8 {
-			t.Errorf("%d fetches in a minute of asking, want one each %s", n, askEvery)
+			t.Errorf("%d fetches in a minute of asking, want one each %s", n, usualAsk)
 		}
 		time.Sleep(2 * usualRefresh)
 		before := s.times()

@@ -23,8 +23,8 @@ type Trust struct {
 // Proven is a token that its issuer signed, and that is meant for us.
 type Proven struct {
 	Claims  jose.Claims
-	Expires time.Time
-	Key     string // fingerprint of the key that verified it
+	Expires time.Time // by its exp, or by Trust.MaxAge
+	Key     string    // fingerprint of the key that verified it
 }
 
 // RefusedError says what is wrong with a token, in a constant text that follows "the token is not valid: ".
@@ -99,8 +99,11 @@ func (t *Trust) times(claims jose.Claims, now time.Time) (expires time.Time, iss
 	if _, too := begun(claims, "nbf", ahead); !ok || !too {
 		return time.Time{}, 0, refuse("it is from the future")
 	}
-	if t.MaxAge > 0 && (issued == 0 || now.Unix()-issued > int64(t.MaxAge/time.Second)) {
-		return time.Time{}, 0, refuse("it was issued too long ago")
+	if oldest := int64(t.MaxAge / time.Second); oldest > 0 {
+		if issued == 0 || now.Unix() >= issued+oldest {
+			return time.Time{}, 0, refuse("it was issued too long ago")
+		}
+		exp = min(exp, issued+oldest)
 	}
 	return time.Unix(exp, 0), issued, nil
 }

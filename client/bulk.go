@@ -1,0 +1,172 @@
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"iter"
+	"sync"
+
+	"github.com/postern-auth/postern/httpapi/wire"
+)
+
+// What exports and imports are made of.
+type (
+	UserLine      = wire.UserLine
+	PasswordLine  = wire.PasswordLine
+	ImportLine    = wire.ImportLine
+	ImportSummary = wire.ImportSummary
+)
+
+// mediaNDJSON is a JSON object a line; maxLine bounds a line of an answer, in bytes.
+const (
+	mediaNDJSON = "application/x-ndjson"
+	maxLine     = 1 << 20
+)
+
+// ExportOptions says what to export. The zero value is all users, without passwords.
+type ExportOptions struct {
+	After          string // the id of the last user of an export that was cut short; "" = from the beginning
+	PasswordHashes bool   // with the hashes of passwords
+}
+
+// ExportNDJSON returns all users of the realm in the order of their ids, a JSON object a line, to be read and closed. Where it ends
+// with an error and not with io.EOF, it was cut short. It needs the manage permission.
+func (s *Users) ExportNDJSON(ctx context.Context, o ExportOptions) (io.ReadCloser, error) {
+	r := to("GET", "/v1/bulk/users")
+	put(r.query, "after", o.After)
+	if o.PasswordHashes {
+		r.query.Set("password_hashes", "true")
+	}
+	var body io.ReadCloser
+	err := s.c.repeat(ctx, r, func() error {
+		response, err := s.c.carry(ctx, r, nil, "")
+		if err == nil {
+			body = response.Body
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return body, nil
+}
+
+// Export returns all users of the realm in the order of their ids. Where it ends with an error, it can be gone on with after the last
+// one. It needs the manage permission.
+func (s *Users) Export(ctx context.Context, o ExportOptions) iter.Seq2[*UserLine, error] {
+	return func(yield func(*UserLine, error) bool) {
+		body, err := s.ExportNDJSON(ctx, o)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer body.Close()
+		for line, err := range lines[UserLine](ctx, body, "GET /v1/bulk/users") {
+			if !yield(line, err) {
+				return
+			}
+		}
+	}
+}
+
+// lines returns what an answer holds, a JSON object a line. What goes wrong ends it.
+func lines[T any](ctx context.Context, body io.Reader, route string) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		scanner := bufio.NewScanner(body)
+		scanner.Buffer(nil, maxLine)
+		for scanner.Scan() {
+			line := new(T)
+			if json.Unmarshal(scanner.Bytes(), line) != nil { // its text may hold what is secret
+				yield(nil, &Error{Kind: KindInternal, Code: CodeNotPostern, Route: route, Detail: "a line of the answer cannot be read"})
+				return
+			}
+			if !yield(line, nil) {
+				return
+			}
+		}
+		if err := scanner.Err(); err != nil {
+			e := unanswered(ctx, err)
+			e.Route, e.Detail = route, "the answer was cut short"
+			yield(nil, e)
+		}
+	}
+}
+
+// ImportOptions says how to import.
+type ImportOptions struct {
+	DryRun bool             // nothing is written
+	Each   func(ImportLine) // is told what became of each line, in order, while the import goes on; nil = nobody is
+}
+
+// Import makes users of lines as exports have them (see UserLines): each is made or not by itself, and one that is there already is
+// passed over, so that an import that fails in the middle may be made again. It returns how many were made. Lines that are not
+// good are no error; Each is told of them. It is tried once, and needs the manage permission.
+func (s *Users) Import(ctx context.Context, users io.Reader, o ImportOptions) (*ImportSummary, error) {
+	r := to("POST", "/v1/bulk/users")
+	if o.DryRun {
+		r.query.Set("dry_run", "true")
+	}
+	response, err := s.c.carry(ctx, r, users, mediaNDJSON)
+	if err != nil {
+		return nil, r.failed(err)
+	}
+	defer response.Body.Close()
+	type line struct { // one of the two
+		ImportLine
+		ImportSummary
+	}
+	for l, err := range lines[line](ctx, response.Body, "POST /v1/bulk/users") {
+		switch {
+		case err != nil:
+			return nil, err
+		case l.Object == "import":
+			return &l.ImportSummary, nil
+		case o.Each != nil:
+			o.Each(l.ImportLine)
+		}
+	}
+	return nil, r.failed(&Error{Kind: KindUnavailable, Code: CodeOutcomeUnknown, Detail: "the import did not come to its end"})
+}
+
+// UserLines returns users as Import reads them. Import closes it.
+func UserLines(users iter.Seq[*UserLine]) io.ReadCloser {
+	next, stop := iter.Pull(users)
+	return &lineReader{next: next, stop: stop}
+}
+
+// lineReader reads users as lines. Close may come while Read is under way.
+type lineReader struct {
+	mu   sync.Mutex
+	next func() (*UserLine, bool)
+	stop func()
+	line bytes.Reader // what is left of the line that is being read
+}
+
+// Read returns a part of a line.
+func (l *lineReader) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.line.Len() == 0 {
+		user, more := l.next()
+		if !more {
+			return 0, io.EOF
+		}
+		text, err := json.Marshal(user)
+		if err != nil {
+			return 0, err
+		}
+		l.line.Reset(append(text, '\n'))
+	}
+	return l.line.Read(p)
+}
+
+// Close ends the users.
+func (l *lineReader) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stop()
+	return nil
+}

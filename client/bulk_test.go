@@ -1,0 +1,141 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/postern-auth/postern/client"
+)
+
+// lineOf returns a user to import.
+func lineOf(name string) *client.UserLine {
+	return &client.UserLine{UserType: "human", Username: name, Email: name + "@example.com"}
+}
+
+// TestBulk imports many users, exports them, and imports them elsewhere.
+func TestBulk(t *testing.T) {
+	each(t, func(w *world) {
+		many := func(yield func(*client.UserLine) bool) {
+			for i := range 300 {
+				if !yield(lineOf(fmt.Sprintf("user%03d", i))) {
+					return
+				}
+			}
+			yield(&client.UserLine{UserType: "human", Username: "no e-mail address"})
+		}
+		dry, err := w.c.Users.Import(w.ctx, client.UserLines(many), client.ImportOptions{DryRun: true})
+		w.must(err)
+		if dry.Created != 300 || dry.Failed != 1 || !dry.DryRun {
+			w.Errorf("Import to try = %+v; want 300, and 1 that failed", dry)
+		}
+		var failed []client.ImportLine
+		sum, err := w.c.Users.Import(w.ctx, client.UserLines(many), client.ImportOptions{Each: func(l client.ImportLine) {
+			if l.Status == "failed" {
+				failed = append(failed, l)
+			}
+		}})
+		w.must(err)
+		if sum.Lines != 301 || sum.Created != 300 || len(failed) != 1 || failed[0].Line != 301 || len(failed[0].Errors) == 0 {
+			w.Errorf("Import = %+v, %+v; want 300, and line 301 failed", sum, failed)
+		}
+
+		other, err := w.c.Realms.Create(w.ctx, client.RealmChange{Name: new("other")})
+		w.must(err)
+		body, err := w.c.Users.ExportNDJSON(w.ctx, client.ExportOptions{PasswordHashes: true})
+		w.must(err)
+		sum, err = w.c.InRealm(other.ID).Users.Import(w.ctx, body, client.ImportOptions{})
+		w.must(err)
+		if sum.Created+sum.Exists != 300 {
+			w.Errorf("Import of an export = %+v; want 300", sum)
+		}
+		var ids []string
+		for line, err := range w.c.Users.Export(w.ctx, client.ExportOptions{}) {
+			w.must(err)
+			if ids = append(ids, line.ID); len(ids) == 250 {
+				break
+			}
+		}
+		for line, err := range w.c.Users.Export(w.ctx, client.ExportOptions{After: ids[249]}) {
+			w.must(err)
+			ids = append(ids, line.ID)
+		}
+		if len(ids) != 300 || !slices.IsSorted(ids) {
+			w.Errorf("Export in two parts = %d users; want 300 in the order of their ids", len(ids))
+		}
+		if _, err := w.client(client.Options{}).Users.Import(w.ctx, strings.NewReader("{}"), client.ImportOptions{}); !errors.Is(err, client.ErrForbidden) {
+			w.Errorf("Import without a key = %v; want ErrForbidden", err)
+		}
+	})
+}
+
+// TestBulkCutShort says so of answers that do not come to their end.
+func TestBulkCutShort(t *testing.T) {
+	c, _ := faulty(t, client.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, `{"id":"usr_1","line":1,"status":"created"}`+"\n")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	var seen []string
+	var last error
+	for u, err := range c.Users.Export(t.Context(), client.ExportOptions{}) {
+		if last = err; err == nil {
+			seen = append(seen, u.ID)
+		}
+	}
+	if len(seen) != 1 || !errors.Is(last, client.ErrUnavailable) || !errors.Is(last, io.ErrUnexpectedEOF) {
+		t.Errorf("Export = %v, %v; want one and that it was cut short", seen, last)
+	}
+	var closed atomic.Bool
+	users := client.UserLines(noting(&closed))
+	if sum, err := c.Users.Import(t.Context(), users, client.ImportOptions{}); !errors.Is(err, client.ErrUnavailable) || sum != nil {
+		t.Errorf("Import = %v, %v; want that it was cut short", sum, err)
+	}
+	if !closed.Load() {
+		t.Error("Import did not end the users")
+	}
+
+	for body, want := range map[string]error{`{"line":1,"status":"created"}`: client.ErrUnavailable, "<html>": client.ErrInternal, strings.Repeat("x", 2<<20): client.ErrUnavailable} {
+		c, _ := faulty(t, client.Options{}, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, body) })
+		if sum, err := c.Users.Import(t.Context(), strings.NewReader(""), client.ImportOptions{}); !errors.Is(err, want) || sum != nil {
+			t.Errorf("Import answered with %.20q = %v, %v; want %v", body, sum, err, want)
+		}
+	}
+}
+
+// noting returns one user, and notes that it ended.
+func noting(ended *atomic.Bool) iter.Seq[*client.UserLine] {
+	return func(yield func(*client.UserLine) bool) {
+		defer ended.Store(true)
+		yield(lineOf("ann"))
+	}
+}
+
+// TestExportIsTriedAgain begins an export anew where nothing of it was answered.
+func TestExportIsTriedAgain(t *testing.T) {
+	var log requests
+	c, _ := faulty(t, client.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		if log.note(r) < 3 {
+			refuse(503, `{"code":"busy","detail":"d"}`)(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, `{"id":"usr_1"}`+"\n")
+	})
+	n := 0
+	for _, err := range c.Users.Export(t.Context(), client.ExportOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != 1 {
+		t.Errorf("Export = %d users; want 1", n)
+	}
+}

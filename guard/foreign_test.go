@@ -1,0 +1,514 @@
+package guard_test
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/jose"
+)
+
+// tells are all headers that an issuer elsewhere can say something in.
+var tells = map[string]string{
+	"X-Id": "id", "X-Username": "username", "X-Email": "email", "X-Verified": "email_verified", "X-Name": "name", "X-Realm": "realm", "X-Mfa": "mfa",
+	"X-Permissions": "permissions", "X-At": "signed_in_at", "X-Plan": "custom.plan", "X-Arbitrary": "arbitrary_id", "X-Session": "session", "X-Type": "user_type",
+}
+
+// told returns the headers that the application gets with a token, without those that are as usual.
+func told(t *testing.T, g *guard.Guard, token string) map[string]string {
+	t.Helper()
+	r := with(token)
+	v := g.Judge(r)
+	if v.Decision != guard.Allow {
+		t.Fatalf("Judge = %s %+v, want allow", v.Decision, v.Refusal)
+	}
+	got := map[string]string{}
+	for name := range tells {
+		if value := g.Prepare(r, v).Header.Get(name); value != "" && value != "false" {
+			got[name] = value
+		}
+	}
+	return got
+}
+
+// TestForeignIdentity tells the application what the issuer says, and nothing that it does not vouch for.
+func TestForeignIdentity(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	type claims = map[string]any
+	type headers = map[string]string
+	at := time.Now().Add(-time.Hour).Truncate(time.Second).UTC()
+	for name, tt := range map[string]struct {
+		settings func(*guard.Issuer)
+		claims   claims
+		want     headers
+	}{
+		"least": {want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
+		"all that is usual": {
+			claims: claims{"preferred_username": "ada", "email": "ada@example.com", "email_verified": true, "name": "Ada Ł", "amr": []string{"pwd", "mfa"}, "auth_time": at.Unix(), "sid": "s", "scope": "admin"},
+			want:   headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Username": "ada", "X-Email": "ada@example.com", "X-Verified": "true", "X-Name": "Ada Ł", "X-Mfa": "true", "X-At": at.Format(time.RFC3339)},
+		},
+		"an address that nobody verified": {claims: claims{"email": "ada@example.com"}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
+		"an address that is not verified": {claims: claims{"email": "ada@example.com", "email_verified": "false"}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
+		"verified as a text":              {claims: claims{"email": "a@b.c", "email_verified": "true"}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Email": "a@b.c", "X-Verified": "true"}},
+		"verified without an address":     {claims: claims{"email_verified": true}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
+		"all addresses": {
+			settings: func(i *guard.Issuer) { i.Emails = guard.EmailsAll }, claims: claims{"email": "a@b.c"},
+			want: headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Email": "a@b.c"},
+		},
+		"trusted addresses": {
+			settings: func(i *guard.Issuer) { i.Emails = guard.EmailsTrusted }, claims: claims{"email": "a@b.c"},
+			want: headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Email": "a@b.c", "X-Verified": "true"},
+		},
+		"other claims": {
+			settings: func(i *guard.Issuer) {
+				i.Claims = map[string]string{"id": "/user/id", "username": "", "name": "https://example.com/name", "permissions": "/access/my~1app/roles", "custom.plan": "plan", "arbitrary_id": "sub"}
+			},
+			claims: claims{"user": claims{"id": 42}, "preferred_username": "ada", "https://example.com/name": "Ada", "plan": "gold",
+				"access": claims{"my/app": claims{"roles": []string{"write", "read", "a,b", ""}}}},
+			want: headers{"X-Id": "idp:42", "X-Realm": "idp", "X-Name": "Ada", "X-Permissions": "read,write", "X-Plan": "gold", "X-Arbitrary": "u1"},
+		},
+		"permissions as a text": {
+			settings: func(i *guard.Issuer) { i.Claims = map[string]string{"permissions": "scope"} }, claims: claims{"scope": "write  read"},
+			want: headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Permissions": "read,write"},
+		},
+		"permissions that are none": {
+			settings: func(i *guard.Issuer) { i.Claims = map[string]string{"permissions": "scope"} }, claims: claims{"scope": []any{"read", 1}},
+			want: headers{"X-Id": "idp:u1", "X-Realm": "idp"},
+		},
+		"a class of sign-in": {
+			settings: func(i *guard.Issuer) { i.MFAMethods, i.MFAClasses = []string{}, []string{"gold"} }, claims: claims{"acr": "gold", "amr": []string{"mfa"}},
+			want: headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Mfa": "true"},
+		},
+		"no class of sign-in": {
+			settings: func(i *guard.Issuer) { i.MFAClasses = []string{"gold"} }, claims: claims{"acr": "silver", "amr": "gold"},
+			want: headers{"X-Id": "idp:u1", "X-Realm": "idp"},
+		},
+		"a sign-in that lies ahead": {claims: claims{"auth_time": time.Now().Add(time.Hour).Unix()}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
+		"unprefixed":                {settings: func(i *guard.Issuer) { i.Unprefixed = true }, claims: claims{"sub": "auth0|1"}, want: headers{"X-Id": "auth0|1", "X-Realm": "idp"}},
+		"like one of ours":          {claims: claims{"sub": "usr_ann"}, want: headers{"X-Id": "idp:usr_ann", "X-Realm": "idp"}},
+		"a type":                    {settings: func(i *guard.Issuer) { i.UserType = core.UserAPI }, want: headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Type": "api"}},
+		"what is asked for": {
+			settings: func(i *guard.Issuer) {
+				i.RequireClaims = map[string][]string{"hd": {"example.org", "example.com"}, "/a/groups": {"staff"}, "n": {"7"}}
+			},
+			claims: claims{"hd": "example.com", "a": claims{"groups": []string{"x", "staff"}}, "n": 7}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"},
+		},
+		"audience among others": {claims: claims{"aud": []string{"x", "app"}}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			change := tt.settings
+			if change == nil {
+				change = func(*guard.Issuer) {}
+			}
+			g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(change), CopyHeaders: tells}})
+			if got := told(t, g, e.token(key, tt.claims)); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("told %v\nwant %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestForeignRefused is what nobody gets in with, whoever wrote it.
+func TestForeignRefused(t *testing.T) {
+	key, rsa, stranger := newKey(t, jose.EdDSA), newKey(t, jose.RS256), newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key, rsa)
+	old := time.Now().Add(-10 * time.Minute).Unix()
+	good := strings.Split(e.token(key, nil), ".")
+	enc := base64.RawURLEncoding.EncodeToString
+	public, err := rsa.Public().MarshalPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hs256 := enc([]byte(`{"alg":"HS256","typ":"JWT","kid":"`+rsa.ID()+`"}`)) + "." + good[1]
+	mac := hmac.New(sha256.New, public)
+	mac.Write([]byte(hs256))
+	settings := guard.Settings{CopyHeaders: tells, Issuers: e.settings(func(i *guard.Issuer) {
+		i.Unprefixed, i.RequireClaims, i.Algorithms = true, map[string][]string{"hd": {"example.com"}}, []string{"EdDSA", "RS256"}
+	})}
+	hd := func(change map[string]any) map[string]any {
+		if change == nil {
+			change = map[string]any{}
+		}
+		if _, there := change["hd"]; !there {
+			change["hd"] = "example.com"
+		}
+		return change
+	}
+	logout, err := key.Sign("logout+jwt", []byte(`{"iss":"`+e.URL+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, token := range map[string]string{
+		"expired":                               e.token(key, hd(map[string]any{"exp": old})),
+		"not yet":                               e.token(key, hd(map[string]any{"nbf": time.Now().Unix() + 3600})),
+		"for others":                            e.token(key, hd(map[string]any{"aud": "shop"})),
+		"for nobody":                            e.token(key, hd(map[string]any{"aud": nil})),
+		"without end":                           e.token(key, hd(map[string]any{"exp": nil})),
+		"another issuer's":                      e.token(key, hd(map[string]any{"iss": "https://login.example.com"})),
+		"nobody's":                              e.token(key, hd(map[string]any{"sub": nil})),
+		"an empty user's":                       e.token(key, hd(map[string]any{"sub": ""})),
+		"a user's who cannot be told":           e.token(key, hd(map[string]any{"sub": "a\r\nX-Id: b"})),
+		"a long user's":                         e.token(key, hd(map[string]any{"sub": strings.Repeat("u", 256)})),
+		"one of ours":                           e.token(key, hd(map[string]any{"sub": "usr_ann"})),
+		"one of ours, for who minds no case":    e.token(key, hd(map[string]any{"sub": "USR_ann"})),
+		"of another company":                    e.token(key, hd(map[string]any{"hd": "evil.example"})),
+		"of no company":                         e.token(key, hd(map[string]any{"hd": nil})),
+		"bound to a key":                        e.token(key, hd(map[string]any{"cnf": map[string]any{"jkt": "abc"}})),
+		"signed by a stranger long ago":         e.token(stranger, hd(map[string]any{"iat": old})),
+		"another's signature":                   good[0] + "." + good[1] + "." + strings.Split(e.token(stranger, nil), ".")[2],
+		"a logout token":                        logout,
+		"HS256 with a public key":               hs256 + "." + enc(mac.Sum(nil)),
+		"none":                                  enc([]byte(`{"alg":"none"}`)) + "." + good[1] + ".",
+		"none, with a signature":                enc([]byte(`{"alg":"none"}`)) + "." + good[1] + "." + good[2],
+		"its own key":                           enc([]byte(`{"alg":"EdDSA","jwk":{"kty":"OKP"}}`)) + "." + good[1] + "." + good[2],
+		"an algorithm of no key":                enc([]byte(`{"alg":"ES256","kid":"`+key.ID()+`"}`)) + "." + good[1] + "." + good[2],
+		"RS256 under the kid of an Ed25519 key": enc([]byte(`{"alg":"RS256","kid":"`+key.ID()+`"}`)) + "." + good[1] + "." + good[2],
+		"claims changed after they were signed": good[0] + "." + enc([]byte(`{"iss":"`+e.URL+`","aud":"app","sub":"root","hd":"example.com","exp":9999999999}`)) + "." + good[2],
+		"a claim twice":                         good[0] + "." + enc([]byte(`{"iss":"x","iss":"`+e.URL+`"}`)) + "." + good[2],
+	} {
+		w := worldToday()
+		g := w.guard(t, guard.Options{Settings: settings})
+		v := g.Judge(with(token))
+		if v.Decision != guard.Deny || v.Refusal.Status != http.StatusUnauthorized || v.Refusal.Reason != "invalid_token" {
+			t.Errorf("%s: %s %+v, want 401 invalid_token", name, v.Decision, v.Refusal)
+		}
+	}
+	// And the same with nothing wrong.
+	g := worldToday().guard(t, guard.Options{Settings: settings})
+	wantDecision(t, g, e.token(key, hd(nil)), guard.Allow)
+}
+
+// TestForeignNeedsNoStore: whose users live elsewhere is not kept waiting by a store, and Postern's own go on as ever.
+func TestForeignNeedsNoStore(t *testing.T) {
+	key := newKey(t, jose.ES256)
+	e := newElsewhere(t, key)
+	w := worldToday()
+	w.realmErr = core.ErrUnavailable
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
+	token := e.token(key, nil)
+	wantDecision(t, g, token, guard.Allow)
+	wantDecision(t, g, token, guard.Allow)
+	wantDecision(t, g, "good", guard.CannotKnow)
+	w.mu.Lock()
+	w.realmErr = nil
+	w.mu.Unlock()
+	w.knows("good", ann)
+	wantDecision(t, g, "good", guard.Allow)
+	wantDecision(t, g, "good", guard.Allow)
+	w.wantReads(t, "good", 1)
+	w.wantReads(t, token, 0)
+	wantDecision(t, g, e.token(key, map[string]any{"iss": "urn:postern:rlm_1"}), guard.Deny) // core says so
+}
+
+// TestForeignInCookie holds a token of an issuer elsewhere to the rules for cookies.
+func TestForeignInCookie(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.AddCookie(&http.Cookie{Name: "__Host-postern", Value: e.token(key, nil)})
+	if v := g.Judge(r); v.Decision != guard.Deny || v.Refusal.Reason != "cross_site_request" {
+		t.Errorf("POST with a cookie from anywhere: %s %+v, want cross_site_request", v.Decision, v.Refusal)
+	}
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	v := g.Judge(r)
+	if v.Decision != guard.Allow {
+		t.Fatalf("POST with a cookie from a page of ours: %s %+v, want allow", v.Decision, v.Refusal)
+	}
+	w := httptest.NewRecorder()
+	admitted, leave := g.Admit(w, r, v)
+	defer leave()
+	if admitted.Header.Get("Cookie") != "" || w.Header().Get("Set-Cookie") != "" {
+		t.Errorf("the application sees the cookie %q, and the browser gets %q; want neither", admitted.Header.Get("Cookie"), w.Header().Get("Set-Cookie"))
+	}
+}
+
+// TestForeignPolicy asks of them what it asks of Postern's own.
+func TestForeignPolicy(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	minutesAgo := func(n int) int64 { return time.Now().Add(-time.Duration(n) * time.Minute).Unix() }
+	for name, tt := range map[string]struct {
+		policy guard.Policy
+		claims map[string]any
+		want   string
+	}{
+		"a permission":                  {guard.Policy{Require: []string{"read"}}, map[string]any{"roles": []string{"read"}}, ""},
+		"another permission":            {guard.Policy{Require: []string{"read"}}, map[string]any{"roles": []string{"write"}}, "missing_permission"},
+		"an org":                        {guard.Policy{Org: "org_a"}, map[string]any{"roles": []string{"read"}}, "not_a_member"},
+		"a type that nobody says":       {guard.Policy{UserType: core.UserHuman}, nil, "wrong_user_type"},
+		"a second factor":               {guard.Policy{MFA: true}, map[string]any{"amr": []string{"mfa"}}, ""},
+		"no second factor":              {guard.Policy{MFA: true}, nil, "mfa_required"},
+		"a verified address":            {guard.Policy{EmailVerified: true}, map[string]any{"email": "a@b.c", "email_verified": true}, ""},
+		"no verified address":           {guard.Policy{EmailVerified: true}, map[string]any{"email": "a@b.c"}, "email_not_verified"},
+		"a sign-in of late":             {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, map[string]any{"auth_time": minutesAgo(50)}, ""},
+		"a sign-in of long ago":         {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, map[string]any{"auth_time": minutesAgo(70)}, "sign_in_too_old"},
+		"a sign-in of who knows when":   {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, nil, "sign_in_too_old"},
+		"a sign-in that is yet to come": {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, map[string]any{"auth_time": minutesAgo(-70)}, "sign_in_too_old"},
+	} {
+		g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Policy: tt.policy, Issuers: e.settings(func(i *guard.Issuer) { i.Claims = map[string]string{"permissions": "roles"} })}})
+		v := g.Judge(with(e.token(key, tt.claims)))
+		if (v.Decision == guard.Allow) != (tt.want == "") || v.Refusal.Reason != tt.want {
+			t.Errorf("%s: %s %q, want %q", name, v.Decision, v.Refusal.Reason, tt.want)
+		}
+	}
+}
+
+// TestIssuerDownAtStart says that it cannot know, until it can.
+func TestIssuerDownAtStart(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	e.isDown(true)
+	keys := &guard.IssuerKeys{}
+	keys.AskOften()
+	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
+	token := e.token(key, nil)
+	v := g.Judge(with(token))
+	if v.Decision != guard.CannotKnow || v.Refusal.Status != http.StatusServiceUnavailable || v.Refusal.Reason != "issuer_unavailable" || v.Refusal.RetryAfter < time.Second {
+		t.Errorf("without keys: %s %+v, want 503 issuer_unavailable with Retry-After", v.Decision, v.Refusal)
+	}
+	if v := g.Judge(with(e.token(key, map[string]any{"exp": 1}))); v.Decision != guard.Deny {
+		t.Errorf("without keys, a token that has expired anyhow: %s, want deny", v.Decision)
+	}
+	if at := keys.Fetched()[e.URL]; !at.IsZero() {
+		t.Errorf("keys that were never fetched are of %s", at)
+	}
+	e.isDown(false)
+	eventually(t, "the token is taken", func() bool { return g.Judge(with(token)).Decision == guard.Allow })
+	e.isDown(true)
+	wantDecision(t, g, e.token(key, map[string]any{"sub": "u2"}), guard.Allow) // the last good set holds
+}
+
+// TestIssuerRotates takes what a new key signs as soon as it is published, and what an old one signed no longer once it is withdrawn, in
+// requests that are open too.
+func TestIssuerRotates(t *testing.T) {
+	old, next, garbage := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
+	e := newElsewhere(t, old)
+	keys := &guard.IssuerKeys{}
+	keys.AskOften()
+	w := worldToday()
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
+	s := newStreams(t, g)
+	first := e.token(old, nil)
+	body := s.begin(first)
+	e.publishes(old, next)
+	fresh := e.token(next, map[string]any{"iat": time.Now().Unix() + 30})
+	if v := g.Judge(with(fresh)); v.Decision != guard.CannotKnow || v.Refusal.Reason != "unknown_key" {
+		t.Errorf("a token of a key that is not known yet: %s %+v, want 503 unknown_key", v.Decision, v.Refusal)
+	}
+	eventually(t, "the new key is known", func() bool { return g.Judge(with(fresh)).Decision == guard.Allow })
+	wantDecision(t, g, first, guard.Allow)
+	if n := s.open.Load(); n != 1 {
+		t.Errorf("%d streams are open after a key was added, want 1", n)
+	}
+	e.publishes(next)
+	g.Judge(with(e.token(garbage, map[string]any{"iat": time.Now().Unix() + 30}))) // asks for a fetch
+	eventually(t, "the old key is withdrawn", func() bool { return g.Judge(with(first)).Decision != guard.Allow })
+	s.ends(body)
+	wantDecision(t, g, fresh, guard.Allow)
+	wantDecision(t, g, e.token(old, map[string]any{"iat": time.Now().Unix() - 600}), guard.Deny)
+}
+
+// TestUnknownKeysCostLittle: garbage brings about neither fetches without end nor refusals of who is known.
+func TestUnknownKeysCostLittle(t *testing.T) {
+	key, garbage := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
+	wantDecision(t, g, e.token(key, nil), guard.Allow)
+	for i := range 500 {
+		g.Judge(with(e.token(garbage, map[string]any{"sub": fmt.Sprint(i), "iat": time.Now().Unix() + 30})))
+	}
+	if n := e.fetches.Load(); n > 2 {
+		t.Errorf("500 tokens of keys that nobody knows brought about %d fetches, want at most 2", n)
+	}
+	wantDecision(t, g, e.token(key, nil), guard.Allow)
+}
+
+// TestForeignExpires looks at the end of a token at each request.
+func TestForeignExpires(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	w := worldToday()
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
+	short, long := e.token(key, map[string]any{"exp": time.Now().Unix() + 60}), e.token(key, nil)
+	wantDecision(t, g, short, guard.Allow)
+	w.pass(61 * time.Second)
+	wantDecision(t, g, short, guard.Deny)
+	wantDecision(t, g, long, guard.Allow)
+	w.pass(time.Hour)
+	wantDecision(t, g, long, guard.Deny)
+	aged := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(func(i *guard.Issuer) { i.MaxAge = guard.Duration(30 * time.Minute) })}})
+	wantDecision(t, aged, e.token(key, map[string]any{"iat": w.time().Unix() - 1700, "exp": w.time().Unix() + 9999}), guard.Allow)
+	wantDecision(t, aged, e.token(key, map[string]any{"iat": w.time().Unix() - 1900, "exp": w.time().Unix() + 9999}), guard.Deny)
+}
+
+// TestForeignMaxAgeEnds also what is remembered.
+func TestForeignMaxAgeEnds(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	w := worldToday()
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(func(i *guard.Issuer) { i.MaxAge = guard.Duration(2 * time.Minute) })}})
+	token := e.token(key, nil) // of a minute ago
+	wantDecision(t, g, token, guard.Allow)
+	w.pass(time.Minute + 2*time.Second)
+	wantDecision(t, g, token, guard.Deny)
+}
+
+// TestForeignNested: the inner guard goes by whom the outer found if it takes that issuer on the same terms, and else judges for itself.
+func TestForeignNested(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	for name, tt := range map[string]struct {
+		inner []guard.Issuer
+		want  int
+	}{
+		"the same terms":   {e.settings(), http.StatusOK},
+		"another audience": {e.settings(func(i *guard.Issuer) { i.Audience = []string{"admin"} }), http.StatusUnauthorized},
+		"another name":     {e.settings(func(i *guard.Issuer) { i.Name = "other" }), http.StatusOK},
+		"no issuers":       {nil, http.StatusUnauthorized},
+	} {
+		w, names := worldToday(), &guard.Names{}
+		outer := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(), CopyHeaders: map[string]string{"X-Outer": "id"}}, Names: names})
+		inner := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: tt.inner, CopyHeaders: map[string]string{"X-Inner": "id"}}, Names: names})
+		var seen http.Header
+		h := outer.Handler(inner.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.Header })))
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, with(e.token(key, nil)))
+		if answer.Code != tt.want {
+			t.Errorf("%s: %d %s, want %d", name, answer.Code, answer.Body, tt.want)
+		}
+		if name == "the same terms" && (seen.Get("X-Outer") != "idp:u1" || seen.Get("X-Inner") != "idp:u1") {
+			t.Errorf("%s: the application is told %v", name, seen)
+		}
+	}
+}
+
+// notary is an asserter that remembers whom it signed for.
+type notary struct {
+	asserter
+	last core.Identity
+}
+
+func (n *notary) Assert(ctx context.Context, who core.Identity, audience string) (string, time.Time, error) {
+	n.last = who
+	return n.asserter.Assert(ctx, who, audience)
+}
+
+// TestForeignAssertion is signed by the guard's own realm.
+func TestForeignAssertion(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	w := worldToday()
+	signs := &notary{asserter: asserter{w: w}}
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(), Assertion: "shop"}, Asserter: signs})
+	r := with(e.token(key, nil))
+	v := g.Judge(r)
+	if got := g.Prepare(r, v).Header.Get("X-Postern-Assertion"); got == "" || signs.last.Realm != realmID || signs.last.User != "idp:u1" {
+		t.Errorf("assertion %q about %s in %s; want one about idp:u1 in %s", got, signs.last.User, signs.last.Realm, realmID)
+	}
+}
+
+// TestGuardsShareIssuerKeys, so that one which takes the place of another fetches nothing anew.
+func TestGuardsShareIssuerKeys(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	results := make(chan string, 10)
+	keys := guard.NewIssuerKeys(func(_, result string) { results <- result })
+	w := worldToday()
+	token := e.token(key, nil)
+	before := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
+	wantDecision(t, before, token, guard.Allow)
+	after := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(), Optional: true}, IssuerKeys: keys})
+	before.Close()
+	e.isDown(true)
+	wantDecision(t, after, token, guard.Allow)
+	if n := e.fetches.Load(); n != 1 || <-results != "ok" || keys.Fetched()[e.URL].IsZero() {
+		t.Errorf("%d fetches for two guards, of %v; want one", n, keys.Fetched())
+	}
+	after.Close()
+	if all := keys.Fetched(); len(all) != 0 {
+		t.Errorf("when all guards are closed, keys are kept of %v", all)
+	}
+}
+
+// TestForeignSeenAgain neither allocates nor verifies.
+func TestForeignSeenAgain(t *testing.T) {
+	key := newKey(t, jose.RS256)
+	e := newElsewhere(t, key)
+	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
+	r := with(e.token(key, nil))
+	g.Judge(r)
+	if n := testing.AllocsPerRun(100, func() { g.Judge(r) }); n > 0 {
+		t.Errorf("a foreign token that was seen before allocates %v times, want 0", n)
+	}
+}
+
+// TestForeignExplained says who vouches.
+func TestForeignExplained(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
+	for token, want := range map[string]string{
+		e.token(key, nil): "It comes from idp:u1 (vouched for by the issuer idp, ",
+		e.token(key, map[string]any{"aud": "shop"}): "The token of issuer idp is not valid: it is meant for another audience.",
+	} {
+		if got, err := g.Explain(t.Context(), "GET", "/", token); err != nil || !strings.Contains(got, want) {
+			t.Errorf("Explain = %q, %v; want %q", got, err, want)
+		}
+	}
+}
+
+// TestIssuerSettings complains of all that is wrong.
+func TestIssuerSettings(t *testing.T) {
+	good := guard.Issuer{Name: "idp", Issuer: "https://login.example.com", Audience: []string{"app"}}
+	with := func(change func(*guard.Issuer)) guard.Issuer {
+		i := good
+		change(&i)
+		return i
+	}
+	for want, issuers := range map[string][]guard.Issuer{
+		"":                           {good},
+		"number 1: name":             {with(func(i *guard.Issuer) { i.Name = "" })},
+		"name \"usr_a\"":             {with(func(i *guard.Issuer) { i.Name = "usr_a" })},
+		"audience is missing":        {with(func(i *guard.Issuer) { i.Audience = nil })},
+		"must be https":              {with(func(i *guard.Issuer) { i.Issuer = "http://login.example.com" })},
+		"needs jwks_url":             {with(func(i *guard.Issuer) { i.Issuer = "login" })},
+		"jwks_url":                   {with(func(i *guard.Issuer) { i.JWKSURL = "file:///etc/passwd" })},
+		"algorithm \"HS256\"":        {with(func(i *guard.Issuer) { i.Algorithms = []string{"HS256"} })},
+		"algorithm \"none\"":         {with(func(i *guard.Issuer) { i.Algorithms = []string{"none"} })},
+		"nothing is called \"mail\"": {with(func(i *guard.Issuer) { i.Claims = map[string]string{"mail": "email"} })},
+		"claims: id is missing":      {with(func(i *guard.Issuer) { i.Claims = map[string]string{"id": ""} })},
+		"require_claims: hd needs":   {with(func(i *guard.Issuer) { i.RequireClaims = map[string][]string{"hd": nil} })},
+		"require_claims: \"\" is no": {with(func(i *guard.Issuer) { i.RequireClaims = map[string][]string{"": {"a"}} })},
+		"emails is \"some\"":         {with(func(i *guard.Issuer) { i.Emails = "some" })},
+		"user_type is \"robot\"":     {with(func(i *guard.Issuer) { i.UserType = "robot" })},
+		"skew is 6m0s":               {with(func(i *guard.Issuer) { i.Skew = guard.Duration(6 * time.Minute) })},
+		"max_age is -1s":             {with(func(i *guard.Issuer) { i.MaxAge = guard.Duration(-time.Second) })},
+		"\"inside\" is no address":   {with(func(i *guard.Issuer) { i.Allow = []string{"inside"} })},
+		"there are two of this name": {good, with(func(i *guard.Issuer) { i.Issuer += "/b" })},
+		"has the same issuer":        {good, with(func(i *guard.Issuer) { i.Name = "other" })},
+		"unprefixed already":         {with(func(i *guard.Issuer) { i.Unprefixed = true }), {Name: "b", Issuer: "https://b.example", Audience: []string{"b"}, Unprefixed: true}},
+	} {
+		err := guard.Settings{Issuers: issuers}.Validate()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate(%+v) = %v, want %q", issuers, err, want)
+		}
+	}
+	err := guard.Settings{Issuers: []guard.Issuer{{Name: "a b", Emails: "x", Algorithms: []string{"y"}}}}.Validate()
+	for _, want := range []string{"name", "audience", "emails", "algorithm", "https"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("all complaints at once are %v; %s is missing", err, want)
+		}
+	}
+}

@@ -43,7 +43,7 @@ func (*Auth) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.postern_auth", New: func() caddy.Module { return new(Auth) }}
 }
 
-// Provision takes the guard. It opens nothing.
+// Provision takes the guard. It opens nothing; the keys of issuers elsewhere are fetched from now on, in the background.
 func (a *Auth) Provision(ctx caddy.Context) error {
 	app, err := appOf(ctx)
 	if err != nil {

@@ -16,6 +16,9 @@ import (
 //		from           bearer|cookie|api_key...
 //		cookie         <name> [insecure]
 //		api_key_header <name>
+//		issuer         <name> <issuer> {
+//			<see unmarshalIssuer>
+//		}
 //		public         <path...>
 //		public {
 //			<matchers>
@@ -57,7 +60,7 @@ func (a *Auth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for name, read := range a.words() {
 		known[name] = read
 	}
-	if err := block(d, known, "public", "rule"); err != nil {
+	if err := block(d, known, "public", "rule", "issuer"); err != nil {
 		return err
 	}
 	if err := a.Settings.Validate(); err != nil {
@@ -72,6 +75,7 @@ func (a *Auth) words() subdirectives {
 		"from":           texts(&a.From),
 		"cookie":         cookie(&a.Cookie),
 		"api_key_header": text(&a.APIKeyHeader),
+		"issuer":         a.unmarshalIssuer,
 		"public":         a.unmarshalPublic,
 		"optional":       alone(&a.Optional),
 		"rule":           a.unmarshalRule,

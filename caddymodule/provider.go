@@ -27,7 +27,7 @@ func (*Provider) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.authentication.providers.postern", New: func() caddy.Module { return new(Provider) }}
 }
 
-// Provision takes the guard. It opens nothing.
+// Provision takes the guard, as that of Auth does.
 func (p *Provider) Provision(ctx caddy.Context) error {
 	app, err := appOf(ctx)
 	if err != nil {

@@ -483,7 +483,7 @@ func TestIssuerSettings(t *testing.T) {
 		"name \"usr_a\"":             {with(func(i *guard.Issuer) { i.Name = "usr_a" })},
 		"audience is missing":        {with(func(i *guard.Issuer) { i.Audience = nil })},
 		"must be https":              {with(func(i *guard.Issuer) { i.Issuer = "http://login.example.com" })},
-		"needs jwks_url":             {with(func(i *guard.Issuer) { i.Issuer = "login" })},
+		"say in jwks_url":            {with(func(i *guard.Issuer) { i.Issuer = "login" })},
 		"jwks_url":                   {with(func(i *guard.Issuer) { i.JWKSURL = "file:///etc/passwd" })},
 		"algorithm \"HS256\"":        {with(func(i *guard.Issuer) { i.Algorithms = []string{"HS256"} })},
 		"algorithm \"none\"":         {with(func(i *guard.Issuer) { i.Algorithms = []string{"none"} })},

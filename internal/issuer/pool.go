@@ -35,9 +35,9 @@ func (c Config) Validate() error {
 			errs = append(errs, errors.New("issuer must have 1 to 500 characters: the iss of its tokens"))
 		}
 	} else if err := checkURL(c.Issuer); err != nil {
-		errs = append(errs, fmt.Errorf("issuer %q %w; one that is none needs jwks_url", c.Issuer, err))
+		errs = append(errs, fmt.Errorf("issuer %q %w; say in jwks_url where its keys are, and it may be any text", c.Issuer, err))
 	} else if strings.Contains(c.Issuer, "?") {
-		errs = append(errs, fmt.Errorf("issuer %q must have no query; one that has needs jwks_url", c.Issuer))
+		errs = append(errs, fmt.Errorf("issuer %q must have no query; say in jwks_url where its keys are, and it may have one", c.Issuer))
 	}
 	_, err := egress.ParseNetworks(c.allowed())
 	return errors.Join(append(errs, err)...)

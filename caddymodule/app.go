@@ -19,7 +19,7 @@ func init() {
 }
 
 // App is what all guards and API mounts of a Caddy share: the store, the keys and the news of what was revoked. A
-// configuration that does not mention it gets one with all defaults as soon as it uses `postern_auth` or `postern_api`.
+// configuration that does not mention it gets one with all defaults as soon as it uses `postern_auth`, `postern_api` or `postern_pages`.
 //
 // The data lies in Redis where `redis` or the environment variable `POSTERN_REDIS_URL` names one, else in one file in the
 // folder `data`. The store is opened in the background when Caddy starts. While it cannot be, guarded requests and API

@@ -36,9 +36,9 @@ type Issuer struct {
 	// said by the issuer's key set, and never by the token.
 	Algorithms []string `json:"algorithms,omitempty" yaml:"algorithms"`
 
-	// Claims says in which claim the issuer tells what: for id (default sub), username (preferred_username), email (email), email_verified
-	// (email_verified), name (name), signed_in_at (auth_time), arbitrary_id, permissions and custom.<name> (none) the name of a claim, or where
-	// that lies deeper a JSON pointer (RFC 6901): /realm_access/roles. An empty text means none. Permissions are a list, or one text with spaces between.
+	// Claims says in which claim the issuer tells what: for `id` (default `sub`), `username` (`preferred_username`), `email` (`email`), `email_verified`
+	// (`email_verified`), `name` (`name`), `signed_in_at` (`auth_time`), `arbitrary_id`, `permissions` and `custom.<name>` (none) the name of a claim, or where
+	// that lies deeper a JSON pointer (RFC 6901): `/realm_access/roles`. An empty text means none. Permissions are a list, or one text with spaces between.
 	Claims map[string]string `json:"claims,omitempty" yaml:"claims"`
 
 	// RequireClaims are claims that a token must have, each with one of some values: hd: [example.com]. Claims are named as in Claims. Where the
@@ -52,8 +52,10 @@ type Issuer struct {
 	// UserType is what its users are, human or api. By default they are neither, and a policy that asks for one refuses them.
 	UserType core.UserType `json:"user_type,omitempty" yaml:"user_type"`
 
-	// MFAMethods are values of amr (RFC 8176), and MFAClasses values of acr, that mean a second factor; default mfa, and none.
+	// MFAMethods are values of `amr` (RFC 8176) that mean a second factor; default `mfa`.
 	MFAMethods []string `json:"mfa_amr,omitzero" yaml:"mfa_amr"`
+
+	// MFAClasses are values of `acr` that mean a second factor; default none.
 	MFAClasses []string `json:"mfa_acr,omitempty" yaml:"mfa_acr"`
 
 	// Unprefixed leaves the name out of users' ids, for an application that knows the issuer's. One issuer may have it. An id that begins like

@@ -16,18 +16,18 @@ import (
 // Settings are what whoever runs a Guard decides. The names in their tags are the words of every host: JSON and YAML use
 // them as they stand, and a Caddyfile as subdirectives.
 type Settings struct {
-	// Realm is the id or the name of the realm whose users may enter; default "default".
+	// Realm is the id or the name of the realm whose users may enter; default `default`.
 	Realm string `json:"realm,omitempty" yaml:"realm"`
 
-	// From are the places where a credential is looked for: bearer, cookie, api_key. The default is bearer and cookie. A
+	// From are the places where a credential is looked for: `bearer`, `cookie`, `api_key`. The default is `bearer` and `cookie`. A
 	// request that shows two credentials that differ is refused.
 	From []Source `json:"from,omitempty" yaml:"from"`
 
 	// Cookie is the cookie that holds a session token. It never reaches the application.
 	Cookie Cookie `json:"cookie,omitzero" yaml:"cookie"`
 
-	// APIKeyHeader is the header that an API key comes in, besides "Authorization: ApiKey" and Basic with the key as
-	// password and no user, or the user "api"; default X-Api-Key.
+	// APIKeyHeader is the header that an API key comes in, besides `Authorization: ApiKey` and Basic with the key as
+	// password and no user, or the user `api`; default `X-Api-Key`.
 	APIKeyHeader string `json:"api_key_header,omitempty" yaml:"api_key_header"`
 
 	// Issuers are others whose tokens are taken too, as bearer and in the cookie.
@@ -50,32 +50,32 @@ type Settings struct {
 	// LoginURL is where a browser that navigates is sent to sign in: a path, or an https address. Without one it gets 401.
 	LoginURL string `json:"login_url,omitempty" yaml:"login_url"`
 
-	// ReturnParam is the parameter of LoginURL that says where to go after signing in; default return_to.
+	// ReturnParam is the parameter of LoginURL that says where to go after signing in; default `return_to`.
 	ReturnParam string `json:"return_param,omitempty" yaml:"return_param"`
 
-	// Origins are the origins under which browsers reach the application, such as https://app.example.com. They are needed
+	// Origins are the origins under which browsers reach the application, such as `https://app.example.com`. They are needed
 	// where TLS ends before the guard. A request from a page of one of them counts as the application's own.
 	Origins []string `json:"origins,omitempty" yaml:"origins"`
 
 	// CopyHeaders says what the application is told: names of request headers, and for each the field it
-	// carries, one of id, username, email, email_verified, name, arbitrary_id, user_type, realm, session, signed_in_at, mfa,
-	// permissions, orgs, and custom.<name>. Names have 1 to 64 letters, digits and hyphens. An empty map tells nothing. The
-	// default is X-Postern-User-Id id, X-Postern-Username username, X-Postern-Email email, X-Postern-Arbitrary-Id arbitrary_id.
+	// carries, one of `id`, `username`, `email`, `email_verified`, `name`, `arbitrary_id`, `user_type`, `realm`, `session`, `signed_in_at`,
+	// `mfa`, `permissions`, `orgs`, and `custom.<name>`. Names have 1 to 64 letters, digits and hyphens. An empty map tells nothing. The
+	// default is `X-Postern-User-Id id`, `X-Postern-Username username`, `X-Postern-Email email`, `X-Postern-Arbitrary-Id arbitrary_id`.
 	CopyHeaders map[string]string `json:"copy_headers,omitzero" yaml:"copy_headers"`
 
 	// PassToken lets the bearer token of an allowed request reach the application. API keys and cookies never do.
 	PassToken bool `json:"pass_token,omitempty" yaml:"pass_token"`
 
-	// Assertion, if set, tells the application who it is in X-Postern-Assertion too: a JWT signed by the realm, good for a
-	// minute, whose aud is this text. An application that verifies it need not trust the network.
+	// Assertion has the application told who it is in `X-Postern-Assertion` too: a JWT signed by the realm, good for a
+	// minute, whose `aud` is this text. The default is none. An application that verifies it need not trust the network.
 	Assertion string `json:"assertion,omitempty" yaml:"assertion"`
 
-	// Check says whether a remembered verdict may be relied on while the news confirms it (feed, the default), or
-	// whether the store is asked at each request (always).
+	// Check says whether a remembered verdict may be relied on while the news confirms it (`feed`, the default), or
+	// whether the store is asked at each request (`always`).
 	Check Check `json:"check,omitempty" yaml:"check"`
 
 	// StaleOK is for how long, while the store is away, safe requests of users who were known before may still pass; at most
-	// 1h. The default is 0: they get 503.
+	// `1h`. The default is 0: they get 503.
 	StaleOK Duration `json:"stale_ok,omitempty" yaml:"stale_ok"`
 }
 
@@ -100,38 +100,57 @@ const (
 
 // Cookie is the cookie that holds a session token: for the whole site, HttpOnly, SameSite=Lax, and Secure.
 type Cookie struct {
-	// Name is default __Host-postern. Browsers take a cookie whose name begins with __Host- from this very host only.
+	// Name is `__Host-postern` by default. Browsers take a cookie whose name begins with `__Host-` from this very host only.
 	Name string `json:"name,omitempty" yaml:"name"`
 
-	// Insecure leaves Secure out, for plain HTTP on a network that nobody else uses. The name must then not begin with __Host- or
-	// __Secure-.
+	// Insecure leaves Secure out, for plain HTTP on a network that nobody else uses. The name must then not begin with `__Host-` or
+	// `__Secure-`.
 	Insecure bool `json:"insecure,omitempty" yaml:"insecure"`
 }
 
 // Policy is what a user must be to enter. The zero Policy lets every active user in.
 type Policy struct {
-	UserType       core.UserType `json:"user_type,omitempty" yaml:"user_type"`               // human or api
-	Require        []string      `json:"require,omitempty" yaml:"require"`                   // permissions: all of them
-	RequireAny     []string      `json:"require_any,omitempty" yaml:"require_any"`           // permissions: at least one of them
-	Org            core.OrgID    `json:"org,omitempty" yaml:"org"`                           // a member of this org; permissions count only there
-	EmailVerified  bool          `json:"email_verified,omitempty" yaml:"email_verified"`     // the e-mail address is proven
-	MFA            bool          `json:"mfa,omitempty" yaml:"mfa"`                           // signed in with a second factor
-	SignedInWithin Duration      `json:"signed_in_within,omitempty" yaml:"signed_in_within"` // signed in at most so long ago
+	// UserType is the only type of users who may enter: `human` or `api`.
+	UserType core.UserType `json:"user_type,omitempty" yaml:"user_type"`
+
+	// Require are permissions that a user must have, all of them.
+	Require []string `json:"require,omitempty" yaml:"require"`
+
+	// RequireAny are permissions of which a user must have at least one.
+	RequireAny []string `json:"require_any,omitempty" yaml:"require_any"`
+
+	// Org is the id of an org that a user must be a member of. Permissions then count only in this org.
+	Org core.OrgID `json:"org,omitempty" yaml:"org"`
+
+	// EmailVerified asks for users whose e-mail address is proven.
+	EmailVerified bool `json:"email_verified,omitempty" yaml:"email_verified"`
+
+	// MFA asks for users who signed in with a second factor.
+	MFA bool `json:"mfa,omitempty" yaml:"mfa"`
+
+	// SignedInWithin asks for users who signed in at most so long ago, such as `15m`.
+	SignedInWithin Duration `json:"signed_in_within,omitempty" yaml:"signed_in_within"`
 }
 
 // Rule is a Policy for some paths and methods.
 //
-// A path begins with a slash. A * that stands for a whole segment matches one segment, or at the end all that follows:
-// /admin/*, /users/*/avatar. A rule without paths is for all paths, one without methods for all methods.
+// A path begins with a slash. A `*` that stands for a whole segment matches one segment, or at the end all that follows:
+// `/admin/*`, `/users/*/avatar`. A rule without paths is for all paths, one without methods for all methods.
 //
 // A path is read in two ways, as it is spelled, and as an application might read it that minds neither case nor a slash at the
-// end (/ADMIN, and /admin as well as /admin/). Where the two lead to different rules, a request must satisfy
+// end (`/ADMIN`, and `/admin` as well as `/admin/`). Where the two lead to different rules, a request must satisfy
 // both. So a rule that asks for more catches all spellings, and one that asks for less only its own.
 type Rule struct {
-	Paths   []string `json:"path,omitempty" yaml:"path"`
+	// Paths are what the rule is for, such as `/admin/*`. The default is all paths.
+	Paths []string `json:"path,omitempty" yaml:"path"`
+
+	// Methods are what it is for, such as `POST`. The default is all methods.
 	Methods []string `json:"method,omitempty" yaml:"method"`
-	Public  bool     `json:"public,omitempty" yaml:"public"` // anybody, and then no Policy
-	Policy  `yaml:",inline"`
+
+	// Public lets anybody in, and then there is no Policy.
+	Public bool `json:"public,omitempty" yaml:"public"`
+
+	Policy `yaml:",inline"`
 }
 
 // Duration is a length of time that is written like 90s, 15m or 1h30m.

@@ -105,6 +105,10 @@ hooks: ## try hooks against Standard Webhooks' own library and a real mail conve
 proxies: build caddy ## run the snippets for forward auth with the real nginx and Caddy
 	@scripts/proxies bin/postern bin/caddy
 
+.PHONY: reloads
+reloads: ## reload Caddy a hundred times under 500 requests a second (two minutes)
+	@POSTERN_TEST_RELOADS=100 $(STATIC) go test -count=1 -timeout 10m -v -run TestReloadsFailNobody ./caddymodule | grep -v '^{'
+
 .PHONY: attack
 attack: build caddy ## attack both hosts over both stores, as a stranger would
 	@scripts/attack bin/postern bin/caddy

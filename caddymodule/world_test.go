@@ -36,6 +36,7 @@ type world struct {
 	log    string // file
 	site   string // address to listen on
 	app    string // address of hosttest.App
+	behind *httptest.Server
 }
 
 // newWorld prepares a world, and loads nothing.
@@ -49,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	app := httptest.NewServer(hosttest.App())
 	t.Cleanup(app.Close)
 	return &world{T: t, folder: filepath.Join(home, "caddy", "postern"), log: filepath.Join(home, "caddy.log"),
-		site: freeAddress(t), app: app.Listener.Addr().String()}
+		site: freeAddress(t), app: app.Listener.Addr().String(), behind: app}
 }
 
 // freeAddress returns an address that nobody listens on.

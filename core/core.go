@@ -134,13 +134,14 @@ type deps struct {
 	process   string // random; tells the holders of leases apart
 	troubles  *troubles
 
-	feed   *InvalidationFeed
-	realms *Realms
-	jobs   *jobs
-	hasher *hasher
-	report func(Fitness, error)
-	meter  *meter
-	touch  chan touch // what was seen, to be noted off the request path
+	feed     *InvalidationFeed
+	realms   *Realms
+	jobs     *jobs
+	hasher   *hasher
+	report   func(Fitness, error)
+	happened func(*Event)
+	meter    *meter
+	touch    chan touch // what was seen, to be noted off the request path
 }
 
 // New returns a Core over o.Store. It reads and writes nothing yet.
@@ -153,8 +154,8 @@ func New(o Options) (*Core, error) {
 		store: view{o.Store}, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL, linkBase: o.LinkBase,
 		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
 		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.HashBusy, o.Random),
-		report: o.Report,
-		touch:  make(chan touch, touchBacklog),
+		report: o.Report, happened: o.Happened,
+		touch: make(chan touch, touchBacklog),
 
 		troubles: &troubles{tell: o.Trouble, failing: map[string]bool{}},
 	}
@@ -186,7 +187,7 @@ func New(o Options) (*Core, error) {
 	core.APTs = &APTs{d, core.Users, core.Sessions}
 	core.AppHooks = &AppHooks{d}
 	core.Repeats = &Repeats{d}
-	core.Events = &Events{d, &Outbox{d, core.AppHooks, o.Happened}}
+	core.Events = &Events{d, &Outbox{d, core.AppHooks}}
 	core.dispatcher = newDispatcher(core.Events.outbox, o.Courier)
 	return core, nil
 }

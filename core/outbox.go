@@ -12,9 +12,8 @@ import (
 // that want to hear of it; each event once, since the place in the log is moved on by the Transaction that does so. The
 // path of a request writes the log entry and nothing more. Safe for concurrent use.
 type Outbox struct {
-	d        *deps
-	hooks    *AppHooks
-	happened func(*Event)
+	d     *deps
+	hooks *AppHooks
 }
 
 // eventCursor is how far the event log of a partition has been read.
@@ -206,7 +205,7 @@ func (r *eventReading) commit(ctx context.Context, c *change) error {
 	r.version = version
 	if err == nil {
 		for _, e := range r.kept {
-			r.o.happened(e)
+			r.o.d.happened(e)
 		}
 	}
 	r.kept = nil

@@ -105,7 +105,7 @@ var methods = []string{"get", "post", "put", "delete"}
 
 // common is what the parts leave out of each operation, and stands once under this name: what "every" call may be answered
 // with, those with a management key ("managed", and "realm" where the call has to name one), those with a "body", those that
-// "change" something, those to "things" that have an address of their own, by method, and what "each" answer has.
+// "change" something, those that can be "repeated" (a POST with a management key, unless it is a stream), those to "things" that have an address of their own, by method, and what "each" answer has.
 const common = "x-postern-common"
 
 // complete gives each operation what it has in common with others. What an operation says itself stands.
@@ -128,6 +128,9 @@ func complete(root *yaml.Node) error {
 			if strings.HasSuffix(path, "}") && get(item, "get") != nil || method == "post" && hasThings(paths, path) {
 				fill(operation, get(shared, "things", method))
 			}
+			if method == "post" && managed(operation) && get(operation, "requestBody", "content", "application/x-ndjson") == nil {
+				fill(operation, get(shared, "repeated"))
+			}
 			completeOperation(operation, shared)
 		}
 	}
@@ -148,8 +151,7 @@ func hasThings(paths *yaml.Node, path string) bool {
 
 // completeOperation completes one.
 func completeOperation(operation, shared *yaml.Node) {
-	permission := get(operation, "x-postern-permission")
-	if permission != nil && permission.Value != "none" {
+	if managed(operation) {
 		fill(operation, get(shared, "managed"))
 		if get(operation, "x-postern-reach") == nil {
 			fill(operation, get(shared, "realm"))
@@ -166,6 +168,12 @@ func completeOperation(operation, shared *yaml.Node) {
 			fill(answer, get(shared, "each"))
 		}
 	}
+}
+
+// managed reports whether an operation is called with a management key.
+func managed(operation *yaml.Node) bool {
+	permission := get(operation, "x-postern-permission")
+	return permission != nil && permission.Value != "none"
 }
 
 // sortMembers puts the members of a mapping in the order of their names.

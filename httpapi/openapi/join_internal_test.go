@@ -37,6 +37,7 @@ x-postern-common:
   realm: {parameters: [{$ref: R}]}
   body: {responses: {'400': {$ref: B}}}
   change: {responses: {'412': {$ref: P}}}
+  repeated: {parameters: [{$ref: K}]}
   things: {get: {responses: {'304': {$ref: N}, '200': {headers: {ETag: {$ref: T}}}}}, post: {responses: {'201': {headers: {ETag: {$ref: T}}}}}}
   each: {headers: {Id: {$ref: I}}}
 `
@@ -49,6 +50,10 @@ x-postern-common:
 			`"/a":{"get":{"x-postern-permission":"read","x-postern-reach":"all","security":[{"other":[]}],"responses":{"403":{"$ref":"Own"},"500":{"$ref":"E"}}}}`},
 		"change": {"/a: {put: {requestBody: {}, responses: {'200': {}}}}",
 			`"/a":{"put":{"requestBody":{},"responses":{"200":{"headers":{"Id":{"$ref":"I"}}},"400":{"$ref":"B"},"412":{"$ref":"P"},"500":{"$ref":"E"}}}}`},
+		"repeated": {"/a: {post: {x-postern-permission: write, x-postern-reach: all, security: [], responses: {'204': {$ref: A}}}}",
+			`"/a":{"post":{"x-postern-permission":"write","x-postern-reach":"all","security":[],"responses":{"204":{"$ref":"A"},"403":{"$ref":"F"},"500":{"$ref":"E"}},"parameters":[{"$ref":"K"}]}}`},
+		"stream": {"/a: {post: {x-postern-permission: write, x-postern-reach: all, security: [], requestBody: {content: {application/x-ndjson: {}}}, responses: {'200': {$ref: A}}}}",
+			`"/a":{"post":{"x-postern-permission":"write","x-postern-reach":"all","security":[],"requestBody":{"content":{"application/x-ndjson":{}}},"responses":{"200":{"$ref":"A"},"400":{"$ref":"B"},"403":{"$ref":"F"},"500":{"$ref":"E"}}}}`},
 		"thing": {"/a/{b}: {get: {responses: {'200': {}}}}",
 			`"/a/{b}":{"get":{"responses":{"200":{"headers":{"ETag":{"$ref":"T"},"Id":{"$ref":"I"}}},"304":{"$ref":"N"},"500":{"$ref":"E"}}}}`},
 		"made": {"/a: {post: {responses: {'201': {}}}}\n  /a/{b}: {get: {responses: {'200': {$ref: A}}}}",

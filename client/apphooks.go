@@ -95,7 +95,7 @@ func (s *AppHooks) RotateSecret(ctx context.Context, hook string, opts ...CallOp
 
 // Preview returns the e-mail that a user would get, or somebody made up where user is "". Nothing is sent.
 func (s *AppHooks) Preview(ctx context.Context, hook, user string, opts ...CallOption) (*Preview, error) {
-	r := to("POST", "/v1/app_hooks/{hook}/preview", hook)
+	r := to("POST", "/v1/app_hooks/{hook}/preview", hook).repeated(always)
 	if user != "" {
 		r.about("app_hook", map[string]string{"user_id": user})
 	}

@@ -28,7 +28,7 @@ func TestBulk(t *testing.T) {
 					return
 				}
 			}
-			yield(&client.UserLine{UserType: "human", Username: "no e-mail address"})
+			yield(&client.UserLine{UserType: "human", Username: "zoe", Email: "no address"})
 		}
 		dry, err := w.c.Users.Import(w.ctx, client.UserLines(many), client.ImportOptions{DryRun: true})
 		w.must(err)

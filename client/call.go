@@ -85,16 +85,27 @@ func (r *call) repeated(how repeats) *call {
 // CallOption says more of one call.
 type CallOption func(*call)
 
-// IfMatch has an update or a deletion fail with ErrConflict unless the resource is still as it was when it had this ETag.
+// IfMatch has an update or a deletion fail with ErrPrecondition unless the resource is still as it was when it had this ETag, which
+// each Get, Create and Update returns unless the answer shows something that Get does not. That of a user WithMemberships is for
+// calls with them.
 func IfMatch(etag string) CallOption {
 	return func(r *call) { r.header.Set("If-Match", etag) }
 }
 
-// IdempotencyKey names what a POST is to do, so that it is done once however often it is called: of your own making, such as
-// the id of an order, for repetitions that outlive this process. Without it a call has a random one, which holds for its own
-// tries.
+// IdempotencyKey names a call that makes or starts something, so that it is carried out once and answered alike for 24 hours: a name
+// of your own, such as the id of an order, for repetitions that outlive this process. Without it a call has a random one, which
+// holds for its own tries; with "" it has none, and is tried once unless nothing was done.
 func IdempotencyKey(key string) CallOption {
-	return func(r *call) { r.header.Set("Idempotency-Key", key) }
+	return func(r *call) {
+		if r.method != http.MethodPost {
+			return
+		}
+		r.repeats = never
+		if key != "" {
+			r.header.Set("Idempotency-Key", key)
+			r.repeats = always
+		}
+	}
 }
 
 // Origin is what a back end says of the request that it acts for. It is kept with events and sessions, and attempts to sign in
@@ -194,15 +205,17 @@ func (c *Client) try(ctx context.Context, r *call, body []byte, out any) error {
 	case out == nil:
 		return nil
 	}
-	return read(response, text, out)
+	if err := read(response, text, out); err != nil {
+		return err
+	}
+	if tagged, ok := out.(interface{ SetETag(string) }); ok {
+		tagged.SetETag(response.Header.Get("ETag"))
+	}
+	return nil
 }
 
 // read reads an answer into out.
 func read(response *http.Response, text []byte, out any) error {
-	if raw, ok := out.(*[]byte); ok {
-		*raw = text
-		return nil
-	}
 	if err := json.Unmarshal(text, out); err != nil { // its text may hold what is secret
 		return &Error{Kind: KindInternal, Code: CodeNotPostern, Status: response.StatusCode, RequestID: tidy(response.Header.Get("X-Request-Id"), 64),
 			Detail: "answered with " + mediaType(response.Header) + " that cannot be read: is there a Postern at this URL?"}

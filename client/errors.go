@@ -25,13 +25,14 @@ const (
 	KindUnauthenticated             // a password, code or token proves nothing
 	KindForbidden                   // a management key is not good, or not for this; or a user or realm is inactive
 	KindNotFound                    // no such thing, or not for this caller to see
-	KindConflict                    // it collides with what is there, or with a change by somebody else
+	KindConflict                    // it collides with what is there
 	KindThrottled                   // too many; again after Error.RetryAfter
 	KindUnavailable                 // cannot know right now: no answer, or one that says so
+	KindPrecondition                // it is not as IfMatch says; nothing was done
 )
 
 // kindNames are the kinds in words.
-var kindNames = [...]string{"internal error", "invalid", "malformed", "unauthenticated", "forbidden", "not found", "conflict", "throttled", "unavailable"}
+var kindNames = [...]string{"internal error", "invalid", "malformed", "unauthenticated", "forbidden", "not found", "conflict", "throttled", "unavailable", "precondition failed"}
 
 // String returns the kind in words.
 func (k Kind) String() string {
@@ -52,6 +53,7 @@ var (
 	ErrConflict        = &Error{Kind: KindConflict}
 	ErrThrottled       = &Error{Kind: KindThrottled}
 	ErrUnavailable     = &Error{Kind: KindUnavailable}
+	ErrPrecondition    = &Error{Kind: KindPrecondition}
 )
 
 // Codes of failures to send a call, beside those that the API answers with ("user_not_found", "token_used").
@@ -203,8 +205,10 @@ func kindOf(status int) Kind {
 		return KindForbidden
 	case http.StatusNotFound, http.StatusGone:
 		return KindNotFound
-	case http.StatusConflict, http.StatusPreconditionFailed:
+	case http.StatusConflict:
 		return KindConflict
+	case http.StatusPreconditionFailed:
+		return KindPrecondition
 	case http.StatusTooManyRequests:
 		return KindThrottled
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

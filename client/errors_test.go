@@ -33,7 +33,7 @@ func TestErrors(t *testing.T) {
 		{401, "", `{"detail":"d","code":"authentication_failed"}`, client.ErrUnauthenticated, client.Error{Code: "authentication_failed", Detail: "d"}},
 		{403, "", `{"detail":"d","code":"permission"}`, client.ErrForbidden, client.Error{Code: "permission", Detail: "d"}},
 		{409, "", `{"detail":"d","code":"user_already_exists"}`, client.ErrConflict, client.Error{Code: "user_already_exists", Detail: "d"}},
-		{412, "", `{"detail":"d","code":"c"}`, client.ErrConflict, client.Error{Code: "c", Detail: "d"}},
+		{412, "", `{"detail":"d","code":"c"}`, client.ErrPrecondition, client.Error{Code: "c", Detail: "d"}},
 		{413, "", `{"detail":"d","code":"content_too_large"}`, client.ErrMalformed, client.Error{Code: "content_too_large", Detail: "d"}},
 		{429, "Retry-After: 90", `{"detail":"d","code":"too_many_attempts"}`, client.ErrThrottled,
 			client.Error{Code: "too_many_attempts", Detail: "d", RetryAfter: 90 * time.Second}},

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -189,6 +190,26 @@ func ExampleOrgs() {
 	org = must(c.Orgs.Update(ctx, org.ID, client.OrgUpdate{Name: new("Shop & Co")}))
 	fmt.Println(org.Name, *org.Reference)
 	// Output: Shop & Co c-1
+}
+
+// Two who change the same org do not undo each other's work.
+func ExampleIfMatch() {
+	c, stop := exampleClient()
+	defer stop()
+	ctx := context.Background()
+
+	org, err := c.Orgs.Create(ctx, client.OrgCreate{Name: "Shop"}, client.IdempotencyKey("order-7"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	must(c.Orgs.Update(ctx, org.ID, client.OrgUpdate{Name: new("Shop of somebody else")}))
+
+	_, err = c.Orgs.Update(ctx, org.ID, client.OrgUpdate{Name: new("Shop & Co")}, client.IfMatch(org.ETag))
+	if errors.Is(err, client.ErrPrecondition) { // get it anew, and decide anew
+		fmt.Println("somebody else was faster")
+	}
+	// Output: somebody else was faster
 }
 
 // A realm of its own, for which a client is made.

@@ -11,6 +11,9 @@ import (
 // and all a little less by chance, so that many who were refused at once do not come back at once.
 const firstWait = 200 * time.Millisecond
 
+// codeUnderWay says that an earlier try of the same POST is not finished: then its answer is waited for.
+const codeUnderWay = "call_under_way"
+
 // repeat tries a call as often as is needed and allowed.
 func (c *Client) repeat(ctx context.Context, r *call, once func() error) error {
 	doubtful := false
@@ -32,10 +35,10 @@ func (c *Client) repeat(ctx context.Context, r *call, once func() error) error {
 }
 
 // again returns how long to wait before a call is tried again, if it may be. It may where nothing was done (429, 503, nobody
-// there), and where it is unknown whether anything was done but doing it twice is like doing it once. No other refusal
-// is asked for a second time.
+// there), where an earlier try is under way, and where it is unknown whether anything was done but doing it twice is like doing it
+// once. No other refusal is asked for a second time.
 func (c *Client) again(r *call, e *Error, try int) (wait time.Duration, ok bool) {
-	if try >= c.options.Tries || e.Kind != KindThrottled && e.Kind != KindUnavailable {
+	if try >= c.options.Tries || e.Kind != KindThrottled && e.Kind != KindUnavailable && e.Code != codeUnderWay {
 		return 0, false
 	}
 	if e.doubtful() && !r.repeatable() {

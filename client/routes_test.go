@@ -18,6 +18,8 @@ import (
 
 // noMethod are the routes that the client has no method for, and why.
 var noMethod = map[string]string{
+	"GET /v1/events/login/{token}":                 "Sessions.Get says as much; it is for clients from before sessions had an address",
+	"GET /v1/docs":                                 "it is a page for people",
 	"GET /v1/openapi.json":                         "it is for tools that know no Go",
 	"GET /v1/openapi.yaml":                         "it is for tools that know no Go",
 	"GET /v1/auth_providers/authorize":             "there is nobody to be sent to",

@@ -133,9 +133,10 @@ func signedIn(u *User, err error) (*SignIn, error) {
 }
 
 // Authenticate signs a user in with a password. It fails with ErrUnauthenticated where the password is wrong, ErrNotFound where there
-// is no such user, ErrForbidden where user or realm are inactive, and ErrThrottled after too many attempts.
+// is no such user, ErrForbidden where user or realm are inactive, and ErrThrottled after too many attempts. It has no IdempotencyKey of
+// its own, since answers to those are kept for a day, and a second sign-in is no more than a second session.
 func (s *Users) Authenticate(ctx context.Context, user, password string, opts ...CallOption) (*SignIn, error) {
-	return signedIn(do[User](ctx, s.c, to("POST", "/v1/users/{user}/authenticate", user).with("password", password), opts))
+	return signedIn(do[User](ctx, s.c, to("POST", "/v1/users/{user}/authenticate", user).with("password", password).repeated(always), opts))
 }
 
 // AuthenticateCode completes a sign-in with the code of an authenticator or a recovery code. The user may be "", as the login
@@ -156,7 +157,7 @@ func byToken(user, route, nameless string) *call {
 
 // AuthenticateKey returns the user whose API key this is. It fails with ErrNotFound where it is nobody's.
 func (s *Users) AuthenticateKey(ctx context.Context, apiKey string, opts ...CallOption) (*User, error) {
-	return do[User](ctx, s.c, to("POST", "/v1/users/authenticate_key").with("api_key", apiKey), opts)
+	return do[User](ctx, s.c, to("POST", "/v1/users/authenticate_key").with("api_key", apiKey).repeated(always), opts)
 }
 
 // PasswordUpdate is a password in place of another.

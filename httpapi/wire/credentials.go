@@ -10,6 +10,7 @@ type CredentialRef struct {
 // Credential is a credential in full (Users API, "Credentials"). What only one kind has is in the struct of that name,
 // which is nil in all others.
 type Credential struct {
+	Tagged
 	ID             string `json:"id"`
 	UserID         string `json:"user_id"`
 	CredentialType string `json:"credential_type"`

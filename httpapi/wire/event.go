@@ -2,6 +2,7 @@ package wire
 
 // Event is something that happened (Users API, "Events"). What it is not about is left out.
 type Event struct {
+	Tagged
 	ID             string          `json:"id"`
 	RealmID        *string         `json:"realm_id"`
 	EventType      string          `json:"event_type"`
@@ -46,6 +47,7 @@ type Attempt struct {
 
 // AppHook is who hears of events (Users API, "App hooks"): a webhook or an e-mail, each with what is its own.
 type AppHook struct {
+	Tagged
 	ID        string   `json:"id"`
 	RealmID   *string  `json:"realm_id"` // null = all realms
 	State     string   `json:"state"`

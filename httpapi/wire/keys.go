@@ -2,6 +2,7 @@ package wire
 
 // APTKey is a public key of an account provider.
 type APTKey struct {
+	Tagged
 	ID              string `json:"id"`
 	RealmID         string `json:"realm_id"`
 	EnvironmentGUID string `json:"environment_guid"`
@@ -19,6 +20,7 @@ type APTKey struct {
 
 // ManagementKey is the right of a back end to call the API.
 type ManagementKey struct {
+	Tagged
 	ID          string   `json:"id"`
 	Name        string   `json:"name"`
 	RealmID     *string  `json:"realm_id"` // null = all realms

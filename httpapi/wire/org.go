@@ -4,6 +4,7 @@ import "encoding/json"
 
 // Org is an org (Users API, "Orgs").
 type Org struct {
+	Tagged
 	ID        string                     `json:"id"`
 	RealmID   string                     `json:"realm_id"`
 	Name      string                     `json:"name"`
@@ -16,6 +17,7 @@ type Org struct {
 
 // Membership is a user's membership in an org, or in none (Users API, "Memberships").
 type Membership struct {
+	Tagged
 	ID          string                     `json:"id"`
 	OrgID       *string                    `json:"org_id"`
 	UserID      string                     `json:"user_id"`

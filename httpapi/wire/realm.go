@@ -5,6 +5,7 @@ import "encoding/json"
 // Realm is a realm with its policies (Users API, "Realms", and beside them ours). Times are in seconds unless the name
 // says minutes.
 type Realm struct {
+	Tagged
 	ID              string                     `json:"id"`
 	Name            string                     `json:"name"`
 	State           string                     `json:"state"`
@@ -49,6 +50,7 @@ type Realm struct {
 
 // JWTKey is a key of a realm's session tokens (Users API, "JWT keys").
 type JWTKey struct {
+	Tagged
 	ID            string `json:"id"`
 	RealmID       string `json:"realm_id"`
 	Algo          string `json:"algo"`
@@ -63,6 +65,7 @@ type JWTKey struct {
 
 // AuthProvider is a way to sign in (Users API, "Auth providers").
 type AuthProvider struct {
+	Tagged
 	ID            string   `json:"id"`
 	RealmID       string   `json:"realm_id"`
 	ProviderType  string   `json:"provider_type"` // password or totp
@@ -75,6 +78,7 @@ type AuthProvider struct {
 
 // LoginPolicy is how a realm's sign-in pages look (Users API, "Login policies").
 type LoginPolicy struct {
+	Tagged
 	ID            string   `json:"id"`
 	RealmID       string   `json:"realm_id"`
 	Name          string   `json:"name"`

@@ -34,8 +34,17 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// Tagged is what whatever has an address of its own has besides its JSON.
+type Tagged struct {
+	ETag string `json:"-"` // of the answer, where there was one: for If-Match
+}
+
+// SetETag is for whoever read the answer.
+func (t *Tagged) SetETag(etag string) { t.ETag = etag }
+
 // User is a user in full (Users API, "Fields"), as Get answers.
 type User struct {
+	Tagged
 	ID                string                     `json:"id"`
 	RealmID           string                     `json:"realm_id"`
 	Username          string                     `json:"username"`
@@ -74,6 +83,7 @@ type TokenUser struct {
 
 // UserToken is a parked signup (Users API, "user_tokens").
 type UserToken struct {
+	Tagged
 	ID             string  `json:"id"` // the token itself
 	RealmID        string  `json:"realm_id"`
 	Username       string  `json:"username"`
@@ -88,6 +98,7 @@ type UserToken struct {
 
 // Session is a session (Users API, "Sessions").
 type Session struct {
+	Tagged
 	ID        string   `json:"id"`
 	UserID    string   `json:"user_id"`
 	CreatedAt Time     `json:"created_at"`

@@ -285,7 +285,10 @@ func (h *host) call(method, path string, body any, headers ...string) (int, map[
 // callAs calls the API with a management key.
 func (h *host) callAs(key, method, path string, body any, headers ...string) (int, map[string]any) {
 	h.Helper()
-	header := http.Header{"X-Authrocket-Api-Key": {key}, "X-Authrocket-Realm": {"default"}}
+	header := http.Header{"X-Authrocket-Realm": {"default"}}
+	if key != "" {
+		header.Set("X-Authrocket-Api-Key", key)
+	}
 	status, _, text := h.send(method, "http://"+h.api+path, body, header, headers...)
 	var answer map[string]any
 	_ = json.Unmarshal(text, &answer)

@@ -84,7 +84,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(home)
 		defer stopAll()
-		return m.Run()
+		return max(m.Run(), tellTales())
 	}())
 }
 
@@ -155,7 +155,14 @@ const caddyfile = `{
 }
 
 http://GUARD {
-	log
+	log {
+		format filter {
+			wrap json
+			fields {
+				request>headers>X-Api-Key delete
+			}
+		}
+	}
 	postern_pages
 	postern_auth {
 		from bearer cookie api_key
@@ -326,6 +333,7 @@ func (h *host) send(method, url string, body any, header http.Header, headers ..
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(resp.Body)
+	secrets.hear(text)
 	return resp.StatusCode, resp.Header, text
 }
 

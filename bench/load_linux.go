@@ -28,6 +28,8 @@ type order struct {
 	Conns  int    `json:"conns,omitempty"`  // requests at once
 	Millis int    `json:"millis,omitempty"` // for how long
 	Count  int    `json:"count,omitempty"`  // or how many, one token after another
+	Before string `json:"before,omitempty"` // what a request has before its token and after it; "" = a GET that bears it
+	After  string `json:"after,omitempty"`
 }
 
 // tally is what came of an order.
@@ -134,7 +136,7 @@ func (g *generator) sample(c *contender, many, one time.Duration) (sample, error
 	if c.process != nil {
 		before = c.process.cpu()
 	}
-	t, err := g.clean(order{Addr: c.addr, Set: c.set, Conns: 32, Millis: int(many.Milliseconds())})
+	t, err := g.clean(order{Addr: c.addr, Set: c.set, Conns: 32, Millis: int(many.Milliseconds()), Before: c.before, After: c.after})
 	if err != nil {
 		return sample{}, err
 	}
@@ -143,7 +145,7 @@ func (g *generator) sample(c *contender, many, one time.Duration) (sample, error
 		s.cpu = float64((c.process.cpu() - before).Nanoseconds()) / 1000 / float64(t.Requests)
 	}
 	if one > 0 {
-		if t, err = g.clean(order{Addr: c.addr, Set: c.set, Conns: 1, Millis: int(one.Milliseconds())}); err != nil {
+		if t, err = g.clean(order{Addr: c.addr, Set: c.set, Conns: 1, Millis: int(one.Milliseconds()), Before: c.before, After: c.after}); err != nil {
 			return sample{}, err
 		}
 		s.one = t.P50
@@ -217,7 +219,7 @@ func generateLoad(in io.Reader, out io.Writer) error {
 	}
 }
 
-// before and after are what a request has around its token.
+// before and after are what a request has around its token, unless an order says otherwise.
 const (
 	before = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: */*\r\nAuthorization: Bearer "
 	after  = "\r\n\r\n"
@@ -278,6 +280,9 @@ func (l *loop) run() {
 
 // start connects and sends the first requests.
 func (l *loop) start(o order) {
+	if o.Before == "" {
+		o.Before, o.After = before, after
+	}
 	t := &task{order: o, begun: time.Now(), until: time.Now().Add(time.Duration(o.Millis) * time.Millisecond)}
 	if o.Count > 0 {
 		t.until = t.begun.Add(3 * time.Minute)
@@ -315,7 +320,7 @@ func (l *loop) send(c *conn) {
 		token = l.walk
 	}
 	t.next++
-	c.out = append(append(append(c.out[:0], before...), tokens[token%len(tokens)]...), after...)
+	c.out = append(append(append(c.out[:0], t.Before...), tokens[token%len(tokens)]...), t.After...)
 	c.begun, c.busy = now, true
 	t.waiting++
 	if !write(c.fd, c.out) {

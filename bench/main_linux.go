@@ -32,6 +32,8 @@ func main() {
 		err = run(ctx, o)
 	case "load":
 		err = generateLoad(os.Stdin, os.Stdout)
+	case "barecalls":
+		err = bareCalls(flag.Arg(0), flag.Arg(1))
 	case "httputil":
 		err = bareProxy(flag.Arg(0), flag.Arg(1))
 	default:
@@ -62,6 +64,7 @@ var goals = []struct {
 	{"P1", measureGuard},
 	{"P2", measureSidecar},
 	{"P5", measureRevocation},
+	{"P7", measureCalls},
 	{"P6", measureFlood},
 	{"P9", measureMemory},
 	{"P11", measureGarbage},

@@ -13,7 +13,9 @@ type contender struct {
 	name    string
 	process *process // nil = the app itself
 	addr    string
-	set     int // of the tokens that it is sent
+	set     int    // of the tokens that it is sent
+	before  string // as in order
+	after   string
 	samples []sample
 }
 

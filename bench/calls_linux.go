@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// calledUsers are the users that are asked for.
+const calledUsers = 1000
+
+// newNames is how many names there are for users to be made: more than a run makes.
+const newNames = 300_000
+
+// measureCalls is goal P7.
+func measureCalls(ctx context.Context, b *bench) error {
+	server, crowd, err := b.populateRedis(ctx, calledUsers)
+	if err != nil {
+		return err
+	}
+	defer server.kill()
+	names := make([]string, newNames)
+	for i := range names {
+		names[i] = newName(fmt.Sprintf("user-%08d", i))
+	}
+	g, err := b.startGenerator(names)
+	if err != nil {
+		return err
+	}
+	defer g.kill()
+	p, _, api, err := b.startSidecarOf(ctx, crowd, serverCore, server.url(), g.upstream, crowd.tokens[0])
+	if err != nil {
+		return err
+	}
+	defer p.kill()
+	ids, err := crowd.users()
+	if err != nil {
+		return err
+	}
+	if err := g.use(b, foreignSet, ids); err != nil {
+		return err
+	}
+	shown := fmt.Sprintf("Host: %s\r\nUser-Agent: bench\r\nAccept: */*\r\nX-Authrocket-Api-Key: %s\r\nX-Authrocket-Realm: %s\r\n", api, crowd.managementKey, crowd.realm)
+	kinds := []callKind{
+		{name: "get a user by id", method: http.MethodGet, path: "/v1/users/", atLeast: 0.8, set: foreignSet, head: shown},
+		{name: "create a user without a password", method: http.MethodPost, path: "/v1/users", atLeast: 0.7, set: liveSet, head: shown},
+	}
+	script := bareScript{Redis: server.addr, Calls: map[string]spied{}}
+	for i := range kinds {
+		if script.Calls[kinds[i].method], err = kinds[i].spy(ctx, server, crowd, api, ids[0]); err != nil {
+			return err
+		}
+	}
+	bare, again, err := b.startBare(ctx, script)
+	if err != nil {
+		return err
+	}
+	defer bare.kill()
+	defer again.kill()
+	for _, k := range kinds {
+		ours := &contender{name: "the API: " + k.name, process: p, addr: api}
+		yardstick := &contender{name: "a bare handler: " + k.name, process: bare.process, addr: bare.addr}
+		twin := &contender{name: "another one", process: again.process, addr: again.addr}
+		for _, c := range []*contender{ours, yardstick, twin} {
+			c.set, c.before, c.after = k.set, k.before(), k.after()
+			if _, err := g.sample(c, 300*time.Millisecond, 0); err != nil { // warms it
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
+		if err := contest(ctx, g, b.rounds(9, 31), time.Duration(b.rounds(300, 1000))*time.Millisecond, 100*time.Millisecond, ours, yardstick, twin); err != nil {
+			return err
+		}
+		ratio := ours.against(yardstick, rateRatio)
+		byCPU := ours.against(yardstick, func(a, b sample) float64 { return b.cpu / a.cpu })
+		noise := twin.against(yardstick, rateRatio)
+		b.judge(ratio.median >= k.atLeast, line{What: k.name + ": the API / a bare handler", Value: ratio.median, Limit: ">= " + number(k.atLeast),
+			Detail: fmt.Sprintf("%s; by CPU %s (%s)", ratio, number(byCPU.median), byCPU)})
+		b.add(line{What: "the bare handler / itself (noise floor)", Value: noise.median, Detail: noise.String()})
+		b.absolute(ours, yardstick)
+	}
+	return nil
+}
+
+// users returns the ids of the crowd's users, as their tokens name them.
+func (p *population) users() ([]string, error) {
+	ids := make([]string, len(p.tokens))
+	for i, token := range p.tokens {
+		claims, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+		if err != nil {
+			return nil, err
+		}
+		var said struct{ Sub string }
+		if err := json.Unmarshal(claims, &said); err != nil {
+			return nil, err
+		}
+		ids[i] = said.Sub
+	}
+	return ids, nil
+}
+
+// callKind is a call that is measured. A token of the set stands at its end, or in its body.
+type callKind struct {
+	name, method, path string
+	atLeast            float64
+	set                int
+	head               string
+}
+
+// The body of a POST, around what differs.
+const (
+	bodyBefore = `{"user":{"user_type":"human","first_name":"Ann","last_name":"Example",`
+	bodyAfter  = `}}`
+)
+
+// newName is what differs: as long for every name that is.
+func newName(name string) string {
+	return fmt.Sprintf(`"username":%q,"email":"%s@example.com"`, name, name)
+}
+
+func (k *callKind) before() string {
+	if k.method == http.MethodGet {
+		return "GET " + k.path
+	}
+	return fmt.Sprintf("%s %s HTTP/1.1\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", k.method, k.path, k.head,
+		len(bodyBefore)+len(newName("user-00000000"))+len(bodyAfter), bodyBefore)
+}
+
+func (k *callKind) after() string {
+	if k.method == http.MethodGet {
+		return " HTTP/1.1\r\n" + k.head + "\r\n"
+	}
+	return bodyAfter
+}
+
+// names22 are the digests in names of claims, and an operation's id.
+var names22 = regexp.MustCompile(`\}(?:r:n|o):([0-9A-Za-z_-]{22})`)
+
+// spy makes the call once, for the bare handler to do alike.
+func (k *callKind) spy(ctx context.Context, server *redisServer, crowd *population, api, subject string) (spied, error) {
+	path, body := k.path, ""
+	if k.method == http.MethodPost {
+		subject = "user-spied-on" // as long as the others
+		body = bodyBefore + newName(subject) + bodyAfter
+	} else {
+		path += subject
+	}
+	r, err := http.NewRequestWithContext(ctx, k.method, "http://"+api+path, strings.NewReader(body))
+	if err != nil {
+		return spied{}, err
+	}
+	r.Header = http.Header{"Content-Type": {"application/json"}, "X-Authrocket-Api-Key": {crowd.managementKey}, "X-Authrocket-Realm": {string(crowd.realm)}}
+	s, err := spy(ctx, server, r, subject)
+	if err != nil || k.method == http.MethodGet {
+		return s, err
+	}
+	var made struct{ ID core.UserID }
+	if err := json.Unmarshal([]byte(s.Body), &made); err != nil || s.Status != http.StatusCreated {
+		return spied{}, fmt.Errorf("create a user: %d, %s, %w", s.Status, s.Body, err)
+	}
+	differ := []string{strings.TrimPrefix(string(made.ID), "usr_")}
+	for _, argument := range s.Command {
+		for _, m := range names22.FindAllStringSubmatch(argument, -1) {
+			differ = append(differ, m[1])
+		}
+	}
+	s.vary(differ...)
+	return s, nil
+}
+
+// bareServer is a bare handler in a process of its own.
+type bareServer struct {
+	*process
+	addr string
+}
+
+// startBare starts two.
+func (b *bench) startBare(ctx context.Context, script bareScript) (one, other *bareServer, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := json.Marshal(script)
+	if err != nil {
+		return nil, nil, err
+	}
+	file := filepath.Join(b.dir, "bare.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return nil, nil, err
+	}
+	var both [2]*bareServer
+	for i := range both {
+		addr, err := freeAddress()
+		if err != nil {
+			return nil, nil, err
+		}
+		p, err := b.launch(serverCore, nil, nil, self, "-role", "barecalls", addr, file)
+		if err != nil {
+			return nil, nil, err
+		}
+		if _, err := p.await(ctx, "http://"+addr+"/", "", http.StatusOK); err != nil {
+			return nil, nil, err
+		}
+		both[i] = &bareServer{p, addr}
+	}
+	return both[0], both[1], nil
+}

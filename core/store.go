@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 )
 
@@ -76,7 +77,7 @@ func (p Partition) String() string {
 	if p.Realm == "" {
 		return "_"
 	}
-	return fmt.Sprintf("%s:%d", p.Realm, p.Number)
+	return string(p.Realm) + ":" + strconv.Itoa(p.Number)
 }
 
 // Key names a record within a partition. Names are built in keys.go and nowhere else; they are at most

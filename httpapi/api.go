@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"runtime/debug"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -28,7 +26,8 @@ type API struct {
 	core    *core.Core
 	log     *zap.Logger
 	observe func(route string, status int)
-	routes  []route
+	routes  []route   // the table
+	paths   []address // the same, by path
 }
 
 // New returns the API of a Core.
@@ -43,7 +42,7 @@ func New(o Options) (*API, error) {
 		o.Observe = func(string, int) {}
 	}
 	a := &API{core: o.Core, log: o.Logger, observe: o.Observe}
-	a.routes = a.table()
+	a.compile()
 	return a, nil
 }
 
@@ -194,66 +193,3 @@ func (n *noted) WriteHeader(status int) {
 
 // Unwrap lets an http.ResponseController reach what is below.
 func (n *noted) Unwrap() http.ResponseWriter { return n.ResponseWriter }
-
-// maxURL bounds the address of a call, in bytes. A whole session token fits into it.
-const maxURL = 16 << 10
-
-// Failures of routing.
-var (
-	errNoRoute  = &core.Error{Kind: core.KindNotFound, Code: "not_found", Detail: "there is nothing at this address"}
-	errNoMethod = &core.Error{Kind: core.KindMalformed, Code: "method_not_allowed", Detail: "this method is not for this address"}
-)
-
-// route finds what serves a call, and notes the segments that its path names. The first path of the table that
-// matches is the one that is meant, whatever the method.
-func (a *API) route(c *call) (route, error) {
-	if len(c.URL.EscapedPath())+len(c.URL.RawQuery) > maxURL {
-		return route{}, errLongURL
-	}
-	sent := strings.Split(c.URL.EscapedPath(), "/")
-	meant := ""
-	for _, rt := range a.routes {
-		if meant == "" {
-			segments, ok := match(strings.Split(rt.path, "/"), sent)
-			if !ok {
-				continue
-			}
-			meant, c.segments = rt.path, segments
-		}
-		if rt.path != meant {
-			continue
-		}
-		if c.Method == rt.method || c.Method == http.MethodHead && rt.method == http.MethodGet {
-			c.pattern = rt.method + " " + rt.path
-			return rt, nil
-		}
-		c.allowed = append(c.allowed, rt.method)
-	}
-	if meant == "" {
-		return route{}, errNoRoute
-	}
-	return route{}, errNoMethod
-}
-
-// match compares a path with a pattern, segment by segment, and returns the segments that braces stand for, as
-// they were sent: a path is split first and unescaped after, so that an escaped slash stays in its segment.
-func match(pattern, sent []string) (map[string]string, bool) {
-	if len(pattern) != len(sent) {
-		return nil, false
-	}
-	segments := map[string]string{}
-	for i, p := range pattern {
-		name, ok := strings.CutPrefix(p, "{")
-		if !ok && p != sent[i] || ok && sent[i] == "" {
-			return nil, false
-		}
-		if !ok {
-			continue
-		}
-		if _, err := url.PathUnescape(sent[i]); err != nil {
-			return nil, false
-		}
-		segments[strings.TrimSuffix(name, "}")] = sent[i]
-	}
-	return segments, true
-}

@@ -44,8 +44,11 @@ const (
 // the two alone, else as the body does, else in plain JSON.
 func newCall(r *http.Request) *call {
 	c := &call{Request: r, id: rand.Text(), sent: familyOf(r.Header.Get("Content-Type"))}
-	accepted := map[family]bool{}
+	var accepted [3]bool
 	for _, line := range r.Header["Accept"] {
+		if line == "*/*" { // most say that, and it says nothing
+			continue
+		}
 		for item := range strings.SplitSeq(line, ",") {
 			media, parameters, _ := mime.ParseMediaType(item) // bad parameters say nothing
 			if isZero(parameters["q"]) {
@@ -84,13 +87,17 @@ func familyOf(contentType string) family {
 	return otherFamily
 }
 
-// settle sets the headers that every answer has.
+// settle sets the headers that every answer has. Their values share one allocation, and nothing else: hosts may change them.
 func settle(w http.ResponseWriter, c *call) {
+	values := [...]string{
+		c.id,
+		"no-store", // most answers hold a secret or somebody's data
+		"nosniff",
+		"Accept, Content-Type, Origin",
+	}
 	h := w.Header()
-	h.Set("X-Request-Id", c.id)
-	h.Set("Cache-Control", "no-store") // most answers hold a secret or somebody's data
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Vary", "Accept, Content-Type, Origin")
+	h["X-Request-Id"], h["Cache-Control"] = values[0:1:1], values[1:2:2]
+	h["X-Content-Type-Options"], h["Vary"] = values[2:3:3], values[3:4:4]
 }
 
 // header returns the first of several headers that is there.

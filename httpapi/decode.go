@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,10 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -206,99 +202,3 @@ func (f *fields) rest() []core.FieldError {
 
 // errNotJSON says that a body is no JSON at all.
 var errNotJSON = errBadRequestWith("it is not valid JSON")
-
-// parseObject reads one strict JSON object: valid UTF-8, no half characters, no name twice at any depth, bounded
-// depth, nothing after it. Decoders disagree about each of these. It fails with KindMalformed.
-func parseObject(text []byte) (map[string]json.RawMessage, error) {
-	switch {
-	case !utf8.Valid(text):
-		return nil, errBadRequestWith("it is not UTF-8")
-	case !json.Valid(text):
-		return nil, errNotJSON
-	case hasHalfCharacter(text):
-		return nil, errBadRequestWith("a text has half of a surrogate pair")
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err := walk(d, 0); err != nil {
-		return nil, err
-	}
-	object := members(text)
-	if object == nil {
-		return nil, errBadRequestWith("it is not a JSON object")
-	}
-	return object, nil
-}
-
-// members returns the members of a JSON object, nil where the text is something else.
-func members(text []byte) map[string]json.RawMessage {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(text, &object) != nil {
-		return nil
-	}
-	return object
-}
-
-// walk reads one value, down to the bottom, and refuses names that are there twice and too much depth.
-func walk(d *json.Decoder, depth int) error {
-	token, err := d.Token()
-	if err != nil {
-		return errNotJSON
-	}
-	delim, nested := token.(json.Delim)
-	if !nested {
-		return nil
-	}
-	if depth++; depth > maxDepth {
-		return errBadRequestWith("it is nested too deep")
-	}
-	names := map[json.Token]bool{}
-	for d.More() {
-		if delim == '{' {
-			name, err := d.Token()
-			if err != nil {
-				return errNotJSON
-			}
-			if names[name] {
-				return errBadRequestWith("a name is there twice")
-			}
-			names[name] = true
-		}
-		if err := walk(d, depth); err != nil {
-			return err
-		}
-	}
-	if _, err := d.Token(); err != nil { // the closing bracket
-		return errNotJSON
-	}
-	return nil
-}
-
-// hasHalfCharacter reports whether valid JSON escapes one half of a surrogate pair without the other. Go reads
-// U+FFFD there, others something else, so that two names could become one (RFC 8259 §8.2).
-func hasHalfCharacter(text []byte) bool {
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' {
-			continue
-		}
-		if i++; text[i] != 'u' {
-			continue
-		}
-		first := unit(text[i+1:])
-		i += 4
-		if !utf16.IsSurrogate(first) {
-			continue
-		}
-		if i+6 >= len(text) || text[i+1] != '\\' || text[i+2] != 'u' || utf16.DecodeRune(first, unit(text[i+3:])) == utf8.RuneError {
-			return true
-		}
-		i += 6
-	}
-	return false
-}
-
-// unit returns the UTF-16 code unit that four hexadecimal digits stand for.
-func unit(digits []byte) rune {
-	n, _ := strconv.ParseUint(string(digits[:4]), 16, 16) // what is no digit is no surrogate either
-	return rune(n)
-}

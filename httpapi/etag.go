@@ -46,15 +46,15 @@ func (a *API) find(method string, fits func(path string) bool) handler {
 }
 
 // conditional serves a call as its conditions ask, and tags the answer.
-func (a *API) conditional(w http.ResponseWriter, c *call, rt route) error {
-	read := a.reader(rt.path)
+func (a *API) conditional(w http.ResponseWriter, c *call, rt *routed) error {
+	read := rt.read
 	switch c.Method {
 	case http.MethodPut, http.MethodPatch, http.MethodDelete:
 		if err := a.require(c, read); err != nil {
 			return err
 		}
 	}
-	if read == nil && (c.Method != http.MethodPost || !a.makes(rt.path)) {
+	if read == nil && !rt.makes {
 		return rt.serve(w, c)
 	}
 	d := newDraft()

@@ -25,7 +25,7 @@ var streams = map[string]bool{"POST /v1/bulk/users": true}
 var errIdempotencyKey = &core.Error{Kind: core.KindMalformed, Code: "bad_idempotency_key", Detail: "send one Idempotency-Key of 1 to 255 visible ASCII characters"}
 
 // repeatable serves a call, and if it names itself by an Idempotency-Key, only once.
-func (a *API) repeatable(w http.ResponseWriter, c *call, rt route) error {
+func (a *API) repeatable(w http.ResponseWriter, c *call, rt *routed) error {
 	names, secret := c.Header["Idempotency-Key"], ""
 	if len(names) > 0 && c.Method == http.MethodPost && !streams[c.pattern] {
 		secret, _ = c.managementKey()
@@ -74,7 +74,7 @@ func (c *call) fingerprint(body []byte) []byte {
 }
 
 // once serves a call with a body, or sends what the call was answered before.
-func (a *API) once(w http.ResponseWriter, c *call, rt route, in core.Repeatable, body []byte) error {
+func (a *API) once(w http.ResponseWriter, c *call, rt *routed, in core.Repeatable, body []byte) error {
 	answer, repeated, err := a.core.Repeats.Once(c.Context(), in, func(ctx context.Context) ([]byte, bool) {
 		d, again := newDraft(), *c
 		again.Request = c.WithContext(ctx)

@@ -28,33 +28,32 @@ func (s *Store) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, 
 
 // applyCall spells tx out as apply.lua expects it.
 func (s *Store) applyCall(tx *core.Transaction) *call {
-	p := tx.Partition
+	at := s.keys.in(tx.Partition)
 	c := &call{script: applyScript}
-	c.keys = append(make([]string, 0, 2+core.MaxOperations/8), s.keys.outcome(p, tx.ID), s.keys.version(p))
-	c.args = append(make([]any, 0, 12+core.MaxOperations/8), tx.ID, floor(tx.Now), core.OutcomeLifetime.Milliseconds(),
-		s.keys.wake(), p.String(), s.waits(tx.Durable),
+	steps := len(tx.Require) + len(tx.Put) + len(tx.Delete) + len(tx.Index) + len(tx.Append) + len(tx.Reset)
+	c.keys = append(make([]string, 0, 2+steps), at.outcome(tx.ID), at.version())
+	c.args = append(make([]any, 0, 12+2*steps), &tx.ID, floor(tx.Now), core.OutcomeLifetime.Milliseconds(),
+		s.keys.wake(), tx.Partition.String(), s.waits(tx.Durable),
 		len(tx.Require), len(tx.Put), len(tx.Delete), len(tx.Index), len(tx.Append), len(tx.Reset))
-	add := func(key string, args ...any) {
-		c.keys = append(c.keys, key)
-		c.args = append(c.args, args...)
-	}
 	for _, r := range tx.Require {
-		add(s.keys.record(p, r.Name), r.Version)
+		c.add(at.record(r.Name), r.Version)
 	}
-	for _, put := range tx.Put {
-		add(s.keys.record(p, put.Name), encode(put), lifetime(put.Expires, tx.Now))
+	for i := range tx.Put {
+		put := &tx.Put[i]
+		c.add(at.record(put.Name), encode(put), lifetime(put.Expires, tx.Now))
 	}
 	for _, name := range tx.Delete {
-		add(s.keys.record(p, name))
+		c.add(at.record(name))
 	}
-	for _, change := range tx.Index {
-		add(s.keys.index(p, change.Index), sign(change), change.Member)
+	for i := range tx.Index {
+		change := &tx.Index[i]
+		c.add(at.index(change.Index), sign(change), &change.Member)
 	}
 	for _, entry := range tx.Append {
-		add(s.keys.log(p, entry.Log), entry.Data, entry.Keep)
+		c.add(at.log(entry.Log), entry.Data, entry.Keep)
 	}
 	for _, name := range tx.Reset {
-		add(s.keys.bucket(p, name))
+		c.add(at.bucket(name))
 	}
 	return c
 }
@@ -77,7 +76,7 @@ func lifetime(expires, now time.Time) int64 {
 	return max(expires.UnixMilli()-now.UnixMilli()+core.ExpirySlack.Milliseconds(), 1)
 }
 
-func sign(change core.IndexChange) string {
+func sign(change *core.IndexChange) string {
 	if change.Remove {
 		return "-"
 	}

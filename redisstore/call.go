@@ -21,9 +21,30 @@ const (
 type call struct {
 	script *script
 	keys   []string // at least one
-	args   []any    // but for the call number
+	args   []any    // but for the call number; texts may be pointers, which cost no allocation
 
 	reply []any // but for the call number; set by a run that succeeded
+}
+
+// add adds a key with its arguments.
+func (c *call) add(key string, args ...any) {
+	c.keys = append(c.keys, key)
+	c.args = append(c.args, args...)
+}
+
+// command spells the call out for the server, by the script's digest or whole.
+func (c *call) command(number *string, whole bool) []any {
+	words := make([]any, 0, 4+len(c.keys)+len(c.args))
+	if whole {
+		words = append(words, "eval", &c.script.source)
+	} else {
+		words = append(words, "evalsha", &c.script.digest)
+	}
+	words = append(words, len(c.keys))
+	for i := range c.keys {
+		words = append(words, &c.keys[i])
+	}
+	return append(append(words, number), c.args...)
 }
 
 // action is what a method of Store does with its calls.
@@ -53,8 +74,7 @@ func (s *Store) persist(ctx context.Context, a action, attempt func(context.Cont
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("redisstore: %s: %w", a.name, err)
 	}
-	within, cancel := context.WithTimeout(ctx, s.options.CallTimeout)
-	defer cancel()
+	within := until(ctx, time.Now().Add(s.options.CallTimeout))
 	overall := refused
 	for n := 1; ; n++ {
 		err := attempt(within)
@@ -89,8 +109,37 @@ func pause(ctx context.Context, n int) bool {
 	case <-ctx.Done():
 		return false
 	case <-time.After(average/2 + rand.N(average)):
-		return true
+		return ctx.Err() == nil
 	}
+}
+
+// deadline is a context that is over at a time, and rings no bell then: whoever waits under it does so on a connection, which
+// gets its deadline from here, or for as long as the pool lets them. It costs a call no timer.
+type deadline struct {
+	context.Context
+	at time.Time
+}
+
+// until returns a context that ends with ctx, and at the latest at a time.
+func until(ctx context.Context, at time.Time) context.Context {
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(at) {
+		return ctx
+	}
+	return deadline{ctx, at}
+}
+
+// Deadline returns when it is over.
+func (d deadline) Deadline() (time.Time, bool) { return d.at, true }
+
+// Err says whether it is over.
+func (d deadline) Err() error {
+	if err := d.Context.Err(); err != nil {
+		return err
+	}
+	if !time.Now().Before(d.at) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // attempt sends all calls at once and reads their replies.
@@ -141,14 +190,15 @@ type sending struct {
 	cmd    *redis.Cmd
 }
 
+// sender is a client, or a pipeline of one.
+type sender interface {
+	Do(ctx context.Context, words ...any) *redis.Cmd
+}
+
 // send sends a call, or queues it if to is a pipeline.
-func (s *Store) send(ctx context.Context, to redis.Scripter, whole bool, c *call) sending {
+func (s *Store) send(ctx context.Context, to sender, whole bool, c *call) sending {
 	number := strconv.FormatUint(s.calls.Add(1), 36)
-	args := append([]any{number}, c.args...)
-	if whole {
-		return sending{number, to.Eval(ctx, c.script.source, c.keys, args...)}
-	}
-	return sending{number, to.EvalSha(ctx, c.script.digest, c.keys, args...)}
+	return sending{number, to.Do(ctx, c.command(&number, whole)...)}
 }
 
 // read reads the reply to a call, which must bear its number: a reply that went astray, or that came to

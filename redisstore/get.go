@@ -20,8 +20,9 @@ func (s *Store) Get(ctx context.Context, wanted ...core.Key) ([]core.Record, err
 	calls := make([]*call, len(groups))
 	for i, g := range groups {
 		calls[i] = &call{script: getScript, keys: make([]string, len(g.at))}
+		in := s.keys.in(g.partition)
 		for j, at := range g.at {
-			calls[i].keys[j] = s.keys.record(g.partition, wanted[at].Name)
+			calls[i].keys[j] = in.record(wanted[at].Name)
 		}
 	}
 	if err := s.run(ctx, getAction, calls...); err != nil {
@@ -62,6 +63,9 @@ type members struct {
 
 // group sorts things by partition, in the order in which partitions first appear.
 func group[T any](things []T, partition func(T) core.Partition) []members {
+	if one, ok := together(things, partition); ok {
+		return one
+	}
 	var groups []members
 	place := make(map[core.Partition]int)
 	for i, thing := range things {
@@ -75,4 +79,19 @@ func group[T any](things []T, partition func(T) core.Partition) []members {
 		groups[at].at = append(groups[at].at, i)
 	}
 	return groups
+}
+
+// together returns the one group that there is where all things lie in one partition, as they nearly always do.
+func together[T any](things []T, partition func(T) core.Partition) ([]members, bool) {
+	if len(things) == 0 {
+		return nil, false
+	}
+	one := members{partition: partition(things[0]), at: make([]int, len(things))}
+	for i, thing := range things {
+		if partition(thing) != one.partition {
+			return nil, false
+		}
+		one.at[i] = i
+	}
+	return []members{one}, true
 }

@@ -23,7 +23,7 @@ func (s *Store) Hit(ctx context.Context, bucket core.Bucket, rate core.Rate, now
 	interval := rate.Every.Microseconds()
 	c := &call{
 		script: hitScript,
-		keys:   []string{s.keys.bucket(bucket.Partition, bucket.Name)},
+		keys:   []string{s.keys.in(bucket.Partition).bucket(bucket.Name)},
 		args:   []any{now.UnixMicro(), interval, int64(rate.Burst) * interval, bucketSlack.Milliseconds()},
 	}
 	// It is not repeated: a hit whose answer was lost may have taken its unit.

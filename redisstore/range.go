@@ -17,7 +17,7 @@ func (s *Store) Range(ctx context.Context, r core.Range) ([]string, error) {
 	begin, end, order := lexBounds(r)
 	c := &call{
 		script: rangeScript,
-		keys:   []string{s.keys.index(r.Index.Partition, r.Index.Name)},
+		keys:   []string{s.keys.in(r.Index.Partition).index(r.Index.Name)},
 		args:   []any{begin, end, r.Limit, order},
 	}
 	if err := s.run(ctx, rangeAction, c); err != nil {

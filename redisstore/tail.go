@@ -77,9 +77,10 @@ func (t *tailing) follow(ctx context.Context, wait time.Duration, bell <-chan st
 func (t *tailing) poll(ctx context.Context) (news bool, err error) {
 	calls := make([]*call, len(t.groups))
 	for i, g := range t.groups {
-		c := &call{script: tailScript, keys: []string{t.store.keys.heartbeat(g.partition)}, args: []any{core.MaxTail}}
+		in := t.store.keys.in(g.partition)
+		c := &call{script: tailScript, keys: []string{in.heartbeat()}, args: []any{core.MaxTail}}
 		for _, at := range g.at {
-			c.keys = append(c.keys, t.store.keys.log(g.partition, t.feeds[at].Log.Name))
+			c.keys = append(c.keys, in.log(t.feeds[at].Log.Name))
 			c.args = append(c.args, positionArgs(t.feeds[at].Next)...)
 		}
 		calls[i] = c

@@ -16,7 +16,7 @@ import (
 var errNotARecord = errors.New("not in the form of a record: does another program use our key prefix?")
 
 // encode returns what is kept of a record, but for its version.
-func encode(p core.Put) string {
+func encode(p *core.Put) []byte {
 	b := make([]byte, 0, len(p.Value)+16)
 	b = strconv.AppendInt(b, int64(p.Schema), 10)
 	b = append(b, ' ')
@@ -24,7 +24,7 @@ func encode(p core.Put) string {
 		b = strconv.AppendInt(b, p.Expires.UnixMilli(), 36)
 	}
 	b = append(b, ' ')
-	return string(append(b, p.Value...))
+	return append(b, p.Value...)
 }
 
 // decode reads a kept record. It accepts what encode and apply.lua write, and nothing else.

@@ -17,7 +17,7 @@ func TestValueRoundTrip(t *testing.T) {
 		{Value: []byte("x"), Expires: time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC)},
 		{Value: []byte("x"), Expires: time.UnixMilli(0)},
 	} {
-		r, err := decode("17 " + encode(put))
+		r, err := decode("17 " + string(encode(&put)))
 		if err != nil || r.Version != 17 || r.Schema != put.Schema || !r.Expires.Equal(put.Expires) || !bytes.Equal(r.Value, put.Value) {
 			t.Errorf("decode(encode(%+v)) = %+v, %v; want the same back", put, r, err)
 		}
@@ -49,7 +49,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		again := strconv.FormatUint(r.Version, 10) + " " + encode(core.Put{Value: r.Value, Schema: r.Schema, Expires: r.Expires})
+		again := strconv.FormatUint(r.Version, 10) + " " + string(encode(&core.Put{Value: r.Value, Schema: r.Schema, Expires: r.Expires}))
 		if again != kept {
 			t.Errorf("decode(%q) = %+v, which is written %q", kept, r, again)
 		}

@@ -1,0 +1,153 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// parseObject reads one strict JSON object: valid UTF-8, no half characters, no name twice at any depth, bounded
+// depth, nothing after it. Decoders disagree about each of these. It fails with KindMalformed.
+func parseObject(text []byte) (map[string]json.RawMessage, error) {
+	switch {
+	case !utf8.Valid(text):
+		return nil, errBadRequestWith("it is not UTF-8")
+	case !json.Valid(text):
+		return nil, errNotJSON
+	case hasHalfCharacter(text):
+		return nil, errBadRequestWith("a text has half of a surrogate pair")
+	}
+	if err := (&scan{text: text}).value(0); err != nil {
+		return nil, err
+	}
+	object := members(text)
+	if object == nil {
+		return nil, errBadRequestWith("it is not a JSON object")
+	}
+	return object, nil
+}
+
+// members returns the members of a JSON object, nil where the text is something else.
+func members(text []byte) map[string]json.RawMessage {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(text, &object) != nil {
+		return nil
+	}
+	return object
+}
+
+// scan walks through valid JSON, down to the bottom, and refuses names that are there twice and too much depth.
+type scan struct {
+	text []byte
+	at   int
+}
+
+// value passes over one value.
+func (s *scan) value(depth int) error {
+	switch s.next() {
+	case '{', '[':
+		return s.nested(depth + 1)
+	case '"':
+		s.quoted()
+	default: // a number or a word, which ends where something else begins
+		for s.at < len(s.text) && !slices.Contains([]byte(",]} \t\r\n"), s.text[s.at]) {
+			s.at++
+		}
+	}
+	return nil
+}
+
+// nested passes over an object or an array.
+func (s *scan) nested(depth int) error {
+	if depth > maxDepth {
+		return errBadRequestWith("it is nested too deep")
+	}
+	object := s.text[s.at] == '{'
+	var names map[string]bool
+	for s.at++; ; s.at++ {
+		if b := s.next(); b == '}' || b == ']' { // it is empty
+			break
+		}
+		if object {
+			name, err := unquote(s.quoted())
+			if err != nil || names[name] {
+				return errBadRequestWith("a name is there twice")
+			}
+			if names == nil {
+				names = map[string]bool{}
+			}
+			names[name] = true
+			s.next()
+			s.at++ // the colon
+		}
+		if err := s.value(depth); err != nil {
+			return err
+		}
+		if s.next() != ',' {
+			break
+		}
+	}
+	s.at++
+	return nil
+}
+
+// next passes over space and returns what comes then.
+func (s *scan) next() byte {
+	for s.text[s.at] <= ' ' {
+		s.at++
+	}
+	return s.text[s.at]
+}
+
+// quoted passes over a text and returns it with its quotes.
+func (s *scan) quoted() []byte {
+	begin := s.at
+	for s.at++; s.text[s.at] != '"'; s.at++ {
+		if s.text[s.at] == '\\' {
+			s.at++
+		}
+	}
+	s.at++
+	return s.text[begin:s.at]
+}
+
+// unquote returns what a text of valid JSON says.
+func unquote(quoted []byte) (string, error) {
+	if slices.Contains(quoted, '\\') {
+		var text string
+		err := json.Unmarshal(quoted, &text)
+		return text, err
+	}
+	return string(quoted[1 : len(quoted)-1]), nil
+}
+
+// hasHalfCharacter reports whether valid JSON escapes one half of a surrogate pair without the other. Go reads
+// U+FFFD there, others something else, so that two names could become one (RFC 8259 §8.2).
+func hasHalfCharacter(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if i++; text[i] != 'u' {
+			continue
+		}
+		first := unit(text[i+1:])
+		i += 4
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		if i+6 >= len(text) || text[i+1] != '\\' || text[i+2] != 'u' || utf16.DecodeRune(first, unit(text[i+3:])) == utf8.RuneError {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// unit returns the UTF-16 code unit that four hexadecimal digits stand for.
+func unit(digits []byte) rune {
+	n, _ := strconv.ParseUint(string(digits[:4]), 16, 16) // what is no digit is no surrogate either
+	return rune(n)
+}

@@ -23,6 +23,10 @@ type AppHook struct {
 	Letter     Letter    `json:"letter,omitzero"`       // of an e-mail
 	CreatedAt  Instant   `json:"created"`
 
+	// Preset says that the hook came with its realm and nobody has changed it since: where no mail server is configured it
+	// keeps silent, in place of failing.
+	Preset bool `json:"preset,omitempty"`
+
 	SealedDestination string       `json:"dest,omitempty"` // of a webhook: a URL, which may hold a password
 	Secrets           []hookSecret `json:"secrets,omitempty"`
 

@@ -83,6 +83,22 @@ func (a *AppHooks) Create(ctx context.Context, realm RealmID, kind HookType, in 
 	return h, secret, nil
 }
 
+// presets adds to the making of a realm the hook that clients of the Users API count on: whoever forgot their password gets the
+// token by e-mail ("Generate a password token").
+func (c *change) presets(realm RealmID, req Request) {
+	b, _ := bucketOf(string(realm))
+	id, err := c.d.ids.id(prefixAppHook, b)
+	if err != nil {
+		c.err = err
+		return
+	}
+	h := &AppHook{ID: AppHookID(id), Realm: realm, Type: HookEmail, State: StateActive, EventTypes: []string{eventResetCreated},
+		Letter: Letter{UserType: UserHuman}, CreatedAt: Instant{c.tx.Now}, Preset: true}
+	c.create(h, noExpiry)
+	c.index(indexHooks, h.member())
+	c.event(Event{Realm: realm, Type: eventHookCreated, AppHook: h.ID, Request: req.clean()})
+}
+
 // room refuses a hook too many, and one of a realm that is not there.
 func (a *AppHooks) room(ctx context.Context, realm RealmID) error {
 	if realm != "" {
@@ -159,6 +175,7 @@ func (a *AppHooks) Update(ctx context.Context, id AppHookID, in AppHookChange, r
 		if err := h.apply(in); err != nil {
 			return err
 		}
+		h.Preset = false
 		_, err := a.seal(h)
 		return err
 	})

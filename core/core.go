@@ -140,6 +140,7 @@ type deps struct {
 	hasher   *hasher
 	report   func(Fitness, error)
 	happened func(*Event)
+	mailless bool // the courier has no mail server
 	meter    *meter
 	touch    chan touch // what was seen, to be noted off the request path
 }
@@ -188,6 +189,7 @@ func New(o Options) (*Core, error) {
 	core.AppHooks = &AppHooks{d}
 	core.Repeats = &Repeats{d}
 	core.Events = &Events{d, &Outbox{d, core.AppHooks}}
+	d.mailless = o.Courier != nil && !o.Courier.Mails()
 	core.dispatcher = newDispatcher(core.Events.outbox, o.Courier)
 	return core, nil
 }

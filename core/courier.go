@@ -11,6 +11,9 @@ import (
 // called by several goroutines at once, and gives up when ctx ends.
 type Courier interface {
 	Deliver(ctx context.Context, d *Delivery) Attempted
+
+	// Mails reports whether there is a mail server that takes e-mails.
+	Mails() bool
 }
 
 // Delivery is all that one try to deliver takes.

@@ -15,7 +15,12 @@ type courier struct {
 	mu   sync.Mutex
 	got  []*core.Delivery
 	does func(d *core.Delivery) core.Attempted // default: it is delivered
+
+	mailless bool
 }
+
+// Mails reports whether there is a mail server.
+func (c *courier) Mails() bool { return !c.mailless }
 
 func (c *courier) Deliver(_ context.Context, d *core.Delivery) core.Attempted {
 	c.mu.Lock()
@@ -126,6 +131,65 @@ func TestDelivery(t *testing.T) {
 			t.Errorf("notification = %+v; want it completed", n)
 		}
 	})
+}
+
+// TestPresetHook makes a realm with the hook that clients of the Users API count on. It writes where there is a mail server and
+// to people alone; where there is none it keeps silent, until somebody says that it is meant.
+func TestPresetHook(t *testing.T) {
+	each(t, func(w *world) {
+		c := w.withCourier()
+		realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "shop", Mail: true}, core.Request{})
+		w.must(err)
+		w.realm = realm
+		hooks, err := w.AppHooks.List(w.ctx, realm.ID)
+		w.must(err)
+		if len(hooks) != 1 || hooks[0].Type != core.HookEmail || hooks[0].State != core.StateActive || strings.Join(hooks[0].EventTypes, " ") != "user.password_token.created" {
+			t.Fatalf("hooks of the realm = %+v; want one that writes to whoever forgot their password", hooks)
+		}
+		ann := w.human("ann")
+		_, token, err := w.Passwords.NewToken(w.ctx, realm.ID, "ann", core.Request{})
+		w.must(err)
+		w.must(w.DeliverNow(w.ctx))
+		if len(c.got) != 1 || c.got[0].To != ann.Email || c.got[0].Fields["link"] != "https://app.example.com/auth/reset-password?token="+token {
+			t.Errorf("delivered %+v; want the link, to ann", c.got)
+		}
+
+		silent := &courier{mailless: true}
+		w.Core = w.delivering(w.store, silent)
+		w.clock.Advance(time.Second)
+		_, _, err = w.Passwords.NewToken(w.ctx, realm.ID, "ann", core.Request{})
+		w.must(err)
+		w.must(w.DeliverNow(w.ctx))
+		event := w.events(core.ListEvents{Types: []string{"user.password_token.created"}, Limit: 1}).Events[0]
+		if all, err := w.Events.Notifications(w.ctx, realm.ID, event); err != nil || len(all[event.ID]) != 0 || len(silent.got) != 0 {
+			t.Errorf("without a mail server there are notifications %+v, %v; want none", all, err)
+		}
+		_, err = w.AppHooks.Update(w.ctx, hooks[0].ID, core.AppHookChange{State: ptr(core.StateActive)}, core.Request{})
+		w.must(err)
+		_, _, err = w.Passwords.NewToken(w.ctx, realm.ID, "ann", core.Request{})
+		w.must(err)
+		w.must(w.DeliverNow(w.ctx))
+		if got := silent.told(); got != "user.password_token.created" {
+			t.Errorf("delivered %q; want what was asked for, which then fails aloud", got)
+		}
+	})
+}
+
+// TestPresetHookLosesItsServer notes an e-mail while there is a mail server and comes to it when there is none: it is canceled.
+func TestPresetHookLosesItsServer(t *testing.T) {
+	w := newWorldOnBolt(t)
+	realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "shop", Mail: true}, core.Request{})
+	w.must(err)
+	w.realm = realm
+	w.human("ann")
+	_, _, err = w.Passwords.NewToken(w.ctx, realm.ID, "ann", core.Request{})
+	w.must(err)
+	w.events(core.ListEvents{}) // by a process that carries nothing
+	w.Core = w.delivering(w.store, &courier{mailless: true})
+	w.must(w.DeliverNow(w.ctx))
+	if n := w.notification("user.password_token.created"); n.State != core.NotificationCanceled || n.Sealed != "" || !strings.Contains(n.Log[0].Result, "no mail server") {
+		t.Errorf("notification = %+v; want it canceled, and the token gone", n)
+	}
 }
 
 // TestRetries fails for two days, is given up, and delivered anew.

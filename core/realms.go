@@ -75,6 +75,7 @@ func (r *Realms) ForgetAll() {
 type NewRealm struct {
 	Name     string // 1 to 100 characters
 	Settings RealmSettings
+	Mail     bool // with a hook that writes to whoever forgot their password; see AppHook.Preset
 
 	About RealmChange // what else is to be set of it; Name and Settings in it are not looked at
 }
@@ -129,6 +130,9 @@ func (r *Realms) creation(in NewRealm, req Request) (*change, *Realm, error) {
 	c.create(&environment{GUID: realm.EnvironmentGUID, Realm: realm.ID}, noExpiry)
 	c.index(indexRealms, realm.member())
 	c.event(Event{Realm: realm.ID, Type: eventRealmCreated, Request: req.clean()})
+	if in.Mail {
+		c.presets(realm.ID, req)
+	}
 	return c, realm, nil
 }
 

@@ -84,7 +84,7 @@ func (a *API) createRealm(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	f := &b.object
-	in := core.NewRealm{Name: orEmpty(f.text("name")), About: f.aboutRealm()}
+	in := core.NewRealm{Name: orEmpty(f.text("name")), About: f.aboutRealm(), Mail: true}
 	set := f.settings()
 	f.ignore(realmReadOnly...)
 	if err := b.end(); err != nil {

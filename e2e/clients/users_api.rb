@@ -258,6 +258,7 @@ walk.good "AppHook.create", "an e-mail", letter.values_at("hook_type", "event_ty
 walk.bad "AppHook.create", "to nowhere", hooks.create({ hook_type: "webhook", event_type: ["user.created"] })["errors"], Array
 walk.good "AppHook.find", "by id", hooks.find(hook["id"])["id"], hook["id"]
 walk.bad "AppHook.find", "no such hook", raises { hooks.find(missing["hk"]) }, RecordNotFound
+walk.good "AppHook.all", "what a realm comes with", hooks.all.map { |one| [one["hook_type"], one["event_type"], one["state"]] } & [["email", ["user.password_token.created"], "active"]], [["email", ["user.password_token.created"], "active"]]
 walk.good "AppHook.all", "both", ids[hooks.all] & [hook["id"], letter["id"]], [hook["id"], letter["id"]]
 walk.bad "AppHook.all", "a bad limit", hooks.all({ max_results: 0 })["errors"], Array
 walk.good "AppHook#update", "sleeps", hooks.update(hook["id"], { state: "inactive" })["state"], "inactive"

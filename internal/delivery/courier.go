@@ -49,6 +49,9 @@ func (c *Courier) Deliver(ctx context.Context, d *core.Delivery) core.Attempted 
 	return c.mail.send(ctx, d)
 }
 
+// Mails reports whether a mail server is configured.
+func (c *Courier) Mails() bool { return c.mail != nil }
+
 // Close lets go of idle connections.
 func (c *Courier) Close() { c.client.CloseIdleConnections() }
 

@@ -25,6 +25,7 @@ import (
 //		}
 //		optional
 //		user_type        human|api
+//		vouched_by       <issuer...>
 //		require          <permission...>
 //		require_any      <permission...>
 //		org              <id>
@@ -93,6 +94,7 @@ func (a *Auth) words() subdirectives {
 func policyWords(p *guard.Policy) subdirectives {
 	return subdirectives{
 		"user_type":        text(&p.UserType),
+		"vouched_by":       texts(&p.VouchedBy),
 		"require":          texts(&p.Require),
 		"require_any":      texts(&p.RequireAny),
 		"org":              text(&p.Org),

@@ -39,6 +39,7 @@ func (m *MatchUser) MatchWithError(r *http.Request) (bool, error) { return m.Mat
 //
 //	postern {
 //		user_type        human|api
+//		vouched_by       <issuer...>
 //		require          <permission...>
 //		require_any      <permission...>
 //		org              <id>

@@ -5,10 +5,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -198,7 +200,7 @@ func TestForeignNeedsNoStore(t *testing.T) {
 	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
 	token := e.token(key, nil)
 	wantDecision(t, g, token, guard.Allow)
-	wantDecision(t, g, token, guard.Allow)
+	wantDecision(t, g, token, guard.Allow) // as remembered
 	wantDecision(t, g, "good", guard.CannotKnow)
 	w.mu.Lock()
 	w.realmErr = nil
@@ -255,6 +257,8 @@ func TestForeignPolicy(t *testing.T) {
 		"a sign-in of late":             {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, map[string]any{"auth_time": minutesAgo(50)}, ""},
 		"a sign-in of long ago":         {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, map[string]any{"auth_time": minutesAgo(70)}, "sign_in_too_old"},
 		"a sign-in of who knows when":   {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, nil, "sign_in_too_old"},
+		"one of several issuers":        {guard.Policy{VouchedBy: []string{"postern", "idp"}}, nil, ""},
+		"Postern's own alone":           {guard.Policy{VouchedBy: []string{"postern"}}, nil, "wrong_issuer"},
 		"a sign-in that is yet to come": {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, map[string]any{"auth_time": minutesAgo(-70)}, "sign_in_too_old"},
 	} {
 		g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Policy: tt.policy, Issuers: e.settings(func(i *guard.Issuer) { i.Claims = map[string]string{"permissions": "roles"} })}})
@@ -491,6 +495,7 @@ func TestIssuerSettings(t *testing.T) {
 		"claims: id is missing":      {with(func(i *guard.Issuer) { i.Claims = map[string]string{"id": ""} })},
 		"require_claims: hd needs":   {with(func(i *guard.Issuer) { i.RequireClaims = map[string][]string{"hd": nil} })},
 		"require_claims: \"\" is no": {with(func(i *guard.Issuer) { i.RequireClaims = map[string][]string{"": {"a"}} })},
+		"is Postern's own":           {with(func(i *guard.Issuer) { i.Name = "Postern" })},
 		"emails is \"some\"":         {with(func(i *guard.Issuer) { i.Emails = "some" })},
 		"user_type is \"robot\"":     {with(func(i *guard.Issuer) { i.UserType = "robot" })},
 		"skew is 6m0s":               {with(func(i *guard.Issuer) { i.Skew = guard.Duration(6 * time.Minute) })},
@@ -505,10 +510,76 @@ func TestIssuerSettings(t *testing.T) {
 			t.Errorf("Validate(%+v) = %v, want %q", issuers, err, want)
 		}
 	}
+	for want, settings := range map[string]guard.Settings{
+		"from must name bearer or cookie": {Issuers: []guard.Issuer{good}, From: []guard.Source{guard.SourceAPIKey}},
+		"there is no issuer \"okta\"":     {Issuers: []guard.Issuer{good}, Policy: guard.Policy{VouchedBy: []string{"okta"}}},
+		"there is no issuer \"b\"":        {Rules: []guard.Rule{{Paths: []string{"/a"}, Policy: guard.Policy{VouchedBy: []string{"postern", "b"}}}}},
+		"\"a_b\" is no name of an issuer": {Policy: guard.Policy{VouchedBy: []string{"a_b"}}},
+	} {
+		if err := settings.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate(%+v) = %v, want %q", settings, err, want)
+		}
+	}
 	err := guard.Settings{Issuers: []guard.Issuer{{Name: "a b", Emails: "x", Algorithms: []string{"y"}}}}.Validate()
 	for _, want := range []string{"name", "audience", "emails", "algorithm", "https"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("all complaints at once are %v; %s is missing", err, want)
 		}
 	}
+}
+
+// TestVouchedByPostern lets in the realm's own, and nobody who an issuer elsewhere vouches for.
+func TestVouchedByPostern(t *testing.T) {
+	w := worldToday()
+	w.knows("good", ann)
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{VouchedBy: []string{"postern"}}}})
+	wantDecision(t, g, "good", guard.Allow)
+}
+
+// FuzzForeignClaims: whatever an issuer signs, nobody gets in as one of Postern's own, without an end, or for another audience, and the application
+// is told nothing that a header would not carry unharmed.
+func FuzzForeignClaims(f *testing.F) {
+	key := newKey(f, jose.EdDSA)
+	e := newElsewhere(f, key)
+	for _, claims := range []string{
+		`"sub":"u1"`, `"sub":"usr_1"`, `"sub":"Usr_1"`, `"sub":7`, `"sub":" a"`, `"sub":"a\u0000"`, `"sub":"a","email":"a@b\r\nX: y","email_verified":true`, `"sub":"a","iat":9e9`,
+		`"sub":"a","roles":["a","b,c"],"plan":{"a":1},"auth_time":-1`, `"sub":"a","roles":"a b","plan":"\n","amr":["mfa"],"preferred_username":"é"`, `"sub":"a","aud":"x"`,
+	} {
+		f.Add(`{"iss":"ISS","aud":"app","exp":4102444800,` + claims + `}`)
+	}
+	f.Add(`{"iss":"ISS","aud":["app"],"exp":1,"sub":"a"}`)
+	g := worldToday().guard(f, guard.Options{Settings: guard.Settings{CopyHeaders: tells, Issuers: e.settings(func(i *guard.Issuer) {
+		i.Unprefixed, i.Emails, i.Claims = true, guard.EmailsAll, map[string]string{"permissions": "roles", "custom.plan": "plan", "arbitrary_id": "/a/b"}
+	})}})
+	f.Fuzz(func(t *testing.T, text string) {
+		text = strings.ReplaceAll(text, "ISS", e.URL)
+		token, err := key.Sign("JWT", []byte(text))
+		if err != nil {
+			return
+		}
+		r := with(token)
+		v := g.Judge(r)
+		if v.Decision != guard.Allow {
+			return
+		}
+		var claims map[string]any // which tells names apart by case, as a struct would not
+		err = json.Unmarshal([]byte(text), &claims)
+		expires, _ := claims["exp"].(float64)
+		audiences, many := claims["aud"].([]any)
+		if !many {
+			audiences = []any{claims["aud"]}
+		}
+		if err != nil || claims["iss"] != any(e.URL) || expires <= float64(time.Now().Unix()) || !slices.Contains(audiences, any("app")) {
+			t.Errorf("%s is let in; %v", text, err)
+		}
+		for name, values := range g.Prepare(r, v).Header {
+			value := values[0]
+			if _, is := tells[name]; !is {
+				continue
+			}
+			if name == "X-Id" && (value == "" || strings.HasPrefix(strings.ToLower(value), "usr_")) || value != strings.TrimSpace(value) || strings.ContainsAny(value, "\r\n\x00") {
+				t.Errorf("%s tells %s: %q", text, name, value)
+			}
+		}
+	})
 }

@@ -18,21 +18,21 @@ import (
 // tokens are JWTs, shown where session tokens are. Nothing is asked of it while a request waits, and so a token holds until it
 // expires, or until its key is withdrawn: there is no news of what was revoked elsewhere.
 type Issuer struct {
-	// Name stands for the issuer: in the ids of its users, keycloak:9f2c, in what copy_headers calls the realm, and in the log. It has 1 to
+	// Name stands for the issuer: in the ids of its users, `keycloak:9f2c`, in what copy_headers calls the realm, and in the log. It has 1 to
 	// 32 letters, digits and hyphens.
 	Name string `json:"name,omitempty" yaml:"name"`
 
-	// Issuer is the iss of its tokens, to the letter. Unless JWKSURL is set it is an https address, and where the keys are is said by
-	// the document below it at /.well-known/openid-configuration. http is for this very machine alone.
+	// Issuer is the `iss` of its tokens, to the letter. Unless JWKSURL is set it is an https address, and where the keys are is said by
+	// the document below it at `/.well-known/openid-configuration`. http is for this very machine alone.
 	Issuer string `json:"issuer,omitempty" yaml:"issuer"`
 
 	// JWKSURL is where the issuer publishes its keys, for one that has no such document.
 	JWKSURL string `json:"jwks_url,omitempty" yaml:"jwks_url"`
 
-	// Audience is whom a token must be meant for: one of these is in its aud. It is required, since an issuer signs tokens for many.
+	// Audience is whom a token must be meant for: one of these is in its `aud`. It is required, since an issuer signs tokens for many.
 	Audience []string `json:"audience,omitempty" yaml:"audience"`
 
-	// Algorithms are those that tokens may be signed with, of EdDSA, ES256, RS256 and PS256; default all. What a key is for is
+	// Algorithms are those that tokens may be signed with, of `EdDSA`, `ES256`, `RS256` and `PS256`; default all. What a key is for is
 	// said by the issuer's key set, and never by the token.
 	Algorithms []string `json:"algorithms,omitempty" yaml:"algorithms"`
 
@@ -41,15 +41,15 @@ type Issuer struct {
 	// that lies deeper a JSON pointer (RFC 6901): `/realm_access/roles`. An empty text means none. Permissions are a list, or one text with spaces between.
 	Claims map[string]string `json:"claims,omitempty" yaml:"claims"`
 
-	// RequireClaims are claims that a token must have, each with one of some values: hd: [example.com]. Claims are named as in Claims. Where the
+	// RequireClaims are claims that a token must have, each with one of some values: `hd` of `example.com`, say. Claims are named as in Claims. Where the
 	// claim is a list, one of its texts must be among them.
 	RequireClaims map[string][]string `json:"require_claims,omitempty" yaml:"require_claims"`
 
-	// Emails says what the application is told of e-mail addresses: only those that the issuer calls verified (verified, the default), the
-	// others too, as unverified (all), or all as verified (trusted), for an issuer that gives its users their addresses.
+	// Emails says what the application is told of e-mail addresses: only those that the issuer calls verified (`verified`, the default), the
+	// others too, as unverified (`all`), or all as verified (`trusted`), for an issuer that gives its users their addresses.
 	Emails Emails `json:"emails,omitempty" yaml:"emails"`
 
-	// UserType is what its users are, human or api. By default they are neither, and a policy that asks for one refuses them.
+	// UserType is what its users are, `human` or `api`. By default they are neither, and a policy that asks for one refuses them.
 	UserType core.UserType `json:"user_type,omitempty" yaml:"user_type"`
 
 	// MFAMethods are values of `amr` (RFC 8176) that mean a second factor; default `mfa`.
@@ -59,17 +59,17 @@ type Issuer struct {
 	MFAClasses []string `json:"mfa_acr,omitempty" yaml:"mfa_acr"`
 
 	// Unprefixed leaves the name out of users' ids, for an application that knows the issuer's. One issuer may have it. An id that begins like
-	// those of Postern's own users, usr_, is then refused.
+	// those of Postern's own users, `usr_`, is then refused.
 	Unprefixed bool `json:"unprefixed,omitempty" yaml:"unprefixed"`
 
-	// Skew is how far the issuer's clock may be ahead of ours, up to 5m; default 1m.
+	// Skew is how far the issuer's clock may be ahead of ours, up to `5m`; default `1m`.
 	Skew Duration `json:"skew,omitempty" yaml:"skew"`
 
 	// MaxAge is how long after it was issued a token is taken, though it has not expired. It bounds how long somebody gets in who was
 	// locked out at the issuer. The default is as long as the token says.
 	MaxAge Duration `json:"max_age,omitempty" yaml:"max_age"`
 
-	// Allow are networks inside where the issuer may be: 10.0.0.0/8, 127.0.0.1. The default is public addresses alone.
+	// Allow are networks inside where the issuer may be: `10.0.0.0/8`, `127.0.0.1`. The default is public addresses alone.
 	Allow []string `json:"allow,omitempty" yaml:"allow"`
 
 	// CAFile is a file with the certificates (PEM) that may vouch for the issuer's server; default the system's.
@@ -191,6 +191,7 @@ func (o *outside) complaints() []error {
 		}
 	}
 	complain(!isPlainName(o.Name) || len(o.Name) > 32, "name %q must have 1 to 32 letters, digits and hyphens", o.Name)
+	complain(strings.EqualFold(o.Name, ownVoucher), "name %q is Postern's own", o.Name)
 	complain(len(o.Audience) == 0 || slices.Contains(o.Audience, ""), "audience is missing: whom its tokens must be meant for")
 	complain(o.Emails != EmailsVerified && o.Emails != EmailsAll && o.Emails != EmailsTrusted, "emails is %q; it must be verified, all or trusted", o.Emails)
 	complain(o.UserType != "" && o.UserType != core.UserHuman && o.UserType != core.UserAPI, "user_type is %q; it must be human or api", o.UserType)
@@ -230,6 +231,37 @@ func (o *outside) readClaims() []error {
 		errs = append(errs, errors.New("claims: id is missing"))
 	}
 	return errs
+}
+
+// ownVoucher stands for the realm in Policy.VouchedBy.
+const ownVoucher = "postern"
+
+// voucher returns who vouches for somebody: the name of an issuer elsewhere, or ownVoucher. No id of a realm is like the name of an issuer.
+func voucher(who *core.Identity) string {
+	if name := string(who.Realm); isPlainName(name) {
+		return name
+	}
+	return ownVoucher
+}
+
+// validateVouchers refuses policies about issuers that there are not.
+func (c *compiled) validateVouchers() error {
+	var errs []error
+	if len(c.issuers) > 0 && !c.sources.bearer && !c.sources.cookie {
+		errs = append(errs, errors.New("issuers: their tokens could not be shown; from must name bearer or cookie"))
+	}
+	policies := []Policy{c.Policy}
+	for _, r := range c.Rules {
+		policies = append(policies, r.Policy)
+	}
+	for _, p := range policies {
+		for _, name := range p.VouchedBy {
+			if name != ownVoucher && !slices.ContainsFunc(c.issuers, func(o *outside) bool { return o.Name == name }) {
+				errs = append(errs, fmt.Errorf("vouched_by: there is no issuer %q; there is postern, and what issuers names", name))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // claimPath leads to a claim: names, from the outermost object inwards; none = to nothing.

@@ -13,7 +13,7 @@ import (
 
 // isZero reports whether p lets every active user in.
 func (p Policy) isZero() bool {
-	return p.UserType == "" && len(p.Require) == 0 && len(p.RequireAny) == 0 && p.Org == "" && !p.EmailVerified && !p.MFA && p.SignedInWithin == 0
+	return p.UserType == "" && len(p.VouchedBy) == 0 && len(p.Require) == 0 && len(p.RequireAny) == 0 && p.Org == "" && !p.EmailVerified && !p.MFA && p.SignedInWithin == 0
 }
 
 // policy is a Policy as a Guard uses it.
@@ -33,6 +33,11 @@ func newPolicy(where string, p Policy) (policy, error) {
 	for _, name := range slices.Concat(p.Require, p.RequireAny) {
 		if name == "" || strings.TrimSpace(name) != name {
 			complain("%q is no permission", name)
+		}
+	}
+	for _, name := range p.VouchedBy {
+		if !isPlainName(name) {
+			complain("vouched_by: %q is no name of an issuer", name)
 		}
 	}
 	if p.Org != "" && !strings.HasPrefix(string(p.Org), "org_") {
@@ -55,6 +60,9 @@ var (
 	refuseUserType = Refusal{Status: http.StatusForbidden, Reason: "wrong_user_type",
 		Detail: "This is not for users of your type."}
 
+	refuseVoucher = Refusal{Status: http.StatusForbidden, Reason: "wrong_issuer",
+		Detail: "This is for users who sign in elsewhere."}
+
 	refuseOutsider = Refusal{Status: http.StatusForbidden, Reason: "not_a_member",
 		Detail: "This is for the members of an organisation that you do not belong to."}
 
@@ -73,6 +81,9 @@ var (
 	refuseTooOld = Refusal{Status: http.StatusUnauthorized, Reason: "sign_in_too_old", Challenge: challengeStepUp,
 		Detail: "This needs a sign-in of a moment ago. Sign in again."}
 
+	refuseUnknownSignIn = Refusal{Status: http.StatusForbidden, Reason: "sign_in_too_old",
+		Detail: "This needs a sign-in of a moment ago, and the issuer of the token does not say when that was. Ask whoever runs this service."}
+
 	refuseKeyWithoutSignIn = Refusal{Status: http.StatusForbidden, Reason: "sign_in_too_old",
 		Detail: "This needs a sign-in of a moment ago, which an API key is not."}
 )
@@ -86,6 +97,8 @@ func (p *policy) judge(who *core.Identity, now time.Time) *Refusal {
 	switch {
 	case p.UserType != "" && who.Type != p.UserType:
 		return &refuseUserType
+	case len(p.VouchedBy) > 0 && !slices.Contains(p.VouchedBy, voucher(who)):
+		return &refuseVoucher
 	case p.Org != "" && !slices.ContainsFunc(who.Orgs, func(o core.OrgAccess) bool { return o.Org == p.Org }):
 		return &refuseOutsider
 	case !p.permits(who):
@@ -100,6 +113,8 @@ func (p *policy) judge(who *core.Identity, now time.Time) *Refusal {
 		return nil
 	case byKey:
 		return &refuseKeyWithoutSignIn
+	case who.SignedInAt.IsZero(): // another sign-in would not help
+		return &refuseUnknownSignIn
 	case now.Sub(who.SignedInAt) > time.Duration(p.SignedInWithin):
 		return &p.tooOld
 	}

@@ -113,6 +113,9 @@ type Policy struct {
 	// UserType is the only type of users who may enter: `human` or `api`.
 	UserType core.UserType `json:"user_type,omitempty" yaml:"user_type"`
 
+	// VouchedBy are the names of `issuers` elsewhere of which one must vouch for a user; `postern` stands for the realm itself.
+	VouchedBy []string `json:"vouched_by,omitempty" yaml:"vouched_by"`
+
 	// Require are permissions that a user must have, all of them.
 	Require []string `json:"require,omitempty" yaml:"require"`
 
@@ -261,6 +264,7 @@ func (s Settings) compile() (*compiled, error) {
 	note(err)
 	c.issuers, err = newOutsides(c.Issuers)
 	note(err)
+	note(c.validateVouchers())
 	note(c.validateRest())
 	return c, errors.Join(errs...)
 }

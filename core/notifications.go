@@ -118,14 +118,10 @@ func (e *Events) Ping(ctx context.Context, id AppHookID, req Request) (*Event, e
 		return nil, &Error{Kind: KindConflict, Code: "cannot_ping", Detail: "only an active webhook can be pinged; an e-mail hook can be previewed"}
 	}
 	c := e.d.change(Partition{}, now)
-	ping := c.event(Event{Realm: h.Realm, Type: EventPing, AppHook: id, Request: req.clean()})
+	ping := &Event{Realm: h.Realm, Type: EventPing, AppHook: id, Request: req.clean(), At: Instant{now}}
+	ping.ID = c.event(*ping)
 	if err := c.commit(ctx); err != nil {
 		return nil, fmt.Errorf("core: ping: %w", err)
 	}
-	if _, err := e.outbox.catchUp(ctx, Partition{}); err != nil {
-		return nil, err
-	}
-	event := &Event{}
-	_, _, err = e.d.load(ctx, eventKey(Partition{}, ping), event)
-	return event, err
+	return ping, nil
 }

@@ -115,6 +115,25 @@ func TestRepeatUndone(t *testing.T) {
 	})
 }
 
+// TestRepeatAbandoned has the caller go once the work is done: it is kept for when they ask again.
+func TestRepeatAbandoned(t *testing.T) {
+	each(t, func(w *world) {
+		in := core.Repeatable{Key: w.caller(""), Name: "abandoned"}
+		ctx, leave := context.WithCancel(w.ctx)
+		_, _, err := w.Repeats.Once(ctx, in, func(ctx context.Context) ([]byte, bool) {
+			_, err := w.Orgs.Create(ctx, w.realm.ID, core.OrgChange{Name: ptr("Acme")}, core.Request{})
+			w.must(err)
+			leave()
+			return []byte("made"), true
+		})
+		w.must(err)
+		answer, repeated, err := w.Repeats.Once(w.ctx, in, func(context.Context) ([]byte, bool) { return []byte("made again"), true })
+		if string(answer) != "made" || !repeated || err != nil {
+			w.Errorf("Once = %q, %t, %v; want what was made", answer, repeated, err)
+		}
+	})
+}
+
 // TestRepeatRemembersNothing has a realm changed by a call that comes to nothing: what the call saw is not what others are told.
 func TestRepeatRemembersNothing(t *testing.T) {
 	w := newWorldOnBolt(t)

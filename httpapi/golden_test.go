@@ -50,6 +50,7 @@ func (w *world) refusals() []struct{ name, line, headers, body string } {
 		{"other_realm", "GET /v1/users/ann", "X-Authrocket-Realm: " + string(w.realm.ID) + "\nX-Authrocket-Api-Key: " + w.newKey("rl_0000000000000000000000", core.PermissionRead), ""},
 		{"wrong_password", "POST /v1/users/ann/authenticate", key, `{"password":"wrong"}`},
 		{"precondition", "PUT /v1/users/ann", key + "If-Match: \"x\"\n", `{}`},
+		{"idempotency_key", "POST /v1/orgs", key + "Idempotency-Key: a b\n", `{}`},
 		{"no_user", "GET /v1/users/nobody", key, ""},
 		{"no_session", "GET /v1/sessions/kss_x", key, ""},
 		{"no_route", "GET /v1/nothing", "", ""},

@@ -242,12 +242,14 @@ func TestRepeatIsOneStep(t *testing.T) {
 	list = append(list,
 		thing{path: "/v1/credentials", create: `{"credential":{"user_id":"` + login + `","credential_type":"password","password":"` + goodPassword + `"}}`},
 		thing{path: "/v1/app_hooks/" + hook + "/rotate_secret"},
+		thing{path: "/v1/app_hooks/" + hook + "/ping"},
 		thing{path: "/v1/users/carl/authenticate", create: `{"password":"` + goodPassword + `"}`},
 		thing{path: "/v1/users/carl/authenticate", create: `{"password":"wrong"}`},
 		thing{path: "/v1/users/carl/generate_password_token"},
 		thing{path: "/v1/users/carl/request_email_verification"},
 		thing{path: "/v1/users?expand=memberships", create: `{"user":{"user_type":"human","username":"gus","email":"gus@example.com","org":{"name":"Acme"}}}`},
 	)
+	list = append(list, thing{path: "/v1/realms/" + string(w.realm.ID) + "/reset"}) // the last, as it is under way then
 	system := map[string]bool{"realms": true, "apt_keys": true, "jwt_keys": true, "auth_providers": true, "login_policies": true, "app_hooks": true, "management_keys": true}
 	for i, th := range list {
 		if th.path == "/v1/events" {
@@ -262,6 +264,23 @@ func TestRepeatIsOneStep(t *testing.T) {
 			t.Errorf("POST %s %s = %d %s in %d Transactions; want %d", th.path, th.create, a.StatusCode, a.text, got, want)
 		}
 	}
+}
+
+// TestRepeatReset repeats a reset whose answer was lost: whoever came after it stays.
+func TestRepeatReset(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("before")
+		path := "POST /v1/realms/" + string(w.realm.ID) + "/reset"
+		w.store.crash(2, true)
+		w.want(w.again("reset", path, ""), 503, "")
+		w.store.restart()
+		w.must(w.RunJobs(w.ctx))
+		w.human("after")
+		w.want(w.again("reset", path, ""), 202, `"resetting":true`)
+		w.must(w.RunJobs(w.ctx))
+		w.want(w.manage("GET /v1/users/before", ""), 404, "")
+		w.want(w.manage("GET /v1/users/after", ""), 200, "after")
+	})
 }
 
 // TestRepeatWhileUnderWay repeats a call in the middle of it.

@@ -61,51 +61,28 @@ func plain(n *yaml.Node) {
 
 // merge adds a part to what is there: members to mappings, entries to lists. What is there already is not said twice.
 func merge(into, from *yaml.Node) error {
-	for i := 0; i+1 < len(from.Content); i += 2 {
-		name, value := from.Content[i], from.Content[i+1]
-		there := get(into, name.Value)
+	for name, value := range pairs(from) {
+		there := get(into, name)
 		switch {
 		case there == nil:
-			into.Content = append(into.Content, name, value)
+			into.Content = append(into.Content, scalar(name), value)
 		case there.Kind == yaml.MappingNode && value.Kind == yaml.MappingNode:
 			if err := merge(there, value); err != nil {
-				return fmt.Errorf("%s: %w", name.Value, err)
+				return fmt.Errorf("%s: %w", name, err)
 			}
 		case there.Kind == yaml.SequenceNode && value.Kind == yaml.SequenceNode:
 			there.Content = append(there.Content, value.Content...)
 		default:
-			return fmt.Errorf("%s is there twice", name.Value)
+			return fmt.Errorf("%s is there twice", name)
 		}
 	}
 	return nil
 }
 
-// get returns a member of a mapping; nil where there is none.
-func get(mapping *yaml.Node, path ...string) *yaml.Node {
-	for _, name := range path {
-		if mapping == nil || mapping.Kind != yaml.MappingNode {
-			return nil
-		}
-		at := -1
-		for i := 0; i+1 < len(mapping.Content); i += 2 {
-			if mapping.Content[i].Value == name {
-				at = i
-			}
-		}
-		if at < 0 {
-			return nil
-		}
-		mapping = mapping.Content[at+1]
-	}
-	return mapping
-}
-
 // methods are those that an operation can be of.
 var methods = []string{"get", "post", "put", "delete"}
 
-// common is what the parts leave out of each operation, and stands once under this name: what "every" call may be answered
-// with, those with a management key ("managed", and "realm" where the call has to name one), those with a "body", those that
-// "change" something, those that can be "repeated" (a POST with a management key, unless it is a stream), those to "things" that have an address of their own, by method, and what "each" answer has.
+// common is what the parts leave out of each operation, and stands once under this name. See completeOperation for its parts.
 const common = "x-postern-common"
 
 // complete gives each operation what it has in common with others. What an operation says itself stands.
@@ -114,24 +91,13 @@ func complete(root *yaml.Node) error {
 	if shared == nil {
 		return fmt.Errorf("%s is missing", common)
 	}
-	paths := get(root, "paths")
-	for i := 0; paths != nil && i+1 < len(paths.Content); i += 2 {
-		path, item := paths.Content[i].Value, paths.Content[i+1]
-		for j := 0; j+1 < len(item.Content); j += 2 {
-			method, operation := item.Content[j].Value, item.Content[j+1]
-			if !slices.Contains(methods, method) {
-				continue
+	t, paths := tree{root}, get(root, "paths")
+	for path, item := range pairs(paths) {
+		for method, operation := range pairs(item) {
+			if slices.Contains(methods, method) {
+				thing := strings.HasSuffix(path, "}") && get(item, "get") != nil || method == "post" && hasThings(paths, path)
+				t.completeOperation(method, operation, shared, thing)
 			}
-			if method == "put" || method == "delete" {
-				fill(operation, get(shared, "change"))
-			}
-			if strings.HasSuffix(path, "}") && get(item, "get") != nil || method == "post" && hasThings(paths, path) {
-				fill(operation, get(shared, "things", method))
-			}
-			if method == "post" && managed(operation) && get(operation, "requestBody", "content", "application/x-ndjson") == nil {
-				fill(operation, get(shared, "repeated"))
-			}
-			completeOperation(operation, shared)
 		}
 	}
 	root.Content = slices.DeleteFunc(root.Content, func(n *yaml.Node) bool { return n == shared || n.Value == common })
@@ -140,40 +106,48 @@ func complete(root *yaml.Node) error {
 
 // hasThings reports whether what is made at a path can be read below it.
 func hasThings(paths *yaml.Node, path string) bool {
-	for i := 0; i+1 < len(paths.Content); i += 2 {
-		name, below := strings.CutPrefix(paths.Content[i].Value, path+"/{")
-		if below && strings.IndexByte(name, '}') == len(name)-1 && get(paths.Content[i+1], "get") != nil {
+	for other, item := range pairs(paths) {
+		name, below := strings.CutPrefix(other, path+"/{")
+		if below && strings.IndexByte(name, '}') == len(name)-1 && get(item, "get") != nil {
 			return true
 		}
 	}
 	return false
 }
 
-// completeOperation completes one.
-func completeOperation(operation, shared *yaml.Node) {
-	if managed(operation) {
-		fill(operation, get(shared, "managed"))
+// completeOperation gives an operation what is shared: by "method"; by "thing" and method, where what it is about has an address
+// of its own; if it is "managed" by a key, in a "realm" that the call names, and "repeatable"; with a "body"; and what "every"
+// operation and "each" answer has.
+func (t tree) completeOperation(method string, operation, shared *yaml.Node, thing bool) {
+	t.fill(operation, get(shared, "method", method))
+	if thing {
+		t.fill(operation, get(shared, "thing", method))
+	}
+	if permission := text(get(operation, "x-postern-permission")); permission != "" && permission != "none" {
+		t.fill(operation, get(shared, "managed"))
 		if get(operation, "x-postern-reach") == nil {
-			fill(operation, get(shared, "realm"))
+			t.fill(operation, get(shared, "realm"))
+		}
+		if method == "post" && get(operation, "requestBody", "content", "application/x-ndjson") == nil { // a stream is not kept
+			t.fill(operation, get(shared, "repeatable", "operation"))
+			t.fillAnswers(operation, get(shared, "repeatable", "answer"), "2")
 		}
 	}
 	if get(operation, "requestBody") != nil {
-		fill(operation, get(shared, "body"))
+		t.fill(operation, get(shared, "body"))
 	}
-	fill(operation, get(shared, "every"))
-	responses := get(operation, "responses")
-	sortMembers(responses)
-	for i := 0; i+1 < len(responses.Content); i += 2 {
-		if answer := responses.Content[i+1]; get(answer, "$ref") == nil {
-			fill(answer, get(shared, "each"))
-		}
-	}
+	t.fill(operation, get(shared, "every"))
+	t.fillAnswers(operation, get(shared, "each"), "")
+	sortMembers(get(operation, "responses"))
 }
 
-// managed reports whether an operation is called with a management key.
-func managed(operation *yaml.Node) bool {
-	permission := get(operation, "x-postern-permission")
-	return permission != nil && permission.Value != "none"
+// fillAnswers fills the answers of an operation whose status begins in a way.
+func (t tree) fillAnswers(operation, from *yaml.Node, status string) {
+	for name, answer := range pairs(get(operation, "responses")) {
+		if strings.HasPrefix(name, status) && (status != "" || get(answer, "$ref") == nil) {
+			t.fill(answer, from)
+		}
+	}
 }
 
 // sortMembers puts the members of a mapping in the order of their names.
@@ -186,21 +160,23 @@ func sortMembers(mapping *yaml.Node) {
 	mapping.Content = slices.Concat(members...)
 }
 
-// fill adds members that are missing, at any depth; entries of lists come after those that are there. security is
-// said whole or not at all.
-func fill(into, from *yaml.Node) {
+// fill adds members that are missing, at any depth; entries of lists come after those that are there. What is there by
+// reference is copied before something is added. security is said whole or not at all.
+func (t tree) fill(into, from *yaml.Node) {
 	if from == nil {
 		return
 	}
-	for i := 0; i+1 < len(from.Content); i += 2 {
-		name, value := from.Content[i], from.Content[i+1]
-		there := get(into, name.Value)
+	if get(into, "$ref") != nil {
+		into.Content = clone(t.follow(into)).Content
+	}
+	for name, value := range pairs(from) {
+		there := get(into, name)
 		switch {
 		case there == nil:
-			into.Content = append(into.Content, name, clone(value))
-		case there.Kind == yaml.MappingNode && get(there, "$ref") == nil:
-			fill(there, value)
-		case there.Kind == yaml.SequenceNode && name.Value != "security":
+			into.Content = append(into.Content, scalar(name), clone(value))
+		case there.Kind == yaml.MappingNode && get(value, "$ref") == nil:
+			t.fill(there, value)
+		case there.Kind == yaml.SequenceNode && name != "security":
 			there.Content = append(there.Content, clone(value).Content...)
 		}
 	}

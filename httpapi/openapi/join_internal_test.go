@@ -36,9 +36,9 @@ x-postern-common:
   managed: {security: [{key: []}], responses: {'403': {$ref: F}}}
   realm: {parameters: [{$ref: R}]}
   body: {responses: {'400': {$ref: B}}}
-  change: {responses: {'412': {$ref: P}}}
-  repeated: {parameters: [{$ref: K}]}
-  things: {get: {responses: {'304': {$ref: N}, '200': {headers: {ETag: {$ref: T}}}}}, post: {responses: {'201': {headers: {ETag: {$ref: T}}}}}}
+  method: {put: {responses: {'412': {$ref: P}}}}
+  thing: {get: {responses: {'304': {$ref: N}, '200': {headers: {ETag: {$ref: T}}}}}, post: {responses: {'201': {headers: {ETag: {$ref: T}}}}}}
+  repeatable: {operation: {responses: {'409': {$ref: C}}}, answer: {headers: {Replayed: {$ref: Y}}}}
   each: {headers: {Id: {$ref: I}}}
 `
 	for name, c := range map[string]struct{ operation, want string }{
@@ -50,19 +50,19 @@ x-postern-common:
 			`"/a":{"get":{"x-postern-permission":"read","x-postern-reach":"all","security":[{"other":[]}],"responses":{"403":{"$ref":"Own"},"500":{"$ref":"E"}}}}`},
 		"change": {"/a: {put: {requestBody: {}, responses: {'200': {}}}}",
 			`"/a":{"put":{"requestBody":{},"responses":{"200":{"headers":{"Id":{"$ref":"I"}}},"400":{"$ref":"B"},"412":{"$ref":"P"},"500":{"$ref":"E"}}}}`},
-		"repeated": {"/a: {post: {x-postern-permission: write, x-postern-reach: all, security: [], responses: {'204': {$ref: A}}}}",
-			`"/a":{"post":{"x-postern-permission":"write","x-postern-reach":"all","security":[],"responses":{"204":{"$ref":"A"},"403":{"$ref":"F"},"500":{"$ref":"E"}},"parameters":[{"$ref":"K"}]}}`},
-		"stream": {"/a: {post: {x-postern-permission: write, x-postern-reach: all, security: [], requestBody: {content: {application/x-ndjson: {}}}, responses: {'200': {$ref: A}}}}",
-			`"/a":{"post":{"x-postern-permission":"write","x-postern-reach":"all","security":[],"requestBody":{"content":{"application/x-ndjson":{}}},"responses":{"200":{"$ref":"A"},"400":{"$ref":"B"},"403":{"$ref":"F"},"500":{"$ref":"E"}}}}`},
 		"thing": {"/a/{b}: {get: {responses: {'200': {}}}}",
 			`"/a/{b}":{"get":{"responses":{"200":{"headers":{"ETag":{"$ref":"T"},"Id":{"$ref":"I"}}},"304":{"$ref":"N"},"500":{"$ref":"E"}}}}`},
-		"made": {"/a: {post: {responses: {'201': {}}}}\n  /a/{b}: {get: {responses: {'200': {$ref: A}}}}",
-			`"/a":{"post":{"responses":{"201":{"headers":{"ETag":{"$ref":"T"},"Id":{"$ref":"I"}}},"500":{"$ref":"E"}}}},"/a/{b}":{"get":{"responses":{"200":{"$ref":"A"},"304":{"$ref":"N"},"500":{"$ref":"E"}}}}`},
+		"made": {"/a: {post: {responses: {'201': {}}}}\n  /a/{b}: {get: {responses: {'200': {$ref: '#/answers/A'}}}}",
+			`"/a":{"post":{"responses":{"201":{"headers":{"ETag":{"$ref":"T"},"Id":{"$ref":"I"}}},"500":{"$ref":"E"}}}},"/a/{b}":{"get":{"responses":{"200":{"description":"a","headers":{"ETag":{"$ref":"T"},"Id":{"$ref":"I"}}},"304":{"$ref":"N"},"500":{"$ref":"E"}}}}`},
+		"repeatable": {"/a: {post: {x-postern-permission: read, x-postern-reach: all, responses: {'200': {$ref: '#/answers/A'}, '404': {$ref: G}}}}",
+			`"/a":{"post":{"x-postern-permission":"read","x-postern-reach":"all","responses":{"200":{"description":"a","headers":{"Replayed":{"$ref":"Y"},"Id":{"$ref":"I"}}},"403":{"$ref":"F"},"404":{"$ref":"G"},"409":{"$ref":"C"},"500":{"$ref":"E"}},"security":[{"key":[]}]}}`},
+		"stream": {"/a: {post: {x-postern-permission: read, x-postern-reach: all, requestBody: {content: {application/x-ndjson: {}}}, responses: {'200': {$ref: A}}}}",
+			`"/a":{"post":{"x-postern-permission":"read","x-postern-reach":"all","requestBody":{"content":{"application/x-ndjson":{}}},"responses":{"200":{"$ref":"A"},"400":{"$ref":"B"},"403":{"$ref":"F"},"500":{"$ref":"E"}},"security":[{"key":[]}]}}`},
 		"alias": {"/a: {get: &x {responses: {'200': {$ref: A}}}, post: *x}",
 			`"/a":{"get":{"responses":{"200":{"$ref":"A"},"500":{"$ref":"E"}}},"post":{"responses":{"200":{"$ref":"A"},"500":{"$ref":"E"}}}}`},
 	} {
-		got, err := joinTexts(shared, "paths:\n  "+c.operation)
-		if want := `{"paths":{` + c.want + `}}`; err != nil || got != want {
+		got, err := joinTexts(shared, "paths:\n  "+c.operation, "answers: {A: {description: a}}")
+		if want := `{"paths":{` + c.want + `},"answers":{"A":{"description":"a"}}}`; err != nil || got != want {
 			t.Errorf("%s: join = %s, %v; want %s", name, got, err, want)
 		}
 	}

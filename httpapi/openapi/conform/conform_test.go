@@ -162,6 +162,7 @@ func TestAnswer(t *testing.T) {
 		{"no number", "GET /users/ann", 200, header("application/json", "x"), `{}`, "header X-Id"},
 		{"head without its header", "HEAD /users/ann", 200, header("", ""), "", "header X-Id is missing"},
 		{"other word", "GET /users/ann", 200, http.Header{"Content-Type": {"application/json"}, "X-Id": {"7"}, "X-More": {"b"}}, `{}`, "header X-More"},
+		{"unlisted header", "GET /users/ann", 200, http.Header{"Content-Type": {"application/json"}, "X-Id": {"7"}, "Etag": {"x"}}, `{}`, "header Etag is not in the document"},
 		{"member", "GET /users/ann", 200, header("application/json", "7"), `{"name":"x"}`, "$.name is not in the document"},
 		{"no JSON", "GET /users/ann", 200, header("application/json", "7"), `{`, "unexpected EOF"},
 		{"two values", "GET /users/ann", 200, header("application/json", "7"), `{}{}`, "something follows"},

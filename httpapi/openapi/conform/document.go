@@ -256,7 +256,7 @@ func match(pattern, path string) int {
 }
 
 // Answer holds an answer to an operation against the document, and returns all that is wrong: a status or media type that
-// is not listed, a header that is missing, a body that does not fit, of NDJSON any line. To HEAD there is no body.
+// is not listed, a header that is missing or not listed, a body that does not fit, of NDJSON any line. To HEAD there is no body.
 func (d *Document) Answer(o *Operation, method string, status int, header http.Header, body []byte) []string {
 	answers, _ := o.node["responses"].(object)
 	answer := d.follow(answers[fmt.Sprint(status)])
@@ -267,6 +267,11 @@ func (d *Document) Answer(o *Operation, method string, status int, header http.H
 	headers, _ := answer["headers"].(object)
 	for name, h := range headers {
 		wrong = append(wrong, d.header(name, d.follow(h), header)...)
+	}
+	for name := range header {
+		if !isNamed(headers, name) && !slices.Contains(assumed, name) {
+			wrong = append(wrong, "header "+name+" is not in the document")
+		}
 	}
 	content, _ := answer["content"].(object)
 	if method == http.MethodHead {
@@ -310,6 +315,22 @@ func (d *Document) Body(o *Operation, media string, body []byte) []string {
 		return []string{err.Error()}
 	}
 	return d.Check(form["schema"], value)
+}
+
+// assumed are headers that a document need not list: HTTP's own, and what is told to browsers.
+var assumed = []string{
+	"Access-Control-Allow-Origin", "Cache-Control", "Content-Encoding", "Content-Length", "Content-Security-Policy", "Content-Type",
+	"Cross-Origin-Opener-Policy", "Date", "Referrer-Policy", "Vary", "X-Content-Type-Options", "X-Frame-Options",
+}
+
+// isNamed reports whether a document lists a header, in whichever case.
+func isNamed(headers object, name string) bool {
+	for listed := range headers {
+		if http.CanonicalHeaderKey(listed) == name {
+			return true
+		}
+	}
+	return false
 }
 
 // header holds a header against what the document says of it. All are texts; a number is checked as one.

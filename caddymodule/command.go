@@ -32,9 +32,14 @@ say it with placeholders. While Caddy runs over the embedded store, it carries t
 		CobraFunc: func(c *cobra.Command) {
 			c.Args = cobra.NoArgs
 			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-			c.AddCommand(commands.Key(locate), explainCommand(), statusCommand(), commands.APT(), commands.Import(), commands.Export(), commands.Hash())
+			addCommands(c)
 		},
 	})
+}
+
+// addCommands adds the commands to 'caddy postern'.
+func addCommands(c *cobra.Command) {
+	c.AddCommand(commands.Key(locate), explainCommand(), statusCommand(), commands.APT(), commands.Import(""), commands.Export(""), commands.Hash())
 }
 
 // named is the configuration that a command line names.

@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/spf13/cobra"
 
+	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/internal/demo"
 )
 
@@ -52,6 +54,39 @@ func TestDocsAreWhole(t *testing.T) {
 			if !strings.Contains(string(text), "`"+name) && !strings.Contains(string(text), "\t"+name+" ") {
 				t.Errorf("docs/caddy.md does not speak of %s", name)
 			}
+		}
+	}
+}
+
+// TestDocsNameEverything holds that every event of ours, every route of the admin API and every command stands in the documentation.
+func TestDocsNameEverything(t *testing.T) {
+	text, err := os.ReadFile("../docs/caddy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, n := range []string{assembly.NoticeStoreAway, assembly.NoticeStoreBack, assembly.NoticeStoreUnfit, assembly.NoticeWorkFailing, assembly.NoticeWorkRecovered} {
+		names = append(names, "`"+eventPrefix+n+"`")
+	}
+	for _, r := range new(Admin).Routes() {
+		names = append(names, " "+r.Pattern+"`")
+	}
+	root := new(cobra.Command)
+	addCommands(root)
+	for _, c := range root.Commands() {
+		if len(c.Commands()) == 0 {
+			names = append(names, "caddy postern "+c.Name()+" ")
+		}
+		for _, sub := range c.Commands() {
+			names = append(names, "caddy postern "+c.Name()+" "+sub.Name()+" ")
+		}
+	}
+	if len(names) < 15 {
+		t.Fatalf("there are only %q", names)
+	}
+	for _, name := range names {
+		if !strings.Contains(string(text), name) {
+			t.Errorf("docs/caddy.md does not speak of %s", name)
 		}
 	}
 }

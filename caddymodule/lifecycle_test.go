@@ -150,10 +150,11 @@ func TestBadReload(t *testing.T) {
 	}
 	defer taken.Close()
 	for name, test := range map[string]struct{ config, want string }{
-		"guard": {w.config("", "postern_auth {\n\t\tassertion WRONG\n\t}"), "no duration"}, // see try
-		"app":   {w.config("postern {\n\t\tmax_staleness 2h\n\t}", guarded), "max staleness"},
-		"mail":  {w.config("postern {\n\t\tsmtp_host mail.example.com\n\t}", guarded), "sender of e-mails"},
-		"port":  {w.config("", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n", "address already in use"},
+		"guard":  {w.config("", "postern_auth {\n\t\tassertion WRONG\n\t}"), "no duration"},     // see try
+		"issuer": {w.config("", "postern_auth {\n\t\tassertion WRONG-ISSUER\n\t}"), "audience"}, // likewise
+		"app":    {w.config("postern {\n\t\tmax_staleness 2h\n\t}", guarded), "max staleness"},
+		"mail":   {w.config("postern {\n\t\tsmtp_host mail.example.com\n\t}", guarded), "sender of e-mails"},
+		"port":   {w.config("", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n", "address already in use"},
 		"another store, and the port": {w.config("postern {\n\t\tdata "+t.TempDir()+"\n\t}", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n",
 			"address already in use"},
 	} {
@@ -325,7 +326,8 @@ func TestSettingsKey(t *testing.T) {
 
 // TestModules holds the names that configurations use.
 func TestModules(t *testing.T) {
-	for _, id := range []string{"postern", "http.handlers.postern_auth", "http.handlers.postern_api"} {
+	for _, id := range []string{"postern", "http.handlers.postern_auth", "http.handlers.postern_api", "http.handlers.postern_pages", "http.matchers.postern",
+		"http.authentication.providers.postern", "admin.api.postern"} {
 		if _, err := caddy.GetModule(id); err != nil {
 			t.Errorf("GetModule(%q) = %v", id, err)
 		}

@@ -90,6 +90,7 @@ func (w *world) try(caddyfile string) error {
 		w.Fatalf("adapt: %v\n%s", err, caddyfile)
 	}
 	config = bytes.ReplaceAll(config, []byte(`"assertion":"WRONG"`), []byte(`"stale_ok":"WRONG"`)) // which no Caddyfile says
+	config = bytes.ReplaceAll(config, []byte(`"assertion":"WRONG-ISSUER"`), []byte(`"issuers":[{"name":"elsewhere","issuer":"https://id.example.com"}]`))
 	w.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
 			w.Errorf("stop: %v", err)

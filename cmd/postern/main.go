@@ -13,6 +13,9 @@ import (
 	"github.com/postern-auth/postern/internal/commands"
 )
 
+// usualAPI is where a sidecar serves /v1 unless it is told otherwise.
+const usualAPI = "http://127.0.0.1:8081/v1"
+
 // version is stamped by the build.
 var version = "development"
 
@@ -27,7 +30,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(devCommand(), serveCommand(), checkCommand(), explainCommand(), commands.APT(), commands.Key(locate), commands.Import(), commands.Export(), commands.Hash())
+	root.AddCommand(devCommand(), serveCommand(), checkCommand(), explainCommand(), commands.APT(), commands.Key(locate), commands.Import(usualAPI), commands.Export(usualAPI), commands.Hash())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "postern:", err)
 		os.Exit(1)

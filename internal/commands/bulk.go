@@ -14,7 +14,6 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
@@ -23,12 +22,13 @@ type api struct {
 	url, keyFile, realm string
 }
 
-// usualAPI is where a sidecar serves /v1 unless it is told otherwise.
-const usualAPI = "http://127.0.0.1:8081/v1"
-
-// flags gives a command the flags that say so.
-func (a *api) flags(f *pflag.FlagSet) {
-	f.StringVar(&a.url, "api", usualAPI, "address of the /v1 API")
+// flags gives a command the flags that say so. usual is the address where none is given; "" = one must be.
+func (a *api) flags(c *cobra.Command, usual string) {
+	f := c.Flags()
+	f.StringVar(&a.url, "api", usual, "address of the /v1 API")
+	if usual == "" {
+		_ = c.MarkFlagRequired("api") // it is there
+	}
 	f.StringVar(&a.keyFile, "key-file", "", "file with a management key that may manage (default the environment's POSTERN_MANAGEMENT_KEY)")
 	f.StringVar(&a.realm, "realm", "default", "the realm, by id or name")
 }
@@ -77,8 +77,8 @@ func bar(size int64, what string, bytes bool) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size, options...)
 }
 
-// Export is 'postern export'.
-func Export() *cobra.Command {
+// Export is 'postern export'. usualAPI is where the API is, unless it is told otherwise; "" = it must be told.
+func Export(usualAPI string) *cobra.Command {
 	var a api
 	var passwords bool
 	var to, after string
@@ -102,7 +102,7 @@ func Export() *cobra.Command {
 			return writeExport(c.OutOrStdout(), to, res.Body)
 		},
 	}
-	a.flags(c.Flags())
+	a.flags(c, usualAPI)
 	c.Flags().BoolVar(&passwords, "password-hashes", false, "with passwords, as they are kept: hashes")
 	c.Flags().StringVarP(&to, "output", "o", "", "write to this new file, which only its owner may read (default standard output)")
 	c.Flags().StringVar(&after, "after", "", "go on after this user's id")

@@ -30,8 +30,8 @@ type importing struct {
 	mu   sync.Mutex // of errs
 }
 
-// Import is 'postern import'.
-func Import() *cobra.Command {
+// Import is 'postern import'. usualAPI is as in Export.
+func Import(usualAPI string) *cobra.Command {
 	var in importing
 	c := &cobra.Command{
 		Use:   "import FILE",
@@ -46,7 +46,7 @@ already stays as they are. FILE may be - for standard input.`,
 			return in.run(c, args[0])
 		},
 	}
-	in.api.flags(c.Flags())
+	in.api.flags(c, usualAPI)
 	f := c.Flags()
 	f.StringVar(&in.from, "from", "", "the system that the file is of: "+strings.Join(userfiles.Formats(), ", ")+" (default ours)")
 	f.StringVar(&in.hashFile, "hashes", "", "with --from auth0, the file of password hashes that its support makes")

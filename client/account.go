@@ -45,26 +45,26 @@ func (c *Client) Account(signer *APTSigner, arbitraryID string) *Account {
 }
 
 // Create makes the user. It fails with ErrConflict where there is one with this arbitrary_id.
-func (a *Account) Create(ctx context.Context) (*User, error) {
+func (a *Account) Create(ctx context.Context, opts ...CallOption) (*User, error) {
 	if err := a.take(ctx); err != nil {
 		return nil, err
 	}
 	defer a.leave()
-	return a.signIn(ctx, "/v1/users", never)
+	return a.signIn(ctx, "/v1/users", never, opts)
 }
 
 // Ensure makes the user unless they are there. It may be called again whatever it failed with.
-func (a *Account) Ensure(ctx context.Context) (*User, error) {
+func (a *Account) Ensure(ctx context.Context, opts ...CallOption) (*User, error) {
 	if err := a.take(ctx); err != nil {
 		return nil, err
 	}
 	defer a.leave()
-	user, err := a.reissue(ctx)
+	user, err := a.reissue(ctx, opts)
 	if errors.Is(err, ErrNotFound) {
-		user, err = a.signIn(ctx, "/v1/users", never)
+		user, err = a.signIn(ctx, "/v1/users", never, opts)
 	}
 	if errors.Is(err, ErrConflict) { // somebody else was faster
-		user, err = a.reissue(ctx)
+		user, err = a.reissue(ctx, opts)
 	}
 	return user, err
 }
@@ -72,8 +72,8 @@ func (a *Account) Ensure(ctx context.Context) (*User, error) {
 // Token returns a session token of the user that is good for a while: the one there is, a new one for it when half of its time is
 // over, or one that is reissued where there is none, or none that proves anything. While nobody can renew a token, the one there
 // is serves until it expires. It fails with ErrNotFound where the user is not there (see Ensure), and ErrForbidden where they
-// are inactive.
-func (a *Account) Token(ctx context.Context) (string, error) {
+// are inactive. From says on whose behalf, for the session that begins where one does.
+func (a *Account) Token(ctx context.Context, opts ...CallOption) (string, error) {
 	if t := a.held(); t.fresh(a.c.now()) || t.alive(a.c.now()) && len(a.turn) > 0 { // somebody else is at it
 		return t.text, nil
 	}
@@ -85,17 +85,18 @@ func (a *Account) Token(ctx context.Context) (string, error) {
 	if t.fresh(a.c.now()) { // somebody else was faster
 		return t.text, nil
 	}
-	var user *User
-	err := error(ErrUnauthenticated)
 	if t.alive(a.c.now()) {
-		user, err = a.keep(a.c.Users.Me(ctx, t.text))
-		if ctx.Err() == nil && (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)) {
+		user, err := a.keep(a.c.Users.Me(ctx, t.text))
+		switch {
+		case err == nil:
+			return user.Token, nil
+		case ctx.Err() != nil:
+			return "", err
+		case errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled):
 			return t.text, nil
 		}
 	}
-	if err != nil && ctx.Err() == nil { // there is none, or it was revoked
-		user, err = a.reissue(ctx)
-	}
+	user, err := a.reissue(ctx, opts) // there is none, or it was revoked
 	if err != nil {
 		return "", err
 	}
@@ -151,14 +152,14 @@ func (a *Account) apt() (string, error) {
 }
 
 // reissue has a new session begin (Work-API, "reauth_user").
-func (a *Account) reissue(ctx context.Context) (*User, error) {
-	return a.signIn(ctx, "/v1/users/reauth", always)
+func (a *Account) reissue(ctx context.Context, opts []CallOption) (*User, error) {
+	return a.signIn(ctx, "/v1/users/reauth", always, opts)
 }
 
 // signIn makes a call with an APT that answers with a token, and keeps that. Each try has an APT of its own.
-func (a *Account) signIn(ctx context.Context, route string, how repeats) (*User, error) {
+func (a *Account) signIn(ctx context.Context, route string, how repeats, opts []CallOption) (*User, error) {
 	r := to("POST", route).as(a.apt).about("user", map[string]string{"arbitrary_id": a.arbitraryID}).repeated(how)
-	return a.keep(do[User](ctx, a.c, r, nil))
+	return a.keep(do[User](ctx, a.c, r, opts))
 }
 
 // keep remembers the token in an answer.

@@ -97,7 +97,7 @@ func IfMatch(etag string) CallOption {
 // holds for its own tries; with "" it has none, and is tried once unless nothing was done.
 func IdempotencyKey(key string) CallOption {
 	return func(r *call) {
-		if r.method != http.MethodPost {
+		if r.method != http.MethodPost || r.bearer != nil { // an APT works once by itself
 			return
 		}
 		r.repeats = never

@@ -72,12 +72,12 @@ func (s *JWTKeys) Get(ctx context.Context, key string, opts ...CallOption) (*JWT
 	return do[JWTKey](ctx, s.c, to("GET", "/v1/jwt_keys/{key}", key), opts)
 }
 
-// Create makes a new key of the realm's algorithm, which signs nobody out.
+// Create makes a new key of the realm's algorithm, which signs nobody out. It fails with ErrConflict while another is about to sign.
 func (s *JWTKeys) Create(ctx context.Context, opts ...CallOption) (*JWTKey, error) {
 	return do[JWTKey](ctx, s.c, to("POST", "/v1/jwt_keys"), opts)
 }
 
-// Delete has all that a key signed refused from now on. It fails with ErrNotFound.
+// Delete has all that a key signed refused from now on. It fails with ErrNotFound, and with ErrConflict where the key has no successor.
 func (s *JWTKeys) Delete(ctx context.Context, key string, opts ...CallOption) error {
 	return s.c.send(ctx, to("DELETE", "/v1/jwt_keys/{key}", key), nil, opts)
 }

@@ -81,6 +81,7 @@ type RealmChange struct {
 	PasswordMinLength     *int    `json:"password_min_length,omitempty"`
 	EmailTokenLifetime    *int64  `json:"email_token_lifetime,omitempty"`
 	PasswordTokenLifetime *int64  `json:"password_token_lifetime,omitempty"`
+	EventRetention        *int64  `json:"event_retention,omitempty"`
 }
 
 // Minutes is a number of minutes, of which 0 is none.

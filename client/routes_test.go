@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"os"
@@ -54,13 +55,7 @@ func TestRoutes(t *testing.T) {
 	seen := &routed{routes: routes, called: map[string]bool{}}
 	c, _ := faulty(t, client.Options{Tries: 1}, seen.serve)
 	account := c.Account(signer(t), "u-1")
-	services := []reflect.Value{reflect.ValueOf(account)}
-	for i := range reflect.TypeFor[client.Client]().NumField() {
-		if field := reflect.ValueOf(c).Elem().Field(i); reflect.TypeFor[client.Client]().Field(i).IsExported() {
-			services = append(services, field)
-		}
-	}
-	for _, service := range services {
+	for service := range services(c, account) {
 		for i := range service.NumMethod() {
 			name := service.Type().Elem().Name() + "." + service.Type().Method(i).Name
 			if name == "Account.Drop" {
@@ -68,7 +63,12 @@ func TestRoutes(t *testing.T) {
 			}
 			for _, text := range []string{"text", ""} {
 				before := seen.count()
-				err := invoke(service.Method(i), text)
+				err := invoke(service.Method(i), func(in reflect.Type) reflect.Value {
+					if in.Kind() == reflect.String {
+						return reflect.ValueOf(text)
+					}
+					return reflect.Zero(in)
+				})
 				if text != "" && seen.count() == before {
 					t.Errorf("%s calls nobody: %v", name, err)
 				}
@@ -85,6 +85,22 @@ func TestRoutes(t *testing.T) {
 	}
 	for _, stray := range seen.strays {
 		t.Errorf("%s was called, and is not in the table", stray)
+	}
+}
+
+// services returns those of a client, and others.
+func services(c *client.Client, others ...any) iter.Seq[reflect.Value] {
+	return func(yield func(reflect.Value) bool) {
+		for i := range reflect.TypeFor[client.Client]().NumField() {
+			if reflect.TypeFor[client.Client]().Field(i).IsExported() && !yield(reflect.ValueOf(c).Elem().Field(i)) {
+				return
+			}
+		}
+		for _, other := range others {
+			if !yield(reflect.ValueOf(other)) {
+				return
+			}
+		}
 	}
 }
 
@@ -128,20 +144,20 @@ func matches(pattern, path string) bool {
 	})
 }
 
-// invoke calls a method with a text for each text that it takes, and returns the error that it, or what it returns, ends with.
-func invoke(method reflect.Value, text string) error {
+// invoke calls a method with the arguments that it is given, without options but with all that can be said of whom it is for, and
+// returns the error that it, or what it returns, ends with.
+func invoke(method reflect.Value, argument func(reflect.Type) reflect.Value) error {
 	var args []reflect.Value
 	for i := range method.Type().NumIn() {
 		switch in := method.Type().In(i); {
 		case in == reflect.TypeFor[context.Context]():
 			args = append(args, reflect.ValueOf(context.Background()))
 		case in == reflect.TypeFor[io.Reader]():
-			args = append(args, reflect.ValueOf(strings.NewReader(text)))
-		case in.Kind() == reflect.String:
-			args = append(args, reflect.ValueOf(text))
-		case method.Type().IsVariadic() && i == method.Type().NumIn()-1:
+			args = append(args, reflect.ValueOf(strings.NewReader("")))
+		case in == reflect.TypeFor[[]client.CallOption]():
+			args = append(args, reflect.ValueOf(client.From(client.Origin{IP: "192.0.2.1"})))
 		default:
-			args = append(args, reflect.Zero(in))
+			args = append(args, argument(in))
 		}
 	}
 	results := method.Call(args)

@@ -194,5 +194,5 @@ func (s *Users) RequestEmailVerification(ctx context.Context, user string, opts 
 // ErrInvalid where the token is none, or no longer.
 func (s *Users) VerifyEmail(ctx context.Context, user, token string, opts ...CallOption) (*User, error) {
 	r := byToken(user, "/v1/users/{user}/verify_email", "/v1/users/verify_email")
-	return do[User](ctx, s.c, r.about("user", map[string]string{"token": token}), opts)
+	return do[User](ctx, s.c, r.with("token", token), opts)
 }

@@ -1,5 +1,5 @@
 // Command bench measures Postern against yardsticks on the same machine in the same run, and prints ratios: goals P1 to
-// P6 and P8 to P11 of docs/performance.md, which says what each means and how to read it.
+// P11 of docs/performance.md, which says what each means and how to read it.
 //
 //	make bench                # minutes
 //	make bench BENCH=full     # longer rounds, more of them, a million users

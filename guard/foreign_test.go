@@ -292,6 +292,9 @@ func TestIssuerDownAtStart(t *testing.T) {
 	eventually(t, "the token is taken", func() bool { return g.Judge(with(token)).Decision == guard.Allow })
 	e.isDown(true)
 	wantDecision(t, g, e.token(key, map[string]any{"sub": "u2"}), guard.Allow) // the last good set holds
+	if s := g.State().Issuers; len(s) != 1 || s[0].Name != "idp" || s[0].Keys != 1 || s[0].Fetched.IsZero() {
+		t.Errorf("State says of issuers %+v, want idp with one key", s)
+	}
 }
 
 // TestIssuerRotates takes what a new key signs as soon as it is published, and what an old one signed no longer once it is withdrawn, in

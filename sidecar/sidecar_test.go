@@ -232,7 +232,9 @@ func TestUpstreamAway(t *testing.T) {
 // TestNothingIsLeftRunning opens, serves and ends a sidecar.
 func TestNothingIsLeftRunning(t *testing.T) {
 	ignore := goleak.IgnoreCurrent()
-	v := serve(t, http.NotFoundHandler(), func(*Options) {})
+	v := serve(t, http.NotFoundHandler(), func(o *Options) {
+		o.Guard.Issuers = []guard.Issuer{{Name: "idp", Issuer: hosttest.NewIssuer(t).URL, Audience: []string{"app"}, Allow: []string{"127.0.0.1"}}}
+	})
 	v.status("x.y.z")
 	v.stop()
 	http.DefaultClient.CloseIdleConnections()

@@ -12,8 +12,8 @@ import (
 // prefixDevice begins the text that a device is known by.
 const prefixDevice = "dv_"
 
-// deviceLifetime is for how long a device is known after each sign-in.
-const deviceLifetime = 180 * 24 * time.Hour
+// DeviceLifetime is for how long a device is known after each sign-in.
+const DeviceLifetime = 180 * 24 * time.Hour
 
 // maxDeviceLength bounds what is opened, in bytes.
 const maxDeviceLength = 512
@@ -29,7 +29,7 @@ func (d *deps) newDevice(user *User, name string, now time.Time) (string, error)
 			return "", err
 		}
 	}
-	until := hexMillis(now.Add(deviceLifetime).UnixMilli())
+	until := hexMillis(now.Add(DeviceLifetime).UnixMilli())
 	text, err := d.master.seal(d.random, devicePlace(user.Realm), []byte(string(user.ID)+" "+name+" "+until))
 	return prefixDevice + text, err
 }

@@ -87,6 +87,17 @@ func (g *Guard) SessionCookie(token string, until time.Time) *http.Cookie {
 		Secure: !g.c.Cookie.Insecure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
+// deviceSuffix makes the name of the device cookie out of that of the session cookie.
+const deviceSuffix = "-device"
+
+// DeviceCookie returns the cookie by which a browser keeps what it is known by (core.SignedIn.Device). It opens nothing, and
+// like the session cookie it never reaches the application.
+func (g *Guard) DeviceCookie(text string, until time.Time) *http.Cookie {
+	c := g.SessionCookie(text, until)
+	c.Name += deviceSuffix
+	return c
+}
+
 // NoSessionCookie returns the cookie that makes a browser forget its session token.
 func (g *Guard) NoSessionCookie() *http.Cookie {
 	c := g.SessionCookie("", time.Time{})

@@ -168,6 +168,7 @@ func (c *compiled) remove(h http.Header, passBearer bool) {
 		delete(h, c.APIKeyHeader)
 	}
 	removeCookie(h, c.Cookie.Name)
+	removeCookie(h, c.device)
 }
 
 // isOurs reports whether an Authorization header holds a credential of an enabled source.

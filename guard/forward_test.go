@@ -119,8 +119,8 @@ func TestForwardAuthTellsAll(t *testing.T) {
 			target, cookie string
 			want           map[string]string
 		}{
-			{"/a", "__Host-postern=good; theme=dark", map[string]string{"X-Postern-User-Id": "usr_ann", "X-Postern-Email": "ann@example.com", "X-Plan": "", "X-Postern-Assertion": "", "Cookie": "theme=dark"}},
-			{"/public/a", "theme=dark", map[string]string{"X-Postern-User-Id": "", "X-Postern-Email": "", "X-Plan": "", "X-Postern-Assertion": "", "Cookie": "theme=dark", "Authorization": ""}},
+			{"/a", "__Host-postern=good; theme=dark; __Host-postern-device=dv_x", map[string]string{"X-Postern-User-Id": "usr_ann", "X-Postern-Email": "ann@example.com", "X-Plan": "", "X-Postern-Assertion": "", "Cookie": "theme=dark"}},
+			{"/public/a", "__Host-postern-device=dv_x; theme=dark", map[string]string{"X-Postern-User-Id": "", "X-Postern-Email": "", "X-Plan": "", "X-Postern-Assertion": "", "Cookie": "theme=dark", "Authorization": ""}},
 		} {
 			a := describe(g, proxy, "GET", test.target, append([]string{"Cookie", test.cookie}, forged...)...)
 			for name, want := range test.want {

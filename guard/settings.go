@@ -231,6 +231,7 @@ type compiled struct {
 	Settings
 	headers identityHeaders
 	sources sourceSet
+	device  string // name of the device cookie
 	rules   []rule
 	top     policy
 	login   *url.URL // nil = none
@@ -243,6 +244,7 @@ type compiled struct {
 func (s Settings) compile() (*compiled, error) {
 	c := &compiled{Settings: s.withDefaults()}
 	c.APIKeyHeader = http.CanonicalHeaderKey(c.APIKeyHeader)
+	c.device = c.Cookie.Name + deviceSuffix
 	var errs []error
 	note := func(err error) { errs = append(errs, err) }
 	var err error

@@ -38,9 +38,10 @@ type Sessions interface {
 	Delete(ctx context.Context, realm core.RealmID, id core.SessionID, req core.Request) error
 }
 
-// Cookies makes the cookie that holds a session token (guard.Guard).
+// Cookies makes the cookies that hold a session token, and what a device is known by (guard.Guard).
 type Cookies interface {
 	SessionCookie(token string, until time.Time) *http.Cookie
+	DeviceCookie(text string, until time.Time) *http.Cookie
 	NoSessionCookie() *http.Cookie
 }
 
@@ -192,9 +193,14 @@ func (p *Pages) realm(ctx context.Context) (core.RealmID, error) {
 	return realm.ID, nil
 }
 
-// requestOf says of a request what is kept with events, and that a token is for a cookie.
+// requestOf says of a request what is kept with events, that a token is for a cookie, and which device it comes from, where that
+// is known from an earlier sign-in.
 func (p *Pages) requestOf(r *http.Request) core.Request {
-	return core.Request{IP: p.o.Address(r), Client: r.UserAgent(), Slim: true}
+	in := core.Request{IP: p.o.Address(r), Client: r.UserAgent(), Slim: true}
+	if c, err := r.Cookie(p.o.Cookies.DeviceCookie("", time.Time{}).Name); err == nil {
+		in.Device = c.Value
+	}
+	return in
 }
 
 // returnTo returns where a request asks to go afterwards, or the front page where it asks for nothing that is allowed.

@@ -46,6 +46,9 @@ type cookies struct{}
 func (cookies) SessionCookie(token string, until time.Time) *http.Cookie {
 	return &http.Cookie{Name: "session", Value: token, Path: "/", HttpOnly: true, Expires: until}
 }
+func (cookies) DeviceCookie(text string, until time.Time) *http.Cookie {
+	return &http.Cookie{Name: "session-device", Value: text, Path: "/", HttpOnly: true, Expires: until}
+}
 func (cookies) NoSessionCookie() *http.Cookie {
 	return &http.Cookie{Name: "session", Path: "/", MaxAge: -1}
 }
@@ -70,9 +73,7 @@ func newWorld(t *testing.T, store core.Store, change func(*pages.Options)) *worl
 	realm, _, err := w.core.First(t.Context(), "")
 	w.must(err)
 	w.realm = realm.ID
-	kind, name, email, text := core.UserHuman, "ann", "ann@example.com", password
-	_, err = w.core.Users.Create(t.Context(), w.realm, core.UserChange{Type: &kind, Username: &name, Email: &email, Password: &text}, core.Request{})
-	w.must(err)
+	w.person("ann")
 	logs, logged := observer.New(zapcore.DebugLevel)
 	w.logged = logged
 	o := pages.Options{Realms: w.core.Realms, Passwords: w.core.Passwords, SecondFactors: w.core.SecondFactors, Sessions: w.core.Sessions, Cookies: cookies{},
@@ -85,6 +86,14 @@ func newWorld(t *testing.T, store core.Store, change func(*pages.Options)) *worl
 	w.site = httptest.NewServer(p)
 	t.Cleanup(w.site.Close)
 	return w
+}
+
+// person makes a user with the password.
+func (w *world) person(name string) {
+	w.Helper()
+	kind, email, text := core.UserHuman, name+"@example.com", password
+	_, err := w.core.Users.Create(w.Context(), w.realm, core.UserChange{Type: &kind, Username: &name, Email: &email, Password: &text}, core.Request{})
+	w.must(err)
 }
 
 func (w *world) must(err error) {
@@ -120,10 +129,13 @@ func (w *world) send(method, path string, form url.Values, headers ...string) an
 	return answer{resp, string(body)}
 }
 
-// session returns the cookie that an answer sets; nil for none.
-func (a answer) session() *http.Cookie {
+// session returns the session cookie that an answer sets; nil for none.
+func (a answer) session() *http.Cookie { return a.cookie("session") }
+
+// cookie returns a cookie that an answer sets; nil for none.
+func (a answer) cookie(name string) *http.Cookie {
 	for _, c := range a.Cookies() {
-		if c.Name == "session" {
+		if c.Name == name {
 			return c
 		}
 	}
@@ -181,7 +193,7 @@ func TestSecondFactor(t *testing.T) {
 		w.must(err)
 		asked := w.signIn("ann", password, "/page")
 		token := asked.hidden("token")
-		if asked.StatusCode != http.StatusOK || asked.session() != nil || !strings.HasPrefix(token, "kli_") || asked.hidden("return_to") != "/page" {
+		if asked.StatusCode != http.StatusOK || len(asked.Cookies()) != 0 || !strings.HasPrefix(token, "kli_") || asked.hidden("return_to") != "/page" {
 			w.Fatalf("a right password = %d with cookie %v: %s", asked.StatusCode, asked.session(), asked.body)
 		}
 		send := func(code string) answer {
@@ -191,7 +203,7 @@ func TestSecondFactor(t *testing.T) {
 			w.Errorf("a wrong code = %d: %s", wrong.StatusCode, wrong.body)
 		}
 		in := send(codes[0])
-		if in.StatusCode != http.StatusSeeOther || in.Header.Get("Location") != "/page" || in.session() == nil {
+		if in.StatusCode != http.StatusSeeOther || in.Header.Get("Location") != "/page" || in.session() == nil || in.cookie("session-device") == nil {
 			w.Fatalf("a recovery code = %d to %q", in.StatusCode, in.Header.Get("Location"))
 		}
 		who, err := w.core.Sessions.Resolve(w.Context(), w.realm, in.session().Value)
@@ -245,6 +257,44 @@ func TestThrottled(t *testing.T) {
 	if a := w.signIn("ann", password, "/"); a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" || a.session() != nil {
 		t.Errorf("after ten wrong tries = %d, Retry-After %q", a.StatusCode, a.Header.Get("Retry-After"))
 	}
+}
+
+// TestKnownDevice holds that a stranger's guesses do not keep the owner of an account out of the browser that they signed in with
+// before, and that what it is known by is worth nothing to others.
+func TestKnownDevice(t *testing.T) {
+	each(t, func(w *world) {
+		w.person("bob")
+		anns, bobs := w.signIn("ann", password, "/").cookie("session-device"), w.signIn("bob", password, "/").cookie("session-device")
+		if anns == nil || time.Until(anns.Expires) < 179*24*time.Hour {
+			w.Fatalf("the device cookie = %+v; want one for half a year", anns)
+		}
+		from := func(cookie *http.Cookie, who, password string) answer {
+			return w.send("POST", "/auth/sign-in", url.Values{"username": {who}, "password": {password}, "return_to": {"/"}}, "Cookie", "session-device="+cookie.Value)
+		}
+		for range 10 {
+			if a := w.signIn("ann", "wrong", "/"); a.cookie("session-device") != nil {
+				w.Error("a wrong password makes a device known")
+			}
+		}
+		forged := *anns
+		forged.Value = anns.Value[:len(anns.Value)-4] + "AAAA"
+		for name, cookie := range map[string]*http.Cookie{"another's": bobs, "a forged": &forged, "no": {}} {
+			if a := from(cookie, "ann", password); a.StatusCode != http.StatusTooManyRequests {
+				w.Errorf("with %s device = %d; want 429", name, a.StatusCode)
+			}
+		}
+		again := from(anns, "ann", password)
+		if again.StatusCode != http.StatusSeeOther || again.session() == nil {
+			w.Fatalf("on the known device = %d; want in", again.StatusCode)
+		}
+		anns = again.cookie("session-device")
+		for range 10 {
+			from(anns, "ann", "wrong")
+		}
+		if a := from(anns, "ann", password); a.StatusCode != http.StatusTooManyRequests {
+			w.Errorf("after ten guesses on the known device = %d; want 429", a.StatusCode)
+		}
+	})
 }
 
 // TestReturnTo holds that one returns to this site or an allowed one, and nowhere else.

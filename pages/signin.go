@@ -79,13 +79,15 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	p.askSignIn(w, r, status, form)
 }
 
-// welcome gives a browser its session, and sends it on.
+// welcome gives a browser its session, and what it is known by the next time, so that the guesses of strangers do not keep its
+// owner out; and sends it on.
 func (p *Pages) welcome(w http.ResponseWriter, r *http.Request, in *core.SignedIn, to string) {
 	until := p.o.Now().Add(in.Session.Lifetime.Duration())
 	if in.Session.Until.Before(until) {
 		until = in.Session.Until.Time
 	}
 	http.SetCookie(w, p.o.Cookies.SessionCookie(in.Token, until))
+	http.SetCookie(w, p.o.Cookies.DeviceCookie(in.Device, p.o.Now().Add(core.DeviceLifetime)))
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 

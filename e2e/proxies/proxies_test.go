@@ -106,7 +106,7 @@ func (s *site) signIn() {
 		s.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/page" || len(resp.Cookies()) != 1 {
+	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/page" || len(resp.Cookies()) != 2 {
 		s.Fatalf("sign in = %d to %q with cookies %v", resp.StatusCode, resp.Header.Get("Location"), resp.Cookies())
 	}
 	cookie := resp.Cookies()[0]

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -77,13 +78,21 @@ func TestAdminExplain(t *testing.T) {
 	w := newWorld(t)
 	p := w.settle()
 	admin := freeAddress(t)
-	w.load(withAdmin(w.config("", `postern_api /v1/*
+	config := withAdmin(w.config("", `postern_api /v1/*
 	postern_pages
 	handle_path /inner/* {
 		postern_auth {
 			public /open
 		}
 		respond inner
+	}
+	handle /named {
+		invoke vip
+	}
+	handle /either {
+		basic_auth {
+			bob $2a$04$yC3Q6ubd8dPfUWbUSVpHyuQKWvaHXcdkPDcSCMFiY1eNcJ1fDIyS.
+		}
 	}
 	postern_auth {
 		public /healthz
@@ -96,7 +105,8 @@ func TestAdminExplain(t *testing.T) {
 	postern_auth /admin/* {
 		require app:admin
 	}
-	reverse_proxy APP`), admin))
+	reverse_proxy APP`), admin)
+	w.loadJSON(bytes.Replace(w.adapt(config+"&(vip) {\n\tpostern_auth {\n\t\trequire app:vip\n\t}\n}\n"), []byte(`"providers":{`), []byte(`"providers":{"postern":{},`), 1))
 	for _, test := range []struct {
 		method, path, credential string
 		want                     []string
@@ -107,6 +117,8 @@ func TestAdminExplain(t *testing.T) {
 		{"POST", "/v1/users", "", []string{"postern_api answers"}},
 		{"GET", "/auth/sign-in", "", []string{"postern_pages answer"}},
 		{"GET", "/healthz", "", []string{"GET /healthz: allow", "Anybody may pass"}},
+		{"GET", "/named", p.tokens.Valid, []string{"GET /named: deny, 403"}},
+		{"GET", "/either", p.tokens.Valid, []string{"one of the providers", "GET /either: allow"}},
 		{"GET", "/inner/open", "", []string{"GET /open: allow", "Anybody may pass"}},
 	} {
 		body, _ := json.Marshal(map[string]string{"method": test.method, "url": "http://" + w.site + test.path, "credential": test.credential})

@@ -10,4 +10,7 @@
 // store and looks after lifetimes. Nothing is opened while a configuration is provisioned, so that "caddy validate"
 // works beside a running Caddy and while Redis is away. What was opened is shared by all that is configured
 // alike, and outlives a reload: the store, the invalidation feed and the remembered verdicts.
+//
+// For operators there are metrics, events (herald.go), routes of the admin API (admin.go) and the commands of 'caddy postern'
+// (command.go).
 package caddymodule

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 
 	"github.com/postern-auth/postern/pages"
@@ -113,6 +114,14 @@ func (t *traveller) meet(h caddyhttp.MiddlewareHandler) (ended bool, err error) 
 		if pages.IsUnder(h.mount(), t.r) {
 			t.said = append(t.said, fmt.Sprintf("%s %s: postern_pages answer.\n", t.r.Method, t.r.URL.EscapedPath()))
 			return true, nil
+		}
+	case *caddyauth.Authentication:
+		for _, provider := range h.Providers {
+			if p, ok := provider.(*Provider); ok {
+				text, err := p.guard.Explain(t.r.Context(), t.r.Method, t.r.URL.String(), t.credential)
+				t.said = append(t.said, "As one of the providers of authentication, of which another may know somebody else:\n"+text)
+				return false, err
+			}
 		}
 	case *Auth:
 		text, err := h.explain(t.r, t.credential)

@@ -9,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
-
 	"github.com/postern-auth/postern/client"
 	"github.com/postern-auth/postern/internal/hosttest"
 )
@@ -378,18 +375,11 @@ func TestMatcher(t *testing.T) {
 func TestProvider(t *testing.T) {
 	w := newWorld(t)
 	p := w.settle()
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(w.config("", `basic_auth {
+	config := w.adapt(w.config("", `basic_auth {
 		bob $2a$04$yC3Q6ubd8dPfUWbUSVpHyuQKWvaHXcdkPDcSCMFiY1eNcJ1fDIyS.
 	}
-	respond "{http.auth.user.id} {http.auth.user.username}"`)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = bytes.Replace(config, []byte(`"providers":{`), []byte(`"providers":{"postern":{},`), 1)
-	t.Cleanup(func() { _ = caddy.Stop() })
-	if err := caddy.Load(config, true); err != nil {
-		t.Fatal(err)
-	}
+	respond "{http.auth.user.id} {http.auth.user.username}"`))
+	w.loadJSON(bytes.Replace(config, []byte(`"providers":{`), []byte(`"providers":{"postern":{},`), 1))
 	if got := w.get("/", p.tokens.Valid); got.body != string(p.ann.User.ID)+" ann" {
 		t.Errorf("signed in = %+v", got)
 	}

@@ -82,21 +82,41 @@ http://SITE {
 	return strings.NewReplacer("SITE", w.site, "APP", w.app).Replace(text)
 }
 
-// try loads a Caddyfile, and returns what Caddy says.
-func (w *world) try(caddyfile string) error {
+// adapt returns the JSON of a Caddyfile.
+func (w *world) adapt(caddyfile string) []byte {
 	w.Helper()
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), nil)
 	if err != nil {
 		w.Fatalf("adapt: %v\n%s", err, caddyfile)
 	}
+	return config
+}
+
+// try loads a Caddyfile, and returns what Caddy says.
+func (w *world) try(caddyfile string) error {
+	w.Helper()
+	config := w.adapt(caddyfile)
 	config = bytes.ReplaceAll(config, []byte(`"assertion":"WRONG"`), []byte(`"stale_ok":"WRONG"`)) // which no Caddyfile says
 	config = bytes.ReplaceAll(config, []byte(`"assertion":"WRONG-ISSUER"`), []byte(`"issuers":[{"name":"elsewhere","issuer":"https://id.example.com"}]`))
+	return w.tryJSON(config)
+}
+
+// tryJSON loads a configuration, and returns what Caddy says.
+func (w *world) tryJSON(config []byte) error {
 	w.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
 			w.Errorf("stop: %v", err)
 		}
 	})
 	return caddy.Load(config, true)
+}
+
+// loadJSON loads a configuration.
+func (w *world) loadJSON(config []byte) {
+	w.Helper()
+	if err := w.tryJSON(config); err != nil {
+		w.Fatalf("load: %v\n%s", err, config)
+	}
 }
 
 // load loads a Caddyfile.

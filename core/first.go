@@ -49,7 +49,7 @@ func (c *Core) SetUp(ctx context.Context, secret string) error {
 		return err
 	}
 	tx.create(&first{Realm: realm.ID, ManagementKey: key.Digest}, noExpiry)
-	if err := tx.commit(ctx); err != nil && !conflictOn(err, firstKey()) {
+	if err := tx.commit(ctx); err != nil && !conflictOn(err, firstKey()) && !conflictOn(err, realmNameKey(DefaultRealm)) {
 		return fmt.Errorf("core: set up: %w", err)
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 //	  k:<realm>        its signing keys
 //	  a:<realm>        its APT keys
 //	  g:<guid>         environment guid -> realm
+//	  rn:<digest>      name of a realm -> realm
 //	  m:<digest>       ManagementKey, by the digest of its secret
 //	  index realms     <name> NUL <realm>
 //	  w:<work>         lease: which process does some work
@@ -98,6 +99,7 @@ func realmKey(id RealmID) Key             { return Key{Name: "r:" + string(id)} 
 func signingKeysKey(id RealmID) Key       { return Key{Name: "k:" + string(id)} }
 func aptKeysKey(id RealmID) Key           { return Key{Name: "a:" + string(id)} }
 func environmentKey(guid string) Key      { return Key{Name: "g:" + digest(guid)} }
+func realmNameKey(name string) Key        { return Key{Name: "rn:" + digest(name)} }
 func leaseKey(work string) Key            { return Key{Name: "w:" + work} }
 func lastUseKey(id string) Key            { return Key{Name: "l:" + id} }
 func managementKeyKey(sum string) Key     { return Key{Name: "m:" + sum} }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -197,7 +198,7 @@ func TestMasterKeyIsReplacedAtWork(t *testing.T) {
 		go func() {
 			var err error
 			for i := 0; i < 20 && err == nil; i++ {
-				_, err = w.Realms.Create(w.ctx, core.NewRealm{Name: "another"}, core.Request{})
+				_, err = w.Realms.Create(w.ctx, core.NewRealm{Name: fmt.Sprint("another ", i)}, core.Request{})
 			}
 			made <- err
 		}()

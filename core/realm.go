@@ -238,6 +238,14 @@ func realmName(s string) (string, error) {
 	if name == "" || utf8.RuneCountInString(name) > 100 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
 		return "", invalid("name", "Name must have 1 to 100 characters")
 	}
+	if strings.HasPrefix(strings.ToLower(name), prefixRealm) {
+		return "", invalid("name", "Name can't begin like an id")
+	}
+	for _, c := range name {
+		if !unicode.IsPrint(c) {
+			return "", invalid("name", "Name has characters that cannot be seen")
+		}
+	}
 	return name, nil
 }
 

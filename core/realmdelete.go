@@ -49,7 +49,7 @@ func (r *Realms) entomb(ctx context.Context, id RealmID, req Request) error {
 	realm.DeletedAt = Instant{now}
 	c := r.d.change(Partition{}, now)
 	c.replace(realm, version, noExpiry)
-	c.tx.Delete = append(c.tx.Delete, signingKeysKey(id).Name, environmentKey(realm.EnvironmentGUID).Name)
+	c.tx.Delete = append(c.tx.Delete, signingKeysKey(id).Name, environmentKey(realm.EnvironmentGUID).Name, realmNameKey(realm.Name).Name)
 	c.unindex(indexRealms, realm.member())
 	c.queue(jobDeleteRealm, id, "", req)
 	c.event(Event{Realm: id, Type: eventRealmDeleted, Request: req.clean()})

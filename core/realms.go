@@ -80,13 +80,18 @@ type NewRealm struct {
 	About RealmChange // what else is to be set of it; Name and Settings in it are not looked at
 }
 
-// Create makes a realm with its signing keys. It fails with KindInvalid.
+// Create makes a realm with its signing keys. It fails with KindInvalid, also where another realm has the name.
 func (r *Realms) Create(ctx context.Context, in NewRealm, req Request) (*Realm, error) {
 	c, realm, err := r.creation(in, req)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.commit(ctx); err != nil {
+	if err := r.unnamed(ctx, realm.Name); err != nil {
+		return nil, err
+	}
+	if err := c.commit(ctx); conflictOn(err, realmNameKey(realm.Name)) {
+		return nil, errRealmName
+	} else if err != nil {
 		return nil, fmt.Errorf("core: create realm: %w", err)
 	}
 	return realm.withDefaults(), nil
@@ -128,6 +133,7 @@ func (r *Realms) creation(in NewRealm, req Request) (*change, *Realm, error) {
 	c.create(keys, noExpiry)
 	c.create(&aptKeys{Realm: realm.ID}, noExpiry)
 	c.create(&environment{GUID: realm.EnvironmentGUID, Realm: realm.ID}, noExpiry)
+	c.create(&realmClaim{realm.Name, realm.ID}, noExpiry)
 	c.index(indexRealms, realm.member())
 	c.event(Event{Realm: realm.ID, Type: eventRealmCreated, Request: req.clean()})
 	if in.Mail {
@@ -211,12 +217,19 @@ func (r *Realms) changeOnce(ctx context.Context, id RealmID, e Event, to func(*R
 		return nil, err
 	}
 	if before.Name != after.Name {
+		if err := r.unnamed(ctx, after.Name); err != nil {
+			return nil, err
+		}
 		c.unindex(indexRealms, before.member())
 		c.index(indexRealms, after.member())
+		c.tx.Delete = append(c.tx.Delete, realmNameKey(before.Name).Name)
+		c.create(&realmClaim{after.Name, id}, noExpiry)
 	}
 	c.event(e)
 	c.invalidate(string(id))
-	if err := c.commit(ctx); err != nil {
+	if err := c.commit(ctx); conflictOn(err, realmNameKey(after.Name)) {
+		return nil, errRealmName
+	} else if err != nil {
 		return nil, err
 	}
 	return after.withDefaults(), nil
@@ -244,8 +257,8 @@ func (r *Realms) Get(ctx context.Context, id RealmID) (*Realm, error) {
 	return state.Realm, nil
 }
 
-// Find returns a realm by its id or its name. Names may repeat; one that does is not found by, and
-// the error says so.
+// Find returns a realm by its id or its name. In stores that were made before names were unique, one that repeats is not found by,
+// and the error says so.
 func (r *Realms) Find(ctx context.Context, idOrName string) (*Realm, error) {
 	if validID(prefixRealm, idOrName) {
 		return r.Get(ctx, RealmID(idOrName))
@@ -393,6 +406,30 @@ func (r *Realms) read(ctx context.Context, id RealmID) (*realmState, error) {
 		return nil, err
 	}
 	return s, s.apt.parse()
+}
+
+// errRealmName says that a realm goes by the name already. Guards and pages are told of realms by name: whoever could give theirs
+// the name of another would take its place, or have neither found.
+var errRealmName = invalid("name", "Name has already been taken")
+
+// realmClaim makes the name of a realm its own.
+type realmClaim struct {
+	Name  string  `json:"name"`
+	Realm RealmID `json:"realm"`
+}
+
+func (c *realmClaim) key(Partition) Key { return realmNameKey(c.Name) }
+
+// unnamed fails where a realm has a name, claimed or from before there were claims.
+func (r *Realms) unnamed(ctx context.Context, name string) error {
+	members, err := r.d.store.Range(ctx, Range{Index: Index{Name: indexRealms}, From: name + "\x00", To: name + "\x01", Limit: 1})
+	if err != nil {
+		return fmt.Errorf("core: find realm: %w", err)
+	}
+	if len(members) > 0 {
+		return errRealmName
+	}
+	return nil
 }
 
 // environment finds a realm by its guid.

@@ -3,6 +3,7 @@ package core_test
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,7 +25,7 @@ func TestListHistories(t *testing.T) {
 	settle("rapid.seed", "20260314")
 	each(t, func(w *world) {
 		rapid.Check(w.T, func(t *rapid.T) {
-			realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "histories"}, core.Request{})
+			realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "histories " + rand.Text()}, core.Request{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -333,11 +333,12 @@ func TestUnknownKeysCostLittle(t *testing.T) {
 	e := newElsewhere(t, key)
 	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
 	wantDecision(t, g, e.token(key, nil), guard.Allow)
+	began := time.Now()
 	for i := range 500 {
 		g.Judge(with(e.token(garbage, map[string]any{"sub": fmt.Sprint(i), "iat": time.Now().Unix() + 30})))
 	}
-	if n := e.fetches.Load(); n > 2 {
-		t.Errorf("500 tokens of keys that nobody knows brought about %d fetches, want at most 2", n)
+	if n, most := e.fetches.Load(), 2+int32(time.Since(began)/(10*time.Second)); n > most {
+		t.Errorf("500 tokens of keys that nobody knows brought about %d fetches, want at most %d", n, most)
 	}
 	wantDecision(t, g, e.token(key, nil), guard.Allow)
 }

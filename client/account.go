@@ -182,6 +182,9 @@ type sessionToken struct {
 // tokenMargin is how long before it expires a token is no longer given out, for it to arrive in time.
 const tokenMargin = 10 * time.Second
 
+// maxTokenSeconds bounds how long a token is believed to last: a year.
+const maxTokenSeconds = 365 * 24 * 3600
+
 // alive reports whether a token has not expired.
 func (t sessionToken) alive(now time.Time) bool {
 	return t.text != "" && now.Before(t.expires.Add(-tokenMargin))
@@ -200,8 +203,8 @@ func readToken(text string, now time.Time) sessionToken {
 	payload, _, _ := strings.Cut(rest, ".")
 	claims, err := base64.RawURLEncoding.DecodeString(payload)
 	var times struct{ Exp, Iat int64 }
-	if err == nil && json.Unmarshal(claims, &times) == nil && times.Exp > times.Iat {
-		t.expires = now.Add(time.Duration(times.Exp-times.Iat) * time.Second)
+	if err == nil && json.Unmarshal(claims, &times) == nil && times.Iat > 0 && times.Exp > times.Iat {
+		t.expires = now.Add(time.Duration(min(times.Exp-times.Iat, maxTokenSeconds)) * time.Second)
 	}
 	return t
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -196,12 +197,12 @@ func (c *Client) try(ctx context.Context, r *call, body []byte, out any) error {
 		return err
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	text, err := io.ReadAll(io.LimitReader(response.Body, c.longest+1))
 	switch {
 	case err != nil:
 		return unanswered(ctx, err)
-	case len(text) > maxBody:
-		return &Error{Kind: KindInternal, Code: CodeNotPostern, Status: response.StatusCode, Detail: "the answer is longer than 64 MiB"}
+	case int64(len(text)) > c.longest:
+		return &Error{Kind: KindInternal, Code: CodeNotPostern, Status: response.StatusCode, Detail: fmt.Sprintf("the answer is longer than %d bytes", c.longest)}
 	case out == nil:
 		return nil
 	}

@@ -71,6 +71,7 @@ type Client struct {
 	key     func() string                                    // a func, so that printing a Client does not show it
 	pause   func(ctx context.Context, d time.Duration) error // between two tries
 	now     func() time.Time
+	longest int64 // answer that is read, in bytes
 }
 
 // New returns a Client. It calls nobody. It fails with all that is wrong with the options at once.
@@ -80,7 +81,7 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("client: %w", err)
 	}
 	key := o.Key
-	c := &Client{base: base, http: sender(o.HTTPClient), key: func() string { return key }, pause: pause, now: time.Now}
+	c := &Client{base: base, http: sender(o.HTTPClient), key: func() string { return key }, pause: pause, now: time.Now, longest: maxBody}
 	o.Key, o.HTTPClient = "", nil
 	c.options = o
 	c.serve()
@@ -141,7 +142,7 @@ func notInHeader(r rune) bool { return r < ' ' || r > '~' }
 func baseURL(text string, plain bool) (string, error) {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Host == "" || u.Opaque != "" || u.Scheme != "http" && u.Scheme != "https":
+	case err != nil || u.Hostname() == "" || u.Opaque != "" || u.Scheme != "http" && u.Scheme != "https":
 		return "", errors.New(`URL must be like "https://auth.example.com"`)
 	case u.User != nil:
 		return "", errors.New("URL must not hold a name or password")
@@ -150,8 +151,8 @@ func baseURL(text string, plain bool) (string, error) {
 	case u.Scheme == "http" && !plain && !loopback(u.Hostname()):
 		return "", errors.New("URL is plain HTTP to another machine, where keys, passwords and tokens can be read on the way: use https, or set AllowPlainHTTP")
 	}
-	base := strings.TrimRight(u.String(), "/")
-	return strings.TrimRight(strings.TrimSuffix(base, "/v1"), "/"), nil
+	path := strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), "/v1")
+	return u.Scheme + "://" + u.Host + strings.TrimRight(path, "/"), nil
 }
 
 // loopback reports whether a host is this machine (RFC 6761 §6.3).
@@ -169,6 +170,10 @@ func sender(given *http.Client) *http.Client {
 	h := http.Client{}
 	if given != nil {
 		h = *given
+	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = t.Clone()
+		t.MaxIdleConnsPerHost = t.MaxIdleConns // there is one host: with the default of 2, calls in parallel would connect anew
+		h.Transport = t
 	}
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &h

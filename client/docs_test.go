@@ -4,8 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/postern-auth/postern/client"
 )
 
 // goBlock is a piece of Go in a page.
@@ -43,6 +46,28 @@ func TestDocsAreRun(t *testing.T) {
 		}
 		if !strings.Contains(examples.String(), b.String()) {
 			t.Errorf("docs/client.md shows what no Example runs:\n%s", block[1])
+		}
+	}
+}
+
+// TestDocsTellAll holds that docs/client.md names every service, and each method that not all have.
+func TestDocsTellAll(t *testing.T) {
+	page, err := os.ReadFile("../docs/client.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := []string{"List", "All", "Get", "Create", "Update", "Delete"}
+	for service := range services(&client.Client{}) {
+		names := []string{service.Type().Elem().Name()}
+		for i := range service.Type().NumMethod() {
+			if name := service.Type().Method(i).Name; !slices.Contains(common, name) {
+				names = append(names, name)
+			}
+		}
+		for _, name := range names {
+			if !strings.Contains(string(page), "`"+name+"`") {
+				t.Errorf("docs/client.md does not name %s of %s", name, names[0])
+			}
 		}
 	}
 }

@@ -153,3 +153,41 @@ func FuzzReadError(f *testing.F) {
 		}
 	})
 }
+
+// TestLongAnswers reads no more of an answer than is bearable.
+func TestLongAnswers(t *testing.T) {
+	c, _ := faulty(t, client.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"id":"`+strings.Repeat("x", 1000)+`"}`)
+	})
+	if _, err := c.Users.Get(t.Context(), "ann"); err != nil {
+		t.Errorf("Get of 1 kB = %v", err)
+	}
+	client.SetLongest(c, 1000)
+	if _, err := c.Users.Get(t.Context(), "ann"); !errors.Is(err, client.ErrInternal) || !strings.Contains(err.Error(), "longer than 1000 bytes") {
+		t.Errorf("Get of more than may be = %v; want ErrInternal", err)
+	}
+}
+
+// TestTLS speaks HTTPS with whom it trusts, and sends nothing to anybody else.
+func TestTLS(t *testing.T) {
+	var log requests
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		log.note(r)
+		_, _ = io.WriteString(w, "{}")
+	}))
+	defer server.Close()
+	for _, h := range []*http.Client{server.Client(), nil} {
+		c, err := client.New(client.Options{URL: server.URL, Key: "ko_key", HTTPClient: h, Tries: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Users.Get(t.Context(), "ann")
+		e, _ := errors.AsType[*client.Error](err)
+		if h != nil && err != nil || h == nil && (e == nil || e.Code != client.CodeUnreachable) {
+			t.Errorf("Get with trust = %v: %v", h != nil, err)
+		}
+	}
+	if tries, _ := log.seen(); tries != 1 {
+		t.Errorf("%d calls came; want one", tries)
+	}
+}

@@ -14,10 +14,13 @@ import (
 
 // What exports and imports are made of.
 type (
-	UserLine      = wire.UserLine
-	PasswordLine  = wire.PasswordLine
-	ImportLine    = wire.ImportLine
-	ImportSummary = wire.ImportSummary
+	UserLine          = wire.UserLine
+	PasswordLine      = wire.PasswordLine
+	MembershipLine    = wire.MembershipLine
+	APIKeyLine        = wire.APIKeyLine
+	AuthenticatorLine = wire.AuthenticatorLine
+	ImportLine        = wire.ImportLine
+	ImportSummary     = wire.ImportSummary
 )
 
 // mediaNDJSON is a JSON object a line; maxLine bounds a line of an answer, in bytes.
@@ -30,6 +33,9 @@ const (
 type ExportOptions struct {
 	After          string // the id of the last user of an export that was cut short; "" = from the beginning
 	PasswordHashes bool   // with the hashes of passwords
+	Memberships    bool   // with memberships and, where After is "", a line for each org before the users
+	APIKeys        bool   // with API keys, as their digests
+	Authenticators bool   // with authenticators, whose secrets are sealed under the server's master key
 }
 
 // ExportNDJSON returns all users of the realm in the order of their ids, a JSON object a line, to be read and closed. Where it ends
@@ -37,8 +43,10 @@ type ExportOptions struct {
 func (s *Users) ExportNDJSON(ctx context.Context, o ExportOptions) (io.ReadCloser, error) {
 	r := to("GET", "/v1/bulk/users")
 	put(r.query, "after", o.After)
-	if o.PasswordHashes {
-		r.query.Set("password_hashes", "true")
+	for name, on := range map[string]bool{"password_hashes": o.PasswordHashes, "memberships": o.Memberships, "api_keys": o.APIKeys, "authenticators": o.Authenticators} {
+		if on {
+			r.query.Set(name, "true")
+		}
 	}
 	var body io.ReadCloser
 	err := s.c.repeat(ctx, r, func() error {

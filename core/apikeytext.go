@@ -106,6 +106,11 @@ func (d *deps) admitChosen(ctx context.Context, id RealmID, key string) error {
 	if key == "" || key == GenerateAPIKey || isGenerated(key) || checkChosen(key) != nil {
 		return nil
 	}
+	return d.noteChosen(ctx, id)
+}
+
+// noteChosen notes in the realm that there are chosen keys.
+func (d *deps) noteChosen(ctx context.Context, id RealmID) error {
 	return retry(func() error {
 		now, err := d.clock.now()
 		if err != nil {

@@ -22,11 +22,12 @@ type PasswordCopy struct {
 type ExportedUser struct {
 	*User
 	Password *PasswordCopy // nil where there is none, or where it was not asked for
+	UserParts
 }
 
 // Export returns a page of a realm's users in the order of their ids, from the one after a user on ("" = from the
-// start); limit is 1 to MaxRange. Passwords come with them where asked for. It fails as List does.
-func (u *Users) Export(ctx context.Context, realm RealmID, after UserID, limit int, passwords bool) (users []ExportedUser, more bool, err error) {
+// start); limit is 1 to MaxRange. What else is theirs comes with them where asked for. It fails as List does.
+func (u *Users) Export(ctx context.Context, realm RealmID, after UserID, limit int, want ExportParts) (users []ExportedUser, more bool, err error) {
 	state, err := u.d.realms.state(ctx, realm)
 	if err != nil {
 		return nil, false, err
@@ -35,13 +36,17 @@ func (u *Users) Export(ctx context.Context, realm RealmID, after UserID, limit i
 	if err != nil {
 		return nil, false, err
 	}
+	parts, err := u.parts(ctx, state, page.Users, want)
+	if err != nil {
+		return nil, false, err
+	}
 	keys := make([]Key, len(page.Users))
 	for i, user := range page.Users {
 		at, _ := state.owner(string(user.ID))
 		keys[i] = passwordKey(at, user.ID)
-		users = append(users, ExportedUser{User: user})
+		users = append(users, ExportedUser{User: user, UserParts: parts[i]})
 	}
-	if !passwords || len(keys) == 0 {
+	if !want.Passwords || len(keys) == 0 {
 		return users, page.More, nil
 	}
 	recs, err := u.d.store.Get(ctx, keys...)
@@ -74,6 +79,10 @@ type UserImport struct {
 	CreatedAt   time.Time // zero = now
 	LastLoginAt time.Time // zero = never
 	Password    *PasswordCopy
+	UserParts
+
+	// ChosenKeys says that some of the API keys may have been chosen by a caller, and so bear no checksum.
+	ChosenKeys bool
 }
 
 // Import makes a user as they were elsewhere. made is false where a user with that id is there already, who is then
@@ -97,6 +106,14 @@ func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bo
 		return "", false, err
 	}
 	c := u.d.change(p, now)
+	if err := u.bringParts(ctx, c, state, user, in.UserParts, dry, req); err != nil {
+		return "", false, err
+	}
+	if in.ChosenKeys && !dry {
+		if err := u.d.noteChosen(ctx, realm); err != nil {
+			return "", false, err
+		}
+	}
 	c.create(user, noExpiry)
 	for _, claim := range user.claims(state.Realm) {
 		c.create(claim, noExpiry)
@@ -113,6 +130,9 @@ func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bo
 	}
 	if conflictOn(err, userKey(p, user.ID)) {
 		return user.ID, false, nil // another import of the same was faster
+	}
+	if err := u.keysTaken(ctx, state.Realm, user.ID, in.APIKeys, err); err != nil {
+		return user.ID, false, ignoring(err, errThere)
 	}
 	if err := u.claimed(state.Realm, user, err); err != nil {
 		return "", false, err

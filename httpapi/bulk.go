@@ -30,37 +30,75 @@ func queryFlag(c *call, name string) (bool, error) {
 	return false, invalid(name, sentence(name)+" must be true or false")
 }
 
+// exportParts are the switches of an export, by what they add.
+func exportParts(c *call) (want core.ExportParts, err error) {
+	for name, on := range map[string]*bool{"password_hashes": &want.Passwords, "memberships": &want.Memberships, "api_keys": &want.APIKeys,
+		"authenticators": &want.Authenticators} {
+		if *on, err = queryFlag(c, name); err != nil {
+			return want, err
+		}
+	}
+	return want, nil
+}
+
 // exportUsers serves GET /v1/bulk/users: all users of a realm in the order of their ids, a line each, from the one after
-// ?after on. Passwords are in it with ?password_hashes=true alone. An answer that is cut short was not finished.
+// ?after on. What else is theirs is in it with ?password_hashes=true and its like alone; with ?memberships=true the orgs come
+// first. An answer that is cut short was not finished.
 func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
 	realm, err := a.manage(c, core.PermissionManage)
 	if err != nil {
 		return err
 	}
-	passwords, err := queryFlag(c, "password_hashes")
+	want, err := exportParts(c)
+	if err != nil {
+		return err
+	}
+	about, err := a.core.Realms.Get(c.Context(), realm)
 	if err != nil {
 		return err
 	}
 	after := core.UserID(c.URL.Query().Get("after"))
-	for first := true; ; first = false {
-		users, more, err := a.core.Users.Export(c.Context(), realm, after, exportPage, passwords)
-		if err != nil && first {
-			return err
-		}
-		if err != nil {
-			a.cutShort(c, err)
-		}
-		if first {
-			w.Header().Set("Content-Type", mediaNDJSON)
-		}
+	users, more, err := a.core.Users.Export(c.Context(), realm, after, exportPage, want)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", mediaNDJSON)
+	if want.Memberships && after == "" {
+		a.exportOrgs(w, c, realm)
+	}
+	for {
 		for _, u := range users {
-			writeLine(w, userLine(u))
+			line := userLine(u)
+			line.ChosenKeys = about.ChosenKeys && len(line.APIKeys) > 0
+			writeLine(w, line)
 			after = u.ID
 		}
 		if !more {
 			return nil
 		}
 		_ = http.NewResponseController(w).Flush() // where that cannot be, the answer comes later
+		if users, more, err = a.core.Users.Export(c.Context(), realm, after, exportPage, want); err != nil {
+			a.cutShort(c, err)
+		}
+	}
+}
+
+// exportOrgs writes a line for each org of a realm.
+func (a *API) exportOrgs(w http.ResponseWriter, c *call, realm core.RealmID) {
+	in := core.ListOrgs{Limit: exportPage, Sort: core.OrgByID}
+	for {
+		page, err := a.core.Orgs.List(c.Context(), realm, in)
+		if err != nil {
+			a.cutShort(c, err)
+		}
+		for _, o := range page.Orgs {
+			writeLine(w, wire.UserLine{Object: "org", ID: string(o.ID), Name: o.Name, State: string(o.State), Reference: o.Reference, Custom: o.Custom,
+				CreatedAt: wire.Time{Time: o.CreatedAt.Time}})
+			in.After = o.ID
+		}
+		if !page.More {
+			return
+		}
 	}
 }
 
@@ -89,6 +127,22 @@ func userLine(u core.ExportedUser) wire.UserLine {
 	}
 	if p := u.Password; p != nil {
 		line.Password = &wire.PasswordLine{Hash: p.Hash, Own: !p.Imported, CreatedAt: wire.Time{Time: p.CreatedAt.Time}}
+	}
+	for _, m := range u.UserParts.Memberships {
+		line.Memberships = append(line.Memberships, wire.MembershipLine{ID: string(m.ID), OrgID: string(m.Org), Permissions: m.Permissions,
+			ExpiresAt: wire.Time{Time: m.ExpiresAt.Time}, Custom: m.Custom, CreatedAt: wire.Time{Time: m.CreatedAt.Time}})
+	}
+	for _, k := range u.APIKeys {
+		key := wire.APIKeyLine{ID: string(k.ID), Digest: k.APIKey.Digest, Name: k.Name, Permissions: k.APIKey.Permissions,
+			ExpiresAt: wire.Time{Time: k.APIKey.ExpiresAt.Time}, CreatedAt: wire.Time{Time: k.CreatedAt.Time}, LastUsedAt: wire.Time{Time: k.LastUsedAt.Time}}
+		for _, from := range k.APIKey.Addresses {
+			key.Addresses = append(key.Addresses, from.String())
+		}
+		line.APIKeys = append(line.APIKeys, key)
+	}
+	for _, t := range u.Authenticators {
+		line.Authenticators = append(line.Authenticators, wire.AuthenticatorLine{ID: string(t.ID), Name: t.Name, Sealed: t.Sealed, New: t.New,
+			CreatedAt: wire.Time{Time: t.CreatedAt.Time}})
 	}
 	return line
 }

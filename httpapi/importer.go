@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"iter"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +27,9 @@ type importer struct {
 	lines *bufio.Reader // as large as the longest line
 	at    int           // lines read
 	sum   wire.ImportSummary
+
+	mu     sync.Mutex
+	orgsOf map[core.OrgID]bool // orgs that a dry import would have made
 }
 
 // importLine is a line of an import that is not blank.
@@ -60,11 +66,19 @@ func (in *importer) read() ([]importLine, error) {
 // stands in the way of all: then some of the lines may have been carried out, and an import can be repeated.
 func (in *importer) carryOut(batch []importLine) ([]wire.ImportLine, error) {
 	results, errs := make([]wire.ImportLine, len(batch)), make([]error, len(batch))
-	var all sync.WaitGroup
+	lines := make([]parsedLine, len(batch))
 	for i, line := range batch {
-		all.Go(func() { results[i], errs[i] = in.one(line) })
+		lines[i] = parseLine(line)
 	}
-	all.Wait()
+	for _, orgs := range []bool{true, false} { // users may be members of orgs in the same batch
+		var all sync.WaitGroup
+		for i, line := range lines {
+			if (line.org != nil) == orgs {
+				all.Go(func() { results[i], errs[i] = in.one(batch[i].number, line) })
+			}
+		}
+		all.Wait()
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -83,20 +97,28 @@ func (in *importer) carryOut(batch []importLine) ([]wire.ImportLine, error) {
 }
 
 // one does what one line asks for.
-func (in *importer) one(line importLine) (wire.ImportLine, error) {
-	user, err := readUserLine(line)
-	var id core.UserID
-	made := false
-	if err == nil {
-		id, made, err = in.api.core.Users.Import(in.call.Context(), in.realm, user, in.dry, core.Request{})
+func (in *importer) one(number int, line parsedLine) (wire.ImportLine, error) {
+	result, made, err := wire.ImportLine{Line: number, Status: "exists"}, false, line.err
+	switch {
+	case err != nil:
+	case line.org != nil:
+		result.ID = string(line.org.ID)
+		if made, err = in.api.core.Orgs.Import(in.call.Context(), in.realm, *line.org, in.dry, core.Request{}); made {
+			in.madeOrg(line.org.ID)
+		}
+	default:
+		var id core.UserID
+		in.presume(line.user)
+		id, made, err = in.api.core.Users.Import(in.call.Context(), in.realm, *line.user, in.dry, core.Request{})
+		result.ID = string(id)
 	}
-	result := wire.ImportLine{Line: line.number, Status: "exists", ID: string(id)}
 	if made {
 		result.Status = "created"
 	}
 	if err == nil {
 		return result, nil
 	}
+	result.ID = ""
 	e, ok := errors.AsType[*core.Error](err)
 	if !ok || e.Kind != core.KindInvalid && e.Kind != core.KindMalformed && e.Kind != core.KindConflict {
 		return result, err
@@ -111,20 +133,68 @@ func (in *importer) one(line importLine) (wire.ImportLine, error) {
 	return result, nil
 }
 
+// madeOrg notes an org that a dry import would have made.
+func (in *importer) madeOrg(id core.OrgID) {
+	if !in.dry {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.orgsOf == nil {
+		in.orgsOf = map[core.OrgID]bool{}
+	}
+	in.orgsOf[id] = true
+}
+
+// presume takes memberships in orgs that a dry import would have made from a user: they would not be in the way.
+func (in *importer) presume(user *core.UserImport) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	user.Memberships = slices.DeleteFunc(user.Memberships, func(m *core.Membership) bool { return in.orgsOf[m.Org] })
+}
+
+// parsedLine is what a line says: one of an org and a user, or what is wrong with it.
+type parsedLine struct {
+	org  *core.OrgImport
+	user *core.UserImport
+	err  error
+}
+
 // errLineTooLong says that a line is longer than any body may be.
 var errLineTooLong = errBadRequestWith("the line is longer than 128 KiB")
 
-// readUserLine reads a line of an import, as strictly as any body. It fails with KindMalformed and KindInvalid.
-func readUserLine(line importLine) (core.UserImport, error) {
+// parseLine reads a line of an import, as strictly as any body. What is wrong is KindMalformed or KindInvalid.
+func parseLine(line importLine) parsedLine {
 	if line.tooLong {
-		return core.UserImport{}, errLineTooLong
+		return parsedLine{err: errLineTooLong}
 	}
 	members, err := parseObject(line.text)
 	if err != nil {
-		return core.UserImport{}, err
+		return parsedLine{err: err}
 	}
 	f := &fields{members: members}
-	in := core.UserImport{
+	var read parsedLine
+	if orEmpty(f.text("object")) == "org" {
+		read.org = f.orgLine()
+	} else {
+		read.user = f.userLine()
+	}
+	f.ignore("realm_id")
+	if errs := f.rest(); len(errs) > 0 {
+		return parsedLine{err: &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: errs}}
+	}
+	return read
+}
+
+// orgLine takes an org as exports have it.
+func (f *fields) orgLine() *core.OrgImport {
+	return &core.OrgImport{ID: core.OrgID(orEmpty(f.text("id"))), CreatedAt: f.moment("created_at"), OrgChange: core.OrgChange{
+		Name: f.text("name"), State: word[core.State](f, "state"), Reference: f.text("reference"), Custom: f.customLine()}}
+}
+
+// userLine takes a user.
+func (f *fields) userLine() *core.UserImport {
+	in := &core.UserImport{
 		ID: core.UserID(orEmpty(f.text("id"))), Source: orEmpty(f.text("source")), ArbitraryID: orEmpty(f.text("arbitrary_id")),
 		CreatedAt: f.moment("created_at"), LastLoginAt: f.moment("last_login_at"),
 		UserChange: core.UserChange{
@@ -137,21 +207,77 @@ func readUserLine(line importLine) (core.UserImport, error) {
 			LastName:          f.text("last_name"),
 			Name:              f.text("name"),
 			Reference:         f.text("reference"),
+			Custom:            f.customLine(),
 		},
-	}
-	if raw, there := f.take("custom"); there && string(raw) != "null" {
-		custom := core.Custom{}
-		if json.Unmarshal(raw, &custom) != nil {
-			f.complain("custom", "must be an object")
-		}
-		in.Custom = &custom
+		ChosenKeys: f.flag("chosen_keys"),
 	}
 	in.Password = f.passwordLine()
-	f.ignore("object", "realm_id")
-	if errs := f.rest(); len(errs) > 0 {
-		return core.UserImport{}, &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: errs}
+	for m := range f.objects("memberships") {
+		one := &core.Membership{ID: core.MembershipID(orEmpty(m.text("id"))), Org: core.OrgID(orEmpty(m.text("org_id"))),
+			Permissions: m.texts("permissions"), ExpiresAt: core.Instant{Time: m.moment("expires_at")}, CreatedAt: core.Instant{Time: m.moment("created_at")}}
+		if custom := m.customLine(); custom != nil {
+			one.Custom = *custom
+		}
+		in.Memberships = append(in.Memberships, one)
 	}
-	return in, nil
+	for k := range f.objects("api_keys") {
+		in.APIKeys = append(in.APIKeys, k.apiKeyLine())
+	}
+	for t := range f.objects("authenticators") {
+		in.Authenticators = append(in.Authenticators, core.AuthenticatorCopy{ID: core.CredentialID(orEmpty(t.text("id"))), Name: orEmpty(t.text("name")),
+			Sealed: orEmpty(t.text("sealed")), New: t.flag("new"), CreatedAt: core.Instant{Time: t.moment("created_at")}})
+	}
+	return in
+}
+
+// apiKeyLine takes an API key.
+func (f *fields) apiKeyLine() *core.Credential {
+	key := &core.Credential{ID: core.CredentialID(orEmpty(f.text("id"))), Name: orEmpty(f.text("name")), CreatedAt: core.Instant{Time: f.moment("created_at")},
+		LastUsedAt: core.Instant{Time: f.moment("last_used_at")},
+		APIKey:     &core.APIKey{Digest: orEmpty(f.text("digest")), Permissions: f.texts("permissions"), ExpiresAt: core.Instant{Time: f.moment("expires_at")}}}
+	for _, text := range f.texts("allowed_addresses") {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			f.complain("allowed_addresses", "must be CIDRs like 192.0.2.0/24")
+		}
+		key.APIKey.Addresses = append(key.APIKey.Addresses, p)
+	}
+	return key
+}
+
+// objects takes an array of objects, one after another. What is wrong with one is the whole's.
+func (f *fields) objects(name string) iter.Seq[*fields] {
+	return func(yield func(*fields) bool) {
+		raw, there := f.take(name)
+		if !there || string(raw) == "null" {
+			return
+		}
+		var list []map[string]json.RawMessage
+		if json.Unmarshal(raw, &list) != nil || slices.ContainsFunc(list, func(m map[string]json.RawMessage) bool { return m == nil }) {
+			f.complain(name, "must be an array of objects")
+			return
+		}
+		for _, members := range list {
+			one := &fields{members: members}
+			if !yield(one) {
+				return
+			}
+			f.errs = append(f.errs, one.rest()...)
+		}
+	}
+}
+
+// customLine takes custom attributes; nil where they are missing.
+func (f *fields) customLine() *core.Custom {
+	raw, there := f.take("custom")
+	if !there || string(raw) == "null" {
+		return nil
+	}
+	custom := core.Custom{}
+	if json.Unmarshal(raw, &custom) != nil {
+		f.complain("custom", "must be an object")
+	}
+	return &custom
 }
 
 // moment takes a time; the zero time where it is missing.

@@ -20,6 +20,46 @@ type UserLine struct {
 	CreatedAt         Time                       `json:"created_at,omitzero"`
 	LastLoginAt       Time                       `json:"last_login_at,omitzero"`
 	Password          *PasswordLine              `json:"password,omitempty"`
+
+	// Object is "org" in the lines of orgs, which come first: of the fields above they have an id, a name, state, reference, custom and
+	// created_at. In those of users it is missing.
+	Object string `json:"object,omitempty"`
+
+	Memberships    []MembershipLine    `json:"memberships,omitempty"`
+	APIKeys        []APIKeyLine        `json:"api_keys,omitempty"`
+	ChosenKeys     bool                `json:"chosen_keys,omitempty"` // some of the API keys may have been chosen by a caller
+	Authenticators []AuthenticatorLine `json:"authenticators,omitempty"`
+}
+
+// MembershipLine is a user's membership in an export.
+type MembershipLine struct {
+	ID          string                     `json:"id"`
+	OrgID       string                     `json:"org_id,omitempty"` // missing = in no org
+	Permissions []string                   `json:"permissions,omitempty"`
+	ExpiresAt   Time                       `json:"expires_at,omitzero"`
+	Custom      map[string]json.RawMessage `json:"custom,omitempty"`
+	CreatedAt   Time                       `json:"created_at,omitzero"`
+}
+
+// APIKeyLine is a user's API key in an export: enough to know it again, and not to use it.
+type APIKeyLine struct {
+	ID          string   `json:"id"`
+	Digest      string   `json:"digest"` // SHA-256 of the key, in base64 for URLs without padding
+	Name        string   `json:"name,omitempty"`
+	Permissions []string `json:"permissions,omitzero"` // missing = all of the user's
+	Addresses   []string `json:"allowed_addresses,omitempty"`
+	ExpiresAt   Time     `json:"expires_at,omitzero"`
+	CreatedAt   Time     `json:"created_at,omitzero"`
+	LastUsedAt  Time     `json:"last_used_at,omitzero"`
+}
+
+// AuthenticatorLine is a user's authenticator for one-time codes in an export.
+type AuthenticatorLine struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Sealed    string `json:"sealed"`        // the secret, sealed under the server's master key
+	New       bool   `json:"new,omitempty"` // no good code was seen: it does not count yet
+	CreatedAt Time   `json:"created_at,omitzero"`
 }
 
 // PasswordLine is a password in an export. With the hash alone it is one of another system.

@@ -80,7 +80,8 @@ func bar(size int64, what string, bytes bool) *progressbar.ProgressBar {
 // Export is 'postern export'. usualAPI is where the API is, unless it is told otherwise; "" = it must be told.
 func Export(usualAPI string) *cobra.Command {
 	var a api
-	var passwords bool
+	parts := map[string]*bool{"password_hashes": new(bool), "memberships": new(bool), "api_keys": new(bool), "authenticators": new(bool)}
+	var everything bool
 	var to, after string
 	c := &cobra.Command{
 		Use:   "export",
@@ -88,8 +89,10 @@ func Export(usualAPI string) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			query := url.Values{}
-			if passwords {
-				query.Set("password_hashes", "true")
+			for name, wanted := range parts {
+				if *wanted || everything {
+					query.Set(name, "true")
+				}
 			}
 			if after != "" {
 				query.Set("after", after)
@@ -103,7 +106,11 @@ func Export(usualAPI string) *cobra.Command {
 		},
 	}
 	a.flags(c, usualAPI)
-	c.Flags().BoolVar(&passwords, "password-hashes", false, "with passwords, as they are kept: hashes")
+	c.Flags().BoolVar(parts["password_hashes"], "password-hashes", false, "with passwords, as they are kept: hashes")
+	c.Flags().BoolVar(parts["memberships"], "memberships", false, "with orgs, and who is a member")
+	c.Flags().BoolVar(parts["api_keys"], "api-keys", false, "with API keys, as they are kept: digests")
+	c.Flags().BoolVar(parts["authenticators"], "authenticators", false, "with authenticators, whose secrets are sealed under the master key")
+	c.Flags().BoolVar(&everything, "everything", false, "with all of these")
 	c.Flags().StringVarP(&to, "output", "o", "", "write to this new file, which only its owner may read (default standard output)")
 	c.Flags().StringVar(&after, "after", "", "go on after this user's id")
 	return c

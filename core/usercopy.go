@@ -1,0 +1,300 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// ExportParts says what an export has of users, besides themselves.
+type ExportParts struct {
+	Passwords      bool // hashes
+	Memberships    bool
+	APIKeys        bool // digests: the keys themselves are not kept
+	Authenticators bool // TOTP secrets, sealed under the master key. Recovery codes cannot leave their realm.
+}
+
+// UserParts are what an export has of one user, and what an import makes with the user.
+type UserParts struct {
+	Memberships    []*Membership // their ids are kept
+	APIKeys        []*Credential
+	Authenticators []AuthenticatorCopy
+}
+
+// AuthenticatorCopy is a user's authenticator for one-time codes. A code that was used before it was copied may count once more.
+type AuthenticatorCopy struct {
+	ID        CredentialID
+	Name      string
+	Sealed    string // the secret under the master key: it opens where that is the same
+	New       bool   // no good code was seen
+	CreatedAt Instant
+}
+
+// digestText is what digest returns.
+var digestText = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+
+// copyPlace is where the secret of an authenticator is sealed for on its way from realm to realm.
+func copyPlace(id CredentialID) string { return "copy:" + string(id) }
+
+// parts returns what an export is to have of a page of users.
+func (u *Users) parts(ctx context.Context, state *realmState, users []*User, want ExportParts) ([]UserParts, error) {
+	all := make([]UserParts, len(users))
+	var keys []Key
+	var take []func(key Key, rec Record) error
+	for i, user := range users {
+		p, _ := state.owner(string(user.ID))
+		if want.Memberships {
+			keys = append(keys, membershipsKey(p, user.ID))
+			take = append(take, func(key Key, rec Record) error {
+				joined := &memberships{}
+				_, err := decode(key, rec, joined)
+				all[i].Memberships = joined.List
+				return err
+			})
+		}
+		for _, ref := range user.Credentials {
+			if ref.Type == CredentialAPIKey && want.APIKeys || ref.Type == CredentialTOTP && want.Authenticators {
+				keys = append(keys, credentialKey(p, ref.ID))
+				take = append(take, func(key Key, rec Record) error { return u.copyCredential(ctx, state, &all[i], key, rec) })
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return all, nil
+	}
+	recs, err := u.d.store.Get(ctx, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("core: export users: %w", err)
+	}
+	for i := range recs {
+		if err := take[i](keys[i], recs[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// copyCredential adds a credential to what an export has of its user.
+func (u *Users) copyCredential(ctx context.Context, state *realmState, to *UserParts, key Key, rec Record) error {
+	c := &Credential{}
+	found, err := decode(key, rec, c)
+	switch {
+	case err != nil || !found: // deleted since the user was read
+		return err
+	case c.APIKey != nil:
+		to.APIKeys = append(to.APIKeys, c)
+		return nil
+	}
+	data, err := u.d.realms.sealer(ctx, state)
+	if err != nil {
+		return err
+	}
+	secret, err := data.open(string(c.ID), c.TOTP.Sealed)
+	if err != nil {
+		return fmt.Errorf("core: export authenticator %s: %w", c.ID, err)
+	}
+	sealed, err := u.d.master.seal(u.d.random, copyPlace(c.ID), secret)
+	to.Authenticators = append(to.Authenticators, AuthenticatorCopy{ID: c.ID, Name: c.Name, Sealed: sealed, New: !c.TOTP.Active, CreatedAt: c.CreatedAt})
+	return err
+}
+
+// bringParts makes what an imported user comes with, in the Transaction that makes the user. The orgs of memberships must be
+// there.
+func (u *Users) bringParts(ctx context.Context, c *change, state *realmState, user *User, in UserParts, dry bool, req Request) error {
+	for _, one := range in.APIKeys {
+		if err := u.bringKey(c, user, one); err != nil {
+			return err
+		}
+	}
+	for _, one := range in.Authenticators {
+		if err := u.bringAuthenticator(ctx, c, state, user, one, dry); err != nil {
+			return err
+		}
+	}
+	list := &memberships{Realm: user.Realm, User: user.ID}
+	ids := make([]OrgID, 0, len(in.Memberships))
+	for _, one := range in.Memberships {
+		if one.Org != "" {
+			ids = append(ids, one.Org)
+		}
+	}
+	orgs, versions, err := (&Orgs{u.d}).readAll(ctx, state.Realm, ids)
+	if err != nil {
+		return err
+	}
+	for _, one := range in.Memberships {
+		made, err := joinedBefore(user, one)
+		if err != nil {
+			return err
+		}
+		if org := orgs[one.Org]; org != nil {
+			c.unchanged(org.key(c.tx.Partition), versions[org.ID])
+			made.Suspended = org.State != StateActive
+		} else if one.Org != "" {
+			return errNoOrg
+		}
+		if err := list.add(made); err != nil {
+			return err
+		}
+		c.join(made, req)
+	}
+	if len(list.List) > 0 {
+		c.create(list, noExpiry)
+	}
+	return nil
+}
+
+// errThere says that an imported user is there already.
+var errThere = errors.New("core: the user is there")
+
+// keysTaken says that an API key stood in the way of an import, if one did: somebody else's, or that of the very user, whom
+// another import of the same has made.
+func (u *Users) keysTaken(ctx context.Context, realm *Realm, id UserID, keys []*Credential, err error) error {
+	p, _ := realm.owner(string(id))
+	for _, one := range keys {
+		if !conflictOn(err, apiKeyKey(p, one.APIKey.Digest)) {
+			continue
+		}
+		if _, _, err := u.byID(ctx, realm, id); err == nil {
+			return errThere
+		}
+		return invalid("api_keys", "API key has already been taken")
+	}
+	return nil
+}
+
+// ofUser refuses an id that is not of a kind, or does not lie where the user does.
+func ofUser(user *User, prefix, id string) error {
+	own, _ := bucketOf(string(user.ID))
+	if b, ok := bucketOf(id); !ok || !validID(prefix, id) || b != own {
+		return invalid("id", fmt.Sprintf("Id must begin with %s and go with the user's", prefix))
+	}
+	return nil
+}
+
+// joinedBefore returns a membership as it was elsewhere.
+func joinedBefore(user *User, in *Membership) (*Membership, error) {
+	if err := ofUser(user, prefixMembership, string(in.ID)); err != nil {
+		return nil, err
+	}
+	one := &Membership{ID: in.ID, Org: in.Org, CreatedAt: in.CreatedAt}
+	change := MembershipChange{Permissions: &in.Permissions, Custom: &in.Custom}
+	if !in.ExpiresAt.IsZero() {
+		change.ExpiresAt = &in.ExpiresAt.Time
+	}
+	return one, one.apply(change)
+}
+
+// bringKey makes an API key of which the digest is known.
+func (u *Users) bringKey(c *change, user *User, in *Credential) error {
+	var errs fieldErrors
+	errs.check(user.Type == UserAPI, "api_keys", "API keys are for api users only")
+	errs.check(user.count(CredentialAPIKey) < maxAPIKeys, "api_keys", fmt.Sprintf("API keys are too many (maximum is %d)", maxAPIKeys))
+	errs.check(in.APIKey != nil && digestText.MatchString(in.APIKey.Digest), "api_keys", "API keys must have the digest that an export has")
+	if err := errs.err(); err != nil {
+		return err
+	}
+	if len(in.APIKey.Addresses) > maxAddresses {
+		return invalid("api_keys", fmt.Sprintf("Allowed addresses are too many (maximum is %d)", maxAddresses))
+	}
+	limits := *in.APIKey
+	if err := limits.limit(nil, &in.APIKey.Permissions, nil, c.tx.Now); err != nil {
+		return err
+	}
+	made, err := u.copied(user, in.ID, CredentialAPIKey, in.Name, in.CreatedAt)
+	if err != nil {
+		return err
+	}
+	made.APIKey, made.LastUsedAt = &limits, in.LastUsedAt
+	c.putKey(&keyChange{after: made})
+	return nil
+}
+
+// bringAuthenticator makes an authenticator, and seals its secret for the realm.
+func (u *Users) bringAuthenticator(ctx context.Context, c *change, state *realmState, user *User, in AuthenticatorCopy, dry bool) error {
+	if user.Type != UserHuman || user.count(CredentialTOTP) >= maxTOTPs {
+		return invalid("authenticators", fmt.Sprintf("Authenticators are for human users only, and at most %d", maxTOTPs))
+	}
+	secret, err := u.d.master.open(copyPlace(in.ID), in.Sealed)
+	if err != nil {
+		return invalid("authenticators", "Authenticators are sealed under another master key than this server has")
+	}
+	made, err := u.copied(user, in.ID, CredentialTOTP, in.Name, in.CreatedAt)
+	if err != nil {
+		return err
+	}
+	user.Credentials[len(user.Credentials)-1].New = in.New
+	made.TOTP = &TOTP{Active: !in.New}
+	if !dry { // which writes nothing, and so makes no key to seal with
+		data, err := u.d.realms.sealer(ctx, state)
+		if err != nil {
+			return err
+		}
+		if made.TOTP.Sealed, err = data.seal(u.d.random, string(made.ID), secret); err != nil {
+			return err
+		}
+	}
+	c.create(made, noExpiry)
+	return nil
+}
+
+// copied returns a credential as it was elsewhere, which the user lists from now on.
+func (u *Users) copied(user *User, id CredentialID, kind CredentialType, name string, made Instant) (*Credential, error) {
+	if err := ofUser(user, prefixCredential, string(id)); err != nil {
+		return nil, err
+	}
+	if made.IsZero() {
+		made = user.CreatedAt
+	}
+	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{ID: id, Type: kind})
+	c := &Credential{ID: id, Realm: user.Realm, User: user.ID, Type: kind, CreatedAt: made}
+	return c, c.rename(name)
+}
+
+// OrgImport is an org that comes from an export.
+type OrgImport struct {
+	ID OrgID // kept
+	OrgChange
+	CreatedAt time.Time // zero = now
+}
+
+// Import makes an org as it was elsewhere. made is false where one with that id is there already, which is then left as it is. A
+// dry import writes nothing. It fails with KindInvalid.
+func (o *Orgs) Import(ctx context.Context, realm RealmID, in OrgImport, dry bool, req Request) (made bool, err error) {
+	state, now, err := (&Users{o.d}).begin(ctx, realm)
+	if err != nil {
+		return false, err
+	}
+	if !validID(prefixOrg, string(in.ID)) {
+		return false, invalid("id", "Id must be org_ and 22 letters and digits")
+	}
+	org := &Org{ID: in.ID, Realm: realm, State: StateActive, CreatedAt: Instant{now}}
+	if !in.CreatedAt.IsZero() {
+		org.CreatedAt = Instant{in.CreatedAt}
+	}
+	if err := org.apply(in.OrgChange); err != nil {
+		return false, err
+	}
+	if _, _, err := o.byID(ctx, state.Realm, in.ID); err != ErrOrgNotFound || dry {
+		return err == ErrOrgNotFound, ignoring(err, ErrOrgNotFound)
+	}
+	p, _ := state.owner(string(in.ID))
+	c := o.d.change(p, now)
+	c.found(org, req)
+	err = c.commit(ctx)
+	if conflictOn(err, org.key(p)) {
+		return false, nil // another import of the same was faster
+	}
+	return err == nil, err
+}
+
+// ignoring returns err, or nil where it is the one that means nothing here.
+func ignoring(err, nothing error) error {
+	if err == nothing {
+		return nil
+	}
+	return err
+}

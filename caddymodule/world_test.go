@@ -199,7 +199,8 @@ func (w *world) do(method, path, token, body string, headers ...string) answer {
 		r.Header[headers[i]] = append(r.Header[headers[i]], headers[i+1])
 	}
 	res, err := transport.RoundTrip(r)
-	for tries := 0; (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) && tries < 3; tries++ {
+	for tries := 0; (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) && tries < 20; tries++ {
+		time.Sleep(time.Duration(tries) * time.Millisecond) // until the former configuration has closed its listener, on a busy machine
 		r.Body, _ = r.GetBody()
 		res, err = transport.RoundTrip(r)
 	}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -63,13 +64,17 @@ func (e *Event) members() []IndexChange {
 func (e *Event) sealedPlace() string { return "event:" + string(e.ID) }
 
 // Request is what a caller says of the request that it acts for (Users API, "Request attributes").
-// It is a claim, kept for people to read, and decides nothing.
+// What is kept of it is a claim, for people to read, and decides nothing.
 type Request struct {
 	IP     string `json:"ip,omitempty"`     // at most 64 bytes are kept
 	Client string `json:"client,omitempty"` // at most 256 bytes are kept
 
 	// Device is the SignedIn.Device of an earlier sign-in, which the person's device has kept. It is not kept here.
 	Device string `json:"-"`
+
+	// Address is the person's own address, where whoever asks has seen it and was not only told of it: tries from there are
+	// counted, whatever the account. The zero Addr is not known. It is not kept.
+	Address netip.Addr `json:"-"`
 
 	// Slim asks for a session token that fits into a cookie: it says who it is, and nothing that the realm's TokenFields
 	// ask for. It is not kept.

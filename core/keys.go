@@ -59,6 +59,8 @@ import (
 //	realm partition of the name's hash
 //	  n:<digest>       username or e-mail address -> user
 //	  bucket f:<digest> failed sign-ins under a name that is nobody's
+//	realm partition of the address's hash
+//	  bucket a:<digest>  sign-ins from an address
 //	realm partition 0
 //	  y:<day>:<APT key> Usage
 //	  index usage      <day> <APT key>
@@ -213,6 +215,11 @@ func eventLog(p Partition) Log        { return Log{p, logEvents} }
 func invalidationLog(p Partition) Log { return Log{p, logInvalidation} }
 
 func loginPoliciesIndex(id RealmID) Index { return Index{Name: "lps:" + string(id)} }
+
+// addressBucket counts sign-ins from an address, of whomever.
+func addressBucket(r *Realm, address string) Bucket {
+	return Bucket{r.partition(bucketOfText(address)), "a:" + shortDigest(address)}
+}
 
 // partition returns the partition of a bucket in a realm.
 func (r *Realm) partition(b bucket) Partition {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net/netip"
 	"os"
 	"regexp"
 	"slices"
@@ -204,7 +205,7 @@ func (w *world) usersOfAllKinds() {
 	_, err := w.Users.Update(w.ctx, w.realm.ID, "ann", core.UserChange{Reference: ptr("r")}, core.Request{})
 	w.must(err)
 	device := w.signIn("ann").Device
-	for _, request := range []core.Request{{}, {Device: device}} {
+	for _, request := range []core.Request{{}, {Device: device}, {Address: netip.MustParseAddr("192.0.2.1")}} {
 		_, err = w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", "wrong", request)
 		w.refused("a wrong password", err, core.ErrWrongPassword)
 	}

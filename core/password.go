@@ -114,7 +114,7 @@ func (p *Passwords) Authenticate(ctx context.Context, realm RealmID, idOrName, t
 	if err != nil { // decided before the account is looked up, so it says nothing of it
 		return nil, ErrWrongPassword
 	}
-	checked, err := p.check(ctx, realm, idOrName, req.Device, text, prepared)
+	checked, err := p.check(ctx, realm, idOrName, req, text, prepared)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ type checked struct {
 
 // check counts an attempt and compares the password, both within a slot: what is refused for want of one counts
 // nothing. The slot is free again before anything is written.
-func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName, device, typed string, prepared []byte) (*checked, error) {
+func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName string, req Request, typed string, prepared []byte) (*checked, error) {
 	release, err := p.d.hasher.admit(ctx)
 	if err != nil {
 		return nil, err
@@ -154,8 +154,10 @@ func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName, device, 
 	if c.who, err = p.account(ctx, c.state.Realm, idOrName); err != nil {
 		return nil, err
 	}
-	if c.who.device = p.d.knownDevice(realm, c.who.user, device, c.now); c.who.device != "" {
+	if c.who.device = p.d.knownDevice(realm, c.who.user, req.Device, c.now); c.who.device != "" {
 		c.who.failures = deviceBucket(c.who.at, c.who.user.ID, c.who.device)
+	} else if err := p.countFrom(ctx, c.state.Realm, req.Address, c.now); err != nil {
+		return nil, err // before the account is counted, so that it costs others nothing
 	}
 	if err := p.count(ctx, c.who, c.now); err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (p *Passwords) Change(ctx context.Context, realm RealmID, idOrName string, 
 	if err != nil { // decided before the account is looked up, so it says nothing of it
 		return errCurrentPassword
 	}
-	checked, err := p.check(ctx, realm, idOrName, req.Device, in.Current, current)
+	checked, err := p.check(ctx, realm, idOrName, req, in.Current, current)
 	if err != nil {
 		return err
 	}

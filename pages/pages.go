@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -197,10 +198,20 @@ func (p *Pages) realm(ctx context.Context) (core.RealmID, error) {
 // is known from an earlier sign-in.
 func (p *Pages) requestOf(r *http.Request) core.Request {
 	in := core.Request{IP: p.o.Address(r), Client: r.UserAgent(), Slim: true}
+	in.Address = addressIn(in.IP)
 	if c, err := r.Cookie(p.o.Cookies.DeviceCookie("", time.Time{}).Name); err == nil {
 		in.Device = c.Value
 	}
 	return in
+}
+
+// addressIn reads an address, with or without a port. One that is none is not known.
+func addressIn(text string) netip.Addr {
+	if pair, err := netip.ParseAddrPort(text); err == nil {
+		return pair.Addr()
+	}
+	address, _ := netip.ParseAddr(text)
+	return address
 }
 
 // returnTo returns where a request asks to go afterwards, or the front page where it asks for nothing that is allowed.

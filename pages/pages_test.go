@@ -259,6 +259,29 @@ func TestThrottled(t *testing.T) {
 	}
 }
 
+// TestOneAddress holds that one address cannot try a password on everybody, that others are not kept out by it, and that it is told
+// nothing by it.
+func TestOneAddress(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), func(o *pages.Options) {
+		o.Address = func(r *http.Request) string { return r.Header.Get("X-From") }
+	})
+	from := func(address, who, password string) answer {
+		return w.send("POST", "/auth/sign-in", url.Values{"username": {who}, "password": {password}, "return_to": {"/"}}, "X-From", address)
+	}
+	for i := range 100 {
+		if a := from("192.0.2.7", fmt.Sprint("user", i), "one of the usual ones"); a.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("try %d = %d; want 401", i, a.StatusCode)
+		}
+	}
+	known, unknown := from("192.0.2.7:4711", "ann", password), from("192.0.2.7", "nobody", "x")
+	if known.StatusCode != http.StatusTooManyRequests || unknown.StatusCode != http.StatusTooManyRequests || known.session() != nil {
+		t.Errorf("after a hundred tries = %d for a user, %d for nobody; want 429", known.StatusCode, unknown.StatusCode)
+	}
+	if a := from("192.0.2.8", "ann", password); a.session() == nil {
+		t.Errorf("from elsewhere = %d; want in", a.StatusCode)
+	}
+}
+
 // TestKnownDevice holds that a stranger's guesses do not keep the owner of an account out of the browser that they signed in with
 // before, and that what it is known by is worth nothing to others.
 func TestKnownDevice(t *testing.T) {

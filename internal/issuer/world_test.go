@@ -129,13 +129,3 @@ func take(t *testing.T, p *issuer.Pool, c issuer.Config) used {
 	}
 	return u
 }
-
-// eventually fails the test unless ok comes true soon.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited 30s in vain until %s", what)
-		}
-	}
-}

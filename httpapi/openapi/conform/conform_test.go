@@ -1,6 +1,7 @@
 package conform_test
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -205,6 +206,34 @@ func TestBody(t *testing.T) {
 		got := strings.Join(d.Body(d.Find(method, path), c.media, []byte(c.body)), "; ")
 		if (got == "") != (c.wrong == "") || !strings.Contains(got, c.wrong) {
 			t.Errorf("Body(%s, %s, %s) = %q; want %q", c.call, c.media, c.body, got, c.wrong)
+		}
+	}
+}
+
+// TestMembers gathers what an object may have, and what it always has.
+func TestMembers(t *testing.T) {
+	for schema, want := range map[string]string{
+		`{"type":"string"}`: "",
+		`{"required":["a"],"properties":{"a":{},"b":{}}}`:                                                           "a! b",
+		`{"$ref":"#/components/schemas/T"}`:                                                                         "t!",
+		`{"allOf":[{"$ref":"#/components/schemas/T"},{"required":["t","u"],"properties":{"u":{}}}]}`:                "t! u!",
+		`{"oneOf":[{"$ref":"#/components/schemas/T"},{"required":["u"],"properties":{"u":{}}}]}`:                    "t u",
+		`{"oneOf":[{"allOf":[{"$ref":"#/components/schemas/T"}]},{"required":["t"],"properties":{"t":{},"u":{}}}]}`: "t! u",
+	} {
+		d, err := conform.Read([]byte(withSchema(schema)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		members, required := d.Members(d.Schema("S"))
+		var got []string
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			if required[name] {
+				name += "!"
+			}
+			got = append(got, name)
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("Members(%s) = %q; want %q", schema, text, want)
 		}
 	}
 }

@@ -303,18 +303,58 @@ func (d *Document) Answer(o *Operation, method string, status int, header http.H
 	return wrong
 }
 
+// Schema returns a schema of the document, to hold values against; nil where it has none of this name.
+func (d *Document) Schema(name string) any {
+	if s := d.resolve("#/components/schemas/" + name); s != nil {
+		return s
+	}
+	return nil
+}
+
+// BodySchema returns what is sent to an operation in a media type; nil where the document says nothing of that.
+func (d *Document) BodySchema(o *Operation, media string) any {
+	content, _ := d.follow(o.node["requestBody"])["content"].(object)
+	form, _ := content[media].(object)
+	return form["schema"]
+}
+
+// Members returns the members of an object that a schema names, those of each choice among them, with their schemas, and which
+// of them are always there.
+func (d *Document) Members(schema any) (members map[string]any, required map[string]bool) {
+	s := d.follow(schema)
+	members, required = map[string]any{}, map[string]bool{}
+	properties, _ := s["properties"].(object)
+	maps.Copy(members, properties)
+	for _, name := range list(s["required"]) {
+		required[name.(string)] = true
+	}
+	for _, part := range list(s["allOf"]) {
+		m, r := d.Members(part)
+		maps.Copy(members, m)
+		maps.Copy(required, r)
+	}
+	for i, choice := range list(s["oneOf"]) {
+		m, r := d.Members(choice)
+		maps.Copy(members, m)
+		maps.DeleteFunc(required, func(name string, _ bool) bool { return i > 0 && !r[name] })
+		if i == 0 {
+			maps.Copy(required, r)
+		}
+	}
+	return members, required
+}
+
 // Body holds what is sent to an operation in a media type against the document, and returns all that is wrong.
 func (d *Document) Body(o *Operation, media string, body []byte) []string {
-	content, _ := d.follow(o.node["requestBody"])["content"].(object)
-	form, there := content[media].(object)
-	if !there {
+	schema := d.BodySchema(o, media)
+	if schema == nil {
 		return []string{fmt.Sprintf("media type %q of the body is not in the document", media)}
 	}
 	value, err := Decode(body)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	return d.Check(form["schema"], value)
+	return d.Check(schema, value)
 }
 
 // assumed are headers that a document need not list: HTTP's own, and what is told to browsers.

@@ -130,16 +130,20 @@ func FuzzUnmarshalPages(f *testing.F) { fuzzUnmarshal(f, "postern_pages") }
 // TestIsURLSafe holds what counts as a secret in a URL.
 func TestIsURLSafe(t *testing.T) {
 	for url, want := range map[string]bool{
-		"{env.POSTERN_REDIS_URL}":                   true,
-		"redis://localhost":                         true,
-		"redis://user@localhost:6379/0":             true,
-		"redis://user:{env.PASSWORD}@localhost":     true,
-		"redis://:{file./run/secrets/pw}@localhost": true,
-		"unix:///run/redis.sock?db=1":               true,
-		"redis://user:hunter2@localhost":            false,
-		"redis://:hunter2@localhost":                false,
-		"redis://user:hun{env.TER2}@localhost":      false,
-		"redis://user:hunter@2@localhost":           false,
+		"{env.POSTERN_REDIS_URL}":                                               true,
+		"redis://localhost":                                                     true,
+		"redis://user@localhost:6379/0":                                         true,
+		"redis://user:{env.PASSWORD}@localhost":                                 true,
+		"redis://:{file./run/secrets/pw}@localhost":                             true,
+		"unix:///run/redis.sock?db=1":                                           true,
+		"redis://user:hunter2@localhost":                                        false,
+		"redis://:hunter2@localhost":                                            false,
+		"redis://user:hun{env.TER2}@localhost":                                  false,
+		"redis://user:hunter@2@localhost":                                       false,
+		"redis+sentinel://{env.U}@a,b/main?sentinel_password={env.P}":           true,
+		"redis+sentinel://a,b/main?sentinel_password=hunter2":                   false,
+		"redis+sentinel://a,b/main?sentinel%5Fpassword=hunter2":                 false,
+		"redis+sentinel://a/main?sentinel_password={env.P}&sentinel_username=u": true,
 	} {
 		if got := isURLSafe(url); got != want {
 			t.Errorf("isURLSafe(%q) = %t, want %t", url, got, want)

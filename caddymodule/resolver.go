@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -57,9 +58,13 @@ var placeholder = regexp.MustCompile(`\{(env|file)\.[^{}]+\}`)
 // isSecretSafe reports whether a value is nothing but placeholders.
 func isSecretSafe(value string) bool { return placeholder.ReplaceAllString(value, "") == "" }
 
-// isURLSafe reports whether the password of a URL, if there is one, is nothing but placeholders.
+// isURLSafe reports whether the passwords of a URL, if there are any, are nothing but placeholders.
 func isURLSafe(value string) bool {
 	_, rest, _ := strings.Cut(placeholder.ReplaceAllString(value, ""), "://")
+	rest, parameters, _ := strings.Cut(rest, "?")
+	if query, err := url.ParseQuery(parameters); err != nil || query.Get("sentinel_password") != "" {
+		return false
+	}
 	at := strings.LastIndex(rest, "@")
 	if at < 0 {
 		return true

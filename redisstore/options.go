@@ -4,13 +4,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/url"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -39,8 +36,10 @@ const (
 
 // Options configures a Store. One of URL and Addrs is required.
 type Options struct {
-	// URL is redis://user:password@host:port/db, rediss:// for TLS, or unix:///path?db=n. It stands for Addrs,
-	// Username, Password, DB and TLS, which must then be unset, but for TLS, which may refine rediss://.
+	// URL is redis://user:password@host:port/db, or unix:///path?db=n; redis+sentinel://user:password@host:port,host:port/master/db, with
+	// ?sentinel_username and sentinel_password where the Sentinels ask for them; or redis+cluster://user:password@host:port,host:port. With
+	// rediss the connections use TLS. It stands for Addrs, Mode, MasterName, Username, Password, SentinelUsername, SentinelPassword, DB and
+	// TLS, which must then be unset, but for TLS, which may refine rediss.
 	URL   string
 	Addrs []string // host:port each; one in ModeSingle
 	Mode  Mode     // default ModeSingle
@@ -144,39 +143,6 @@ func setDefault[T comparable](field *T, value T) {
 		*field = value
 	}
 }
-
-// readURL spreads URL over the other fields. What url.Parse complains about may be a part of the
-// password, so it is not repeated.
-func (o *Options) readURL() error {
-	if o.URL == "" {
-		return nil
-	}
-	if len(o.Addrs) > 0 || o.Username != "" || o.Password != "" || o.DB != 0 {
-		return errors.New("URL stands for Addrs, Username, Password and DB: set either")
-	}
-	u, err := url.Parse(o.URL)
-	if err != nil {
-		return errBadURL
-	}
-	for parameter := range u.Query() {
-		if parameter != "db" {
-			return errBadURL
-		}
-	}
-	parsed, err := redis.ParseURL(o.URL)
-	if err != nil {
-		return errBadURL
-	}
-	o.Addrs = []string{parsed.Addr}
-	o.Username, o.Password, o.DB = parsed.Username, parsed.Password, parsed.DB
-	if o.TLS == nil {
-		o.TLS = parsed.TLSConfig
-	}
-	return nil
-}
-
-var errBadURL = errors.New("URL must be redis://[user:password@]host[:port][/db], rediss:// alike, or unix:///path[?db=n], " +
-	"with the special characters of a password percent-encoded")
 
 // unix reports whether the server is reached by a unix socket.
 func (o *Options) unix() bool { return strings.HasPrefix(o.URL, "unix:") }

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"crypto/tls"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,16 @@ func TestOptions(t *testing.T) {
 		{"cluster by socket", Options{URL: "unix:///run/redis.sock", Mode: ModeCluster}, "unix socket"},
 		{"parameters", Options{URL: "redis://h?pool_size=7"}, "URL must be"},
 		{"another scheme", Options{URL: "http://h"}, "URL must be"},
+		{"sentinels without a master", Options{URL: "redis+sentinel://a,b"}, "URL must be"},
+		{"a sentinel that is none", Options{URL: "redis+sentinel://a,,b/main"}, "URL must be"},
+		{"a port that is none", Options{URL: "redis+sentinel://a:x/main"}, "URL must be"},
+		{"a database that is none", Options{URL: "redis+sentinel://a/main/x"}, "URL must be"},
+		{"a password as it is", Options{URL: "redis+sentinel://user:p/w@a/main"}, "URL must be"},
+		{"parameters of sentinels", Options{URL: "redis+sentinel://a/main?db=1"}, "URL must be"},
+		{"a cluster's database", Options{URL: "redis+cluster://a/1"}, "URL must be"},
+		{"another way", Options{URL: "redis+ring://a"}, "URL must be"},
+		{"another scheme of several", Options{URL: "http+cluster://a"}, "URL must be"},
+		{"the mode twice", Options{URL: "redis+cluster://a", Mode: ModeCluster}, "set either"},
 		{"all wrong", Options{Addrs: one, Mode: "x", KeyPrefix: "{", PoolSize: -1, DialTimeout: -1, Durability: "x"},
 			"Mode is|KeyPrefix|PoolSize|DialTimeout|Durability"},
 		{"wait without a class", Options{Addrs: one, WaitReplicas: 1}, "need Durability"},
@@ -51,11 +62,43 @@ func TestOptions(t *testing.T) {
 }
 
 func TestOptionsFromURL(t *testing.T) {
-	o := Options{URL: "rediss://user:p%2Fw@redis.example/3"}
-	if err := o.validate(); err != nil {
-		t.Fatal(err)
+	for text, want := range map[string]Options{
+		"rediss://user:p%2Fw@redis.example/3": {Mode: ModeSingle, Addrs: []string{"redis.example:6379"}, Username: "user", Password: "p/w", DB: 3, TLS: &tls.Config{}},
+		"redis+sentinel://user:p%2Fw@a,b:1,[::1]:2/main/3?sentinel_username=s&sentinel_password=q%26": {Mode: ModeSentinel, Addrs: []string{"a:26379", "b:1", "[::1]:2"},
+			MasterName: "main", Username: "user", Password: "p/w", DB: 3, SentinelUsername: "s", SentinelPassword: "q&"},
+		"rediss+sentinel://a/main":                   {Mode: ModeSentinel, Addrs: []string{"a:26379"}, MasterName: "main", TLS: &tls.Config{}},
+		"redis+cluster://:pw@10.0.0.1:7000,10.0.0.2": {Mode: ModeCluster, Addrs: []string{"10.0.0.1:7000", "10.0.0.2:6379"}, Password: "pw"},
+		"rediss+cluster://a/":                        {Mode: ModeCluster, Addrs: []string{"a:6379"}, TLS: &tls.Config{}},
+	} {
+		o := Options{URL: text}
+		if err := o.validate(); err != nil {
+			t.Errorf("validate of %s = %v", text, err)
+			continue
+		}
+		if o.TLS != nil && o.TLS.MinVersion < tls.VersionTLS12 || (o.TLS != nil) != (want.TLS != nil) {
+			t.Errorf("%s: TLS %+v; want it %t, 1.2 or later", text, o.TLS, want.TLS != nil)
+		}
+		got := Options{Mode: o.Mode, Addrs: o.Addrs, MasterName: o.MasterName, Username: o.Username, Password: o.Password, DB: o.DB,
+			SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword, TLS: want.TLS}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is read as %+v; want %+v", text, got, want)
+		}
 	}
-	if o.Addrs[0] != "redis.example:6379" || o.Username != "user" || o.Password != "p/w" || o.DB != 3 || o.TLS == nil || o.TLS.MinVersion < tls.VersionTLS12 {
-		t.Errorf("validate read %s %s DB %d; want what the URL says, with TLS 1.2 or later", o.Addrs[0], o.Username, o.DB)
+}
+
+// FuzzURL reads any text, and complains without repeating what may be a password.
+func FuzzURL(f *testing.F) {
+	for _, text := range []string{"redis://:hunter2@h", "redis+sentinel://u:hunter2@a,b/main/1?sentinel_password=hunter2", "redis+cluster://:hunter2@a:1,b", "rediss+x://hunter2@", "redis+sentinel://@,/:@?#"} {
+		f.Add(text)
 	}
+	f.Fuzz(func(t *testing.T, text string) {
+		o := Options{URL: text}
+		err := o.readURL()
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("readURL(%q) = %v, which repeats a secret", text, err)
+		}
+		if err == nil && text != "" && len(o.Addrs) == 0 {
+			t.Errorf("readURL(%q) found no server and did not complain", text)
+		}
+	})
 }

@@ -35,6 +35,23 @@ func StartReplica(t testing.TB, s *Server, settings ...string) *Server {
 	return r
 }
 
+// Follow makes a server that runs a replica of another, and waits until it has caught up.
+func Follow(t testing.TB, replica, master *Server) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(master.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := replica.Client(t)
+	if err := c.SlaveOf(t.Context(), host, port).Err(); err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, "the replica has caught up", func() bool {
+		info, err := c.InfoMap(t.Context(), "replication").Result()
+		return err == nil && info["Replication"]["role"] == "slave" && info["Replication"]["master_link_status"] == "up"
+	})
+}
+
 // StartSentinel starts a Sentinel that watches master under the given name, with a quorum of one, and
 // returns its address.
 func StartSentinel(t testing.TB, master *Server, name string) string {
@@ -48,7 +65,7 @@ func StartSentinel(t testing.TB, master *Server, name string) string {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sentinel.conf")
 	config := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nsentinel monitor %s %s %s 1\n"+
-		"sentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 5000\n", port, dir, name, host, masterPort, name, name)
+		"sentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 1000\n", port, dir, name, host, masterPort, name, name)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

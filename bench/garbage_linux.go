@@ -181,7 +181,7 @@ func scriptCalls(ctx context.Context, client *redis.Client) (float64, error) {
 	}
 	_, after, found := strings.Cut(text, "cmdstat_evalsha:calls=")
 	if !found {
-		return 0, fmt.Errorf("Redis counts no scripts: %w", errMissing)
+		return 0, fmt.Errorf("no scripts are counted by Redis: %w", errMissing)
 	}
 	calls, _, _ := strings.Cut(after, ",")
 	return strconv.ParseFloat(calls, 64)

@@ -128,7 +128,7 @@ func (o *Options) validate() (string, error) {
 		}
 	}
 	if o.Timeout < 0 || o.Tries < 0 || o.MaxWait < 0 {
-		errs = append(errs, errors.New("Timeout, Tries and MaxWait must not be negative"))
+		errs = append(errs, errors.New("none of Timeout, Tries and MaxWait may be negative"))
 	}
 	o.Timeout, o.Tries, o.MaxWait = cmp.Or(o.Timeout, 30*time.Second), cmp.Or(o.Tries, 3), cmp.Or(o.MaxWait, 5*time.Second)
 	return base, errors.Join(errs...)

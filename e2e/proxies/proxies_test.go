@@ -197,7 +197,7 @@ func (s *site) runs(file, folder, config, listen, name string, args ...string) {
 	start(s.T, listen, name, args...)
 }
 
-// start runs a program until the test ends, and returns once it listens.
+// start runs a program until the test ends, and returns once it answers: the kernel takes connections for it sooner.
 func start(t *testing.T, listen, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	var said bytes.Buffer
@@ -213,8 +213,8 @@ func start(t *testing.T, listen, name string, args ...string) *exec.Cmd {
 		_ = command.Wait()
 	})
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", listen); err == nil {
-			_ = conn.Close()
+		if resp, err := http.Get("http://" + listen + "/"); err == nil {
+			_ = resp.Body.Close()
 			return command
 		}
 	}

@@ -121,7 +121,7 @@ func spy(ctx context.Context, server *redisServer, r *http.Request, subject stri
 			return s, nil
 		}
 	}
-	return spied{}, fmt.Errorf("Redis was not asked about %s: %w", subject, errors.Join(seen.Err(), errMissing))
+	return spied{}, fmt.Errorf("nobody asked Redis about %s: %w", subject, errors.Join(seen.Err(), errMissing))
 }
 
 // monitored reads a command as MONITOR prints it: words in quotes.

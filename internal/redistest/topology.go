@@ -43,7 +43,7 @@ func Follow(t testing.TB, replica, master *Server) {
 		t.Fatal(err)
 	}
 	c := replica.Client(t)
-	if err := c.SlaveOf(t.Context(), host, port).Err(); err != nil {
+	if err := c.ReplicaOf(t.Context(), host, port).Err(); err != nil {
 		t.Fatal(err)
 	}
 	Eventually(t, "the replica has caught up", func() bool {

@@ -66,7 +66,7 @@ import (
 //	  index usage      <day> <APT key>
 //	any realm partition
 //	  uo               orgs whose state the memberships of their members do not tell yet
-//	system partition, or realm partition of the digest's hash where the caller's key is for one realm
+//	realm partition of the digest's hash in the realm that a call names, or system partition where it names none
 //	  oc:<digest>      a call that may be repeated, and its answer
 //	any partition
 //	  oa:<digest>:<try> the answer to such a call whose last change was here

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -42,6 +43,7 @@ type Repeats struct{ d *deps }
 // Repeatable is a call that may be sent again.
 type Repeatable struct {
 	Key     *ManagementKey // of the caller; no other's calls are the same
+	Realm   RealmID        // that the call names; with a key for one realm it may be "", which otherwise stands for none
 	Name    string         // what the caller calls this call
 	Request []byte         // all that tells the call from another of the same name
 }
@@ -83,8 +85,8 @@ type try struct {
 // else changed what it changes. Once fails with ErrRepeatDiffers, ErrUnderWay and ErrAnswerTooLong, and like a store.
 func (r *Repeats) Once(ctx context.Context, in Repeatable, call func(context.Context) (answer []byte, keep bool)) (answer []byte, repeated bool, err error) {
 	t := &try{request: sha256.Sum256(in.Request), claim: &repeatable{Sum: digest(string(in.Key.ID) + "\x00" + in.Name)}}
-	if in.Key.Realm != "" {
-		realm, err := r.d.realms.managed(ctx, in.Key.Realm)
+	if id := cmp.Or(in.Key.Realm, in.Realm); id != "" {
+		realm, err := r.d.realms.managed(ctx, id)
 		if err != nil {
 			return nil, false, err
 		}
@@ -225,7 +227,8 @@ func (r *Repeats) conclude(ctx context.Context, t *try, last *change, answer []b
 			return err
 		}
 		last.replace(&answered, t.version, answered.ExpiresAt.Time)
-		return t.end(answered.key(t.at), r.carryOut(ctx, last))
+		_, err = last.carryOut(ctx)
+		return t.end(answered.key(t.at), err)
 	}
 	kept := &repeatAnswer{Sum: t.claim.Sum, Try: t.claim.Try}
 	key := kept.key(last.tx.Partition)
@@ -239,13 +242,8 @@ func (r *Repeats) conclude(ctx context.Context, t *try, last *change, answer []b
 		}
 	}
 	last.create(kept, t.claim.ExpiresAt.Time)
-	return t.end(key, r.carryOut(ctx, last))
-}
-
-// carryOut carries a change out that knows nothing of calls.
-func (r *Repeats) carryOut(ctx context.Context, c *change) error {
-	_, err := c.carryOut(ctx)
-	return err
+	_, err = last.carryOut(ctx)
+	return t.end(key, err)
 }
 
 // end notes how a try ended. One that was given up meanwhile, as its claim or its answer says, is no longer this process's;

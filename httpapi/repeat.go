@@ -50,7 +50,27 @@ func (a *API) repeatable(w http.ResponseWriter, c *call, rt *routed) error {
 		c.Body = io.NopCloser(io.MultiReader(bytes.NewReader(text), c.Body))
 		return a.conditional(w, c, rt)
 	}
-	return a.once(w, c, rt, core.Repeatable{Key: key, Name: names[0], Request: c.fingerprint(text)}, text)
+	realm, err := a.realmAhead(c)
+	if err != nil {
+		return err
+	}
+	return a.once(w, c, rt, core.Repeatable{Key: key, Realm: realm, Name: names[0], Request: c.fingerprint(text)}, text)
+}
+
+// realmAhead returns the realm that a call names before its body is read, or "". What is wrong with the name, the call is told
+// later, or not if it acts in no realm.
+func (a *API) realmAhead(c *call) (core.RealmID, error) {
+	named, err := c.namedRealm()
+	if err != nil || named == "" {
+		return "", nil
+	}
+	realm, err := a.core.Realms.Find(c.Context(), string(named))
+	if errors.Is(err, core.ErrRealmNotFound) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	return realm.ID, nil
 }
 
 // isIdempotencyKey reports whether a header names a call. Quotes, as the draft has them, are part of the name.

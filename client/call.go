@@ -154,6 +154,11 @@ func (r *call) settle(opts []CallOption) ([]byte, error) {
 	for _, opt := range opts {
 		opt(r)
 	}
+	for name, values := range r.header {
+		if strings.ContainsFunc(strings.Join(values, ""), notInHeader) {
+			r.err = &Error{Kind: KindMalformed, Code: CodeBadCall, Detail: name + " holds a character that cannot be sent"}
+		}
+	}
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -267,6 +272,9 @@ func (c *Client) request(ctx context.Context, r *call, body io.Reader, media str
 	if r.bearer != nil {
 		if token, err = r.bearer(); err != nil {
 			return nil, err
+		}
+		if strings.ContainsFunc(token, notInHeader) {
+			return nil, &Error{Kind: KindUnauthenticated, Code: CodeBadCall, Detail: "the token holds a character that no token has"}
 		}
 	} else if c.options.Realm != "" {
 		h.Set("X-Authrocket-Realm", c.options.Realm)

@@ -191,3 +191,16 @@ func TestTLS(t *testing.T) {
 		t.Errorf("%d calls came; want one", tries)
 	}
 }
+
+// TestUnsendable refuses what cannot stand in a header, without a call: it is no sign that the server is down.
+func TestUnsendable(t *testing.T) {
+	c, _ := faulty(t, client.Options{}, func(http.ResponseWriter, *http.Request) { t.Error("somebody was called") })
+	if _, err := c.Users.Me(t.Context(), "secret\n"); !errors.Is(err, client.ErrUnauthenticated) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("Me of a token with a line break = %v; want ErrUnauthenticated", err)
+	}
+	for _, option := range []client.CallOption{client.IfMatch("a\r\nb"), client.IdempotencyKey("ü")} {
+		if _, err := c.Orgs.Create(t.Context(), client.OrgCreate{}, option); !errors.Is(err, client.ErrMalformed) {
+			t.Errorf("Create with a header that cannot be sent = %v; want ErrMalformed", err)
+		}
+	}
+}

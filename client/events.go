@@ -54,8 +54,9 @@ func (s *Events) List(ctx context.Context, o EventListOptions) (*List[Event], er
 // All returns all events from a page on.
 func (s *Events) All(ctx context.Context, o EventListOptions) iter.Seq2[*Event, error] {
 	return all(ctx, o.Page, func(ctx context.Context, p Page) (*List[Event], error) {
-		o.Page = p
-		return s.List(ctx, o)
+		part := o // the iterator may be run twice, or by two at once
+		part.Page = p
+		return s.List(ctx, part)
 	}, func(one *Event) string { return one.ID })
 }
 

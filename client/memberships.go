@@ -33,8 +33,9 @@ func (s *Memberships) List(ctx context.Context, o MembershipListOptions) (*List[
 // All returns all memberships from a page on.
 func (s *Memberships) All(ctx context.Context, o MembershipListOptions) iter.Seq2[*Membership, error] {
 	return all(ctx, o.Page, func(ctx context.Context, p Page) (*List[Membership], error) {
-		o.Page = p
-		return s.List(ctx, o)
+		part := o // the iterator may be run twice, or by two at once
+		part.Page = p
+		return s.List(ctx, part)
 	}, func(one *Membership) string { return one.ID })
 }
 

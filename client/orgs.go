@@ -40,8 +40,9 @@ func (s *Orgs) List(ctx context.Context, o OrgListOptions) (*List[Org], error) {
 // All returns all orgs from a page on.
 func (s *Orgs) All(ctx context.Context, o OrgListOptions) iter.Seq2[*Org, error] {
 	return all(ctx, o.Page, func(ctx context.Context, p Page) (*List[Org], error) {
-		o.Page = p
-		return s.List(ctx, o)
+		part := o // the iterator may be run twice, or by two at once
+		part.Page = p
+		return s.List(ctx, part)
 	}, func(one *Org) string { return one.ID })
 }
 

@@ -42,8 +42,9 @@ func (s *Realms) List(ctx context.Context, o RealmListOptions) (*List[Realm], er
 // All returns all realms from a page on.
 func (s *Realms) All(ctx context.Context, o RealmListOptions) iter.Seq2[*Realm, error] {
 	return all(ctx, o.Page, func(ctx context.Context, p Page) (*List[Realm], error) {
-		o.Page = p
-		return s.List(ctx, o)
+		part := o // the iterator may be run twice, or by two at once
+		part.Page = p
+		return s.List(ctx, part)
 	}, func(one *Realm) string { return one.ID })
 }
 

@@ -32,8 +32,9 @@ func (s *Sessions) List(ctx context.Context, o SessionListOptions) (*List[Sessio
 // All returns all of a user's sessions from a page on.
 func (s *Sessions) All(ctx context.Context, o SessionListOptions) iter.Seq2[*Session, error] {
 	return all(ctx, o.Page, func(ctx context.Context, p Page) (*List[Session], error) {
-		o.Page = p
-		return s.List(ctx, o)
+		part := o // the iterator may be run twice, or by two at once
+		part.Page = p
+		return s.List(ctx, part)
 	}, func(one *Session) string { return one.ID })
 }
 

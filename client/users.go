@@ -49,8 +49,9 @@ func (s *Users) List(ctx context.Context, o UserListOptions) (*List[ListedUser],
 // All returns all users from a page on.
 func (s *Users) All(ctx context.Context, o UserListOptions) iter.Seq2[*ListedUser, error] {
 	return all(ctx, o.Page, func(ctx context.Context, p Page) (*List[ListedUser], error) {
-		o.Page = p
-		return s.List(ctx, o)
+		part := o // the iterator may be run twice, or by two at once
+		part.Page = p
+		return s.List(ctx, part)
 	}, func(u *ListedUser) string { return u.ID })
 }
 

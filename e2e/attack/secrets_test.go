@@ -76,7 +76,7 @@ func tellTales() (failed int) {
 			}
 			return nil
 		})
-		if len(places["log"]) == 0 || len(places["/metrics"]) == 0 || stored < 20_000 {
+		if len(places["log"]) == 0 || len(places["/metrics"]) == 0 || stored < 10_000 {
 			fmt.Printf("%s: there are %d bytes of log, %d of metrics and %d stored, too few to look for secrets in\n", h.name, len(places["log"]), len(places["/metrics"]), stored)
 			failed = 1
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -300,4 +301,42 @@ func TestSharedEmails(t *testing.T) {
 	w.must(w.Users.Delete(w.ctx, w.realm.ID, "ann", core.Request{}))
 	_, err = w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: share}, core.Request{})
 	w.must(err)
+}
+
+// TestListRealmsReadsWhatItShows counts what pages of a list of realms ask of the store: by name, the same wherever they are.
+func TestListRealmsReadsWhatItShows(t *testing.T) {
+	each(t, func(w *world) {
+		for i := range 25 {
+			_, err := w.Realms.Create(w.ctx, core.NewRealm{Name: fmt.Sprint("realm ", i)}, core.Request{})
+			w.must(err)
+		}
+		s := &countedStore{Store: w.store}
+		w.Core = w.another(s)
+		var seen []core.RealmID
+		for _, descending := range []bool{false, true} {
+			in := core.ListRealms{Limit: 10, Descending: descending}
+			for _, want := range []string{"Range, Get of 11", "Get of 1, Range, Get of 11", "Get of 1, Range, Get of 6"} {
+				var more bool
+				got := w.work(s, func() {
+					page, next, err := w.Realms.List(w.ctx, in)
+					w.must(err)
+					for _, r := range page {
+						seen = append(seen, r.ID)
+						in.After = r.ID
+					}
+					more = next
+				})
+				if got != "0 hashes; "+want {
+					t.Errorf("a page of ten realms, descending = %v, asks for %s; want %s", descending, got, want)
+				}
+				if last := len(seen)%26 == 0; more == last {
+					t.Errorf("more = %v after %d realms of 26", more, len(seen)%26)
+				}
+			}
+		}
+		slices.Reverse(seen[26:])
+		if len(seen) != 52 || !slices.Equal(seen[:26], seen[26:]) {
+			t.Errorf("pages in both directions are %v", seen)
+		}
+	})
 }

@@ -61,9 +61,11 @@ func (r *Realms) entomb(ctx context.Context, id RealmID, req Request) error {
 const resetWait = 10 * time.Second
 
 // Reset deletes all users and organisations of a realm (Users API, "Reset a realm"), and parked signups are worth
-// nothing; its keys, settings and usage stay. Every token is dead at once, and until all are deleted, users can be neither found nor made. That takes about
-// a second for each 5,000 users. Reset waits for up to ten, but not in a call of Repeats; done false says that a job goes on
-// with it. To reset while a reset is under way waits for that one. It fails with ErrRealmNotFound.
+// nothing; its keys, settings and usage stay. Every token is dead at once, and until all are deleted, users can be neither
+// found nor made. That takes about a second for each 5,000 users; of 100,000 in the embedded store longer, as every step waits
+// for the disk to take pages from all over a large file (docs/realms.md). Reset waits for up to ten, but not in a call of
+// Repeats; done false says that a job goes on with it. To reset while a reset is under way waits for that one. It fails with
+// ErrRealmNotFound.
 func (r *Realms) Reset(ctx context.Context, id RealmID, req Request) (realm *Realm, done bool, err error) {
 	var j *job
 	err = retry(func() (err error) {

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -45,19 +44,23 @@ func (in *ListRealms) shows(r *Realm) bool {
 	return (in.State == "" || r.State == in.State) && (in.Reference == nil || *in.Reference != "" && r.Reference == *in.Reference)
 }
 
-// List returns a page of the realms, without their keys, and whether there are more. It reads the names of all realms,
-// and the records of those that it passes over for the filters' sake. It fails with KindInvalid, also where After is no
-// realm.
+// List returns a page of the realms, without their keys, and whether there are more. By name it reads what it shows, and
+// those that it passes over for the filters' sake; by id, the names of all realms besides. It fails with KindInvalid, also
+// where After is no realm.
 func (r *Realms) List(ctx context.Context, in ListRealms) (page []*Realm, more bool, err error) {
 	if err := in.validate(); err != nil {
 		return nil, false, err
 	}
-	ids, err := r.ordered(ctx, in)
+	next, err := r.walk(ctx, in)
 	if err != nil {
 		return nil, false, err
 	}
-	for some := range slices.Chunk(ids, defaultPage) {
-		realms, err := r.records(ctx, some)
+	for {
+		ids, err := next()
+		if err != nil || len(ids) == 0 {
+			return page, false, err
+		}
+		realms, err := r.records(ctx, ids)
 		if err != nil {
 			return nil, false, err
 		}
@@ -71,10 +74,61 @@ func (r *Realms) List(ctx context.Context, in ListRealms) (page []*Realm, more b
 			page = append(page, realm)
 		}
 	}
-	return page, false, nil
 }
 
-// ordered returns the ids of the realms after in.After, in the order asked for.
+// errAfterRealm says that a list cannot go on.
+var errAfterRealm = invalid("after", "After must be the id of a realm")
+
+// walk returns what returns the ids of realms after in.After, in the order asked for: some more each time, and none at the end.
+func (r *Realms) walk(ctx context.Context, in ListRealms) (next func() ([]RealmID, error), err error) {
+	if in.Only == "" && in.Sort == RealmsByName {
+		return r.walkNames(ctx, in)
+	}
+	ids, err := r.ordered(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return func() (some []RealmID, err error) {
+		some, ids = ids[:min(len(ids), defaultPage)], ids[min(len(ids), defaultPage):]
+		return some, nil
+	}, nil
+}
+
+// walkNames is walk along the index that they lie in.
+func (r *Realms) walkNames(ctx context.Context, in ListRealms) (next func() ([]RealmID, error), err error) {
+	at := Range{Index: Index{Name: indexRealms}, Limit: min(in.Limit+1, MaxRange), Descending: in.Descending}
+	if in.After != "" {
+		if !validID(prefixRealm, string(in.After)) {
+			return nil, errAfterRealm
+		}
+		after, _, err := r.record(ctx, in.After)
+		if err == ErrRealmNotFound {
+			return nil, errAfterRealm
+		} else if err != nil {
+			return nil, err
+		}
+		at.goOn(after.member())
+	}
+	ended := false
+	return func() ([]RealmID, error) {
+		if ended {
+			return nil, nil
+		}
+		members, err := r.d.store.Range(ctx, at)
+		if err != nil {
+			return nil, fmt.Errorf("core: list realms: %w", err)
+		}
+		ids := make([]RealmID, len(members))
+		for i, m := range members {
+			ids[i] = realmAt(m)
+			at.goOn(m)
+		}
+		ended = len(members) < at.Limit
+		return ids, nil
+	}, nil
+}
+
+// ordered returns the ids of the realms after in.After by id, or of in.Only alone.
 func (r *Realms) ordered(ctx context.Context, in ListRealms) ([]RealmID, error) {
 	var ids []RealmID
 	if in.Only != "" {
@@ -82,9 +136,7 @@ func (r *Realms) ordered(ctx context.Context, in ListRealms) ([]RealmID, error) 
 	} else if err := r.each(ctx, func(id RealmID) error { ids = append(ids, id); return nil }); err != nil {
 		return nil, err
 	}
-	if in.Sort == RealmsByID {
-		slices.SortFunc(ids, func(a, b RealmID) int { return cmp.Compare(a, b) })
-	}
+	slices.Sort(ids)
 	if in.Descending {
 		slices.Reverse(ids)
 	}
@@ -93,7 +145,7 @@ func (r *Realms) ordered(ctx context.Context, in ListRealms) ([]RealmID, error) 
 	}
 	at := slices.Index(ids, in.After)
 	if at < 0 {
-		return nil, invalid("after", "After must be the id of a realm")
+		return nil, errAfterRealm
 	}
 	return ids[at+1:], nil
 }

@@ -166,7 +166,7 @@ func (r *Realms) each(ctx context.Context, f func(RealmID) error) error {
 	var errs []error
 	from := ""
 	for {
-		members, err := r.d.store.Range(ctx, Range{Index: Index{Name: indexRealms}, From: from, Limit: 100})
+		members, err := r.d.store.Range(ctx, Range{Index: Index{Name: indexRealms}, From: from, Limit: MaxRange})
 		if err != nil {
 			return errors.Join(append(errs, fmt.Errorf("core: list realms: %w", err))...)
 		}
@@ -174,7 +174,7 @@ func (r *Realms) each(ctx context.Context, f func(RealmID) error) error {
 			errs = append(errs, f(realmAt(m)))
 			from = m + "\x00"
 		}
-		if len(members) < 100 {
+		if len(members) < MaxRange {
 			return errors.Join(errs...)
 		}
 	}

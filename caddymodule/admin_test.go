@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // withAdmin returns a configuration with an admin API at address in the place of none.
@@ -145,4 +147,22 @@ func TestAdminExplain(t *testing.T) {
 	if lines := w.logged(p.tokens.Valid); len(lines) > 0 {
 		t.Errorf("the log shows the token: %s", lines)
 	}
+}
+
+// FuzzExplain asks about any request: it is refused, or no guard is met where there is none, and the credential is shown to nobody.
+func FuzzExplain(f *testing.F) {
+	f.Add("GET", "https://app.example.com/page", "hunter2")
+	f.Add("", "http://app.example.com:80/a%2fb?c=d", "")
+	f.Add("P T", "http://[::1]:443", "hunter2")
+	f.Add("GET", "//app", "hunter2")
+	sites := &caddyhttp.App{Servers: map[string]*caddyhttp.Server{"srv0": {Listen: []string{":80", ":443", "unix//run/caddy.sock"}}}}
+	f.Fuzz(func(t *testing.T, method, address, credential string) {
+		text, err := explain(t.Context(), sites, method, address, credential)
+		if (err == nil) != strings.Contains(text, "no guard stands in the way") {
+			t.Errorf("explain(%q, %q) = %q, %v", method, address, text, err)
+		}
+		if err != nil && len(credential) > 6 && !strings.Contains(address, credential) && strings.Contains(err.Error(), credential) {
+			t.Errorf("explain(%q, %q) shows the credential: %v", method, address, err)
+		}
+	})
 }

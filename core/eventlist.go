@@ -18,7 +18,7 @@ type Events struct {
 // ErrEventNotFound says that there is no such event, or none any more.
 var ErrEventNotFound = &Error{Kind: KindNotFound, Code: "event_not_found", Detail: "event not found"}
 
-// Get returns an event of a realm by its id, or ErrEventNotFound.
+// Get returns an event of a realm, or with "" of none, by its id, or ErrEventNotFound.
 func (e *Events) Get(ctx context.Context, realm RealmID, id EventID) (*Event, error) {
 	state, now, err := e.begin(ctx, realm)
 	if err != nil {
@@ -46,11 +46,15 @@ func (e *Events) Get(ctx context.Context, realm RealmID, id EventID) (*Event, er
 	return nil, ErrEventNotFound
 }
 
-// begin returns the realm and the time.
+// begin returns the realm and the time. What is of no realm, as of hooks and keys for all, is in the system's partition: "" stands for
+// a realm that has no other.
 func (e *Events) begin(ctx context.Context, realm RealmID) (*realmState, time.Time, error) {
 	now, err := e.d.clock.now()
 	if err != nil {
 		return nil, now, err
+	}
+	if realm == "" {
+		return &realmState{Realm: (&Realm{Partitions: 1}).withDefaults()}, now, nil
 	}
 	state, err := e.d.realms.state(ctx, realm)
 	return state, now, err
@@ -128,7 +132,7 @@ func (in *ListEvents) holds(e *Event) bool {
 		same(string(in.AuthProvider), string(e.AuthProvider)) && same(string(in.LoginPolicy), string(e.LoginPolicy))
 }
 
-// List returns a page of a realm's events, by id, which is the order they were made in. A page of any list with one
+// List returns a page of the events of a realm, or with "" of those of none, by id, which is the order they were made in. A page of any list with one
 // filter besides types and time costs the same: a range of an index for each type asked for, all read at once, and one
 // read of the records. A second such filter is held against the events that the first one finds.
 //
@@ -144,7 +148,7 @@ func (e *Events) List(ctx context.Context, realm RealmID, in ListEvents) (EventP
 	if oldest := now.Add(-state.Settings.EventRetention.Duration()); in.CreatedAfter.Before(oldest) {
 		in.CreatedAfter = oldest
 	}
-	partitions := append(state.partitions(), Partition{})
+	partitions := slices.Compact(append(state.partitions(), Partition{}))
 	if err := e.catchUp(ctx, partitions...); err != nil {
 		return EventPage{}, err
 	}

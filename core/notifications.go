@@ -22,7 +22,10 @@ func (e *Events) Notifications(ctx context.Context, realm RealmID, events ...*Ev
 	for _, event := range events {
 		for _, id := range event.Notifications {
 			owner, _ := state.owner(string(id))
-			keys = append(keys, notificationKey(owner, id), notificationKey(Partition{}, id))
+			keys = append(keys, notificationKey(owner, id))
+			if owner != (Partition{}) {
+				keys = append(keys, notificationKey(Partition{}, id))
+			}
 		}
 	}
 	all := map[EventID][]*Notification{}

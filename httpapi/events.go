@@ -15,7 +15,7 @@ import (
 
 // listEvents serves GET /v1/events (Users API, "List events").
 func (a *API) listEvents(w http.ResponseWriter, c *call) error {
-	realm, err := a.manage(c, core.PermissionRead)
+	realm, err := a.eventsOf(c)
 	if err != nil {
 		return err
 	}
@@ -43,6 +43,19 @@ func (a *API) listEvents(w http.ResponseWriter, c *call) error {
 	}
 	write(w, http.StatusOK, mediaJSON, list)
 	return nil
+}
+
+// eventsOf returns the realm whose events a call is about: the one that it names or that its key is for. With a key for all realms,
+// which may manage, a call that names none is about the events of no realm: of keys and hooks for all.
+func (a *API) eventsOf(c *call) (core.RealmID, error) {
+	key, err := a.permitted(c, core.PermissionRead)
+	if err != nil {
+		return "", err
+	}
+	if named, err := c.namedRealm(); err == nil && named == "" && key.Realm == "" && key.Allows(core.PermissionManage) {
+		return "", nil
+	}
+	return a.realm(c, key)
 }
 
 // eventQuery reads which events to list, and whether with their notifications. What it does not know is passed over, as in
@@ -107,7 +120,7 @@ func (f *fields) since(text string) time.Time {
 
 // getEvent serves GET /v1/events/{event}.
 func (a *API) getEvent(w http.ResponseWriter, c *call) error {
-	realm, err := a.manage(c, core.PermissionRead)
+	realm, err := a.eventsOf(c)
 	if err != nil {
 		return err
 	}

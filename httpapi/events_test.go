@@ -20,6 +20,29 @@ func (a *answer) collection(member string) string {
 	return strings.Join(all, " ")
 }
 
+// TestEventsOfNoRealm lists what concerns no realm: keys and hooks for all. It takes a key for all realms, which may manage.
+func TestEventsOfNoRealm(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		everywhere := "X-Authrocket-Api-Key: " + w.key + "\nContent-Type: application/json"
+		hook := w.want(w.do("POST /v1/app_hooks", everywhere, `{"app_hook":{"realm_id":null,"hook_type":"webhook","destination":"https://hooks.example.com/"}}`), 201, "")
+		w.secret(hook.field("secret"))
+		list := w.want(w.do("GET /v1/events?expand=notifications", everywhere, ""), 200, "app_hook.created")
+		if got := list.collection("event_type"); got != "app_hook.created management_key.created" {
+			t.Errorf("events of no realm = %q; want the hook and the first key", got)
+		}
+		list = w.do("GET /v1/events?event_type=app_hook", everywhere, "")
+		w.want(w.do("GET /v1/events/"+list.collection("id"), everywhere, ""), 200, `"realm_id":null`)
+		w.want(w.manage("GET /v1/events/"+list.collection("id"), ""), 404, "Event not found")
+		if got := w.manage("GET /v1/events?event_type=app_hook", "").collection("event_type"); got != "" {
+			t.Errorf("events of the realm = %q; want none of a hook for all", got)
+		}
+		read := w.want(w.do("POST /v1/management_keys", everywhere, `{"management_key":{"name":"reader","permissions":["read"]}}`), 201, "")
+		w.secret(read.field("secret"))
+		w.want(w.do("GET /v1/events", "X-Authrocket-Api-Key: "+read.field("secret"), ""), 422, "Realm is required")
+	})
+}
+
 // TestLoginEvent asks for the sign-in that a session token came from, as clients before 2.0 do.
 func TestLoginEvent(t *testing.T) {
 	each(t, func(w *world) {

@@ -141,6 +141,17 @@ func (b *browser) reads(what, text string) {
 	b.Errorf("%s: the page says %q; want %q in it", what, seen, text)
 }
 
+// becomes waits until an expression is true.
+func (b *browser) becomes(what, expression string) {
+	b.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)); err == nil && holds {
+			return
+		}
+	}
+	b.Errorf("%s: %s does not hold", what, expression)
+}
+
 // address returns where the browser is.
 func (b *browser) address() string {
 	b.Helper()

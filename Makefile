@@ -14,7 +14,7 @@ BUILD := $(STATIC) go build -ldflags '-s -w -X main.version=$(VERSION)'
 PKG ?= ./...
 
 # Modules of their own, for what only benchmarks and tests need.
-MODULES := bench/yardstick e2e/attack e2e/browser e2e/hooks e2e/proxies
+MODULES := bench/yardstick e2e/attack e2e/browser e2e/hooks e2e/proxies e2e/vulndb
 FUZZTIME ?= 10s
 
 .PHONY: help
@@ -67,6 +67,10 @@ vet: ## go vet
 .PHONY: staticcheck
 staticcheck: ## staticcheck, at the version that tools/go.mod names
 	@$(STATIC) go tool -modfile=tools/go.mod staticcheck ./...
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what Postern is built from (minutes)
+	@$(STATIC) scripts/vuln
 
 .PHONY: tidy
 tidy: ## refuse go.mod and go.sum that 'go mod tidy' would change

@@ -1,0 +1,3 @@
+module github.com/postern-auth/postern/e2e/vulndb
+
+go 1.26.0

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -55,4 +56,50 @@ func TestImportFromElsewhere(t *testing.T) {
 	refused(t, "user 1: Username has already been taken\n1 users made, 0 were there already, 1 failed.", append([]string{"import", bad}, call...)...)
 	refused(t, "a management key is needed", "import", bad)
 	refused(t, "Realm not found", append([]string{"import", bad, "--realm", "nowhere"}, call...)...)
+}
+
+// TestExportEverything takes a realm to another by command, and compares what both then export.
+func TestExportEverything(t *testing.T) {
+	r := dev(t, "--json", "--data", filepath.Join(t.TempDir(), "data"))
+	facts := r.facts(t)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(*facts.ManagementKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &crashed{T: t, facts: facts, http: http.DefaultClient}
+	for _, call := range [][2]string{
+		{"/realms", `{"realm":{"name":"copy"}}`},
+		{"/users", `{"user":{"user_type":"human","username":"ann","email":"ann@example.com","org":{"name":"Acme"},"permissions":["read"]}}`},
+		{"/users", `{"user":{"user_type":"api","username":"robot","api_key":"generate"}}`},
+	} {
+		if status, answer := c.manage("POST", call[0], call[1]); status != http.StatusCreated {
+			t.Fatalf("POST %s = %d, %+v; want 201", call[0], status, answer)
+		}
+	}
+	call := []string{"--api", facts.APIURL, "--key-file", key}
+	export := func(name string, args ...string) string {
+		file := filepath.Join(t.TempDir(), name)
+		must(t, "", append(append([]string{"export", "--everything", "-o", file}, args...), call...)...)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	file := filepath.Join(t.TempDir(), "realm.ndjson")
+	whole := export("realm")
+	if err := os.WriteFile(file, []byte(whole), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	users := strings.Count(whole, "\n") - 1
+	must(t, fmt.Sprintf("%d users and 1 orgs would be made", users), append([]string{"import", "--dry-run", "--realm", "copy", file}, call...)...)
+	must(t, fmt.Sprintf("%d users and 1 orgs made, 0 were there already, 0 failed.", users), append([]string{"import", "--realm", "copy", file}, call...)...)
+	for _, part := range []string{`"object":"org"`, `"memberships":[{`, `"digest":"`} {
+		if !strings.Contains(whole, part) {
+			t.Errorf("the export has no %s: %s", part, whole)
+		}
+	}
+	if copied := export("copy", "--realm", "copy"); copied != whole {
+		t.Errorf("the copy exports\n%s\nwant\n%s", copied, whole)
+	}
 }

@@ -26,6 +26,7 @@ type importing struct {
 	dry                      bool
 	skip                     int
 
+	orgs int // among those that were made
 	errs io.Writer
 	mu   sync.Mutex // of errs
 }
@@ -179,6 +180,8 @@ func (in *importing) follow(answer io.Reader) (sum wire.ImportSummary, err error
 		}
 		if done++; line.Status == "failed" {
 			in.say("user %d: %s", in.skip+line.Line, strings.Join(line.Errors, "; "))
+		} else if line.Status == "created" && strings.HasPrefix(line.ID, "org_") {
+			in.orgs++
 		}
 	}
 }
@@ -196,5 +199,9 @@ func (in *importing) conclusion(sum wire.ImportSummary) string {
 	if in.dry {
 		made = "would be made"
 	}
-	return fmt.Sprintf("%d users %s, %d were there already, %d failed.", sum.Created, made, sum.Exists, sum.Failed)
+	what := fmt.Sprintf("%d users", sum.Created-in.orgs)
+	if in.orgs > 0 {
+		what += fmt.Sprintf(" and %d orgs", in.orgs)
+	}
+	return fmt.Sprintf("%s %s, %d were there already, %d failed.", what, made, sum.Exists, sum.Failed)
 }

@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // FuzzDecode: what is accepted is read as encoding/json reads it and as its own re-encoding reads; what is refused
@@ -16,6 +18,11 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		object, err := parseObject(text)
+		if json.Valid(text) && utf8.Valid(text) && !hasHalfCharacter(text) {
+			if good := unambiguous(json.NewDecoder(bytes.NewReader(text)), 0) && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")); good != (err == nil) {
+				t.Errorf("parseObject(%q) = %v; encoding/json sees an object without repeats and not too deep: %v", text, err, good)
+			}
+		}
 		if err != nil {
 			if object != nil {
 				t.Fatalf("parseObject(%q) = %v with %v; a refusal returns nothing", text, object, err)
@@ -33,6 +40,31 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("parseObject(%q) lost half a character: %s", text, again)
 		}
 	})
+}
+
+// unambiguous reports whether one value has no name twice and is not too deep, as encoding/json reads it.
+func unambiguous(d *json.Decoder, depth int) bool {
+	d.UseNumber()
+	token, err := d.Token()
+	delim, nested := token.(json.Delim)
+	if err != nil || !nested {
+		return err == nil
+	}
+	names := map[json.Token]bool{}
+	for depth++; d.More(); {
+		if delim == '{' {
+			name, err := d.Token()
+			if err != nil || names[name] {
+				return false
+			}
+			names[name] = true
+		}
+		if !unambiguous(d, depth) {
+			return false
+		}
+	}
+	_, err = d.Token()
+	return err == nil && depth <= maxDepth
 }
 
 // read reads JSON as encoding/json does, numbers as they stand.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -29,11 +30,28 @@ func parseObject(text []byte) (map[string]json.RawMessage, error) {
 	return object, nil
 }
 
-// members returns the members of a JSON object, nil where the text is something else.
+// members returns the members of a JSON object, which are parts of text, nil where the text is something else. It must be valid
+// JSON.
 func members(text []byte) map[string]json.RawMessage {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(text, &object) != nil {
+	s := &scan{text: text}
+	if s.next() != '{' {
 		return nil
+	}
+	object := map[string]json.RawMessage{}
+	for s.at++; s.next() != '}'; {
+		name, err := unquote(s.quoted())
+		if err != nil {
+			return nil
+		}
+		s.next()
+		s.at++ // the colon
+		s.next()
+		begin := s.at
+		s.pass()
+		object[name] = text[begin:s.at:s.at]
+		if s.next() == ',' {
+			s.at++
+		}
 	}
 	return object
 }
@@ -51,12 +69,40 @@ func (s *scan) value(depth int) error {
 		return s.nested(depth + 1)
 	case '"':
 		s.quoted()
-	default: // a number or a word, which ends where something else begins
-		for s.at < len(s.text) && !slices.Contains([]byte(",]} \t\r\n"), s.text[s.at]) {
-			s.at++
-		}
+	default:
+		s.word()
 	}
 	return nil
+}
+
+// pass passes over one value of which the depths and names have been looked at.
+func (s *scan) pass() {
+	for depth := 0; ; {
+		switch s.text[s.at] {
+		case '"':
+			s.quoted()
+		case '{', '[':
+			depth++
+			s.at++
+		case '}', ']':
+			depth--
+			s.at++
+		case ',', ':', ' ', '\t', '\r', '\n':
+			s.at++
+		default:
+			s.word()
+		}
+		if depth == 0 {
+			return
+		}
+	}
+}
+
+// word passes over a number, true, false or null, which ends where something else begins.
+func (s *scan) word() {
+	for s.at < len(s.text) && strings.IndexByte(",]} \t\r\n", s.text[s.at]) < 0 {
+		s.at++
+	}
 }
 
 // nested passes over an object or an array.

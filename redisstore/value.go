@@ -50,8 +50,17 @@ func decode(kept string) (core.Record, error) {
 	return r, nil
 }
 
-// number reads a number in the one form that strconv.AppendInt writes.
+// number reads a number in the one form that strconv.AppendInt writes: no plus sign, no capitals, no zero in front.
 func number(s string, base int) (int64, bool) {
+	digits := strings.TrimPrefix(s, "-")
+	if digits == "" || digits[0] == '0' && s != "0" {
+		return 0, false
+	}
+	for i := range len(digits) {
+		if c := digits[i]; (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return 0, false
+		}
+	}
 	n, err := strconv.ParseInt(s, base, 64)
-	return n, err == nil && strconv.FormatInt(n, base) == s
+	return n, err == nil
 }

@@ -95,3 +95,36 @@ func TestLongAddress(t *testing.T) {
 	w.want(w.do("GET /v1/users?reference="+long, "Accept: application/vnd.api+json", ""), http.StatusRequestURITooLong, `"code":"uri_too_long_error"`)
 	w.want(w.manage("GET /v1/users/"+long[:8<<10], ""), http.StatusNotFound, "User not found")
 }
+
+// TestSentBack sends whole objects back as they were got, which is how some programs save a change.
+func TestSentBack(t *testing.T) {
+	w := newWorld(t)
+	w.human("ann")
+	org := w.want(w.manage("POST /v1/orgs", `{"org":{"name":"Acme","reference":"A1","custom":{"tier":1}}}`), 201, "")
+	joined := w.want(w.manage("POST /v1/memberships", `{"membership":{"user_id":"`+w.manage("GET /v1/users/ann", "").field("id")+`","org_id":"`+org.field("id")+`","permissions":["read"]}}`), 201, "")
+	for path, root := range map[string]string{
+		"/v1/users/ann?expand=memberships":      "user",
+		"/v1/orgs/" + org.field("id"):           "org",
+		"/v1/memberships/" + joined.field("id"): "membership",
+		"/v1/realms/" + string(w.realm.ID):      "realm",
+	} {
+		before := w.want(w.manage("GET "+path, ""), 200, "")
+		after := w.want(w.manage("PUT "+path, `{"`+root+`":`+before.text+`}`), 200, "")
+		if after.text != before.text {
+			t.Errorf("%s sent back became %s; want %s", root, after.text, before.text)
+		}
+	}
+}
+
+// TestNothingIsNotAcceptable holds that no call is refused for what it accepts: some clients say nothing, some say */*, and
+// whoever reads HTML is told in JSON all the same.
+func TestNothingIsNotAcceptable(t *testing.T) {
+	w := newWorld(t)
+	w.human("ann")
+	for _, accept := range []string{"text/html", "*/*", "application/xml;q=0.9", "application/json;q=0", ""} {
+		a := w.want(w.do("GET /v1/users/ann", "X-Authrocket-Api-Key: "+w.key+"\nX-Authrocket-Realm: "+string(w.realm.ID)+"\nAccept: "+accept, ""), 200, `"object":"user"`)
+		if got := a.Header.Get("Content-Type"); got != "application/json" {
+			t.Errorf("Accept: %s is answered in %q", accept, got)
+		}
+	}
+}

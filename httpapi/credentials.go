@@ -84,13 +84,27 @@ func (a *API) createAPIKey(w http.ResponseWriter, c *call, b *body, user *core.U
 	return nil
 }
 
-// getCredential serves GET /v1/credentials/{credential}.
+// getCredential serves GET /v1/credentials/{credential}. The secret of a new authenticator is for keys that may write: who only reads
+// could make its codes for good.
 func (a *API) getCredential(w http.ResponseWriter, c *call) error {
-	realm, err := a.manage(c, core.PermissionRead)
+	key, err := a.permitted(c, core.PermissionRead)
 	if err != nil {
 		return err
 	}
-	return a.writeCredential(w, c, http.StatusOK, realm, core.CredentialID(c.segment("credential")))
+	realm, err := a.realm(c, key)
+	if err != nil {
+		return err
+	}
+	id := core.CredentialID(c.segment("credential"))
+	if key.Allows(core.PermissionWrite) {
+		return a.writeCredential(w, c, http.StatusOK, realm, id)
+	}
+	credential, err := a.core.Credentials.Get(c.Context(), realm, id)
+	if err != nil {
+		return err
+	}
+	write(w, http.StatusOK, mediaJSON, credentialBody(credential))
+	return nil
 }
 
 // updateCredential serves PUT /v1/credentials/{credential}.

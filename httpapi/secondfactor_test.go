@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/core"
 )
 
 // TestSecondFactor enrols an authenticator, signs in with its code and with a recovery code, as back ends do.
@@ -20,6 +22,10 @@ func TestSecondFactor(t *testing.T) {
 		code := func() string { return w.code(made.field("otp_secret")) }
 		if again := w.want(w.manage("GET "+path, ""), 200, "otpauth://totp/default:ann?"); again.field("otp_secret") != made.field("otp_secret") {
 			t.Error("get does not show the secret of a new authenticator")
+		}
+		reader := w.do("GET "+path, "X-Authrocket-Api-Key: "+w.newKey(w.realm.ID, core.PermissionRead), "")
+		if w.want(reader, 200, `"state":"new"`); reader.field("otp_secret") != "" || reader.field("provisioning_uri") != "" {
+			t.Error("get shows the secret of a new authenticator to a key that only reads")
 		}
 		w.want(w.manage("POST "+path+"/verify", `{"credential":{"code":"12345"}}`), 422, `{"errors":{"code":["Verification failed"]}}`)
 		w.want(w.manage("POST "+path+"/verify", `{"credential":{"code":"`+code()+`"}}`), 200, `"state":"active"`)

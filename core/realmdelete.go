@@ -13,7 +13,7 @@ const (
 	jobDeleteRealm jobKind = "realm.delete"
 )
 
-// sweep removes, in one Transaction, some of what a realm holds, and reports whether it may have left more. Whoever
+// sweep removes some of what a realm holds, each Transaction for itself, and reports whether it may have left more. Whoever
 // keeps a kind of thing in realms has one among sweepsOf.
 type sweep func(ctx context.Context, realm *Realm, now time.Time) (more bool, err error)
 
@@ -62,10 +62,9 @@ const resetWait = 10 * time.Second
 
 // Reset deletes all users and organisations of a realm (Users API, "Reset a realm"), and parked signups are worth
 // nothing; its keys, settings and usage stay. Every token is dead at once, and until all are deleted, users can be neither
-// found nor made. That takes about a second for each 5,000 users; of 100,000 in the embedded store longer, as every step waits
-// for the disk to take pages from all over a large file (docs/realms.md). Reset waits for up to ten, but not in a call of
-// Repeats; done false says that a job goes on with it. To reset while a reset is under way waits for that one. It fails with
-// ErrRealmNotFound.
+// found nor made. That takes about a second for each 5,000 users (docs/realms.md). Reset waits for up to ten, but not in a
+// call of Repeats; done false says that a job goes on with it. To reset while a reset is under way waits for that one. It fails
+// with ErrRealmNotFound.
 func (r *Realms) Reset(ctx context.Context, id RealmID, req Request) (realm *Realm, done bool, err error) {
 	var j *job
 	err = retry(func() (err error) {

@@ -2,12 +2,18 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
-// usersAtOnce is how many users a sweep looks at. What is theirs is seldom more than a dozen operations each.
-const usersAtOnce = 40
+// How many users a Transaction of a sweep looks at, whose operations are seldom more than a dozen each, and how many such there
+// are at once: a store that writes to a disk has them share a write.
+const (
+	usersAtOnce  = 40
+	sweepsAtOnce = 8
+)
 
 // absorb takes over from other what it removes, if there is room for it, and reports whether there was. What it would
 // leave behind or tell is for deletions of one user, and not taken: a realm that is emptied says so once.
@@ -36,24 +42,38 @@ func (c *change) absorb(other *change) bool {
 
 // sweepUsers deletes some of a realm's users with all that is theirs, and reports whether there were any.
 func (d *deps) sweepUsers(ctx context.Context, realm *Realm, now time.Time) (more bool, err error) {
-	index, members, err := d.anyUsers(ctx, realm, usersAtOnce)
+	index, members, err := d.anyUsers(ctx, realm, sweepsAtOnce*usersAtOnce)
 	if err != nil || len(members) == 0 {
 		return false, err
 	}
+	errs := make([]error, sweepsAtOnce)
+	var all sync.WaitGroup
+	for i := 0; len(members) > 0; i++ {
+		n := min(len(members), usersAtOnce)
+		some := members[:n]
+		members = members[n:]
+		all.Go(func() { errs[i] = d.sweepSome(ctx, realm, index, some, now) })
+	}
+	all.Wait()
+	return true, errors.Join(errs...)
+}
+
+// sweepSome deletes users who have these places in an index, or as many of them as one Transaction takes.
+func (d *deps) sweepSome(ctx context.Context, realm *Realm, index Index, members []string, now time.Time) error {
 	keys := make([]Key, len(members))
 	for i, m := range members {
 		keys[i] = userKey(index.Partition, userAt(m))
 	}
 	recs, err := d.store.Get(ctx, keys...)
 	if err != nil {
-		return false, fmt.Errorf("core: sweep users: %w", err)
+		return fmt.Errorf("core: sweep users: %w", err)
 	}
 	c := d.change(index.Partition, now)
 	for i, m := range members {
 		user := &User{}
 		found, err := decode(keys[i], recs[i], user)
 		if err != nil {
-			return false, err
+			return err
 		}
 		if !found { // an entry without a user: there is nothing else to remove
 			c.unindex(index.Name, m)
@@ -61,13 +81,13 @@ func (d *deps) sweepUsers(ctx context.Context, realm *Realm, now time.Time) (mor
 		}
 		one, err := (&Users{d}).deletion(ctx, realm, user, recs[i].Version, now, Request{})
 		if err != nil {
-			return false, err
+			return err
 		}
 		if !c.absorb(one) {
 			break
 		}
 	}
-	return true, c.commit(ctx)
+	return c.commit(ctx)
 }
 
 // anyUsers returns a few users of a realm, as members of an index that holds them; none where the realm has none.

@@ -145,3 +145,38 @@ func TestPermissionMatrix(t *testing.T) {
 		}
 	})
 }
+
+// TestIdempotencyKeysAreNobodyElses repeats, under the name that somebody else gave it, a call whose answer holds a secret.
+func TestIdempotencyKeysAreNobodyElses(t *testing.T) {
+	each(t, func(h *host) {
+		mine := h.newTenant()
+		robot := h.create(mine.realm, "/v1/users", "user", map[string]any{"user_type": "api", "name": "robot"})
+		body, name := map[string]any{"credential": map[string]any{"user_id": robot, "credential_type": "api_key", "name": "k"}}, stamp()
+		ask := func(key string) (int, map[string]any) {
+			return h.callAs(key, "POST", "/v1/credentials?realm_id="+mine.realm, body, "Idempotency-Key", name)
+		}
+		status, first := ask(mine.key)
+		if status != 201 {
+			h.Fatalf("an API key = %d %v", status, first)
+		}
+		if status, again := ask(mine.key); status != 201 || again["id"] != first["id"] {
+			h.Errorf("the same call again = %d %v; want the first answer", status, again)
+		}
+		for who, key := range map[string]string{"another key": h.newKey(mine.realm, "write"), "a key that reads": h.newKey(mine.realm, "read"), "another realm's key": h.newKey(h.newRealm(), "write"), "a key for all": h.key, "no key": "", "garbage": "ko_aaaaaaaaaaaaaaaaaaaaaaaa"} {
+			if status, answer := ask(key); answer["id"] == first["id"] || status == 201 && who != "another key" && who != "a key for all" {
+				h.Errorf("the call by %s = %d %v; want nothing of the first answer", who, status, answer)
+			}
+		}
+		if status, answer := h.callAs(mine.key, "POST", "/v1/credentials?realm_id="+mine.realm, map[string]any{"credential": map[string]any{"user_id": robot, "credential_type": "api_key", "name": "other"}}, "Idempotency-Key", name); status < 400 {
+			h.Errorf("another call under the same name = %d %v; want a refusal", status, answer)
+		}
+		name = stamp()
+		if statuses, won := h.race("POST", "/v1/credentials?realm_id="+mine.realm, always(body), "Idempotency-Key", name); len(won) > 0 {
+			for _, answer := range won {
+				if answer["id"] != won[0]["id"] {
+					h.Errorf("one call at once: %v and different answers", statuses)
+				}
+			}
+		}
+	})
+}

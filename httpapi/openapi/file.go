@@ -14,16 +14,24 @@ type File struct {
 	Policy string // Content-Security-Policy, of pages
 }
 
-// The document, and the page that shows it. Each is made when it is first asked for.
-var (
-	JSON = sync.OnceValue(func() File { return zipped("application/json", asJSON(joined())) })
-	YAML = sync.OnceValue(func() File { return zipped("application/yaml", asYAML(joined())) })
-	Page = sync.OnceValue(func() File {
-		f := zipped("text/html; charset=utf-8", asPage(joined()))
-		f.Policy = policy()
-		return f
-	})
-)
+// JSON returns the document as JSON. It, the YAML and the page are made when one of them is first asked for.
+func JSON() File { return made().json }
+
+// YAML returns the document as YAML.
+func YAML() File { return made().yaml }
+
+// Page returns the page that shows the document.
+func Page() File { return made().page }
+
+// made makes the files. What they are made of is not kept: it is several times as large.
+var made = sync.OnceValue(func() (files struct{ json, yaml, page File }) {
+	root := joined()
+	files.json = zipped("application/json", asJSON(root))
+	files.yaml = zipped("application/yaml", asYAML(root))
+	files.page = zipped("text/html; charset=utf-8", asPage(root))
+	files.page.Policy = policy()
+	return files
+})
 
 // zipped returns a file with its compressed form.
 func zipped(media string, plain []byte) File {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -18,14 +17,14 @@ var parts = []string{
 	"main", "errors", "users", "user_tokens", "credentials", "sessions", "orgs", "realms", "policies", "keys", "events", "bulk", "reference",
 }
 
-// joined is the whole document. It is built in, so that it fails in a test or never.
-var joined = sync.OnceValue(func() *yaml.Node {
+// joined returns the whole document. It is built in, so that it fails in a test or never.
+func joined() *yaml.Node {
 	root, err := join(parts, func(name string) ([]byte, error) { return files.ReadFile("document/" + name + ".yaml") })
 	if err != nil {
 		panic(err)
 	}
 	return root
-})
+}
 
 // join reads the parts of a document and makes one of them.
 func join(parts []string, read func(string) ([]byte, error)) (*yaml.Node, error) {

@@ -48,7 +48,7 @@ func TestExamples(t *testing.T) {
 
 // TestPage walks the page: every operation and schema has a place, every link leads somewhere, and nothing is loaded or run.
 func TestPage(t *testing.T) {
-	page := string(Page().Plain)
+	page, shown := string(Page().Plain), tree{joined()}
 	ids := map[string]bool{}
 	for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(page, -1) {
 		if ids[m[1]] {
@@ -61,15 +61,15 @@ func TestPage(t *testing.T) {
 			t.Errorf("the link %q leads nowhere", m[1])
 		}
 	}
-	for path, item := range pairs(get(joined(), "paths")) {
+	for path, item := range pairs(get(shown.root, "paths")) {
 		for method, node := range pairs(item) {
 			if id := text(get(node, "operationId")); method != "parameters" && !ids[id] {
 				t.Errorf("%s %s: %q has no place on the page", method, path, id)
 			}
 		}
 	}
-	for name, schema := range pairs(get(joined(), "components", "schemas")) {
-		if (tree{joined()}).isBig(schema) && !ids["schema-"+name] {
+	for name, schema := range pairs(get(shown.root, "components", "schemas")) {
+		if shown.isBig(schema) && !ids["schema-"+name] {
 			t.Errorf("the schema %s has no place on the page", name)
 		}
 	}

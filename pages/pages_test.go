@@ -216,6 +216,34 @@ func TestSecondFactor(t *testing.T) {
 	})
 }
 
+// TestStepUp comes to the page for more than the sign-in that is there, as a guard sends browsers.
+func TestStepUp(t *testing.T) {
+	each(t, func(w *world) {
+		shown := w.send("GET", "/auth/sign-in?acr_values=mfa&return_to=%2Fadmin", nil)
+		if !strings.Contains(shown.body, "second factor") || shown.hidden("acr_values") != "mfa" || shown.hidden("return_to") != "/admin" {
+			w.Errorf("the page does not say that a second factor is needed: %s", shown.body)
+		}
+		if shown := w.send("GET", "/auth/sign-in?max_age=600&return_to=%2Fadmin", nil); !strings.Contains(shown.body, "of a moment ago") || shown.hidden("acr_values") != "" {
+			w.Errorf("the page does not say that a fresh sign-in is needed: %s", shown.body)
+		}
+		if odd := w.send("GET", "/auth/sign-in?acr_values=%22%3Egold", nil); odd.hidden("acr_values") != "" || strings.Contains(odd.body, "gold") {
+			w.Errorf("the page takes up a need that it does not know: %s", odd.body)
+		}
+		form := url.Values{"username": {"ann"}, "password": {password}, "return_to": {"/admin"}, "acr_values": {"mfa"}}
+		stuck := w.send("POST", "/auth/sign-in", form)
+		if stuck.StatusCode != http.StatusForbidden || stuck.session() == nil || !strings.Contains(stuck.body, "no second factor yet") {
+			w.Errorf("a sign-in without a second factor where one is needed = %d to %q: %s", stuck.StatusCode, stuck.Header.Get("Location"), stuck.body)
+		}
+		enrolled, err := w.core.SecondFactors.Enrol(w.Context(), w.realm, "ann", "phone", core.Request{})
+		w.must(err)
+		_, err = w.core.SecondFactors.Verify(w.Context(), w.realm, enrolled.ID, code(w, enrolled.Secret), core.Request{})
+		w.must(err)
+		if asked := w.send("POST", "/auth/sign-in", form); asked.StatusCode != http.StatusOK || !strings.HasPrefix(asked.hidden("token"), "kli_") {
+			w.Errorf("with a second factor = %d: %s; want to be asked for it", asked.StatusCode, asked.body)
+		}
+	})
+}
+
 // code returns what an authenticator with a secret shows now (RFC 6238 §4).
 func code(w *world, secret string) string {
 	w.Helper()

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,8 +21,24 @@ import (
 type signInForm struct {
 	Username string
 	ReturnTo string
+	Needs    string // what kind of sign-in it takes: needsMFA, or "" for any
 	Problem  string // what was wrong with the last try
 	Notice   string // what happened before
+}
+
+// What a guard adds to the address of the page where a sign-in that is there does not do (RFC 9470 has these words).
+const (
+	needs    = "acr_values"
+	needsMFA = "mfa"
+	maxAge   = "max_age"
+)
+
+// needOf returns what kind of sign-in the value of acr_values asks for, as far as there is such a kind.
+func needOf(text string) string {
+	if slices.Contains(strings.Fields(text), needsMFA) {
+		return needsMFA
+	}
+	return ""
 }
 
 // content is the form of the page to sign in, which posts to action.
@@ -30,6 +48,7 @@ func (f signInForm) content(action string) g.Node {
 		problem(f.Problem),
 		h.Form(h.Method("post"), h.Action(action),
 			returnTo(f.ReturnTo),
+			g.If(f.Needs != "", hidden(needs, f.Needs)),
 			h.Label(h.For("username"), g.Text("Username or e-mail address")),
 			h.Input(h.ID("username"), h.Name("username"), h.Value(f.Username), h.AutoComplete("username"), asTyped(), h.MaxLength("255"),
 				h.Required(), g.If(f.Username == "", h.AutoFocus()), aboutProblem(f.Problem)),
@@ -48,9 +67,14 @@ func (p *Pages) askSignIn(w http.ResponseWriter, r *http.Request, status int, fo
 
 // showSignIn serves GET /sign-in.
 func (p *Pages) showSignIn(w http.ResponseWriter, r *http.Request) {
-	form := signInForm{ReturnTo: p.returnTo(r)}
-	if r.FormValue("signed_out") != "" {
+	form := signInForm{ReturnTo: p.returnTo(r), Needs: needOf(r.FormValue(needs))}
+	switch {
+	case r.FormValue("signed_out") != "":
 		form.Notice = "You are signed out."
+	case form.Needs == needsMFA:
+		form.Notice = "What you asked for takes a sign-in with a second factor."
+	case r.FormValue(maxAge) != "":
+		form.Notice = "What you asked for takes a sign-in of a moment ago. Sign in once more."
 	}
 	p.askSignIn(w, r, http.StatusOK, form)
 }
@@ -61,13 +85,19 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 		p.say(w, r, http.StatusBadRequest, "This form could not be read", "Go back and try again.")
 		return
 	}
-	form := signInForm{Username: r.PostForm.Get("username"), ReturnTo: p.returnTo(r)}
+	form := signInForm{Username: r.PostForm.Get("username"), ReturnTo: p.returnTo(r), Needs: needOf(r.PostForm.Get(needs))}
 	realm, err := p.realm(r.Context())
 	if err == nil {
 		var in *core.SignedIn
 		if in, err = p.o.Passwords.Authenticate(r.Context(), realm, form.Username, r.PostForm.Get("password"), p.requestOf(r)); err == nil {
 			if in.Session == nil {
 				p.askCode(w, r, http.StatusOK, codeForm{Token: in.LoginToken, ReturnTo: form.ReturnTo})
+				return
+			}
+			if form.Needs == needsMFA { // to go on would lead back here
+				p.remember(w, in)
+				p.say(w, r, http.StatusForbidden, "A second factor is needed", "You are signed in, but your account has no second factor yet, "+
+					"which what you asked for takes. Ask whoever runs this service.")
 				return
 			}
 			p.welcome(w, r, in, form.ReturnTo)
@@ -79,16 +109,21 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	p.askSignIn(w, r, status, form)
 }
 
-// welcome gives a browser its session, and what it is known by the next time, so that the guesses of strangers do not keep its
-// owner out; and sends it on.
+// welcome gives a browser its session, and sends it on.
 func (p *Pages) welcome(w http.ResponseWriter, r *http.Request, in *core.SignedIn, to string) {
+	p.remember(w, in)
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// remember gives a browser its session, and what it is known by the next time, so that the guesses of strangers do not keep its
+// owner out.
+func (p *Pages) remember(w http.ResponseWriter, in *core.SignedIn) {
 	until := p.o.Now().Add(in.Session.Lifetime.Duration())
 	if in.Session.Until.Before(until) {
 		until = in.Session.Until.Time
 	}
 	http.SetCookie(w, p.o.Cookies.SessionCookie(in.Token, until))
 	http.SetCookie(w, p.o.Cookies.DeviceCookie(in.Device, p.o.Now().Add(core.DeviceLifetime)))
-	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 // explain returns the status of a failed try, and what to tell the person. What says whether a user is there is told as

@@ -62,7 +62,7 @@ const resetWait = 10 * time.Second
 
 // Reset deletes all users and organisations of a realm (Users API, "Reset a realm"), and parked signups are worth
 // nothing; its keys, settings and usage stay. Every token is dead at once, and until all are deleted, users can be neither
-// found nor made. That takes about a second for each 5,000 users (docs/realms.md). Reset waits for up to ten, but not in a
+// found nor made. That takes about a second for each 5,000 users, or 2,000 of very many in the embedded store (docs/realms.md). Reset waits for up to ten, but not in a
 // call of Repeats; done false says that a job goes on with it. To reset while a reset is under way waits for that one. It fails
 // with ErrRealmNotFound.
 func (r *Realms) Reset(ctx context.Context, id RealmID, req Request) (realm *Realm, done bool, err error) {

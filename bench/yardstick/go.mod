@@ -2,7 +2,7 @@ module github.com/postern-auth/postern/bench/yardstick
 
 go 1.26.0
 
-toolchain go1.26.8
+toolchain go1.26.11
 
 require (
 	github.com/caddyserver/caddy/v2 v2.11.9

@@ -114,6 +114,11 @@ func measureGuard(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer nothing.process.kill()
+	unguarded, err := start("Caddy with Postern in it, and no guard before the proxy", caddyConfig{program: "guarded"})
+	if err != nil {
+		return err
+	}
+	defer unguarded.process.kill()
 	guarded, err := start("Caddy with Postern, 100,000 live tokens", caddyConfig{program: "guarded", global: postern, guard: "postern_auth"})
 	if err != nil {
 		return err
@@ -124,7 +129,7 @@ func measureGuard(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.add(line{What: "tokens seen for the first time, on one core", Value: liveTokens / time.Since(begun).Seconds(), Unit: "a second"})
-	for _, c := range []*contender{plain, again, nothing} {
+	for _, c := range []*contender{plain, again, nothing, unguarded} {
 		if err := g.warm(ctx, c, 5000); err != nil {
 			return err
 		}
@@ -134,11 +139,14 @@ func measureGuard(ctx context.Context, b *bench) error {
 		return err
 	}
 	many, one := b.roundTimes()
-	if err := contest(ctx, g, b.rounds(9, 31), many, one, again, plain, guarded, nothing); err != nil {
+	if err := contest(ctx, g, b.rounds(9, 31), many, one, again, plain, guarded, unguarded, nothing); err != nil {
 		return err
 	}
 	b.judgeGuard(plain, again, nothing, guarded)
-	b.absolute(upstream, plain, again, nothing, guarded)
+	within := guarded.against(unguarded, cpuAdded)
+	b.add(line{What: "guarded - the same program without a guard: CPU of a request", Value: within.median, Unit: "µs", Detail: fmt.Sprintf("%s; requests a second x %s; p99 x %s",
+		within, guarded.against(unguarded, rateRatio), guarded.against(unguarded, p99Ratio))})
+	b.absolute(upstream, plain, again, nothing, unguarded, guarded)
 	return nil
 }
 

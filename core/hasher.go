@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -24,16 +25,39 @@ type hasher struct {
 	slots   chan struct{}
 	waiting atomic.Int64
 	workers workers
-	decoy   phc          // what a password is compared with where there is none, at the same cost
-	usual   atomic.Int64 // nanoseconds that one of our own hashes took of late
+	decoy   phc         // what a password is compared with where there is none, at the same cost
+	recent  recentTimes // that our own hashes took of late
 	done    hashWork
+}
+
+// recentTimes are how long the last of something took. Safe for concurrent use.
+type recentTimes struct {
+	count atomic.Uint64
+	times [64]atomic.Int64 // nanoseconds
+}
+
+// note adds a time, in the place of the oldest.
+func (r *recentTimes) note(took time.Duration) {
+	at := r.count.Add(1) - 1
+	r.times[at%uint64(len(r.times))].Store(int64(took))
+}
+
+// any returns one of the times, or false where there is none. Many of them are spread as the times themselves are, which their
+// mean would not be.
+func (r *recentTimes) any() (time.Duration, bool) {
+	known := min(r.count.Load(), uint64(len(r.times)))
+	if known == 0 {
+		return 0, false
+	}
+	took := r.times[rand.Uint64N(known)].Load() // a pause is no secret
+	return time.Duration(took), took > 0
 }
 
 // hashWork counts what was computed, so that it can be seen that all sign-ins cost alike.
 type hashWork struct {
 	own      atomic.Int64 // hashes at our own cost, the decoy's among them
 	imported atomic.Int64 // hashes of other kinds
-	levelled atomic.Int64 // of these, those made to take as long as one of our own
+	levelled atomic.Int64 // of these, those made to take as long as one of our own, or that took longer
 }
 
 func newHasher(slots int, p params, busy func(bool), random io.Reader) *hasher {
@@ -68,11 +92,7 @@ func (h *hasher) own(compute func(*argon2.Memory)) {
 	begun := time.Now()
 	h.workers.do(compute)
 	h.done.own.Add(1)
-	took := int64(time.Since(begun))
-	if before := h.usual.Load(); before > 0 {
-		took = before + (took-before)/8
-	}
-	h.usual.Store(took)
+	h.recent.note(time.Since(begun))
 }
 
 // verify compares a password, as it was typed and as preparePassword made it, with what is kept, which may be nothing:
@@ -110,15 +130,16 @@ func (h *hasher) refuse(password []byte) {
 // first sign-in replaces it.
 func (h *hasher) foreign(f importedHash, password []byte) (ok bool) {
 	begun := time.Now()
-	h.workers.do(func(*argon2.Memory) { ok = f.matches(password) })
+	usual, known := h.recent.any()
+	h.workers.do(func(*argon2.Memory) {
+		ok = f.matches(password)
+		linger(usual - time.Since(begun)) // on the thread of the hash, as exactly as the kernel can
+	})
 	h.done.imported.Add(1)
-	if h.usual.Load() == 0 { // nothing to go by yet
+	if !known { // nothing to go by yet
 		h.refuse(password)
 		return ok
 	}
-	if rest := time.Duration(h.usual.Load()) - time.Since(begun); rest > 0 {
-		h.done.levelled.Add(1)
-		time.Sleep(rest)
-	}
+	h.done.levelled.Add(1)
 	return ok
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -16,7 +17,7 @@ const importedUsers = 8
 const importedHash = "$2b$05$JOky943UXvel3n.l3tPPderGr87NvtmaGniwAXZ651Q.3prYCMXIK"
 
 // alike compares how long refusals take of users, of users with a hash from elsewhere, and of nobody. They are asked for
-// in turns, so that what disturbs the one disturbs the other.
+// in turns, in an order that is drawn anew for each, so that what disturbs the one disturbs the other.
 func (f *flooded) alike(ctx context.Context, b *bench) error {
 	for i := range importedUsers {
 		body := fmt.Sprintf(`{"user":{"user_type":"human","username":"moved-%d","email":"moved-%d@example.com","password_hash":%q}}`, i, i, importedHash)
@@ -34,7 +35,8 @@ func (f *flooded) alike(ctx context.Context, b *bench) error {
 	}
 	took := make([][]float64, len(kinds))
 	for i := range 9 * importedUsers { // an account bears ten wrong passwords
-		for k, kind := range kinds {
+		for _, k := range rand.Perm(len(kinds)) { // what came before is felt: a hash after a hash finds its memory warm
+			kind := kinds[k]
 			begun := time.Now()
 			status, err := f.call(ctx, "/users/"+kind.who(i)+"/authenticate", `{"password":"not the password of anybody"}`)
 			if err != nil || status != http.StatusUnauthorized && status != http.StatusNotFound {

@@ -33,7 +33,7 @@ type hasher struct {
 // recentTimes are how long the last of something took. Safe for concurrent use.
 type recentTimes struct {
 	count atomic.Uint64
-	times [64]atomic.Int64 // nanoseconds
+	times [16]atomic.Int64 // nanoseconds
 }
 
 // note adds a time, in the place of the oldest.

@@ -92,7 +92,7 @@ func TestSignInFlood(t *testing.T) {
 		})
 		statuses, mu := map[int]int{}, sync.Mutex{}
 		var flood sync.WaitGroup
-		for i := range 250 {
+		for i := range 1000 {
 			flood.Go(func() {
 				status, body := h.call("POST", "/v1/users/nobody"+strconv.Itoa(i)+"@example.com/authenticate", map[string]any{"password": password})
 				mu.Lock()

@@ -41,12 +41,13 @@ type Tokens struct {
 	OtherRealm string // good in another realm
 }
 
-// Settings are what the guard of every host is made with, and Caddyfile is the same in a block of postern_auth.
+// Settings are what the guard of every host is made with.
 var Settings = guard.Settings{
 	Public: []string{"/open/*"},
 	Rules:  []guard.Rule{{Paths: []string{"/admin/*"}, Policy: guard.Policy{Require: []string{"fly"}}}},
 }
 
+// Caddyfile is the same as Settings, as a block of postern_auth.
 const Caddyfile = `postern_auth {
 		public /open/*
 		rule /admin/* {

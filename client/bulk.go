@@ -19,6 +19,7 @@ type (
 	MembershipLine    = wire.MembershipLine
 	APIKeyLine        = wire.APIKeyLine
 	AuthenticatorLine = wire.AuthenticatorLine
+	RecoveryLine      = wire.RecoveryLine
 	ImportLine        = wire.ImportLine
 	ImportSummary     = wire.ImportSummary
 )
@@ -36,6 +37,7 @@ type ExportOptions struct {
 	Memberships    bool   // with memberships and, where After is "", a line for each org before the users
 	APIKeys        bool   // with API keys, as their digests
 	Authenticators bool   // with authenticators, whose secrets are sealed under the server's master key
+	RecoveryCodes  bool   // with the recovery codes that are left, as hashes sealed under the server's master key
 }
 
 // ExportNDJSON returns all users of the realm in the order of their ids, a JSON object a line, to be read and closed. Where it ends
@@ -43,7 +45,8 @@ type ExportOptions struct {
 func (s *Users) ExportNDJSON(ctx context.Context, o ExportOptions) (io.ReadCloser, error) {
 	r := to("GET", "/v1/bulk/users")
 	put(r.query, "after", o.After)
-	for name, on := range map[string]bool{"password_hashes": o.PasswordHashes, "memberships": o.Memberships, "api_keys": o.APIKeys, "authenticators": o.Authenticators} {
+	for name, on := range map[string]bool{"password_hashes": o.PasswordHashes, "memberships": o.Memberships, "api_keys": o.APIKeys,
+		"authenticators": o.Authenticators, "recovery_codes": o.RecoveryCodes} {
 		if on {
 			r.query.Set(name, "true")
 		}

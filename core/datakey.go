@@ -13,8 +13,11 @@ import (
 // hashed without one. It lies in the store, sealed under the master key.
 type dataKey struct {
 	*MasterKey
-	mac []byte
+	hashKey
 }
+
+// hashKey keys hashes of what is too short to be hashed without one: nobody who lacks it can try texts.
+type hashKey []byte
 
 // dataKeyName is what the data key is called among a realm's sealed keys.
 const dataKeyName = "data"
@@ -42,9 +45,9 @@ func newDataKey(secret []byte) (*dataKey, error) {
 	return &dataKey{seal, mac.Sum(nil)}, nil
 }
 
-// hash returns what is kept of a text that is too short for a plain hash: nobody without the key can try texts.
-func (k *dataKey) hash(place, text string) string {
-	mac := hmac.New(sha256.New, k.mac)
+// hash returns what is kept of a text, for the given place (a record's id).
+func (k hashKey) hash(place, text string) string {
+	mac := hmac.New(sha256.New, k)
 	mac.Write([]byte(place + "\x00" + text))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

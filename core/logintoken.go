@@ -200,7 +200,9 @@ func (s *SecondFactors) match(ctx context.Context, state *realmState, w *waiting
 			if err != nil {
 				return nil, err
 			}
-			after = h.redeem(data, code, now)
+			if after, err = h.redeem(data, code, now); err != nil {
+				return nil, err
+			}
 		}
 		if after != nil && used == nil {
 			used = &usedFactor{h.version, after}

@@ -13,7 +13,10 @@ import (
 // RecoveryCodes is what only a credential of the kind recovery_codes has: codes that work once each in place of an
 // authenticator's.
 type RecoveryCodes struct {
-	Hashes []string `json:"hashes"` // of those that are left, under the realm's data key: fifty bits are too few for a plain hash
+	Hashes []string `json:"hashes"` // of those that are left, by a key: fifty bits are too few for a plain hash
+
+	// HashKey is that key, sealed under the realm's data key, where the codes were made in another realm; "" = the data key has it.
+	HashKey string `json:"hash_key,omitempty"`
 }
 
 // Recovery codes are ten characters of five bits each.
@@ -93,16 +96,32 @@ func bareCode(code string) string {
 	return strings.NewReplacer("o", "0", "i", "1", "l", "1").Replace(strings.ToLower(plainCode(code)))
 }
 
+// hashKey returns the key of the hashes.
+func (r *RecoveryCodes) hashKey(data *dataKey, id CredentialID) (hashKey, error) {
+	if r.HashKey == "" {
+		return data.hashKey, nil
+	}
+	key, err := data.open(hashKeyPlace(id), r.HashKey)
+	return key, err
+}
+
+// hashKeyPlace is where the key of recovery codes from another realm is sealed for.
+func hashKeyPlace(id CredentialID) string { return string(id) + " hash key" }
+
 // redeem returns the credential without the code, or nil where that is not among those that are left.
-func (h *held) redeem(data *dataKey, code string, now time.Time) *Credential {
-	sum := data.hash(string(h.ID), bareCode(code))
+func (h *held) redeem(data *dataKey, code string, now time.Time) (*Credential, error) {
+	key, err := h.Recovery.hashKey(data, h.ID)
+	if err != nil {
+		return nil, err
+	}
+	sum := key.hash(string(h.ID), bareCode(code))
 	left := slices.DeleteFunc(slices.Clone(h.Recovery.Hashes), func(kept string) bool {
 		return subtle.ConstantTimeCompare([]byte(kept), []byte(sum)) == 1
 	})
 	if len(left) == len(h.Recovery.Hashes) {
-		return nil
+		return nil, nil
 	}
 	after := *h.Credential
-	after.Recovery, after.LastUsedAt = &RecoveryCodes{Hashes: left}, Instant{now}
-	return &after
+	after.Recovery, after.LastUsedAt = &RecoveryCodes{Hashes: left, HashKey: h.Recovery.HashKey}, Instant{now}
+	return &after, nil
 }

@@ -14,7 +14,13 @@ type ExportParts struct {
 	Passwords      bool // hashes
 	Memberships    bool
 	APIKeys        bool // digests: the keys themselves are not kept
-	Authenticators bool // TOTP secrets, sealed under the master key. Recovery codes cannot leave their realm.
+	Authenticators bool // TOTP secrets, sealed under the master key
+	RecoveryCodes  bool // hashes of those that are left, sealed with their key under the master key
+}
+
+// has reports whether an export has credentials of a kind.
+func (p ExportParts) has(t CredentialType) bool {
+	return t == CredentialAPIKey && p.APIKeys || t == CredentialTOTP && p.Authenticators || t == CredentialRecovery && p.RecoveryCodes
 }
 
 // UserParts are what an export has of one user, and what an import makes with the user.
@@ -22,22 +28,11 @@ type UserParts struct {
 	Memberships    []*Membership // their ids are kept
 	APIKeys        []*Credential
 	Authenticators []AuthenticatorCopy
-}
-
-// AuthenticatorCopy is a user's authenticator for one-time codes. A code that was used before it was copied may count once more.
-type AuthenticatorCopy struct {
-	ID        CredentialID
-	Name      string
-	Sealed    string // the secret under the master key: it opens where that is the same
-	New       bool   // no good code was seen
-	CreatedAt Instant
+	RecoveryCodes  *RecoveryCopy // nil = none
 }
 
 // digestText is what digest returns.
 var digestText = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
-
-// copyPlace is where the secret of an authenticator is sealed for on its way from realm to realm.
-func copyPlace(id CredentialID) string { return "copy:" + string(id) }
 
 // parts returns what an export is to have of a page of users.
 func (u *Users) parts(ctx context.Context, state *realmState, users []*User, want ExportParts) ([]UserParts, error) {
@@ -56,7 +51,7 @@ func (u *Users) parts(ctx context.Context, state *realmState, users []*User, wan
 			})
 		}
 		for _, ref := range user.Credentials {
-			if ref.Type == CredentialAPIKey && want.APIKeys || ref.Type == CredentialTOTP && want.Authenticators {
+			if want.has(ref.Type) {
 				keys = append(keys, credentialKey(p, ref.ID))
 				take = append(take, func(key Key, rec Record) error { return u.copyCredential(ctx, state, &all[i], key, rec) })
 			}
@@ -89,16 +84,19 @@ func (u *Users) copyCredential(ctx context.Context, state *realmState, to *UserP
 		return nil
 	}
 	data, err := u.d.realms.sealer(ctx, state)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+	case c.TOTP != nil:
+		var one AuthenticatorCopy
+		one, err = u.copyAuthenticator(data, c)
+		to.Authenticators = append(to.Authenticators, one)
+	case c.Recovery != nil:
+		to.RecoveryCodes, err = u.copyRecovery(data, c)
 	}
-	secret, err := data.open(string(c.ID), c.TOTP.Sealed)
 	if err != nil {
-		return fmt.Errorf("core: export authenticator %s: %w", c.ID, err)
+		return fmt.Errorf("core: export credential %s: %w", c.ID, err)
 	}
-	sealed, err := u.d.master.seal(u.d.random, copyPlace(c.ID), secret)
-	to.Authenticators = append(to.Authenticators, AuthenticatorCopy{ID: c.ID, Name: c.Name, Sealed: sealed, New: !c.TOTP.Active, CreatedAt: c.CreatedAt})
-	return err
+	return nil
 }
 
 // bringParts makes what an imported user comes with, in the Transaction that makes the user. The orgs of memberships must be
@@ -111,6 +109,11 @@ func (u *Users) bringParts(ctx context.Context, c *change, state *realmState, us
 	}
 	for _, one := range in.Authenticators {
 		if err := u.bringAuthenticator(ctx, c, state, user, one, dry); err != nil {
+			return err
+		}
+	}
+	if in.RecoveryCodes != nil {
+		if err := u.bringRecovery(ctx, c, state, user, *in.RecoveryCodes, dry); err != nil {
 			return err
 		}
 	}
@@ -210,34 +213,6 @@ func (u *Users) bringKey(c *change, user *User, in *Credential) error {
 	}
 	made.APIKey, made.LastUsedAt = &limits, in.LastUsedAt
 	c.putKey(&keyChange{after: made})
-	return nil
-}
-
-// bringAuthenticator makes an authenticator, and seals its secret for the realm.
-func (u *Users) bringAuthenticator(ctx context.Context, c *change, state *realmState, user *User, in AuthenticatorCopy, dry bool) error {
-	if user.Type != UserHuman || user.count(CredentialTOTP) >= maxTOTPs {
-		return invalid("authenticators", fmt.Sprintf("Authenticators are for human users only, and at most %d", maxTOTPs))
-	}
-	secret, err := u.d.master.open(copyPlace(in.ID), in.Sealed)
-	if err != nil {
-		return invalid("authenticators", "Authenticators are sealed under another master key than this server has")
-	}
-	made, err := u.copied(user, in.ID, CredentialTOTP, in.Name, in.CreatedAt)
-	if err != nil {
-		return err
-	}
-	user.Credentials[len(user.Credentials)-1].New = in.New
-	made.TOTP = &TOTP{Active: !in.New}
-	if !dry { // which writes nothing, and so makes no key to seal with
-		data, err := u.d.realms.sealer(ctx, state)
-		if err != nil {
-			return err
-		}
-		if made.TOTP.Sealed, err = data.seal(u.d.random, string(made.ID), secret); err != nil {
-			return err
-		}
-	}
-	c.create(made, noExpiry)
 	return nil
 }
 

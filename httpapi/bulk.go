@@ -33,7 +33,7 @@ func queryFlag(c *call, name string) (bool, error) {
 // exportParts are the switches of an export, by what they add.
 func exportParts(c *call) (want core.ExportParts, err error) {
 	for name, on := range map[string]*bool{"password_hashes": &want.Passwords, "memberships": &want.Memberships, "api_keys": &want.APIKeys,
-		"authenticators": &want.Authenticators} {
+		"authenticators": &want.Authenticators, "recovery_codes": &want.RecoveryCodes} {
 		if *on, err = queryFlag(c, name); err != nil {
 			return want, err
 		}
@@ -141,8 +141,11 @@ func userLine(u core.ExportedUser) wire.UserLine {
 		line.APIKeys = append(line.APIKeys, key)
 	}
 	for _, t := range u.Authenticators {
-		line.Authenticators = append(line.Authenticators, wire.AuthenticatorLine{ID: string(t.ID), Name: t.Name, Sealed: t.Sealed, New: t.New,
-			CreatedAt: wire.Time{Time: t.CreatedAt.Time}})
+		line.Authenticators = append(line.Authenticators, wire.AuthenticatorLine{ID: string(t.ID), Name: t.Name, Sealed: t.Sealed, LastStep: t.Step, New: t.New,
+			CreatedAt: wire.Time{Time: t.CreatedAt.Time}, LastUsedAt: wire.Time{Time: t.LastUsedAt.Time}})
+	}
+	if r := u.RecoveryCodes; r != nil {
+		line.RecoveryCodes = &wire.RecoveryLine{ID: string(r.ID), Sealed: r.Sealed, CreatedAt: wire.Time{Time: r.CreatedAt.Time}, LastUsedAt: wire.Time{Time: r.LastUsedAt.Time}}
 	}
 	return line
 }

@@ -17,7 +17,7 @@ import (
 var sealedSecret = regexp.MustCompile(`"sealed":"[^"]+"`)
 
 // everything asks an export for all that there is.
-const everything = "?password_hashes=true&memberships=true&api_keys=true&authenticators=true"
+const everything = "?password_hashes=true&memberships=true&api_keys=true&authenticators=true&recovery_codes=true"
 
 // TestBulkRoundTripOfEverything exports a realm with all that its users have, imports that into an empty one, and exports
 // again: the same but for how secrets are sealed. In the copy people sign in with their codes, programs with their keys, and
@@ -31,6 +31,11 @@ func TestBulkRoundTripOfEverything(t *testing.T) {
 		w.must(err)
 		_, err = w.SecondFactors.Enrol(w.ctx, w.realm.ID, "ann", "never finished", core.Request{})
 		w.must(err)
+		_, codes, err := w.SecondFactors.NewRecoveryCodes(w.ctx, w.realm.ID, "ann", core.Request{})
+		w.must(err)
+		w.clock.Advance(time.Minute)
+		w.must(w.bothFactors(w.realm.ID, codes[0]))
+		w.secret(codes...)
 		robot, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: ptr("robot")}, core.Request{})
 		w.must(err)
 		_, key, err := w.APIKeys.Create(w.ctx, w.realm.ID, "robot", core.NewAPIKey{Name: "narrow", Permissions: []string{"read"}, Addresses: []string{"192.0.2.0/24"},
@@ -75,10 +80,76 @@ func TestBulkRoundTripOfEverything(t *testing.T) {
 			t.Errorf("export of the import:\n%s\nwant\n%s", bare(again), bare(exported))
 		}
 		w.livesOn(copied.ID, enrolment.Secret, key, chosen)
+		w.codesLiveOn(copied.ID, codes)
 		if _, plain := w.bulk("GET", "", w.realm.ID, nil); len(plain) != 2 || strings.Contains(strings.Join(plain, ""), "digest") {
 			t.Errorf("an export that asks for nothing has %q", plain)
 		}
 	})
+}
+
+// bothFactors signs ann in with her password and a code.
+func (w *world) bothFactors(realm core.RealmID, code string) error {
+	w.Helper()
+	in, err := w.Passwords.Authenticate(w.ctx, realm, "ann", goodPassword, core.Request{})
+	w.must(err)
+	w.secret(in.LoginToken)
+	done, err := w.SecondFactors.Complete(w.ctx, realm, "ann", in.LoginToken, code, core.Request{})
+	if err == nil {
+		w.secret(done.Token)
+	}
+	return err
+}
+
+// codesLiveOn holds that of ann's recovery codes the first, which was used before she was copied, is good for nothing in the copy, and the
+// others are good once; also in a copy of the copy.
+func (w *world) codesLiveOn(realm core.RealmID, codes []string) {
+	w.Helper()
+	again, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "copy of the copy"}, core.Request{})
+	w.must(err)
+	_, exported := w.bulk("GET", everything, realm, nil)
+	w.bulk("POST", "", again.ID, strings.NewReader(strings.Join(exported, "")))
+	for _, realm := range []core.RealmID{realm, again.ID} {
+		for _, tt := range []struct {
+			code string
+			want error
+		}{{codes[0], core.ErrWrongCode}, {codes[1], nil}, {codes[1], core.ErrWrongCode}, {codes[9], nil}} {
+			if err := w.bothFactors(realm, tt.code); err != tt.want {
+				w.Errorf("sign in with a recovery code = %v; want %v", err, tt.want)
+			}
+		}
+	}
+}
+
+// TestCopiedSecretsStaySealed offers what is sealed of a factor as another kind of factor: what the API shows of an authenticator that is
+// new would be the secret of one that counts, or the key of all recovery codes.
+func TestCopiedSecretsStaySealed(t *testing.T) {
+	w := newWorld(t)
+	w.human("ann")
+	enrolment, err := w.SecondFactors.Enrol(w.ctx, w.realm.ID, "ann", "phone", core.Request{})
+	w.must(err)
+	w.secret(enrolment.Secret)
+	_, err = w.SecondFactors.Verify(w.ctx, w.realm.ID, enrolment.ID, w.code(enrolment.Secret), core.Request{})
+	w.must(err)
+	_, _, err = w.SecondFactors.NewRecoveryCodes(w.ctx, w.realm.ID, "ann", core.Request{})
+	w.must(err)
+	copied, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "copy"}, core.Request{})
+	w.must(err)
+	_, exported := w.bulk("GET", "?authenticators=true&recovery_codes=true", w.realm.ID, nil)
+	for _, tt := range []struct{ before, after string }{
+		{`"authenticators":[{`, `"authenticators":[{"new":true,`},
+		{`"recovery_codes":{`, `"authenticators":[{"new":true,"name":"x",`},
+		{`"recovery_codes":{`, `"authenticators":[{"name":"x",`},
+	} {
+		line := strings.ReplaceAll(exported[0], tt.before, tt.after)
+		if strings.HasPrefix(tt.before, `"recovery`) {
+			line = regexp.MustCompile(`"authenticators":\[\{"id.*?\}\],`).ReplaceAllString(line, "")
+			line = strings.Replace(line, "}}", "}]}", 1)
+		}
+		_, said := w.bulk("POST", "", copied.ID, strings.NewReader(line))
+		if !strings.Contains(said[0], "sealed under another master key") {
+			t.Errorf("import %s says %s; want that it does not open", line, said[0])
+		}
+	}
 }
 
 // livesOn holds that a copied realm works as the one that it is of.
@@ -129,6 +200,10 @@ func TestImportOfPartsSaysWhatIsWrong(t *testing.T) {
 		{`{` + id + `,` + api + `,"api_keys":[{"id":"crd_0000000000000000000000","digest":"short"}]}`, "API keys must have the digest that an export has"},
 		{`{` + id + `,` + api + `,"api_keys":[{"id":"crd_0000000000000000000000","digest":"` + digest + `","key":"x"}]}`, "Key is not an attribute"},
 		{`{` + id + `,` + user + `,"authenticators":[{"id":"crd_0000000000000000000000","name":"x","sealed":"x"}]}`, "Authenticators are sealed under another master key"},
+		{`{` + id + `,` + user + `,"recovery_codes":{"id":"crd_0000000000000000000000","sealed":"x"}}`, "Recovery codes are sealed under another master key"},
+		{`{` + id + `,` + api + `,"recovery_codes":{"id":"crd_0000000000000000000000","sealed":"x"}}`, "Recovery codes are for human users only"},
+		{`{` + id + `,` + user + `,"recovery_codes":[]}`, "Recovery codes must be an object"},
+		{`{` + id + `,` + user + `,"authenticators":[{"id":"crd_0000000000000000000000","name":"x","sealed":"x","last_step":1.5}]}`, "Last step must be a whole number"},
 	} {
 		_, lines := w.bulk("POST", "", w.realm.ID, strings.NewReader(tt.line))
 		if !strings.Contains(lines[0], `"failed"`) || !strings.Contains(lines[0], tt.says) {

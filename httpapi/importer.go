@@ -225,8 +225,10 @@ func (f *fields) userLine() *core.UserImport {
 	}
 	for t := range f.objects("authenticators") {
 		in.Authenticators = append(in.Authenticators, core.AuthenticatorCopy{ID: core.CredentialID(orEmpty(t.text("id"))), Name: orEmpty(t.text("name")),
-			Sealed: orEmpty(t.text("sealed")), New: t.flag("new"), CreatedAt: core.Instant{Time: t.moment("created_at")}})
+			Sealed: orEmpty(t.text("sealed")), Step: t.whole("last_step"), New: t.flag("new"),
+			CreatedAt: core.Instant{Time: t.moment("created_at")}, LastUsedAt: core.Instant{Time: t.moment("last_used_at")}})
 	}
+	in.RecoveryCodes = f.recoveryLine()
 	return in
 }
 
@@ -243,6 +245,32 @@ func (f *fields) apiKeyLine() *core.Credential {
 		key.APIKey.Addresses = append(key.APIKey.Addresses, p)
 	}
 	return key
+}
+
+// recoveryLine takes recovery codes; nil where they are missing.
+func (f *fields) recoveryLine() *core.RecoveryCopy {
+	raw, there := f.take("recovery_codes")
+	if !there || string(raw) == "null" {
+		return nil
+	}
+	r := &fields{members: members(raw)}
+	if r.members == nil {
+		f.complain("recovery_codes", "must be an object")
+		return nil
+	}
+	codes := &core.RecoveryCopy{ID: core.CredentialID(orEmpty(r.text("id"))), Sealed: orEmpty(r.text("sealed")),
+		CreatedAt: core.Instant{Time: r.moment("created_at")}, LastUsedAt: core.Instant{Time: r.moment("last_used_at")}}
+	f.errs = append(f.errs, r.rest()...)
+	return codes
+}
+
+// whole takes a whole number; 0 where it is missing.
+func (f *fields) whole(name string) (n int64) {
+	raw, there := f.take(name)
+	if there && json.Unmarshal(raw, &n) != nil {
+		f.complain(name, "must be a whole number")
+	}
+	return n
 }
 
 // objects takes an array of objects, one after another. What is wrong with one is the whole's.

@@ -29,6 +29,7 @@ type UserLine struct {
 	APIKeys        []APIKeyLine        `json:"api_keys,omitempty"`
 	ChosenKeys     bool                `json:"chosen_keys,omitempty"` // some of the API keys may have been chosen by a caller
 	Authenticators []AuthenticatorLine `json:"authenticators,omitempty"`
+	RecoveryCodes  *RecoveryLine       `json:"recovery_codes,omitempty"`
 }
 
 // MembershipLine is a user's membership in an export.
@@ -55,11 +56,21 @@ type APIKeyLine struct {
 
 // AuthenticatorLine is a user's authenticator for one-time codes in an export.
 type AuthenticatorLine struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	Sealed    string `json:"sealed"`        // the secret, sealed under the server's master key
-	New       bool   `json:"new,omitempty"` // no good code was seen: it does not count yet
-	CreatedAt Time   `json:"created_at,omitzero"`
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Sealed     string `json:"sealed"`              // the secret, sealed under the server's master key
+	LastStep   int64  `json:"last_step,omitempty"` // the last thirty seconds since 1970 of which a code was accepted; no code up to then counts again
+	New        bool   `json:"new,omitempty"`       // no good code was seen: it does not count yet
+	CreatedAt  Time   `json:"created_at,omitzero"`
+	LastUsedAt Time   `json:"last_used_at,omitzero"`
+}
+
+// RecoveryLine is a user's recovery codes in an export: those that are left.
+type RecoveryLine struct {
+	ID         string `json:"id"`
+	Sealed     string `json:"sealed"` // their hashes and the key of these, sealed under the server's master key
+	CreatedAt  Time   `json:"created_at,omitzero"`
+	LastUsedAt Time   `json:"last_used_at,omitzero"`
 }
 
 // PasswordLine is a password in an export. With the hash alone it is one of another system.

@@ -80,7 +80,7 @@ func bar(size int64, what string, bytes bool) *progressbar.ProgressBar {
 // Export is 'postern export'. usualAPI is where the API is, unless it is told otherwise; "" = it must be told.
 func Export(usualAPI string) *cobra.Command {
 	var a api
-	parts := map[string]*bool{"password_hashes": new(bool), "memberships": new(bool), "api_keys": new(bool), "authenticators": new(bool)}
+	parts := map[string]*bool{"password_hashes": new(bool), "memberships": new(bool), "api_keys": new(bool), "authenticators": new(bool), "recovery_codes": new(bool)}
 	var everything bool
 	var to, after string
 	c := &cobra.Command{
@@ -110,6 +110,7 @@ func Export(usualAPI string) *cobra.Command {
 	c.Flags().BoolVar(parts["memberships"], "memberships", false, "with orgs, and who is a member")
 	c.Flags().BoolVar(parts["api_keys"], "api-keys", false, "with API keys, as they are kept: digests")
 	c.Flags().BoolVar(parts["authenticators"], "authenticators", false, "with authenticators, whose secrets are sealed under the master key")
+	c.Flags().BoolVar(parts["recovery_codes"], "recovery-codes", false, "with the recovery codes that are left, sealed under the master key")
 	c.Flags().BoolVar(&everything, "everything", false, "with all of these")
 	c.Flags().StringVarP(&to, "output", "o", "", "write to this new file, which only its owner may read (default standard output)")
 	c.Flags().StringVar(&after, "after", "", "go on after this user's id")

@@ -131,6 +131,13 @@ type edge struct {
 	next    http.Handler
 }
 
+// mayUpgrade reports whether a request that asks to speak another protocol may: a handshake for WebSockets, which has no body (RFC 6455
+// §4.1) and is none in HTTP/1.0 (RFC 9110 §7.8).
+func mayUpgrade(r *http.Request) bool {
+	to := r.Header["Upgrade"]
+	return len(to) == 1 && strings.EqualFold(to[0], "websocket") && r.Body == http.NoBody && r.ProtoAtLeast(1, 1)
+}
+
 // ServeHTTP finds out where a request comes from, and removes, before anybody looks at it, what only serves to confuse those
 // behind: header names that some servers read as another name, claims about where it comes from, and upgrades other
 // than to a WebSocket.
@@ -148,7 +155,7 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, name := range claimed {
 		delete(r.Header, name)
 	}
-	if u := r.Header.Get("Upgrade"); u != "" && !strings.EqualFold(u, "websocket") {
+	if !mayUpgrade(r) {
 		r.Header.Del("Upgrade")
 	}
 	if r.Body != http.NoBody && e.patient > 0 {

@@ -349,6 +349,34 @@ func TestRefusedBody(t *testing.T) {
 	}
 }
 
+// TestUnsureFraming sends what a proxy in front may have cut in another way, and a request after it. Nobody may take that for one.
+func TestUnsureFraming(t *testing.T) {
+	v := serve(t, http.NotFoundHandler(), func(o *Options) { o.Guard.Public = []string{"/*"} })
+	const chunks, next = "4\r\nbody\r\n0\r\n\r\n", "GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n"
+	for _, tt := range []struct {
+		name, text string
+		answers    int
+	}{
+		{"a length", "POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\n\r\nbody", 2},
+		{"a length, then chunks", "POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks, 1},
+		{"chunks, then a length", "POST / HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n" + chunks, 1},
+		{"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nHost: app\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n", 1},
+	} {
+		for _, address := range []string{v.app.Addr().String(), v.api.Addr().String()} {
+			conn, err := net.Dial("tcp", address)
+			v.must(err)
+			v.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
+			_, err = io.WriteString(conn, tt.text+next)
+			v.must(err)
+			text, _ := io.ReadAll(conn) // a reset is an end, too
+			if n := strings.Count(string(text), "HTTP/1.1 404 ") + strings.Count(string(text), "HTTP/1.0 404 "); n != tt.answers {
+				t.Errorf("%s, then a request = %d answers, %q; want %d", tt.name, n, text, tt.answers)
+			}
+			_ = conn.Close()
+		}
+	}
+}
+
 // TestAPIMount serves the part of the API under the guarded address that is asked for, and leaves the rest to the app.
 func TestAPIMount(t *testing.T) {
 	tests := []struct {

@@ -240,7 +240,7 @@ func (s *Sidecar) start() ([]*http.Server, <-chan error) {
 // server returns an HTTP server with bounds on what a slow or greedy client can hold.
 func (s *Sidecar) server(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           lastIfUnsure(h),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,

@@ -112,6 +112,7 @@ func (a *Auth) judge(r *http.Request) (guard.Verdict, error) {
 
 // refuse leaves the answer to the site's error routes where one of them speaks, and else gives it itself.
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) error {
+	leaveBody(w, r)
 	replacerOf(r).Set("http.auth.postern.error", v.Refusal.Reason)
 	introduce(r, candidatePrefix, v)
 	failure := caddyhttp.Error(v.Refusal.Status, errors.New(v.Refusal.Reason))

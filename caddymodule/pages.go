@@ -96,6 +96,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if !pages.IsUnder(p.mount(), r) {
 		return next.ServeHTTP(w, r)
 	}
+	awaitBody(w, r)
 	if isEarlyWrite(r) {
 		return caddyhttp.Error(http.StatusTooEarly, errors.New("a form that came as early data could be sent twice"))
 	}

@@ -11,7 +11,7 @@ var refusedMembers = []string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", 
 
 // ParseForeign is the gate for tokens that others than Postern issue. It is as strict as Parse about everything but the header,
 // where others say more than we do, x5t for one: what is not known there is passed over (RFC 7515 §4), unless it would change how
-// the token is read or which key verifies it. Only asymmetric algorithms pass. Errors wrap ErrMalformed.
+// the token is read or which key verifies it. Only asymmetric algorithms pass, more than those that are ours. Errors wrap ErrMalformed.
 func ParseForeign(compact string) (Token, error) {
 	t, parts, err := split(compact)
 	if err != nil {
@@ -53,8 +53,8 @@ func (t *Token) readForeignHeader(header []byte) error {
 			t.typ = string(value)
 		}
 	}
-	if !t.alg.Asymmetric() {
-		return malformed("alg is not an asymmetric one of ours")
+	if !t.alg.Foreign() {
+		return malformed("alg is not an asymmetric one that is known")
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (s *KeySet) For(t Token) (*PublicKey, bool) {
 
 // can reports whether k may verify tokens of an algorithm.
 func (k *PublicKey) can(alg Alg) bool {
-	return k.alg == alg || k.open && alg.Asymmetric() && fits(alg, k.key) == nil
+	return k.alg == alg || k.open && alg.Foreign() && fits(alg, k.key) == nil
 }
 
 // Fingerprints names the keys in a way that no two share: what somebody publishes as kid may be used again.

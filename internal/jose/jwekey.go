@@ -103,6 +103,14 @@ func newEncryptionKey(key any) (*EncryptionKey, error) {
 	return &EncryptionKey{id: id, alg: alg, key: key}, nil
 }
 
+// fitsP256 refuses other curves, and points that are not on this one.
+func fitsP256(k *ecdsa.PublicKey) error {
+	if k.Curve != elliptic.P256() {
+		return fmt.Errorf("%w: the one elliptic curve for ECDH-ES here is P-256", ErrKey)
+	}
+	return onCurve(k)
+}
+
 // Marshal returns the key with its algorithm, in a form for UnmarshalDecryptionKey. It is secret, and to be kept
 // sealed.
 func (k *DecryptionKey) Marshal() ([]byte, error) { return marshalKey(string(k.Alg()), k.key) }

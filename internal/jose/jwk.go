@@ -18,7 +18,7 @@ const (
 // JWK returns an asymmetric key as a JWK (RFC 7517 §4) of its kind's members with alg, kid, and use "sig". Of a
 // secret, which is not to be published, it returns an error that wraps ErrKey.
 func (k *PublicKey) JWK() ([]byte, error) {
-	if !k.alg.Asymmetric() {
+	if !k.alg.Foreign() {
 		return nil, fmt.Errorf("%w: a secret is not to be published", ErrKey)
 	}
 	return marshalJWK(k.key, k.id, string(k.alg), "sig")
@@ -61,7 +61,7 @@ func JWKS(keys ...Published) ([]byte, error) {
 }
 
 // ParseJWKS reads the keys of a JWK set that can verify signatures here. It reads key by key and skips what it
-// cannot use, as RFC 7517 §5 asks: other kinds, other algorithms and uses, broken keys, private keys, secrets. A key
+// cannot use, as RFC 7517 §5 asks: other kinds, algorithms that are not Foreign, other uses, broken keys, private keys, secrets. A key
 // without alg gets the usual one of its kind, one without kid its thumbprint. A set of more than 256 KiB or 64 keys,
 // or that is not one strict JSON object with an array of keys, is an error that wraps ErrKey.
 func ParseJWKS(text []byte) ([]*PublicKey, error) {
@@ -99,8 +99,8 @@ func parseJWK(text []byte) (*PublicKey, bool) {
 	if err != nil {
 		return nil, false
 	}
-	k, err := newPublicKey(Alg(published.alg), published.key)
-	if err != nil || !k.alg.Asymmetric() {
+	k, err := newForeignKey(Alg(published.alg), published.key)
+	if err != nil || !k.alg.Foreign() {
 		return nil, false
 	}
 	k.id, k.open = cmp.Or(published.id, k.id), published.alg == ""

@@ -19,7 +19,7 @@ import (
 // Alg is a signature algorithm by its name in a token (RFC 7518 §3.1, RFC 8037 §3.1).
 type Alg string
 
-// The algorithms, and no others.
+// The algorithms that are ours, which Postern signs with and takes from account providers, and no others.
 const (
 	EdDSA Alg = "EdDSA" // Ed25519
 	ES256 Alg = "ES256" // ECDSA on P-256 with SHA-256
@@ -139,8 +139,20 @@ func newPrivateKey(alg Alg, key any) (*PrivateKey, error) {
 	return &PrivateKey{public: p, key: key}, nil
 }
 
-// newPublicKey binds a key to its algorithm, "" being the one that its type suggests.
+// newPublicKey binds a key to its algorithm, "" being the one that its type suggests. It refuses those that are not ours.
 func newPublicKey(alg Alg, key any) (*PublicKey, error) {
+	k, err := newForeignKey(alg, key)
+	if err != nil {
+		return nil, err
+	}
+	if !k.alg.Asymmetric() && k.alg != HS256 {
+		return nil, fmt.Errorf("%w: it is a key for %s; it must be Ed25519, P-256 or RSA, for EdDSA, ES256, RS256 or PS256", ErrKey, k.alg)
+	}
+	return k, nil
+}
+
+// newForeignKey is newPublicKey for the keys of issuers elsewhere.
+func newForeignKey(alg Alg, key any) (*PublicKey, error) {
 	if alg == "" {
 		alg = usual(key)
 	}
@@ -173,11 +185,15 @@ func keyID(key any) (string, error) {
 
 // usual returns the algorithm that a key's type suggests, "" for none.
 func usual(key any) Alg {
-	switch key.(type) {
+	switch k := key.(type) {
 	case ed25519.PublicKey:
 		return EdDSA
 	case *ecdsa.PublicKey:
-		return ES256
+		for _, alg := range []Alg{ES256, ES384, ES512} {
+			if k.Curve == alg.curve() {
+				return alg
+			}
+		}
 	case *rsa.PublicKey:
 		return RS256
 	}
@@ -190,17 +206,17 @@ func fits(alg Alg, key any) error {
 	var err error
 	switch k := key.(type) {
 	case ed25519.PublicKey:
-		ok = alg == EdDSA && len(k) == ed25519.PublicKeySize
+		ok = (alg == EdDSA || alg == Ed25519) && len(k) == ed25519.PublicKeySize
 	case *ecdsa.PublicKey:
-		ok, err = alg == ES256, fitsP256(k)
+		ok, err = alg.curve() != nil && alg.curve() == k.Curve, onCurve(k)
 	case *rsa.PublicKey:
-		ok, err = alg == RS256 || alg == PS256, fitsRSA(k)
+		ok, err = alg.isRSA(), fitsRSA(k)
 	case []byte:
 		if ok = alg == HS256; len(k) < minSecret {
 			err = fmt.Errorf("%w: an HS256 secret needs at least %d bytes", ErrKey, minSecret)
 		}
 	default:
-		err = fmt.Errorf("%w: it is neither Ed25519, P-256 nor RSA", ErrKey)
+		err = fmt.Errorf("%w: it is neither Ed25519, ECDSA nor RSA", ErrKey)
 	}
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: it is not a key for %q", ErrKey, alg)
@@ -208,13 +224,10 @@ func fits(alg Alg, key any) error {
 	return err
 }
 
-// fitsP256 refuses other curves, and points that are not on this one.
-func fitsP256(k *ecdsa.PublicKey) error {
-	if k.Curve != elliptic.P256() {
-		return fmt.Errorf("%w: the one elliptic curve for ECDSA here is P-256", ErrKey)
-	}
+// onCurve refuses points that are not on their curve, and curves that no algorithm here is on.
+func onCurve(k *ecdsa.PublicKey) error {
 	if _, err := k.ECDH(); err != nil {
-		return fmt.Errorf("%w: it is not a point on P-256", ErrKey)
+		return fmt.Errorf("%w: it is not a point on P-256, P-384 or P-521", ErrKey)
 	}
 	return nil
 }

@@ -164,11 +164,13 @@ func TestParsePublicKeyRefuses(t *testing.T) {
 		"RSA, even modulus":    {pkix(t, even), ""},
 		"P-384":                {pkix(t, &p384.PublicKey), ""},
 		"P-384 for ES256":      {pkix(t, &p384.PublicKey), jose.ES256},
+		"P-384 for ES384":      {pkix(t, &p384.PublicKey), jose.ES384}, // which is for issuers elsewhere
+		"Ed25519 by that name": {pkix(t, ed), jose.Ed25519},
 		"Ed25519 for RS256":    {pkix(t, ed), jose.RS256},
 		"Ed25519 for HS256":    {pkix(t, ed), jose.HS256},
 		"Ed25519 for none":     {pkix(t, ed), "none"},
 		"RSA for EdDSA":        {pkix(t, rsaOf(2048, 65537)), jose.EdDSA},
-		"RSA for RS512":        {pkix(t, rsaOf(2048, 65537)), "RS512"},
+		"RSA for RS512":        {pkix(t, rsaOf(2048, 65537)), jose.RS512},
 		"RSA for rs256":        {pkix(t, rsaOf(2048, 65537)), "rs256"},
 		"17 KiB":               {append(bytes.Repeat([]byte("\n"), 17<<10), pkix(t, ed)...), ""},
 	} {

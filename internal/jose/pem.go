@@ -97,7 +97,7 @@ func ParsePublicKey(text []byte, alg Alg) (*PublicKey, error) {
 
 // MarshalPEM returns an asymmetric key as PKIX PEM. Of a secret it returns an error that wraps ErrKey.
 func (k *PublicKey) MarshalPEM() ([]byte, error) {
-	if !k.alg.Asymmetric() {
+	if !k.alg.Foreign() {
 		return nil, fmt.Errorf("%w: a secret is not to be published", ErrKey)
 	}
 	der, err := x509.MarshalPKIXPublicKey(k.key)

@@ -1,12 +1,10 @@
 package jose
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -68,21 +66,22 @@ func (k *PrivateKey) signature(signed []byte) ([]byte, error) {
 	case []byte:
 		return mac(key, signed), nil
 	case *ecdsa.PrivateKey:
-		sum := sha256.Sum256(signed)
-		r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
+		_, sum := k.Alg().digest(signed)
+		r, s, err := ecdsa.Sign(rand.Reader, key, sum)
 		if err != nil {
 			return nil, err
 		}
-		out := make([]byte, es256Length)
-		r.FillBytes(out[:es256Length/2])
-		s.FillBytes(out[es256Length/2:])
+		size := numberSize(&key.PublicKey)
+		out := make([]byte, 2*size)
+		r.FillBytes(out[:size])
+		s.FillBytes(out[size:])
 		return out, nil
 	case *rsa.PrivateKey:
-		sum := sha256.Sum256(signed)
-		if k.Alg() == PS256 {
-			return rsa.SignPSS(rand.Reader, key, crypto.SHA256, sum[:], pssOptions)
+		hash, sum := k.Alg().digest(signed)
+		if k.Alg().isPSS() {
+			return rsa.SignPSS(rand.Reader, key, hash, sum, pssOptions)
 		}
-		return rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+		return rsa.SignPKCS1v15(nil, key, hash, sum)
 	}
 	return nil, ErrKey
 }

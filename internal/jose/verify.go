@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha512"
 	"errors"
 	"math/big"
 )
@@ -14,8 +15,8 @@ import (
 // ErrSignature says that a key did not sign a token.
 var ErrSignature = errors.New("signature does not verify")
 
-// pssOptions is the one form of PS256 (RFC 7518 §3.5).
-var pssOptions = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+// pssOptions is the one form of RSASSA-PSS (RFC 7518 §3.5).
+var pssOptions = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 
 // Verify returns the claims, if k signed the token with k's own algorithm, and the token names no other key. Else
 // it returns ErrSignature. What the claims say, times among the rest, is for the caller to judge.
@@ -32,26 +33,41 @@ func (k *PublicKey) verifies(signed, signature []byte) bool {
 	case ed25519.PublicKey:
 		return ed25519.Verify(key, signed, signature)
 	case *ecdsa.PublicKey:
-		if len(signature) != es256Length {
+		size := numberSize(key)
+		if len(signature) != 2*size {
 			return false
 		}
-		sum := sha256.Sum256(signed)
-		r, s := new(big.Int).SetBytes(signature[:es256Length/2]), new(big.Int).SetBytes(signature[es256Length/2:])
-		return ecdsa.Verify(key, sum[:], r, s) // which refuses numbers out of range
+		_, sum := k.alg.digest(signed)
+		r, s := new(big.Int).SetBytes(signature[:size]), new(big.Int).SetBytes(signature[size:])
+		return ecdsa.Verify(key, sum, r, s) // which refuses numbers out of range
 	case *rsa.PublicKey:
-		sum := sha256.Sum256(signed)
-		if k.alg == PS256 {
-			return rsa.VerifyPSS(key, crypto.SHA256, sum[:], signature, pssOptions) == nil
+		hash, sum := k.alg.digest(signed)
+		if k.alg.isPSS() {
+			return rsa.VerifyPSS(key, hash, sum, signature, pssOptions) == nil
 		}
-		return rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], signature) == nil
+		return rsa.VerifyPKCS1v15(key, hash, sum, signature) == nil
 	case []byte:
 		return hmac.Equal(mac(key, signed), signature)
 	}
 	return false
 }
 
-// es256Length is that of an ES256 signature: R and S, 32 bytes each (RFC 7518 §3.4).
-const es256Length = 64
+// numberSize returns how many bytes each of R and S has in a signature: 32, 48 or 66 (RFC 7518 §3.4).
+func numberSize(key *ecdsa.PublicKey) int { return (key.Curve.Params().BitSize + 7) / 8 }
+
+// digest returns the hash that an algorithm uses, and the digest of what is signed.
+func (a Alg) digest(signed []byte) (crypto.Hash, []byte) {
+	switch a {
+	case ES384, RS384, PS384:
+		sum := sha512.Sum384(signed)
+		return crypto.SHA384, sum[:]
+	case ES512, RS512, PS512:
+		sum := sha512.Sum512(signed)
+		return crypto.SHA512, sum[:]
+	}
+	sum := sha256.Sum256(signed)
+	return crypto.SHA256, sum[:]
+}
 
 // mac returns the HS256 signature.
 func mac(secret, signed []byte) []byte {

@@ -32,8 +32,8 @@ type Issuer struct {
 	// Audience is whom a token must be meant for: one of these is in its `aud`. It is required, since an issuer signs tokens for many.
 	Audience []string `json:"audience,omitempty" yaml:"audience"`
 
-	// Algorithms are those that tokens may be signed with, of `EdDSA`, `ES256`, `RS256` and `PS256`; default all. What a key is for is
-	// said by the issuer's key set, and never by the token.
+	// Algorithms are those that tokens may be signed with, of `EdDSA` (or `Ed25519`, as some call it), `ES256`, `ES384`, `ES512`, `RS256`, `RS384`, `RS512`, `PS256`, `PS384` and
+	// `PS512`; default all. What a key is for is said by the issuer's key set, and never by the token.
 	Algorithms []string `json:"algorithms,omitempty" yaml:"algorithms"`
 
 	// Claims says in which claim the issuer tells what: for `id` (default `sub`), `username` (`preferred_username`), `email` (`email`), `email_verified`
@@ -98,9 +98,6 @@ const (
 	maxSkew     = Duration(5 * time.Minute)
 	maxIssuers  = 64
 )
-
-// allAlgorithms are those that an Issuer may use.
-var allAlgorithms = []jose.Alg{jose.EdDSA, jose.ES256, jose.RS256, jose.PS256}
 
 // outside is an Issuer as a Guard uses it.
 type outside struct {
@@ -167,13 +164,13 @@ func newOutside(i Issuer) (*outside, []error) {
 	errs = append(errs, o.readClaims()...)
 	o.config = issuer.Config{Issuer: i.Issuer, JWKSURL: i.JWKSURL, Allow: strings.Join(i.Allow, ","), CAFile: i.CAFile}
 	errs = append(errs, o.config.Validate())
-	o.trust = issuer.Trust{Issuer: i.Issuer, Audiences: i.Audience, Skew: time.Duration(i.Skew), MaxAge: time.Duration(i.MaxAge), Algorithms: allAlgorithms}
+	o.trust = issuer.Trust{Issuer: i.Issuer, Audiences: i.Audience, Skew: time.Duration(i.Skew), MaxAge: time.Duration(i.MaxAge), Algorithms: jose.ForeignAlgs()}
 	if len(i.Algorithms) > 0 {
 		o.trust.Algorithms = nil
 	}
 	for _, name := range i.Algorithms {
-		if !slices.Contains(allAlgorithms, jose.Alg(name)) {
-			errs = append(errs, fmt.Errorf("algorithm %q is none of EdDSA, ES256, RS256 and PS256", name))
+		if !jose.Alg(name).Foreign() {
+			errs = append(errs, fmt.Errorf("algorithm %q is none of %v", name, jose.ForeignAlgs()))
 		}
 		o.trust.Algorithms = append(o.trust.Algorithms, jose.Alg(name))
 	}

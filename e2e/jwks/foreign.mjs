@@ -13,7 +13,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import * as jose from 'jose'
 
 const [binary, folder, python] = process.argv.slice(2)
-const algs = ['RS256', 'PS256', 'ES256', 'EdDSA']
+const algs = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const audience = 'https://api.example.com'
 const now = () => Math.floor(Date.now() / 1000)
 let checks = 0

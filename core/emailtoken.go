@@ -85,19 +85,18 @@ func (u *Users) verifyEmail(ctx context.Context, realm RealmID, idOrName, secret
 	}
 	t, tokenVersion, err := u.d.oneTime(ctx, state.Realm, prefixEmailToken, secret, now)
 	before, version, userErr := u.tokenOwner(ctx, state.Realm, idOrName, t)
-	switch {
-	case userErr != nil && (idOrName != "" || !errors.Is(userErr, ErrUserNotFound)):
+	if userErr != nil && (idOrName != "" || !errors.Is(userErr, ErrUserNotFound)) {
 		return nil, userErr
-	case errors.Is(err, ErrTokenUsed) && userErr == nil && t.User == before.ID:
-		return nil, errVerificationUsed
-	case errors.Is(err, ErrTokenExpired):
-		return nil, errVerificationExpired
-	case errors.Is(err, ErrTokenNotFound) || errors.Is(err, ErrTokenUsed) || userErr != nil:
-		return nil, errVerificationInvalid
-	case err != nil:
-		return nil, err
-	case !t.live(before) || t.For != digest(before.Email):
-		return nil, errVerificationInvalid
+	}
+	mine := userErr == nil && t != nil && t.User == before.ID
+	switch {
+	case err == nil && mine && !t.live(before):
+		err = u.d.whyDead(ctx, state.Realm, t, secret, now)
+	case err == nil && (!mine || t.For != digest(before.Email)):
+		err = ErrTokenNotFound
+	}
+	if err != nil {
+		return nil, notVerified(err, mine)
 	}
 	p, _ := state.owner(string(before.ID))
 	after := *before
@@ -109,6 +108,20 @@ func (u *Users) verifyEmail(ctx context.Context, realm RealmID, idOrName, secret
 	c.event(Event{Realm: realm, Type: eventVerified, User: after.ID, Request: req.clean()})
 	c.invalidate(string(after.ID))
 	return &after, c.commit(ctx)
+}
+
+// notVerified says why a token verifies no address, in the words of the Users API. Only of the user's own is it told that it
+// was used.
+func notVerified(err error, mine bool) error {
+	switch {
+	case errors.Is(err, ErrTokenUsed) && mine:
+		return errVerificationUsed
+	case errors.Is(err, ErrTokenExpired):
+		return errVerificationExpired
+	case errors.Is(err, ErrTokenUsed), errors.Is(err, ErrTokenNotFound):
+		return errVerificationInvalid
+	}
+	return err
 }
 
 // tokenOwner returns the user that a call with a one-time token is about: the one that it names, else the token's. t may

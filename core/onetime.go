@@ -114,6 +114,15 @@ func (t *oneTime) live(user *User) bool {
 	return t.User == user.ID && t.Series == user.Series[t.Kind].Number
 }
 
+// whyDead says why a token is not alive that looked so. Its user was read after it, and somebody may have shown the same token
+// in between: then it was used, which says more than that it is none.
+func (d *deps) whyDead(ctx context.Context, realm *Realm, t *oneTime, secret string, now time.Time) error {
+	if _, _, err := d.oneTime(ctx, realm, t.Kind, secret, now); err != nil {
+		return err
+	}
+	return ErrTokenNotFound
+}
+
 // tokenIssues bounds how many one-time tokens of a kind are made for one user, as each is a message in somebody's
 // mailbox: five at once, then one every ten minutes.
 var tokenIssues = Rate{Burst: 5, Every: 10 * time.Minute}

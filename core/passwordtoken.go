@@ -122,14 +122,16 @@ func (p *Passwords) resetting(ctx context.Context, realm RealmID, in PasswordRes
 	r.token, r.tokenVersion, tokenErr = p.d.oneTime(ctx, state.Realm, prefixPasswordToken, in.Token, now)
 	r.user, r.version, err = p.users.tokenOwner(ctx, state.Realm, in.User, r.token)
 	switch {
+	case tokenErr != nil && (err == nil || in.User == ""):
+		return r, tokenErr
 	case errors.Is(err, ErrUserNotFound) && in.User == "":
 		return r, ErrTokenNotFound
 	case err != nil:
 		return r, err
-	case tokenErr != nil:
-		return r, tokenErr
-	case !r.token.live(r.user) || r.user.activeHuman() != nil:
+	case r.token.User != r.user.ID || r.user.activeHuman() != nil:
 		return r, ErrTokenNotFound
+	case !r.token.live(r.user):
+		return r, p.d.whyDead(ctx, state.Realm, r.token, in.Token, now)
 	}
 	return r, nil
 }

@@ -210,7 +210,7 @@ func (s RealmSettings) validateLists() (fields []FieldError) {
 	}
 	for _, f := range s.TokenFields {
 		if !slices.Contains(tokenFields, f) {
-			fields = append(fields, FieldError{"jwt_fields", "Jwt fields can be custom, memberships and orgs"})
+			fields = append(fields, FieldError{"jwt_fields", "JWT fields can be custom, memberships and orgs"})
 			break
 		}
 	}

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -185,14 +184,11 @@ func setLetter(l *core.Letter, set map[string]*string) {
 // delay takes a number of seconds.
 func (f *fields) delay() *core.Seconds {
 	raw, there := f.take("delay")
-	if !there || string(raw) == "null" {
-		return nil
-	}
-	var seconds core.Seconds
-	if json.Unmarshal(raw, &seconds) != nil {
+	var seconds *core.Seconds
+	if there && !f.read(raw, &seconds) {
 		f.complain("delay", "must be a whole number of seconds")
 	}
-	return &seconds
+	return seconds
 }
 
 // deleteAppHook serves DELETE /v1/app_hooks/{hook}.

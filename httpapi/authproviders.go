@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"github.com/postern-auth/postern/core"
@@ -131,7 +130,7 @@ func providerChange(b *body, kind core.ProviderType) (core.AuthProviderChange, e
 	in := core.AuthProviderChange{State: word[core.State](f, "state")}
 	if raw, there := f.take("min_length"); there {
 		in.MinLength = new(int) // null brings the default back
-		if json.Unmarshal(raw, in.MinLength) != nil {
+		if !f.read(raw, in.MinLength) {
 			f.complain("min_length", "must be a number")
 		}
 	}
@@ -142,9 +141,7 @@ func providerChange(b *body, kind core.ProviderType) (core.AuthProviderChange, e
 		}
 		in.Required = &kinds
 	}
-	if raw, there := f.take("min_complexity"); there && string(raw) != "0" && string(raw) != "null" {
-		f.complain("min_complexity", "must be 0: what is easy to guess is refused in every realm")
-	}
+	f.zero("min_complexity", "must be 0: what is easy to guess is refused in every realm")
 	if kind != "" && kind != core.ProviderPassword && kind != core.ProviderTOTP {
 		return in, nil
 	}

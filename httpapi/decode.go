@@ -23,6 +23,7 @@ const (
 // asked for.
 type fields struct {
 	members map[string]json.RawMessage
+	form    bool // they come from a form, in which every value is a text
 	errs    []core.FieldError
 }
 
@@ -50,6 +51,7 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 		return c.body, nil
 	}
 	if isForm(c.Header.Get("Content-Type")) {
+		c.body.top.form, c.body.object.form = true, true
 		if text, err = formObject(string(text)); err != nil {
 			return nil, err
 		}
@@ -186,9 +188,12 @@ func (f *fields) ignore(names ...string) {
 	}
 }
 
+// words turns the name of an attribute into what a sentence calls it.
+var words = strings.NewReplacer("_", " ", "api_", "API ", "apt_", "APT ", "jwt_", "JWT ", "jti", "JTI")
+
 // complain notes that an attribute is wrong: "First name must be a text".
 func (f *fields) complain(name, what string) {
-	label := strings.ReplaceAll(name, "_", " ")
+	label := words.Replace(name)
 	f.errs = append(f.errs, core.FieldError{Attribute: name, Message: sentence(label) + " " + what})
 }
 

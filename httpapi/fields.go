@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/postern-auth/postern/core"
@@ -28,17 +29,22 @@ func (f *fields) texts(name string) []string {
 		return []string{one}
 	}
 	list := []string{}
-	if json.Unmarshal(raw, &list) != nil {
+	if !f.read(raw, &list) {
 		f.complain(name, "must be a text or an array of texts")
 	}
 	return list
+}
+
+// read reads what is no text, and reports whether it could. null leaves it as it is.
+func (f *fields) read(raw json.RawMessage, to any) bool {
+	return json.Unmarshal(raw, to) == nil || f.form && json.Unmarshal(formValue(raw, to), to) == nil
 }
 
 // flag takes a truth. One that is missing or null is false.
 func (f *fields) flag(name string) bool {
 	raw, there := f.take(name)
 	var on bool
-	if there && json.Unmarshal(raw, &on) != nil {
+	if there && !f.read(raw, &on) {
 		f.complain(name, "must be true or false")
 	}
 	return on
@@ -51,10 +57,19 @@ func (f *fields) time(name string) *time.Time {
 		return nil
 	}
 	var t wire.Time
-	if json.Unmarshal(raw, &t) != nil {
+	if !f.read(raw, &t) {
 		f.complain(name, "must be a number of seconds since 1970")
 	}
 	return &t.Time
+}
+
+// reference takes an app's own id of something, which is a text here. Apps that have numbers send numbers.
+func (f *fields) reference() *string {
+	if _, err := strconv.ParseInt(string(f.members["reference"]), 10, 64); err != nil {
+		return f.optional("reference")
+	}
+	raw, _ := f.take("reference")
+	return new(string(raw))
 }
 
 // orEmpty returns a text that may be missing.
@@ -76,6 +91,11 @@ func (f *fields) custom() *core.Custom {
 	var list []struct{}
 	if json.Unmarshal(raw, &custom) != nil && (json.Unmarshal(raw, &list) != nil || len(list) > 0) {
 		f.complain("custom", "must be an object")
+	}
+	for name, value := range custom {
+		if f.form {
+			custom[name] = formArray(value)
+		}
 	}
 	return &custom
 }

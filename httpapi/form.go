@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"mime"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/postern-auth/postern/core"
 )
 
 // mediaForm is the media type of a body of name=value pairs.
@@ -18,9 +21,12 @@ func isForm(contentType string) bool {
 }
 
 // formObject turns url-encoded pairs with brackets into the JSON object that they stand for: user[username]=dave is
-// {"user":{"username":"dave"}}, user[org_ids][]=a an array. All values are texts. Whatever could be read in two ways is
-// refused as malformed: a name twice, a name that is both a text and an object, brackets that do not match.
+// {"user":{"username":"dave"}}, user[org_ids][]=a an array. All values are texts: see formValue. Whatever could be read in two
+// ways is refused as malformed: a name twice, a name that is both a text and an object, brackets that do not match.
 func formObject(text string) ([]byte, error) {
+	if strings.HasPrefix(text, "{") {
+		return nil, errFormOfJSON
+	}
 	root := map[string]any{}
 	for pair := range strings.SplitSeq(text, "&") {
 		escapedName, escapedValue, _ := strings.Cut(pair, "=")
@@ -35,6 +41,45 @@ func formObject(text string) ([]byte, error) {
 		}
 	}
 	return json.Marshal(root)
+}
+
+// errFormOfJSON says what is wrong where a program names no media type, and a form is what its HTTP client takes a body for.
+var errFormOfJSON = &core.Error{Kind: errMediaType.Kind, Code: errMediaType.Code,
+	Detail: "the body looks like JSON, but its Content-Type says that it is a form: send Content-Type: application/json"}
+
+// formValue returns what a value of a form stands for where to is no text: a number or a truth as its text says it, null where there
+// is nothing, and an array for name[0]=a&name[1]=b, as PHP has it.
+func formValue(raw json.RawMessage, to any) []byte {
+	if raw[0] != '"' {
+		return formArray(raw)
+	}
+	text, _ := unquote(raw) // which we wrote
+	_, truth := to.(*bool)
+	switch {
+	case text == "":
+		return []byte("null")
+	case truth && (text == "1" || text == "0"): // a ticked box, to most libraries
+		return strconv.AppendBool(nil, text == "1")
+	}
+	return []byte(text)
+}
+
+// formArray returns the array of an object's members that are named 0, 1 and so on. What is no such object stays as it is.
+func formArray(raw json.RawMessage) json.RawMessage {
+	indexed := members(raw)
+	list := make([]json.RawMessage, len(indexed))
+	for i := range list {
+		value, there := indexed[strconv.Itoa(i)]
+		if !there {
+			return raw
+		}
+		list[i] = value
+	}
+	if len(list) == 0 {
+		return raw
+	}
+	array, _ := json.Marshal(list) // which are valid, each
+	return array
 }
 
 // formPath splits a[b][] into a, b and "".

@@ -178,7 +178,7 @@ func TestRealmPolicies(t *testing.T) {
 		w.want(w.provide("POST /v1/users", w.sdkAPT(""), w.document("acct")), 401, "jti")
 		w.want(w.manage("PUT "+path, `{"realm":{"password_min_length":null,"apt_encryption":null}}`), 200, `"apt_encryption":null,"key_rotation":7776000,"password_min_length":15`)
 		for body, want := range map[string]string{
-			`{"realm":{"apt_require_jti":"yes"}}`:    "Apt require jti is not of the right kind",
+			`{"realm":{"apt_require_jti":"yes"}}`:    "APT require JTI must be true or false",
 			`{"realm":{"apt_lifetime":864000}}`:      "apt_lifetime must be from",
 			`{"realm":{"apt_encryption":"perhaps"}}`: "apt_encryption must be accept or require",
 			`{"realm":{"token_alg":"none"}}`:         "can be set here",

@@ -124,7 +124,7 @@ func (a *API) deleteOrg(w http.ResponseWriter, c *call) error {
 
 // orgChange reads the attributes of an org that a management key may set.
 func orgChange(f *fields) core.OrgChange {
-	in := core.OrgChange{Name: f.text("name"), State: word[core.State](f, "state"), Reference: f.optional("reference"), Custom: f.custom()}
+	in := core.OrgChange{Name: f.text("name"), State: word[core.State](f, "state"), Reference: f.reference(), Custom: f.custom()}
 	f.ignore("id", "object", "created_at", "realm_id")
 	return in
 }

@@ -66,7 +66,7 @@ var realmReadOnly = []string{"id", "environment_guid", "issuer", "resetting", "c
 
 // aboutRealm takes what there is to say of a realm beside its name and policies.
 func (f *fields) aboutRealm() core.RealmChange {
-	in := core.RealmChange{State: word[core.State](f, "state"), Reference: f.optional("reference"), Custom: f.custom()}
+	in := core.RealmChange{State: word[core.State](f, "state"), Reference: f.reference(), Custom: f.custom()}
 	if raw, there := f.take("resource_links"); there {
 		in.ResourceLinks = &raw
 	}

@@ -166,7 +166,7 @@ func TestRealmRefusals(t *testing.T) {
 		`{"realm":{"name":"x","session_minutes":0}}`:                  "from 1 to 43200",
 		`{"realm":{"name":"x","session_minutes":1e300}}`:              "from 1 to 43200",
 		`{"realm":{"name":"x","jwt_algo":"none"}}`:                    "must be EdDSA",
-		`{"realm":{"name":"x","jwt_algo":7}}`:                         "right kind",
+		`{"realm":{"name":"x","jwt_algo":7}}`:                         "JWT algo must be a text",
 		`{"realm":{"name":"x","jwt_fields":["passwords"]}}`:           "can be custom",
 		`{"realm":{"name":"x","jwt_key":"my own secret"}}`:            "can be set here",
 		`{"realm":{"name":"x","username_validation_human":"phone"}}`:  "standard or email",

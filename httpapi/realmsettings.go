@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
-
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/internal/jose"
 )
@@ -39,10 +37,25 @@ func taken[T any](f *fields, sets *[]func(*core.RealmSettings), name string, of 
 		return
 	}
 	var value T // null leaves it zero, which stands for the default
-	if json.Unmarshal(raw, &value) != nil {
-		f.complain(name, "is not of the right kind")
+	if !f.read(raw, &value) {
+		f.complain(name, "must be "+kindOf(value))
 	}
 	*sets = append(*sets, func(s *core.RealmSettings) { *of(s) = value })
+}
+
+// kindOf says what a policy has to be, in words.
+func kindOf(value any) string {
+	switch value.(type) {
+	case core.Seconds:
+		return "a whole number of seconds"
+	case int:
+		return "a whole number"
+	case bool:
+		return "true or false"
+	case []core.TokenField:
+		return "an array of texts"
+	}
+	return "a text"
 }
 
 // usersAPISettings takes the policies that go by their names in the Users API ("Realms").
@@ -52,24 +65,27 @@ func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
 	taken(f, sets, "jwt_fields", func(s *core.RealmSettings) *[]core.TokenField { return &s.TokenFields })
 	if raw, there := f.take("require_unique_emails"); there {
 		unique := true
-		if json.Unmarshal(raw, &unique) != nil {
+		if !f.read(raw, &unique) {
 			f.complain("require_unique_emails", "must be true or false")
 		}
 		*sets = append(*sets, func(s *core.RealmSettings) { s.SharedEmails = !unique })
 	}
 	if raw, there := f.take("session_minutes"); there {
-		minutes := core.Seconds(0) // null brings back sessions that are bounded by session_idle and session_absolute
-		if json.Unmarshal(raw, &minutes) != nil || string(raw) != "null" && (minutes < 1 || minutes > 43200) {
+		var minutes *core.Seconds // null brings back sessions that are bounded by session_idle and session_absolute
+		if !f.read(raw, &minutes) || minutes != nil && (*minutes < 1 || *minutes > 43200) {
 			f.complain("session_minutes", "must be from 1 to 43200")
 		}
-		*sets = append(*sets, func(s *core.RealmSettings) { s.SessionFixed = 60 * minutes })
+		*sets = append(*sets, func(s *core.RealmSettings) {
+			s.SessionFixed = 0
+			if minutes != nil {
+				s.SessionFixed = 60 * *minutes
+			}
+		})
 	}
 	if choice, there := f.choice("username_validation_human", "standard", "email"); there {
 		*sets = append(*sets, func(s *core.RealmSettings) { s.EmailUsernames = choice == "email" })
 	}
-	if raw, there := f.take("api_key_minutes"); there && string(raw) != "0" && string(raw) != "null" {
-		f.complain("api_key_minutes", "must be 0: signing in with an API key starts no session here")
-	}
+	f.zero("api_key_minutes", "must be 0: signing in with an API key starts no session here")
 	f.only("api_key_policy", "hash", "must be hash: API keys are kept as hashes only, and shown when they are made")
 	f.only("session_type", "managed", "must be managed: every session is kept, so that it can be ended")
 }
@@ -87,6 +103,14 @@ func (f *fields) choice(name, first, second string) (word string, there bool) {
 		f.complain(name, "must be "+first+" or "+second)
 	}
 	return word, true
+}
+
+// zero takes a number that can be no other than 0, or null.
+func (f *fields) zero(name, why string) {
+	var n int
+	if raw, there := f.take(name); there && (!f.read(raw, &n) || n != 0) {
+		f.complain(name, why)
+	}
 }
 
 // only takes a word that can be no other.

@@ -125,7 +125,7 @@ func userChange(b *body) (core.UserChange, error) {
 		FirstName:            f.optional("first_name"),
 		LastName:             f.optional("last_name"),
 		Name:                 f.optional("name"),
-		Reference:            f.optional("reference"),
+		Reference:            f.reference(),
 		Password:             f.text("password"),
 		PasswordConfirmation: f.text("password_confirmation"),
 		APIKey:               f.text("api_key"),

@@ -37,6 +37,7 @@ type ExportOptions struct {
 	Memberships    bool   // with memberships and, where After is "", a line for each org before the users
 	APIKeys        bool   // with API keys, as their digests
 	Authenticators bool   // with authenticators, whose secrets are sealed under the server's master key
+	Settings       bool   // with the realm's own settings where After is "": a line before all others
 	RecoveryCodes  bool   // with the recovery codes that are left, as hashes sealed under the server's master key
 }
 
@@ -46,7 +47,7 @@ func (s *Users) ExportNDJSON(ctx context.Context, o ExportOptions) (io.ReadClose
 	r := to("GET", "/v1/bulk/users")
 	put(r.query, "after", o.After)
 	for name, on := range map[string]bool{"password_hashes": o.PasswordHashes, "memberships": o.Memberships, "api_keys": o.APIKeys,
-		"authenticators": o.Authenticators, "recovery_codes": o.RecoveryCodes} {
+		"authenticators": o.Authenticators, "recovery_codes": o.RecoveryCodes, "settings": o.Settings} {
 		if on {
 			r.query.Set(name, "true")
 		}

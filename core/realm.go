@@ -208,6 +208,12 @@ func (s RealmSettings) validateLists() (fields []FieldError) {
 			break
 		}
 	}
+	for kind, state := range s.Providers {
+		if !slices.Contains(providerTypes, kind) || state != StateActive && state != StateInactive {
+			fields = append(fields, FieldError{"auth_providers", "Auth providers must be of password and totp, and active or inactive"})
+			break
+		}
+	}
 	for _, f := range s.TokenFields {
 		if !slices.Contains(tokenFields, f) {
 			fields = append(fields, FieldError{"jwt_fields", "JWT fields can be custom, memberships and orgs"})

@@ -30,26 +30,26 @@ func queryFlag(c *call, name string) (bool, error) {
 	return false, invalid(name, sentence(name)+" must be true or false")
 }
 
-// exportParts are the switches of an export, by what they add.
-func exportParts(c *call) (want core.ExportParts, err error) {
-	for name, on := range map[string]*bool{"password_hashes": &want.Passwords, "memberships": &want.Memberships, "api_keys": &want.APIKeys,
+// exportParts are the switches of an export, by what they add; settings is that of the realm's own.
+func exportParts(c *call) (want core.ExportParts, settings bool, err error) {
+	for name, on := range map[string]*bool{"settings": &settings, "password_hashes": &want.Passwords, "memberships": &want.Memberships, "api_keys": &want.APIKeys,
 		"authenticators": &want.Authenticators, "recovery_codes": &want.RecoveryCodes} {
 		if *on, err = queryFlag(c, name); err != nil {
-			return want, err
+			return want, settings, err
 		}
 	}
-	return want, nil
+	return want, settings, nil
 }
 
 // exportUsers serves GET /v1/bulk/users: all users of a realm in the order of their ids, a line each, from the one after
-// ?after on. What else is theirs is in it with ?password_hashes=true and its like alone; with ?memberships=true the orgs come
-// first. An answer that is cut short was not finished.
+// ?after on. What else is theirs is in it with ?password_hashes=true and its like alone; the settings and orgs
+// come first. An answer that is cut short was not finished.
 func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
 	realm, err := a.manage(c, core.PermissionManage)
 	if err != nil {
 		return err
 	}
-	want, err := exportParts(c)
+	want, settings, err := exportParts(c)
 	if err != nil {
 		return err
 	}
@@ -63,6 +63,11 @@ func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	w.Header().Set("Content-Type", mediaNDJSON)
+	if settings && after == "" {
+		if err := a.exportSettings(w, c, about); err != nil {
+			return err
+		}
+	}
 	if want.Memberships && after == "" {
 		a.exportOrgs(w, c, realm)
 	}

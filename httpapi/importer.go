@@ -70,10 +70,10 @@ func (in *importer) carryOut(batch []importLine) ([]wire.ImportLine, error) {
 	for i, line := range batch {
 		lines[i] = parseLine(line)
 	}
-	for _, orgs := range []bool{true, false} { // users may be members of orgs in the same batch
+	for turn := range turns { // users may be members of orgs in the same batch
 		var all sync.WaitGroup
 		for i, line := range lines {
-			if (line.org != nil) == orgs {
+			if line.turn() == turn {
 				all.Go(func() { results[i], errs[i] = in.one(batch[i].number, line) })
 			}
 		}
@@ -87,6 +87,8 @@ func (in *importer) carryOut(batch []importLine) ([]wire.ImportLine, error) {
 		switch result.Status {
 		case "created":
 			in.sum.Created++
+		case "updated":
+			in.sum.Updated++
 		case "exists":
 			in.sum.Exists++
 		default:
@@ -101,6 +103,12 @@ func (in *importer) one(number int, line parsedLine) (wire.ImportLine, error) {
 	result, made, err := wire.ImportLine{Line: number, Status: "exists"}, false, line.err
 	switch {
 	case err != nil:
+	case line.realm != nil:
+		result.ID = string(in.realm)
+		var changed bool
+		if changed, err = in.api.core.Realms.Import(in.call.Context(), in.realm, *line.realm, in.dry, core.Request{}); changed {
+			result.Status = "updated"
+		}
 	case line.org != nil:
 		result.ID = string(line.org.ID)
 		if made, err = in.api.core.Orgs.Import(in.call.Context(), in.realm, *line.org, in.dry, core.Request{}); made {
@@ -153,11 +161,26 @@ func (in *importer) presume(user *core.UserImport) {
 	user.Memberships = slices.DeleteFunc(user.Memberships, func(m *core.Membership) bool { return in.orgsOf[m.Org] })
 }
 
-// parsedLine is what a line says: one of an org and a user, or what is wrong with it.
+// parsedLine is what a line says: one of a realm's settings, an org and a user, or what is wrong with it.
 type parsedLine struct {
-	org  *core.OrgImport
-	user *core.UserImport
-	err  error
+	realm *core.RealmChange
+	org   *core.OrgImport
+	user  *core.UserImport
+	err   error
+}
+
+// turns is how many there are: lines of one are carried out once those of the turns before it are.
+const turns = 3
+
+// turn returns when a line is carried out, among others that were read at once.
+func (l *parsedLine) turn() int {
+	switch {
+	case l.realm != nil:
+		return 0
+	case l.org != nil:
+		return 1
+	}
+	return 2
 }
 
 // errLineTooLong says that a line is longer than any body may be.
@@ -174,9 +197,12 @@ func parseLine(line importLine) parsedLine {
 	}
 	f := &fields{members: members}
 	var read parsedLine
-	if orEmpty(f.text("object")) == "org" {
+	switch orEmpty(f.text("object")) {
+	case "realm":
+		read.realm = f.realmLine()
+	case "org":
 		read.org = f.orgLine()
-	} else {
+	default:
 		read.user = f.userLine()
 	}
 	f.ignore("realm_id")
@@ -249,19 +275,28 @@ func (f *fields) apiKeyLine() *core.Credential {
 
 // recoveryLine takes recovery codes; nil where they are missing.
 func (f *fields) recoveryLine() *core.RecoveryCopy {
-	raw, there := f.take("recovery_codes")
-	if !there || string(raw) == "null" {
-		return nil
-	}
-	r := &fields{members: members(raw)}
-	if r.members == nil {
-		f.complain("recovery_codes", "must be an object")
+	r := f.inside("recovery_codes", "must be an object")
+	if r == nil {
 		return nil
 	}
 	codes := &core.RecoveryCopy{ID: core.CredentialID(orEmpty(r.text("id"))), Sealed: orEmpty(r.text("sealed")),
 		CreatedAt: core.Instant{Time: r.moment("created_at")}, LastUsedAt: core.Instant{Time: r.moment("last_used_at")}}
 	f.errs = append(f.errs, r.rest()...)
 	return codes
+}
+
+// inside takes an object; nil where it is missing, null, or not as it must be.
+func (f *fields) inside(name, must string) *fields {
+	raw, there := f.take(name)
+	if !there || string(raw) == "null" {
+		return nil
+	}
+	inner := &fields{members: members(raw)}
+	if inner.members == nil {
+		f.complain(name, must)
+		return nil
+	}
+	return inner
 }
 
 // whole takes a whole number; 0 where it is missing.
@@ -318,13 +353,8 @@ func (f *fields) moment(name string) time.Time {
 
 // passwordLine takes a password as exports have it; nil where it is missing.
 func (f *fields) passwordLine() *core.PasswordCopy {
-	raw, there := f.take("password")
-	if !there || string(raw) == "null" {
-		return nil
-	}
-	p := &fields{members: members(raw)}
-	if p.members == nil {
-		f.complain("password", "must be an object with a hash; a password itself is not imported")
+	p := f.inside("password", "must be an object with a hash; a password itself is not imported")
+	if p == nil {
 		return nil
 	}
 	copied := &core.PasswordCopy{Hash: orEmpty(p.text("hash")),

@@ -68,7 +68,7 @@ func TestExportEverything(t *testing.T) {
 	}
 	c := &crashed{T: t, facts: facts, http: http.DefaultClient}
 	for _, call := range [][2]string{
-		{"/realms", `{"realm":{"name":"copy"}}`},
+		{"/realms", `{"realm":{"name":"copy","password_min_length":40}}`},
 		{"/users", `{"user":{"user_type":"human","username":"ann","email":"ann@example.com","org":{"name":"Acme"},"permissions":["read"]}}`},
 		{"/users", `{"user":{"user_type":"api","username":"robot","api_key":"generate"}}`},
 	} {
@@ -91,15 +91,17 @@ func TestExportEverything(t *testing.T) {
 	if err := os.WriteFile(file, []byte(whole), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	users := strings.Count(whole, "\n") - 1
-	must(t, fmt.Sprintf("%d users and 1 orgs would be made", users), append([]string{"import", "--dry-run", "--realm", "copy", file}, call...)...)
-	must(t, fmt.Sprintf("%d users and 1 orgs made, 0 were there already, 0 failed.", users), append([]string{"import", "--realm", "copy", file}, call...)...)
-	for _, part := range []string{`"object":"org"`, `"memberships":[{`, `"digest":"`} {
+	users := strings.Count(whole, "\n") - 2
+	must(t, fmt.Sprintf("The realm's settings would be set. %d users and 1 orgs would be made", users), append([]string{"import", "--dry-run", "--realm", "copy", file}, call...)...)
+	must(t, fmt.Sprintf("The realm's settings were set. %d users and 1 orgs made, 0 were there already, 0 failed.", users), append([]string{"import", "--realm", "copy", file}, call...)...)
+	must(t, fmt.Sprintf("0 users made, %d were there already, 0 failed.", users+1), append([]string{"import", "--realm", "copy", file}, call...)...)
+	for _, part := range []string{`{"object":"realm","realm":{`, `"object":"org"`, `"memberships":[{`, `"digest":"`} {
 		if !strings.Contains(whole, part) {
 			t.Errorf("the export has no %s: %s", part, whole)
 		}
 	}
-	if copied := export("copy", "--realm", "copy"); copied != whole {
-		t.Errorf("the copy exports\n%s\nwant\n%s", copied, whole)
+	_, people, _ := strings.Cut(whole, "\n")
+	if settings, copied, _ := strings.Cut(export("copy", "--realm", "copy"), "\n"); copied != people || strings.Contains(settings, `"password_min_length":40`) {
+		t.Errorf("the copy exports\n%s\n%s\nwant\n%s, and not its own settings", settings, copied, people)
 	}
 }

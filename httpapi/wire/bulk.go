@@ -21,9 +21,13 @@ type UserLine struct {
 	LastLoginAt       Time                       `json:"last_login_at,omitzero"`
 	Password          *PasswordLine              `json:"password,omitempty"`
 
-	// Object is "org" in the lines of orgs, which come first: of the fields above they have an id, a name, state, reference, custom and
-	// created_at. In those of users it is missing.
+	// Object is "org" in the lines of orgs, which come before the users: of the fields above they have an id, a name, state, reference,
+	// custom and created_at. It is "realm" in the line of the realm's settings, which comes before all others and has Realm and
+	// AuthProviders alone. In those of users it is missing.
 	Object string `json:"object,omitempty"`
+
+	Realm         *Realm         `json:"realm,omitempty"`         // an import takes what may be set of a realm, but for its name
+	AuthProviders []AuthProvider `json:"auth_providers,omitzero"` // all that the realm has
 
 	Memberships    []MembershipLine    `json:"memberships,omitempty"`
 	APIKeys        []APIKeyLine        `json:"api_keys,omitempty"`
@@ -83,8 +87,8 @@ type PasswordLine struct {
 // ImportLine says what became of a line of an import.
 type ImportLine struct {
 	Line   int      `json:"line"`             // from 1 on
-	Status string   `json:"status"`           // created, exists or failed; in a dry run created stands for what would be
-	ID     string   `json:"id,omitempty"`     // of the user
+	Status string   `json:"status"`           // created, updated (a realm), exists or failed; in a dry run the first two stand for what would be
+	ID     string   `json:"id,omitempty"`     // of the user, org or realm
 	Errors []string `json:"errors,omitempty"` // whole sentences
 }
 
@@ -92,6 +96,7 @@ type ImportLine struct {
 type ImportSummary struct {
 	Lines   int    `json:"lines"`
 	Created int    `json:"created"`
+	Updated int    `json:"updated"` // 1 where the realm's settings were not as the import has them
 	Exists  int    `json:"exists"`
 	Failed  int    `json:"failed"`
 	DryRun  bool   `json:"dry_run"`

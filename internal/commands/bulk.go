@@ -80,7 +80,7 @@ func bar(size int64, what string, bytes bool) *progressbar.ProgressBar {
 // Export is 'postern export'. usualAPI is where the API is, unless it is told otherwise; "" = it must be told.
 func Export(usualAPI string) *cobra.Command {
 	var a api
-	parts := map[string]*bool{"password_hashes": new(bool), "memberships": new(bool), "api_keys": new(bool), "authenticators": new(bool), "recovery_codes": new(bool)}
+	parts := map[string]*bool{"password_hashes": new(bool), "memberships": new(bool), "api_keys": new(bool), "authenticators": new(bool), "recovery_codes": new(bool), "settings": new(bool)}
 	var everything bool
 	var to, after string
 	c := &cobra.Command{
@@ -106,6 +106,7 @@ func Export(usualAPI string) *cobra.Command {
 		},
 	}
 	a.flags(c, usualAPI)
+	c.Flags().BoolVar(parts["settings"], "settings", false, "with the realm's own settings")
 	c.Flags().BoolVar(parts["password_hashes"], "password-hashes", false, "with passwords, as they are kept: hashes")
 	c.Flags().BoolVar(parts["memberships"], "memberships", false, "with orgs, and who is a member")
 	c.Flags().BoolVar(parts["api_keys"], "api-keys", false, "with API keys, as they are kept: digests")

@@ -26,9 +26,10 @@ type importing struct {
 	dry                      bool
 	skip                     int
 
-	orgs int // among those that were made
-	errs io.Writer
-	mu   sync.Mutex // of errs
+	orgs  int    // among those that were made
+	realm string // what became of the realm's settings; "" = the file has none
+	errs  io.Writer
+	mu    sync.Mutex // of errs
 }
 
 // Import is 'postern import'. usualAPI is as in Export.
@@ -182,6 +183,8 @@ func (in *importing) follow(answer io.Reader) (sum wire.ImportSummary, err error
 			in.say("user %d: %s", in.skip+line.Line, strings.Join(line.Errors, "; "))
 		} else if line.Status == "created" && strings.HasPrefix(line.ID, "org_") {
 			in.orgs++
+		} else if strings.HasPrefix(line.ID, "rl_") {
+			in.realm = line.Status
 		}
 	}
 }
@@ -203,5 +206,12 @@ func (in *importing) conclusion(sum wire.ImportSummary) string {
 	if in.orgs > 0 {
 		what += fmt.Sprintf(" and %d orgs", in.orgs)
 	}
-	return fmt.Sprintf("%s %s, %d were there already, %d failed.", what, made, sum.Exists, sum.Failed)
+	settings := ""
+	switch in.realm {
+	case "exists":
+		sum.Exists--
+	case "updated":
+		settings = "The realm's settings " + map[bool]string{false: "were", true: "would be"}[in.dry] + " set. "
+	}
+	return fmt.Sprintf("%s%s %s, %d were there already, %d failed.", settings, what, made, sum.Exists, sum.Failed)
 }

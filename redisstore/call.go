@@ -23,7 +23,8 @@ type call struct {
 	keys   []string // at least one
 	args   []any    // but for the call number; texts may be pointers, which cost no allocation
 
-	reply []any // but for the call number; set by a run that succeeded
+	number string // of the last attempt
+	reply  []any  // but for the call number; set by a run that succeeded
 }
 
 // add adds a key with its arguments.
@@ -32,8 +33,8 @@ func (c *call) add(key string, args ...any) {
 	c.args = append(c.args, args...)
 }
 
-// command spells the call out for the server, by the script's digest or whole.
-func (c *call) command(number *string, whole bool) []any {
+// words spells the call out for the server, by the script's digest or whole.
+func (c *call) words(whole bool) []any {
 	words := make([]any, 0, 4+len(c.keys)+len(c.args))
 	if whole {
 		words = append(words, "eval", &c.script.source)
@@ -44,7 +45,7 @@ func (c *call) command(number *string, whole bool) []any {
 	for i := range c.keys {
 		words = append(words, &c.keys[i])
 	}
-	return append(append(words, number), c.args...)
+	return append(append(words, &c.number), c.args...)
 }
 
 // action is what a method of Store does with its calls.
@@ -53,6 +54,7 @@ type action struct {
 	write   bool   // changes data
 	repeats bool   // may be sent again when an answer was lost
 	durable bool   // is done only when the server says that it is safe
+	brief   bool   // reads a little: many of them share a round trip
 }
 
 // run runs the calls in one round trip, again if need be and allowed, all within the call timeout.
@@ -144,37 +146,53 @@ func (d deadline) Err() error {
 
 // attempt sends all calls at once and reads their replies.
 func (s *Store) attempt(ctx context.Context, a action, whole bool, calls []*call) error {
-	if len(calls) == 1 && !a.durable {
-		return s.read(calls[0], s.send(ctx, s.client, whole, calls[0]))
+	sent := make([]redis.Cmder, len(calls))
+	for i, c := range calls {
+		sent[i] = s.command(ctx, whole, c)
 	}
-	pipe, err := s.pipeline(ctx, a, calls[0])
+	if a.durable {
+		return s.attemptDurable(ctx, calls, sent)
+	}
+	switch {
+	case a.brief && s.cluster == nil && s.patient(ctx):
+		s.convoys.carry(ctx, sent)
+	case len(sent) == 1:
+		_ = s.client.Process(ctx, sent[0])
+	default:
+		pipe := s.client.Pipeline()
+		_ = pipe.BatchProcess(ctx, sent...)
+		_, _ = pipe.Exec(ctx)
+	}
+	return s.read(calls, sent) // each command has its error
+}
+
+// patient reports whether there is time enough for a server to answer, so that whoever shares a round trip is not cut short.
+func (s *Store) patient(ctx context.Context) bool {
+	at, _ := ctx.Deadline()
+	return time.Until(at) >= s.options.ReadTimeout
+}
+
+// attemptDurable is attempt for calls whose first is to be safe before it counts as done.
+func (s *Store) attemptDurable(ctx context.Context, calls []*call, sent []redis.Cmder) error {
+	pipe, err := s.pipeline(ctx, calls[0])
 	if err != nil {
 		return err
 	}
-	sent := make([]sending, len(calls))
-	for i, c := range calls {
-		sent[i] = s.send(ctx, pipe, whole, c)
-	}
-	var waiting redis.Cmder
-	if a.durable {
-		waiting = s.waitCommand(ctx, pipe)
-	}
+	_ = pipe.BatchProcess(ctx, sent...)
+	waiting := s.waitCommand(ctx, pipe)
 	_, failed := pipe.Exec(ctx)
-	for i, c := range calls {
-		if err := s.read(c, sent[i]); err != nil {
-			return err
-		}
+	if err := s.read(calls, sent); err != nil {
+		return err
 	}
-	if a.durable && changed(calls[0].reply) {
+	if changed(calls[0].reply) {
 		return s.confirmed(waiting)
 	}
 	return failed
 }
 
-// pipeline returns a pipeline. One that ends with a wait goes to a single server, as WAIT vouches for its own
-// connection only.
-func (s *Store) pipeline(ctx context.Context, a action, first *call) (redis.Pipeliner, error) {
-	if s.cluster == nil || !a.durable {
+// pipeline returns a pipeline that ends with a wait. It goes to a single server, as WAIT vouches for its own connection only.
+func (s *Store) pipeline(ctx context.Context, first *call) (redis.Pipeliner, error) {
+	if s.cluster == nil {
 		return s.client.Pipeline(), nil
 	}
 	node, err := s.cluster.MasterForKey(ctx, first.keys[0])
@@ -184,34 +202,26 @@ func (s *Store) pipeline(ctx context.Context, a action, first *call) (redis.Pipe
 	return node.Pipeline(), nil
 }
 
-// sending is a call under way.
-type sending struct {
-	number string
-	cmd    *redis.Cmd
+// command spells a call out for the server, under a number that no other has.
+func (s *Store) command(ctx context.Context, whole bool, c *call) redis.Cmder {
+	c.number = strconv.FormatUint(s.calls.Add(1), 36)
+	return redis.NewCmd(ctx, c.words(whole)...)
 }
 
-// sender is a client, or a pipeline of one.
-type sender interface {
-	Do(ctx context.Context, words ...any) *redis.Cmd
-}
-
-// send sends a call, or queues it if to is a pipeline.
-func (s *Store) send(ctx context.Context, to sender, whole bool, c *call) sending {
-	number := strconv.FormatUint(s.calls.Add(1), 36)
-	return sending{number, to.Do(ctx, c.command(&number, whole)...)}
-}
-
-// read reads the reply to a call, which must bear its number: a reply that went astray, or that came to
-// us by mistake, must never pass for ours. After one, no connection can be trusted.
-func (s *Store) read(c *call, sent sending) error {
-	if err := sent.cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
-		return err
+// read reads the replies to calls, which must bear their numbers: a reply that went astray, or that came to us by mistake, must
+// never pass for ours. After one, no connection can be trusted.
+func (s *Store) read(calls []*call, sent []redis.Cmder) error {
+	for i, c := range calls {
+		cmd := sent[i].(*redis.Cmd)
+		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
+		reply, err := cmd.Slice()
+		if err != nil || len(reply) == 0 || reply[0] != any(c.number) {
+			s.conns.breakAll()
+			return errShifted
+		}
+		c.reply = reply[1:]
 	}
-	reply, err := sent.cmd.Slice()
-	if err != nil || len(reply) == 0 || reply[0] != any(sent.number) {
-		s.conns.breakAll()
-		return errShifted
-	}
-	c.reply = reply[1:]
 	return nil
 }

@@ -1,8 +1,9 @@
 // Package redisstore keeps core's records in Redis or Valkey: a single server, one behind Sentinel, or a
 // Cluster. The hosts open it; core calls it through core.Store, whose text is the contract.
 //
-// Each call is one round trip, and one Lua script for each partition that it touches (scripts/). All keys of a
-// partition share a hash tag, so that Cluster keeps them on one node. With the default prefix:
+// Each call is one round trip, and one Lua script for each partition that it touches (scripts/). Reads that come while
+// others are under way share the next round trip, but for a Cluster's (convoy.go). All keys of a partition share a hash
+// tag, so that Cluster keeps them on one node. With the default prefix:
 //
 //	postern:{<realm>:<n>}r:<name>       record: "<version> <schema> <expires> <value>", see value.go
 //	postern:{<realm>:<n>}i:<name>       ordered index: a sorted set, all scores 0

@@ -7,7 +7,7 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
-var getAction = action{name: "get", repeats: true}
+var getAction = action{name: "get", repeats: true, brief: true}
 
 // Get returns one Record per key; see core.Store.
 func (s *Store) Get(ctx context.Context, wanted ...core.Key) ([]core.Record, error) {

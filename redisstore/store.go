@@ -23,6 +23,7 @@ type Store struct {
 	client  redis.UniversalClient
 	cluster *redis.ClusterClient // client in ModeCluster, else nil
 	conns   *connections
+	convoys *convoys
 	bells   *bells
 	poll    time.Duration // pollInterval, but in a test
 
@@ -40,6 +41,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	quiet()
 	s := &Store{options: o, keys: keys(o.KeyPrefix), conns: newConnections(), poll: pollInterval, closed: make(chan struct{})}
 	s.connect()
+	s.convoys = &convoys{client: s.client, patience: convoyPatience}
 	s.bells = newBells(func() *redis.PubSub { return s.client.Subscribe(context.Background(), s.keys.wake()) })
 	return s, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // calledUsers are the users that are asked for.
@@ -27,7 +28,7 @@ func measureCalls(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer server.kill()
+	defer server.Kill()
 	names := make([]string, newNames)
 	for i := range names {
 		names[i] = newName(fmt.Sprintf("user-%08d", i))
@@ -36,12 +37,12 @@ func measureCalls(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer g.kill()
+	defer g.Kill()
 	p, _, api, err := b.startSidecarOf(ctx, crowd, serverCore, server.url(), g.upstream, crowd.tokens[0])
 	if err != nil {
 		return err
 	}
-	defer p.kill()
+	defer p.Kill()
 	ids, err := crowd.users()
 	if err != nil {
 		return err
@@ -64,8 +65,8 @@ func measureCalls(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer bare.kill()
-	defer again.kill()
+	defer bare.Kill()
+	defer again.Kill()
 	for _, k := range kinds {
 		ours := &contender{name: "the API: " + k.name, process: p, addr: api}
 		yardstick := &contender{name: "a bare handler: " + k.name, process: bare.process, addr: bare.addr}
@@ -198,7 +199,7 @@ func (b *bench) startBare(ctx context.Context, script bareScript) (one, other *b
 	}
 	var both [2]*bareServer
 	for i := range both {
-		addr, err := freeAddress()
+		addr, err := proctest.FreeAddress()
 		if err != nil {
 			return nil, nil, err
 		}

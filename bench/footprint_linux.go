@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // measureFootprint is goal P10.
@@ -45,7 +47,7 @@ func (b *bench) sidecarStarts(ctx context.Context) error {
 	defer up.Close()
 	var ms, memory []float64
 	for i := range b.rounds(5, 21) + 1 {
-		listen, err := freeAddress()
+		listen, err := proctest.FreeAddress()
 		if err != nil {
 			return err
 		}

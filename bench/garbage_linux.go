@@ -32,17 +32,17 @@ func measureGarbage(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer server.kill()
+	defer server.Kill()
 	g, err := b.startGenerator(crowd.tokens)
 	if err != nil {
 		return err
 	}
-	defer g.kill()
+	defer g.Kill()
 	p, listen, api, err := b.startSidecarOf(ctx, crowd, serverCore, server.url(), g.upstream, crowd.tokens[0])
 	if err != nil {
 		return err
 	}
-	defer p.kill()
+	defer p.Kill()
 	for what, at := range map[string]string{"the guarded address": listen + "/", "/v1/users/me": api + "/v1/users/me"} {
 		if err := b.sendHuge(what, at); err != nil {
 			return err

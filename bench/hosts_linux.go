@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // startUpstream starts an app that says yes to everything, in this process.
@@ -55,7 +57,7 @@ func (b *bench) startCaddy(ctx context.Context, core int, c caddyConfig, token s
 	if err != nil {
 		return nil, "", err
 	}
-	listen, err := freeAddress()
+	listen, err := proctest.FreeAddress()
 	if err != nil {
 		return nil, "", err
 	}
@@ -85,10 +87,10 @@ func (b *bench) startSidecarOf(ctx context.Context, crowd *population, core int,
 	if err != nil {
 		return nil, "", "", err
 	}
-	if listen, err = freeAddress(); err != nil {
+	if listen, err = proctest.FreeAddress(); err != nil {
 		return nil, "", "", err
 	}
-	if api, err = freeAddress(); err != nil {
+	if api, err = proctest.FreeAddress(); err != nil {
 		return nil, "", "", err
 	}
 	data, err := os.MkdirTemp(b.dir, "node-")

@@ -28,7 +28,7 @@ func measureList(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer redis.kill()
+	defer redis.Kill()
 	return b.list(ctx, "Redis", large, program, append(sizes, "-redis", redis.url())...)
 }
 

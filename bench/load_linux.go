@@ -86,7 +86,7 @@ func (b *bench) startGenerator(tokens []string) (*generator, error) {
 	g := &generator{process: p, orders: json.NewEncoder(orders), tallies: json.NewDecoder(answers)}
 	var hello tally
 	if err := g.tallies.Decode(&hello); err != nil {
-		return nil, fmt.Errorf("the load generator: %w: %s", err, p.output.String())
+		return nil, fmt.Errorf("the load generator: %w: %s", err, p.Said())
 	}
 	g.upstream = hello.Upstream
 	return g, g.use(b, liveSet, tokens)
@@ -113,7 +113,7 @@ func (g *generator) do(o order) (tally, error) {
 	}
 	var t tally
 	if err := g.tallies.Decode(&t); err != nil {
-		return tally{}, fmt.Errorf("the load generator: %w: %s", err, g.output.String())
+		return tally{}, fmt.Errorf("the load generator: %w: %s", err, g.Said())
 	}
 	if t.Error != "" {
 		return t, errors.New(t.Error)

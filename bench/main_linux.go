@@ -119,7 +119,7 @@ func run(ctx context.Context, o options) error {
 // cleanUp ends what still runs and removes what was written.
 func (b *bench) cleanUp() {
 	for _, p := range slices.Backward(b.live) {
-		p.kill()
+		p.Kill()
 	}
 	if err := os.RemoveAll(b.dir); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

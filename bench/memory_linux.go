@@ -34,7 +34,7 @@ func measureMemory(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer server.kill()
+	defer server.Kill()
 	client := redis.NewClient(&redis.Options{Addr: server.addr, ReadTimeout: time.Minute})
 	defer func() { _ = client.Close() }()
 	before, _, err := memory(ctx, client)

@@ -20,6 +20,7 @@ import (
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/internal/jose"
+	"github.com/postern-auth/postern/internal/proctest"
 	"github.com/postern-auth/postern/redisstore"
 )
 
@@ -37,7 +38,7 @@ func (b *bench) startRedis(ctx context.Context) (*redisServer, error) {
 			return nil, fmt.Errorf("a Redis server is %w: run scripts/fetch-redis", errMissing)
 		}
 	}
-	addr, err := freeAddress()
+	addr, err := proctest.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -51,22 +52,17 @@ func (b *bench) startRedis(ctx context.Context) (*redisServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for begun := time.Now(); time.Since(begun) < 10*time.Second; time.Sleep(10 * time.Millisecond) {
-		if c, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
-			return &redisServer{p, addr}, c.Close()
-		}
-	}
-	return nil, fmt.Errorf("the Redis server does not answer: %s", p.output.String())
+	return &redisServer{p, addr}, p.Await(func() bool { return proctest.Listens(addr) })
 }
 
 // url returns where it is.
 func (r *redisServer) url() string { return "redis://" + r.addr }
 
 // pause stops Redis as it is: connections stay, answers do not come.
-func (r *redisServer) pause() error { return r.cmd.Process.Signal(syscall.SIGSTOP) }
+func (r *redisServer) pause() error { return r.Process.Signal(syscall.SIGSTOP) }
 
 // resume ends a pause.
-func (r *redisServer) resume() error { return r.cmd.Process.Signal(syscall.SIGCONT) }
+func (r *redisServer) resume() error { return r.Process.Signal(syscall.SIGCONT) }
 
 // population is a realm with signed-in users.
 type population struct {

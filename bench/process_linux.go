@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,17 +13,16 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // process is a program that was started. It ends with the bench, however that ends.
 type process struct {
-	cmd    *exec.Cmd
-	name   string
-	output tail
-	ended  chan struct{}
+	*proctest.Program
+	name string
 }
 
 // pinned reports whether processes can be given a core of their own.
@@ -38,58 +36,38 @@ const anyCore = -1
 
 // launch starts a program on one core, or on any. Its output is kept to explain failures, unless stdout takes it.
 func (b *bench) launch(core int, stdin io.Reader, stdout io.Writer, program string, arguments ...string) (*process, error) {
-	p := &process{name: filepath.Base(program), ended: make(chan struct{})}
+	name := filepath.Base(program)
 	if core != anyCore && pinned() {
 		arguments = append([]string{"-c", strconv.Itoa(core), program}, arguments...)
 		program = "taskset"
 	}
-	p.cmd = exec.Command(program, arguments...)
-	p.cmd.Dir = b.dir
-	p.cmd.Env = append(os.Environ(), "HOME="+b.dir, "XDG_DATA_HOME="+b.dir, "XDG_CONFIG_HOME="+b.dir)
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = stdin, &p.output, &p.output
-	if stdout != nil {
-		p.cmd.Stdout = stdout
-	}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started := make(chan error, 1)
-	go func() { // the kernel ties the process to the life of this thread
-		defer close(p.ended)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := p.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = p.cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
+	command := exec.Command(program, arguments...)
+	command.Dir = b.dir
+	command.Env = append(os.Environ(), "HOME="+b.dir, "XDG_DATA_HOME="+b.dir, "XDG_CONFIG_HOME="+b.dir)
+	command.Stdin, command.Stdout = stdin, stdout
+	running, err := proctest.Start(command)
+	if err != nil {
 		return nil, err
 	}
+	p := &process{running, name}
 	b.live = append(b.live, p)
 	return p, nil
 }
 
-// kill ends the process and waits until it is gone.
-func (p *process) kill() {
-	_ = p.cmd.Process.Signal(syscall.SIGCONT)
-	_ = p.cmd.Process.Kill()
-	<-p.ended
-}
-
 // stop asks the process to end, and insists after a while.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-p.ended:
+	case <-p.Ended():
 	case <-time.After(10 * time.Second):
-		p.kill()
+		p.Kill()
 	}
 }
 
 // cpu returns the time that the process's threads have run for.
 func (p *process) cpu() time.Duration {
 	var sum time.Duration
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.cmd.Process.Pid))
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.Process.Pid))
 	for _, f := range files {
 		text, _ := os.ReadFile(f)
 		ran, _, _ := strings.Cut(string(text), " ")
@@ -101,7 +79,7 @@ func (p *process) cpu() time.Duration {
 
 // resident returns the process's resident memory in MB (10^6 bytes).
 func (p *process) resident() float64 {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
 	_, after, _ := bytes.Cut(text, []byte("VmRSS:"))
 	fields := strings.Fields(string(after))
 	if len(fields) == 0 {
@@ -121,14 +99,14 @@ func (p *process) await(ctx context.Context, url, token string, status int) (tim
 		}
 		last = fmt.Sprint(got, " ", err)
 		select {
-		case <-p.ended:
-			return 0, fmt.Errorf("%s ended: %s", p.name, p.output.String())
+		case <-p.Ended():
+			return 0, fmt.Errorf("%s ended: %s", p.name, p.Said())
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		case <-time.After(time.Millisecond):
 		}
 	}
-	return 0, fmt.Errorf("%s does not answer %d but %s: %s", p.name, status, last, p.output.String())
+	return 0, fmt.Errorf("%s does not answer %d but %s: %s", p.name, status, last, p.Said())
 }
 
 // plainClient keeps no connections.
@@ -149,33 +127,4 @@ func get(ctx context.Context, url, token string) (int, error) {
 	}
 	_, err = io.Copy(io.Discard, answer.Body)
 	return answer.StatusCode, errors.Join(err, answer.Body.Close())
-}
-
-// freeAddress returns a loopback address that nobody listens on.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
-}
-
-// tail keeps the last of what is written.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	t.text = t.text[max(0, len(t.text)-2000):]
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.text)
 }

@@ -88,7 +88,7 @@ func measureGuard(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer g.kill()
+	defer g.Kill()
 	data, err := os.MkdirTemp(b.dir, "node-")
 	if err != nil {
 		return err
@@ -103,27 +103,27 @@ func measureGuard(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer plain.process.kill()
+	defer plain.process.Kill()
 	again, err := start("plain Caddy, another one", caddyConfig{program: "plain"})
 	if err != nil {
 		return err
 	}
-	defer again.process.kill()
+	defer again.process.Kill()
 	nothing, err := start("Caddy with a guard that verifies nothing", caddyConfig{program: "guarded", guard: "bench_nothing"})
 	if err != nil {
 		return err
 	}
-	defer nothing.process.kill()
+	defer nothing.process.Kill()
 	unguarded, err := start("Caddy with Postern in it, and no guard before the proxy", caddyConfig{program: "guarded"})
 	if err != nil {
 		return err
 	}
-	defer unguarded.process.kill()
+	defer unguarded.process.Kill()
 	guarded, err := start("Caddy with Postern, 100,000 live tokens", caddyConfig{program: "guarded", global: postern, guard: "postern_auth"})
 	if err != nil {
 		return err
 	}
-	defer guarded.process.kill()
+	defer guarded.process.Kill()
 	begun = time.Now()
 	if err := g.warm(ctx, guarded, liveTokens); err != nil {
 		return err

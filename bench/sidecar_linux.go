@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // measureSidecar is goal P2.
@@ -27,12 +29,12 @@ func measureSidecar(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer g.kill()
+	defer g.Kill()
 	p, addr, _, err := b.startSidecar(ctx, serverCore, b.redis.url(), g.upstream, b.crowd.tokens[0])
 	if err != nil {
 		return err
 	}
-	defer p.kill()
+	defer p.Kill()
 	sidecar := &contender{name: fmt.Sprintf("the sidecar, %d live tokens", live), process: p, addr: addr}
 	if err := g.warm(ctx, sidecar, live); err != nil {
 		return err
@@ -49,7 +51,7 @@ func measureSidecar(ctx context.Context, b *bench) error {
 		if y.contender, y.failed = y.start(ctx, g, y.name); y.failed != nil {
 			continue
 		}
-		defer y.process.kill()
+		defer y.process.Kill()
 		if y.failed = g.warm(ctx, y.contender, 3000); y.failed == nil {
 			all = append(all, y.contender)
 		}
@@ -58,7 +60,7 @@ func measureSidecar(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer again.process.kill()
+	defer again.process.Kill()
 	all = append(all, again)
 	upstream := &contender{name: "the app, reached directly: the load generator's ceiling", addr: g.upstream}
 	if err := contest(ctx, g, 3, 500*time.Millisecond, 0, upstream); err != nil {
@@ -120,7 +122,7 @@ func (b *bench) httputil(ctx context.Context, g *generator, name string) (*conte
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeAddress()
+	addr, err := proctest.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +147,7 @@ func (b *bench) oauth2Proxy(ctx context.Context, g *generator, name string) (*co
 	if err := g.use(b, foreignSet, tokens); err != nil {
 		return nil, err
 	}
-	addr, err := freeAddress()
+	addr, err := proctest.FreeAddress()
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/argon2"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // How a flood of sign-ins is made, and what is watched meanwhile.
@@ -73,11 +75,11 @@ func (b *bench) startFlooded(ctx context.Context, core int) (f *flooded, stop fu
 	if err != nil {
 		return nil, nil, err
 	}
-	listen, err := freeAddress()
+	listen, err := proctest.FreeAddress()
 	if err != nil {
 		return nil, nil, err
 	}
-	api, err := freeAddress()
+	api, err := proctest.FreeAddress()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // withAdmin returns a configuration with an admin API at address in the place of none.
@@ -40,7 +42,7 @@ func (w *world) admin(address, method, path, body string) answer {
 func TestAdminStatus(t *testing.T) {
 	w := newWorld(t)
 	server := w.useRedis()
-	admin := freeAddress(t)
+	admin := proctest.Free(t)
 	w.load(withAdmin(w.config(strings.Replace(overRedis, "postern {", "postern {\n\t\tmax_staleness 1s", 1), guarded), admin))
 	token := w.signedIn()
 	ask := func() (s status) {
@@ -79,7 +81,7 @@ func TestAdminStatus(t *testing.T) {
 func TestAdminExplain(t *testing.T) {
 	w := newWorld(t)
 	p := w.settle()
-	admin := freeAddress(t)
+	admin := proctest.Free(t)
 	config := withAdmin(w.config("", `postern_api /v1/*
 	postern_pages
 	handle_path /inner/* {

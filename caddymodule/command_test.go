@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/postern-auth/postern/client"
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // caddy runs a command of the program caddy, and returns what it prints and what it complains about.
@@ -49,7 +50,7 @@ func (w *world) refuses(want string, args ...string) {
 func TestCaddyCommands(t *testing.T) {
 	w := newWorld(t)
 	p := w.settle()
-	admin := freeAddress(t)
+	admin := proctest.Free(t)
 	config := withAdmin(w.config("postern {\n\t\tdata "+w.folder+"\n\t}", guarded), admin)
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // visitors keep asking for pages of a site, each on a connection of its own that it keeps open as browsers and proxies do.
@@ -171,7 +173,7 @@ func reloads(t *testing.T) int {
 func TestReloadsFailNobody(t *testing.T) {
 	w := newWorld(t)
 	p := w.settle()
-	plain := freeAddress(t)
+	plain := proctest.Free(t)
 	config := func(global, body string) string {
 		return w.config(global, body) + "http://" + plain + " {\n\treverse_proxy " + w.app + "\n}\n"
 	}

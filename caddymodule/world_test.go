@@ -25,6 +25,7 @@ import (
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/internal/hosttest"
+	"github.com/postern-auth/postern/internal/proctest"
 	"github.com/postern-auth/postern/redisstore"
 )
 
@@ -50,18 +51,7 @@ func newWorld(t *testing.T) *world {
 	app := httptest.NewServer(hosttest.App())
 	t.Cleanup(app.Close)
 	return &world{T: t, folder: filepath.Join(home, "caddy", "postern"), log: filepath.Join(home, "caddy.log"),
-		site: freeAddress(t), app: app.Listener.Addr().String(), behind: app}
-}
-
-// freeAddress returns an address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+		site: proctest.Free(t), app: app.Listener.Addr().String(), behind: app}
 }
 
 // config returns the Caddyfile of a world: one site that has body in it, and global options. In both, SITE and APP stand for addresses.

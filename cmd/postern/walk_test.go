@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/internal/demo"
+	"github.com/postern-auth/postern/internal/proctest"
 	"github.com/postern-auth/postern/internal/redistest"
 )
 
@@ -324,7 +325,7 @@ func TestInterruptFinishesRequests(t *testing.T) {
 	token := createUser(t, facts)
 	first.interrupt(t)
 
-	listen := freeAddress(t)
+	listen := proctest.Free(t)
 	r := &running{cmd: exec.Command(program, "serve", "--listen", listen, "--api-listen", "127.0.0.1:0", "--upstream", "http://"+l.Addr().String(), "--data", data), stderr: &bytes.Buffer{}}
 	r.cmd.Stderr = r.stderr
 	r.stdout = bufio.NewReader(strings.NewReader(""))
@@ -389,15 +390,4 @@ func createUser(t *testing.T, facts demo.Facts) string {
 		t.Fatalf("create user = %d, %v; want a token", res.StatusCode, err)
 	}
 	return answer.Data.Attributes.Token
-}
-
-// freeAddress returns an address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

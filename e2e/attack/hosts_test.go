@@ -14,9 +14,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // host is a running host: a guarded witness, and the API.
@@ -28,8 +29,8 @@ type host struct {
 	admin   string // address of the metrics
 	forward string // address that proxies ask; only the sidecar has one
 	witness *witness
-	redis   *exec.Cmd // nil with the embedded store
-	process *exec.Cmd
+	redis   *proctest.Program // nil with the embedded store
+	process *proctest.Program
 	log     string // file of what it said
 	store   string // folder of what is stored
 	key     string // for all realms, with every permission
@@ -89,12 +90,11 @@ func TestMain(m *testing.M) {
 }
 
 // processes are what runs, to be stopped.
-var processes []*exec.Cmd
+var processes []*proctest.Program
 
 func stopAll() {
 	for _, p := range processes {
-		_ = syscall.Kill(-p.Process.Pid, syscall.SIGKILL)
-		_ = p.Wait()
+		p.Kill()
 	}
 }
 
@@ -196,13 +196,13 @@ http://API {
 // start starts a host, and makes ann, who is guarded.
 func (h *host) start(program, store, home string) {
 	h.witness = newWitness(h.T)
-	h.guard, h.api, h.admin = free(h.T), free(h.T), free(h.T)
+	h.guard, h.api, h.admin = proctest.Free(h), proctest.Free(h), proctest.Free(h)
 	h.log, h.store = filepath.Join(home, "log"), filepath.Join(home, "data")
 	url := ""
 	master := filepath.Join(home, "master.key")
 	h.must(os.WriteFile(master, []byte(strings.Repeat("5a", 32)), 0o600))
 	if store == "redis" {
-		at := free(h.T)
+		at := proctest.Free(h)
 		_, port, _ := net.SplitHostPort(at)
 		h.store = filepath.Join(home, "redis")
 		h.must(os.MkdirAll(h.store, 0o700))
@@ -210,7 +210,7 @@ func (h *host) start(program, store, home string) {
 		url = "redis://" + at
 	}
 	if program == "sidecar" {
-		h.forward = free(h.T)
+		h.forward = proctest.Free(h)
 		text := fmt.Sprintf("upstream: http://%s\nlisten: %s\napi_listen: %s\nadmin_listen: %s\nforward_auth_listen: %s\ndata: %s\nmaster_key_file: %s\nh2c: true\naccess_log: true\nhash_memory: 8192\nhash_passes: 1\ntrusted_proxies: [%s]\n%s",
 			h.witness.address(), h.guard, h.api, h.admin, h.forward, filepath.Join(home, "data"), master, insider, settings)
 		if url != "" {
@@ -248,25 +248,21 @@ func (h *host) start(program, store, home string) {
 }
 
 // run runs a program until all is over, and returns once it listens.
-func (h *host) run(log, home, listen, name string, args ...string) *exec.Cmd {
+func (h *host) run(log, home, listen, name string, args ...string) *proctest.Program {
 	h.Helper()
 	out, err := os.Create(log)
 	h.must(err)
 	command := exec.Command(name, args...)
 	command.Stdout, command.Stderr = out, out
 	command.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LD_LIBRARY_PATH=" + os.Getenv("LD_LIBRARY_PATH")}
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	h.must(command.Start())
-	processes = append(processes, command)
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", listen); err == nil {
-			_ = conn.Close()
-			return command
-		}
+	p, err := proctest.Start(command)
+	h.must(err)
+	processes = append(processes, p)
+	if err := p.Await(func() bool { return proctest.Listens(listen) }); err != nil {
+		said, _ := os.ReadFile(log)
+		h.Fatalf("%v %s", err, tail(said))
 	}
-	said, _ := os.ReadFile(log)
-	h.Fatalf("%s does not listen on %s: %s", name, listen, said)
-	return nil
+	return p
 }
 
 // eventually waits until something is so.
@@ -366,15 +362,4 @@ func (h *host) signIn(name string) string {
 		h.Fatalf("authenticate %s = %d %v", name, status, body)
 	}
 	return body["token"].(string)
-}
-
-// free returns an address that is free.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

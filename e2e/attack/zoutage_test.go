@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // TestOutage stops Redis under requests, then kills it and starts it again. Nobody may be told to sign in because of that, no cookie
@@ -63,16 +65,13 @@ func TestOutage(t *testing.T) {
 		h.eventually("what is remembered is not relied on any more", func() bool { return !check("while Redis is stopped") })
 		h.must(h.redis.Process.Signal(syscall.SIGCONT))
 		h.eventually("all is well again", func() bool { return check("when Redis is back") && h.get("/page", bearer(unseen)).status == 200 })
-		h.must(syscall.Kill(-h.redis.Process.Pid, syscall.SIGKILL))
-		_ = h.redis.Wait()
+		h.redis.Kill()
 		h.eventually("what is remembered is not relied on any more", func() bool { return !check("while Redis is dead") })
 		again := exec.Command(h.redis.Path, h.redis.Args[1:]...)
-		again.Env, again.Dir, again.SysProcAttr = h.redis.Env, h.redis.Dir, &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-		h.must(again.Start())
-		defer func() {
-			_ = syscall.Kill(-again.Process.Pid, syscall.SIGKILL)
-			_ = again.Wait()
-		}()
+		again.Env = h.redis.Env
+		redis, err := proctest.Start(again)
+		h.must(err)
+		defer redis.Kill()
 		h.eventually("all is well again", func() bool { return check("when Redis is up again") && h.get("/page", bearer(unseen)).status == 200 })
 		if text, _ := os.ReadFile(h.log); strings.Contains(string(text), "panic") {
 			h.Error("the log tells of a panic")

@@ -22,6 +22,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // facts are what 'postern dev --json' prints.
@@ -41,19 +43,18 @@ func start(t *testing.T) facts {
 	}
 	command := exec.Command(program, "dev", "--json", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "data"))
 	command.Stderr = os.Stderr
-	out, err := command.StdoutPipe()
+	running, err := proctest.Start(command)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := command.Start(); err != nil {
+	t.Cleanup(running.Kill)
+	if err := running.Await(func() bool { return strings.HasSuffix(running.Said(), "\n") }); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = command.Process.Signal(os.Interrupt); _ = command.Wait() })
 	var f facts
-	if err := json.NewDecoder(out).Decode(&f); err != nil {
+	if err := json.Unmarshal([]byte(running.Said()), &f); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
 	return f
 }
 

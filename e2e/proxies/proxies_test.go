@@ -19,13 +19,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // site is an app behind a proxy that asks Postern.
 type site struct {
 	*testing.T
 	url     string // of the proxy
-	postern *exec.Cmd
+	postern *proctest.Program
 	api     string
 	key     string
 	token   string // of a session of ann
@@ -36,7 +38,7 @@ const password = "four words make it long"
 // TestNginx runs nginx's snippet.
 func TestNginx(t *testing.T) {
 	s, addresses := open(t)
-	listen := free(t)
+	listen := proctest.Free(t)
 	config := strings.ReplaceAll(snippet(t, "nginx"), "listen 80;", "listen "+listen+";")
 	folder := t.TempDir()
 	s.runs("nginx.conf", folder, "pid "+folder+"/pid; error_log stderr; events {} http { access_log off; client_body_temp_path "+folder+
@@ -48,7 +50,7 @@ func TestNginx(t *testing.T) {
 // TestCaddy runs Caddy's snippet.
 func TestCaddy(t *testing.T) {
 	s, addresses := open(t)
-	listen := free(t)
+	listen := proctest.Free(t)
 	config := strings.ReplaceAll(snippet(t, "caddyfile"), "http://app.example.com {", "http://"+listen+" {")
 	folder := t.TempDir()
 	s.runs("Caddyfile", folder, "{\n\tadmin off\n}\n"+addresses.Replace(config), listen, program(t, "CADDY"), "run", "--adapter", "caddyfile", "--config", folder+"/Caddyfile")
@@ -88,9 +90,7 @@ func (s *site) judge(proxy string) {
 	if err := s.postern.Process.Signal(syscall.SIGSTOP); err != nil {
 		s.Fatal(err)
 	}
-	defer func() { _ = s.postern.Process.Signal(syscall.SIGCONT) }()
-	_ = s.postern.Process.Kill()
-	_, _ = s.postern.Process.Wait()
+	s.postern.Kill()
 	if status, _, body := s.get("/", bearer); status < 500 {
 		s.Errorf("%s, with Postern away = %d %q; want a server error, and neither 401 nor the app", proxy, status, body)
 	}
@@ -151,7 +151,7 @@ func open(t *testing.T) (*site, *strings.Replacer) {
 	}))
 	t.Cleanup(app.Close)
 	s := &site{T: t}
-	folder, pages, asked, api := t.TempDir(), free(t), free(t), free(t)
+	folder, pages, asked, api := t.TempDir(), proctest.Free(t), proctest.Free(t), proctest.Free(t)
 	s.api = "http://" + api + "/v1"
 	config := filepath.Join(folder, "postern.yaml")
 	text := fmt.Sprintf("listen: %s\nforward_auth_listen: %s\napi_listen: %s\ntrusted_proxies: [127.0.0.1]\ndata: %s/data\npublic: [/assets/*]\n", pages, asked, api, folder)
@@ -198,28 +198,26 @@ func (s *site) runs(file, folder, config, listen, name string, args ...string) {
 }
 
 // start runs a program until the test ends, and returns once it answers: the kernel takes connections for it sooner.
-func start(t *testing.T, listen, name string, args ...string) *exec.Cmd {
+func start(t *testing.T, listen, name string, args ...string) *proctest.Program {
 	t.Helper()
-	var said bytes.Buffer
 	command := exec.Command(name, args...)
-	command.Stdout, command.Stderr = &said, &said
 	command.Env = append(os.Environ(), "HOME="+t.TempDir())
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := command.Start(); err != nil {
+	p, err := proctest.Start(command)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
-		_ = command.Wait()
-	})
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if resp, err := http.Get("http://" + listen + "/"); err == nil {
+	t.Cleanup(p.Kill)
+	err = p.Await(func() bool {
+		resp, err := http.Get("http://" + listen + "/")
+		if err == nil {
 			_ = resp.Body.Close()
-			return command
 		}
+		return err == nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("%s does not listen on %s: %s", name, listen, said.String())
-	return nil
+	return p
 }
 
 // snippet returns the code of a language on the page.
@@ -245,17 +243,6 @@ func program(t *testing.T, name string) string {
 		t.Fatalf("%s must name a program: see scripts/proxies", name)
 	}
 	return path
-}
-
-// free returns an address that is free.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // merged returns both.

@@ -1,24 +1,20 @@
 package redistest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
-)
 
-// startTimeout is how long a server may take until it answers.
-const startTimeout = 10 * time.Second
+	"github.com/postern-auth/postern/internal/proctest"
+)
 
 // Server is a running Redis or Valkey server.
 type Server struct {
@@ -28,7 +24,7 @@ type Server struct {
 	addr     string
 	binary   string // "" for a given server
 	settings []string
-	running  *process
+	running  *proctest.Program
 }
 
 // Start starts a server that belongs to the test and ends with it: Redis, or Valkey where there is no
@@ -104,14 +100,14 @@ func (s *Server) signal(t testing.TB, sig syscall.Signal) {
 	if s.running == nil {
 		t.Fatalf("the %s server does not run, or is not ours", s.Kind)
 	}
-	if err := s.running.cmd.Process.Signal(sig); err != nil {
+	if err := s.running.Process.Signal(sig); err != nil {
 		t.Fatalf("signal %s to the %s server: %v", sig, s.Kind, err)
 	}
 }
 
 func (s *Server) kill() {
 	if s.running != nil {
-		s.running.kill()
+		s.running.Kill()
 		s.running = nil
 	}
 }
@@ -138,14 +134,13 @@ func launch(kind, binary string, settings []string) (*Server, error) {
 // bus 10,000 above.
 func freeAddr() (string, error) {
 	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		addr, err := proctest.FreeAddress()
 		if err != nil {
-			return "", fmt.Errorf("find a free port: %w", err)
+			return "", err
 		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port < 55_000 {
-			return l.Addr().String(), nil
+		_, text, _ := net.SplitHostPort(addr)
+		if port, _ := strconv.Atoi(text); port < 55_000 {
+			return addr, nil
 		}
 	}
 }
@@ -165,85 +160,34 @@ func (s *Server) run() error {
 		return fmt.Errorf("start %s: %w", s.binary, err)
 	}
 	if err := s.await(p); err != nil {
-		p.kill()
-		return fmt.Errorf("%s on %s: %w\n%s", s.binary, s.addr, err, p.output.String())
+		p.Kill()
+		return fmt.Errorf("on %s: %w", s.addr, err)
 	}
 	s.running = p
 	return nil
 }
 
-// await waits until p, and no other process on its port, answers and has loaded its data.
-func (s *Server) await(p *process) error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
-	c := redis.NewClient(&redis.Options{Addr: s.addr, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true})
-	defer c.Close()
-	for {
-		if s.listens() && s.answers(ctx, c, p) {
-			return nil
-		}
-		select {
-		case <-p.ended:
-			return errors.New("the server ended")
-		case <-ctx.Done():
-			return errors.New("the server does not answer")
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+// start starts the binary of a server.
+func start(binary, stdin string, arguments ...string) (*proctest.Program, error) {
+	command := exec.Command(binary, arguments...)
+	command.Stdin = strings.NewReader(stdin)
+	return proctest.Start(command)
 }
 
-// listens reports whether anybody does on the server's port.
-func (s *Server) listens() bool {
-	conn, err := net.Dial("tcp", s.addr)
-	if err != nil {
-		return false
-	}
-	_ = conn.Close()
-	return true
+// await waits until p, and no other process on its port, answers and has loaded its data.
+func (s *Server) await(p *proctest.Program) error {
+	c := redis.NewClient(&redis.Options{Addr: s.addr, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true})
+	defer c.Close()
+	return p.Await(func() bool { return proctest.Listens(s.addr) && s.answers(c, p) })
 }
 
 // answers reports whether the server that c reaches is p and ready. A server that demands a
 // password is taken at its word.
-func (s *Server) answers(ctx context.Context, c *redis.Client, p *process) bool {
-	info, err := c.InfoMap(ctx, "server", "persistence").Result()
+func (s *Server) answers(c *redis.Client, p *proctest.Program) bool {
+	info, err := c.InfoMap(context.Background(), "server", "persistence").Result()
 	if err != nil {
 		return redis.IsAuthError(err)
 	}
-	return info["Server"]["process_id"] == strconv.Itoa(p.cmd.Process.Pid) &&
+	return info["Server"]["process_id"] == strconv.Itoa(p.Process.Pid) &&
 		(info["Persistence"]["loading"] == "0" || info["Persistence"] == nil)
-}
-
-// process is a server's process.
-type process struct {
-	cmd    *exec.Cmd
-	output *bytes.Buffer // complete once ended is closed
-	ended  chan struct{}
-}
-
-// start starts the binary. The thread that does it waits for its end: the kernel ties the life of
-// the process to this thread.
-func start(binary, stdin string, arguments ...string) (*process, error) {
-	p := &process{output: new(bytes.Buffer), ended: make(chan struct{})}
-	p.cmd = exec.Command(binary, arguments...)
-	p.cmd.Stdin = strings.NewReader(stdin)
-	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	p.cmd.SysProcAttr = dieWithUs()
-	started := make(chan error, 1)
-	go func() {
-		defer close(p.ended)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := p.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = p.cmd.Wait()
-		}
-	}()
-	return p, <-started
-}
-
-// kill ends the process and waits until it is gone.
-func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.ended
 }

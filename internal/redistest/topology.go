@@ -72,7 +72,7 @@ func StartSentinel(t testing.TB, master *Server, name string) string {
 	s := &Server{Kind: "sentinel", addr: addr, url: "redis://" + addr}
 	p, err := start(master.binary, "", file, "--sentinel")
 	if err == nil {
-		t.Cleanup(p.kill)
+		t.Cleanup(p.Kill)
 		err = s.await(p)
 	}
 	if err != nil {
@@ -117,7 +117,7 @@ func StartCluster(t testing.TB, n int) []*Server {
 // Eventually waits until the condition holds, and fails the test after ten seconds.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for until := time.Now().Add(startTimeout); !holds(); time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(10 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("waited in vain until %s", what)
 		}

@@ -1,0 +1,51 @@
+package proctest_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/postern-auth/postern/internal/proctest"
+)
+
+// start runs a line of shell until the test ends.
+func start(t *testing.T, line string) *proctest.Program {
+	t.Helper()
+	p, err := proctest.Start(exec.Command("sh", "-c", line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// TestProcess waits for what a program says, and kills it with what it started.
+func TestProcess(t *testing.T) {
+	p := start(t, "sleep 600 & echo started; wait")
+	if err := p.Await(func() bool { return strings.Contains(p.Said(), "started") }); err != nil {
+		t.Fatal(err)
+	}
+	p.Kill() // waits for the end of its output, which the sleeper has too
+	select {
+	case <-p.Ended():
+	default:
+		t.Error("a process that was killed has not ended")
+	}
+}
+
+// TestProcessEnds tells why a program is not ready that ended instead.
+func TestProcessEnds(t *testing.T) {
+	if err := start(t, "echo no such setting >&2").Await(func() bool { return false }); err == nil || !strings.Contains(err.Error(), "no such setting") {
+		t.Errorf("Await = %v; want what the program said", err)
+	}
+	if _, err := proctest.Start(exec.Command("/nonexistent")); err == nil {
+		t.Error("a program that is not there was started")
+	}
+}
+
+// TestListens looks for somebody at an address that is free.
+func TestListens(t *testing.T) {
+	if address := proctest.Free(t); proctest.Listens(address) {
+		t.Errorf("somebody listens on %s, which is free", address)
+	}
+}

@@ -18,7 +18,7 @@ func (a *API) listMemberships(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	q := fields{}
-	values := q.query(c.URL.RawQuery)
+	values := q.query(c.URL.RawQuery, "org_id", "user_id")
 	in := core.ListMemberships{Org: core.OrgID(values["org_id"]), User: core.UserID(values["user_id"]),
 		After: core.MembershipID(values["after"]), Limit: q.limit(values), Descending: q.descending(values)}
 	for _, filter := range []string{"org_id", "user_id"} {

@@ -38,7 +38,7 @@ func (a *API) listOrgs(w http.ResponseWriter, c *call) error {
 // orgQuery reads which orgs to list, and whether with their custom attributes. It fails with KindInvalid.
 func orgQuery(query string) (in core.ListOrgs, custom bool, err error) {
 	q := fields{}
-	values := q.query(query)
+	values := q.query(query, "reference", "state")
 	if reference, there := values["reference"]; there {
 		in.Reference = &reference
 	}

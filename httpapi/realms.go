@@ -106,7 +106,7 @@ func (a *API) listRealms(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	q := fields{}
-	values := q.query(c.URL.RawQuery)
+	values := q.query(c.URL.RawQuery, "reference", "state")
 	in := core.ListRealms{State: core.State(values["state"]), After: core.RealmID(values["after"]), Sort: core.RealmOrder(values["sort"]),
 		Descending: q.descending(values), Limit: q.limit(values), Only: key.Realm}
 	if reference, there := values["reference"]; there {

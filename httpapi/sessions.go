@@ -16,7 +16,7 @@ func (a *API) listSessions(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	q := fields{}
-	values := q.query(c.URL.RawQuery)
+	values := q.query(c.URL.RawQuery, "user_id")
 	in := core.ListSessions{After: core.SessionID(values["after"]), Limit: q.limit(values), Descending: q.descending(values)}
 	if values["sort"] != "" && values["sort"] != "id" {
 		q.complain("sort", "must be id")

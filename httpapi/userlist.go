@@ -34,16 +34,20 @@ func (a *API) listUsers(w http.ResponseWriter, c *call) error {
 	return nil
 }
 
-// listParameters are what the query of a list of users may say, each once. Others are ignored: some clients write a
-// request there that nobody can read.
-var listParameters = []string{"reference", "state", "user_type", "after", "max_results", "sort", "direction", "org_id", "user_id", "prefix"}
+// paging are what the query of every list may say, each once.
+var paging = []string{"after", "max_results", "sort", "direction"}
+
+// narrowing are what some list can be narrowed by, or could be taken to. What is neither of these is ignored: some clients write
+// a request there that nobody can read.
+var narrowing = []string{"reference", "state", "user_type", "org_id", "user_id", "prefix",
+	"username", "email", "email_verification", "name", "first_name", "last_name"}
 
 // listQuery reads which users to list, and whether with their custom attributes. An empty parameter is as good as
 // none, but for reference, whose empty value is nobody's: who looks for somebody by a reference that is missing must
 // not be shown everybody. It fails with KindInvalid; the words and bounds that core knows are left to it.
 func listQuery(query string) (in core.ListUsers, custom bool, err error) {
 	q := fields{}
-	values := q.query(query)
+	values := q.query(query, "reference", "state", "user_type", "prefix")
 	if reference, there := values["reference"]; there {
 		in.Reference = &reference
 	}
@@ -80,9 +84,10 @@ func (f *fields) descending(values map[string]string) bool {
 	return values["direction"] == "desc"
 }
 
-// query reads the parameters of a list. One that cannot be read, or is there twice, is complained about: a filter
-// that is passed over shows more than was asked for. net/url would pass over it.
-func (f *fields) query(query string) map[string]string {
+// query reads the parameters of a list that can be narrowed by some filters. One that cannot be read, that is there twice or
+// that the list does not have is complained about: a filter that is passed over shows more than was asked for, and its caller takes the
+// first that is shown for the one that was meant. net/url would pass over it.
+func (f *fields) query(query string, filters ...string) map[string]string {
 	values := map[string]string{}
 	for pair := range strings.SplitSeq(query, "&") {
 		escaped, text, _ := strings.Cut(pair, "=")
@@ -90,11 +95,14 @@ func (f *fields) query(query string) map[string]string {
 		if err != nil {
 			continue
 		}
-		if !slices.Contains(listParameters, name) {
+		known := slices.Contains(paging, name) || slices.Contains(filters, name)
+		if !known && !slices.Contains(narrowing, name) {
 			continue
 		}
 		value, err := url.QueryUnescape(text)
 		switch former, there := values[name]; {
+		case !known:
+			f.complain(name, "can't narrow this list")
 		case err != nil || !utf8.ValidString(value):
 			f.complain(name, "is not encoded as UTF-8 in a URL")
 		case there && former != value:

@@ -135,6 +135,9 @@ func TestListUsersRefused(t *testing.T) {
 		"reference=%ff":                    "reference",
 		"state=active&state=inactive":      "state",
 		"direction=up&max_results=1e3":     "direction max_results",
+		"email=anna@example.com":           "email",
+		"username=":                        "username",
+		"org_id=org_1&user_type=human":     "org_id",
 	} {
 		a := w.want(w.manage("GET /v1/users?"+query, ""), http.StatusUnprocessableEntity, `{"errors":`)
 		errs, _ := a.json["errors"].(map[string]any)

@@ -78,13 +78,10 @@ func (u *Users) Park(ctx context.Context, realm RealmID, in UserChange) (*Signup
 
 // admitSignup sets what in says of a user to be, refuses what could not become one now, and returns a bucket for them.
 func (u *Users) admitSignup(ctx context.Context, realm *Realm, user *User, in UserChange, now time.Time) (bucket, error) {
-	if err := user.apply(in); err != nil {
+	if err := user.applyNew(in); err != nil {
 		return 0, err
 	}
 	if err := user.checkUsername(realm, ""); err != nil {
-		return 0, err
-	}
-	if err := user.complete(); err != nil {
 		return 0, err
 	}
 	b, err := u.d.ids.bucket()

@@ -3,6 +3,7 @@ package core_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -81,6 +82,29 @@ func TestUserRefusals(t *testing.T) {
 	}
 	if _, err := w.Users.Get(w.ctx, w.realm.ID, "somebody"); !errors.Is(err, core.ErrUserNotFound) {
 		t.Errorf("Get after refusals = %v; want nobody", err)
+	}
+}
+
+// TestAllThatIsWrong leaves a form empty, which people do who press the button too soon: they are told all of it at once.
+func TestAllThatIsWrong(t *testing.T) {
+	w := newWorld(t, teststoreBolt(t))
+	human, blank := core.UserHuman, ""
+	for name, in := range map[string]core.UserChange{
+		"nothing":       {Type: &human},
+		"empty":         {Type: &human, Username: &blank, Email: &blank},
+		"spaces":        {Type: &human, Username: ptr("  "), Email: ptr("  ")},
+		"half of it":    {Type: &human, Username: ptr(" ")},
+		"the other one": {Type: &human, Email: &blank},
+	} {
+		_, err := w.Users.Create(w.ctx, w.realm.ID, in, core.Request{})
+		_, _, parked := w.Users.Park(w.ctx, w.realm.ID, in)
+		for call, err := range map[string]error{"Create": err, "Park": parked} {
+			e, ok := errors.AsType[*core.Error](err)
+			want := []core.FieldError{{Attribute: "username", Message: "Username can't be blank"}, {Attribute: "email", Message: "Email can't be blank"}}
+			if !ok || !slices.Equal(e.Fields, want) {
+				t.Errorf("%s of %s = %v; want that username and email are blank", call, name, err)
+			}
+		}
 	}
 }
 

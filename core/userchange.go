@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -111,11 +112,13 @@ func (u *User) apply(in UserChange) error {
 	return errs.err()
 }
 
-// complete refuses a new user that lacks what its type requires.
-func (u *User) complete() error {
+// applyNew sets what in says of a new user, and refuses one that lacks what its type requires, all at once: it is for
+// somebody who filled in a form.
+func (u *User) applyNew(in UserChange) error {
 	var errs fieldErrors
-	errs.check(u.Username != "", "username", "Username can't be blank")
-	errs.check(u.Email != "" || u.Type == UserAPI, "email", "Email can't be blank")
+	errs.add(u.apply(in))
+	errs.check(u.Username != "" || u.Type == UserAPI || errs.about("username"), "username", "Username can't be blank")
+	errs.check(u.Email != "" || u.Type == UserAPI || errs.about("email"), "email", "Email can't be blank")
 	return errs.err()
 }
 
@@ -141,6 +144,11 @@ func (f *fieldErrors) check(ok bool, attribute, message string) {
 	}
 }
 
+// about reports whether there is a complaint about an attribute.
+func (f fieldErrors) about(attribute string) bool {
+	return slices.ContainsFunc(f, func(e FieldError) bool { return e.Attribute == attribute })
+}
+
 // add takes over the complaints of err, which is nil or KindInvalid.
 func (f *fieldErrors) add(err error) {
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -153,8 +161,8 @@ func (f *fieldErrors) text(to, from *string, attribute, label string) {
 	if from == nil {
 		return
 	}
-	f.check(utf8.ValidString(*from) && utf8.RuneCountInString(*from) <= maxTextLength && !strings.ContainsRune(*from, 0),
-		attribute, label+" is too long (maximum is 255 characters)")
+	f.check(utf8.RuneCountInString(*from) <= maxTextLength, attribute, label+" is too long (maximum is 255 characters)")
+	f.check(utf8.ValidString(*from) && !strings.ContainsRune(*from, 0), attribute, label+" contains characters that are not allowed")
 	*to = *from
 }
 

@@ -36,7 +36,7 @@ func (in *ListUsers) validate() error {
 	defaultTo(&in.Sort, OrderUsername)
 	var errs fieldErrors
 	errs.check(slices.Contains([]State{"", StateActive, StateInactive}, in.State), "state", "State must be active or inactive")
-	errs.check(slices.Contains([]UserType{"", UserHuman, UserAPI}, in.Type), "user_type", "User type must be human or api")
+	errs.check(slices.Contains([]UserType{"", UserHuman, UserAPI}, in.Type), "user_type", "User type must be all, human or api")
 	errs.check(in.Limit >= 1 && in.Limit <= MaxRange, "max_results", "Max results must be from 1 to 1000")
 	errs.check(slices.Contains(userOrders, in.Sort), "sort", "Sort must be id, last_login, name, name_alt, username or email")
 	errs.check(in.Prefix == "" || slices.Contains([]UserOrder{OrderName, OrderNameAlt, OrderUsername, OrderEmail}, in.Sort), "prefix", "Prefix is for lists by name, name_alt, username or email")

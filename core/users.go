@@ -27,7 +27,7 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 	if user.Type != UserHuman && user.Type != UserAPI {
 		return nil, invalid("user_type", "User type must be human or api")
 	}
-	if err := user.apply(in); err != nil {
+	if err := user.applyNew(in); err != nil {
 		return nil, err
 	}
 	if err := user.checkUsername(state.Realm, ""); err != nil {
@@ -38,9 +38,6 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 		return nil, err
 	}
 	if err := u.name(user, b); err != nil {
-		return nil, err
-	}
-	if err := user.complete(); err != nil {
 		return nil, err
 	}
 	hash, err := u.d.newHash(ctx, state.Realm, user, in)

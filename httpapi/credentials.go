@@ -48,7 +48,7 @@ func (a *API) createPassword(w http.ResponseWriter, c *call, b *body, user *core
 	}
 	for _, held := range user.Credentials {
 		if held.Type == core.CredentialPassword {
-			f.complain("user_id", "has a password already")
+			f.errs = append(f.errs, core.FieldError{Attribute: "user_id", Message: "User has a password already"})
 		}
 	}
 	if err := b.end(); err != nil {

@@ -76,6 +76,8 @@ func TestAttributes(t *testing.T) {
 		`{"user":{"username":["a"]}}`:                           `{"username":["Username must be a text"]}`,
 		`{"user":{"email":false}}`:                              `"email"`,
 		`{"user":{"email":null}}`:                               `{"email":["Email can't be blank"]}`,
+		`{"user":{"username":null}}`:                            `{"username":["Username can't be blank"]}`,
+		`{"user":{"first_name":"a\u0000b"}}`:                    `{"first_name":["First name contains characters that are not allowed"]}`,
 		`{"user":{"password":{}}}`:                              `"password"`,
 		`{"user":{"state":"gone"}}`:                             `"state"`,
 		`{"user":{"state":0}}`:                                  `"state"`,

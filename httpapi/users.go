@@ -119,7 +119,7 @@ func userChange(b *body) (core.UserChange, error) {
 	in := core.UserChange{
 		Type:                 word[core.UserType](f, "user_type"),
 		State:                word[core.State](f, "state"),
-		Username:             f.text("username"),
+		Username:             f.optional("username"),
 		Email:                f.optional("email"),
 		EmailVerification:    word[core.EmailVerification](f, "email_verification"),
 		FirstName:            f.optional("first_name"),

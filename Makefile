@@ -98,7 +98,7 @@ walk: ## walk the README's walk, from a fresh clone of the last commit
 	@scripts/walk
 
 .PHONY: interop
-interop: build ## check tokens both ways with npm's jose and Debian's PyJWT, and the OpenAPI document
+interop: build ## check tokens both ways with npm's jose and Debian's PyJWT, OpenID providers, and the OpenAPI document
 	@scripts/interop bin/postern
 
 .PHONY: hooks

@@ -4,27 +4,16 @@
 //
 // FOLDER is for what postern writes. Ends non-zero at the first surprise.
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import { setTimeout as pause } from 'node:timers/promises'
 import * as jose from 'jose'
+import { guarded, serve } from './site.mjs'
 
 const [binary, folder, python] = process.argv.slice(2)
 const algs = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const audience = 'https://api.example.com'
 const now = () => Math.floor(Date.now() / 1000)
 let checks = 0
-
-// serve answers requests at a free port of this machine, and returns the address.
-async function serve(answer) {
-  const server = createServer(answer)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return `http://127.0.0.1:${server.address().port}`
-}
 
 // makeKeys returns a private key for each algorithm, as JWK. As with Entra ID, the RSA key for RS256 is published without alg.
 async function makeKeys() {
@@ -42,13 +31,12 @@ const published = algs.map((alg) => {
   return { kty, crv, n, e, x, y, kid, use: 'sig', ...(alg !== 'RS256' && { alg }) }
 })
 published.push({ kty: 'AKP', alg: 'ML-DSA-44', pub: 'AAAA', kid: 'of-tomorrow' }, { kty: 'oct', k: 'c2VjcmV0', kid: 'shared', alg: 'HS256' })
-const issuer = await serve((request, answer) => {
+const { url: issuer } = await serve((request, answer) => {
   answer.setHeader('Content-Type', 'application/json')
   if (request.url === '/.well-known/openid-configuration') return answer.end(JSON.stringify({ issuer, jwks_uri: `${issuer}/keys` }))
   if (request.url === '/keys') return answer.end(JSON.stringify({ keys: published }))
   answer.writeHead(404).end()
 })
-const app = await serve((request, answer) => answer.end(JSON.stringify(request.headers)))
 
 // claims are those of a good token, with some changed.
 const claims = (change) => ({
@@ -68,21 +56,7 @@ async function hmac(alg) {
   return `${parts}.${createHmac('sha256', pem).update(parts).digest('base64url')}`
 }
 
-// freePort returns a port that nobody listens on.
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  await new Promise((done) => server.close(done))
-  return port
-}
-
-const site = `127.0.0.1:${await freePort()}`
-writeFileSync(`${folder}/foreign.yaml`, `upstream: ${app}
-listen: ${site}
-api_listen: "off"
-data: ${folder}/foreign
-require: app:read
+const { ask, stop } = await guarded(binary, folder, `require: app:read
 issuers:
   - name: node
     issuer: ${issuer}
@@ -90,15 +64,6 @@ issuers:
     allow: [127.0.0.1]
     claims: {permissions: /realm_access/roles}
 `)
-const postern = spawn(binary, ['serve', '--config', `${folder}/foreign.yaml`], { stdio: ['ignore', 'ignore', 'pipe'] })
-let log = ''
-postern.stderr.on('data', (text) => { log += text })
-
-// ask returns what the guarded app answers with a token.
-async function ask(token) {
-  const answer = await fetch(`http://${site}/`, { headers: { Authorization: `Bearer ${token}`, 'X-Postern-User-Id': 'forged' } })
-  return { status: answer.status, body: await answer.json() }
-}
 
 // letIn checks that a token gets somebody in, and that the app is told who.
 async function letIn(what, token, id = 'node:u1') {
@@ -119,12 +84,6 @@ async function keptOut(what, token, status = 401) {
 }
 
 try {
-  for (let tries = 0; ; tries++) {
-    const up = await fetch(`http://${site}/`).then((answer) => answer.status === 401, () => false)
-    if (up) break
-    if (tries > 200 || postern.exitCode !== null) assert.fail(`postern did not start: ${log}`)
-    await pause(100)
-  }
   for (const alg of algs) {
     await letIn(`jose, ${alg}`, await signed(alg))
     await letIn(`jose, ${alg}, as RFC 9068 has it`, await signed(alg, {}, { typ: 'at+jwt', x5t: 'abc' }))
@@ -150,8 +109,6 @@ try {
   await keptOut('the shared key that was published', await new jose.SignJWT(claims()).setProtectedHeader({ alg: 'HS256', kid: 'shared' }).sign(Buffer.from('secret')))
   console.log(`an issuer with jose and PyJWT: ${checks} checks passed`)
 } finally {
-  postern.kill('SIGINT')
+  await stop()
 }
-if (postern.exitCode === null) await once(postern, 'exit')
-assert.equal(postern.exitCode, 0, log)
 process.exit(0)

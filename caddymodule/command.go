@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -39,7 +40,7 @@ say it with placeholders. While Caddy runs over the embedded store, it carries t
 
 // addCommands adds the commands to 'caddy postern'.
 func addCommands(c *cobra.Command) {
-	c.AddCommand(commands.Key(locate), explainCommand(), statusCommand(), commands.APT(), commands.Import(""), commands.Export(""), commands.Hash())
+	c.AddCommand(commands.Key(locate), commands.Backup(locate), explainCommand(), statusCommand(), commands.APT(), commands.Import(""), commands.Export(""), commands.Hash())
 }
 
 // named is the configuration that a command line names.
@@ -81,7 +82,7 @@ func locate(f *pflag.FlagSet) func() (*assembly.Data, error) {
 // commandData says where the data is, for a command line.
 func (s *settings) commandData() *assembly.Data {
 	return &assembly.Data{
-		Folder: s.data, Embedded: s.redis == nil, OwnKey: s.masterKey == nil, Replacing: s.masterKey != nil && s.formerKey != nil, PublicURL: s.publicURL,
+		Folder: s.data, Embedded: s.redis == nil, File: filepath.Join(s.data, storeFile), OwnKey: s.masterKey == nil, Replacing: s.masterKey != nil && s.formerKey != nil, PublicURL: s.publicURL,
 		Open: func(ctx context.Context) (core.Store, error) {
 			if s.redis == nil {
 				if _, err := os.Stat(s.data); err != nil {

@@ -42,6 +42,7 @@ func TestCommands(t *testing.T) {
 		return err == nil && info.Mode().Perm() == 0o600
 	})
 	postern("Realm default has new signing keys.", "key", "rotate", "--data", w.folder)
+	postern("They are of use only with the master key", "backup", filepath.Join(w.TempDir(), "backup"), "--data", w.folder)
 	for _, config := range []string{
 		w.config("", guarded),
 		w.config("", guarded+"\n\theader X-Version 2"),

@@ -54,7 +54,7 @@ func (s *openedStore) takeCommands(folder string, log *zap.Logger) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() {
-		if err := control.Serve(ctx, folder, assembly.Commands(folder, s.atWork)); err != nil {
+		if err := control.Serve(ctx, folder, assembly.Commands(folder, s.atWork), assembly.Streams(s.Store)); err != nil {
 			log.Warn("commands must wait until this server has ended", zap.Error(err))
 		}
 	})

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"path/filepath"
 
 	"go.uber.org/zap"
 
@@ -14,7 +15,7 @@ import (
 func (s *Sidecar) takeCommands(ctx context.Context) {
 	commands := assembly.Commands(s.o.Data, func() []*assembly.Assembly { return []*assembly.Assembly{s.parts} })
 	commands[commandExplain] = s.explain
-	if err := control.Serve(ctx, s.o.Data, commands); err != nil {
+	if err := control.Serve(ctx, s.o.Data, commands, assembly.Streams(s.store)); err != nil {
 		s.o.Log.Warn("commands must wait until this server has ended", zap.Error(err))
 	}
 }
@@ -22,7 +23,7 @@ func (s *Sidecar) takeCommands(ctx context.Context) {
 // CommandData says where the data is, for a command line. Options that concern listeners and the app are not looked at.
 func (o *Options) CommandData() *assembly.Data {
 	return &assembly.Data{
-		Folder: o.Data, Embedded: o.RedisURL == "", OwnKey: o.MasterKeyFile == "", PublicURL: o.PublicURL,
+		Folder: o.Data, Embedded: o.RedisURL == "", File: filepath.Join(o.Data, storeFile), OwnKey: o.MasterKeyFile == "", PublicURL: o.PublicURL,
 		Open: o.openStore, MasterKey: o.existingMasterKey, Unreachable: func(err error) error { return unreachable(o, err) },
 	}
 }

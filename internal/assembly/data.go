@@ -14,6 +14,7 @@ import (
 type Data struct {
 	Folder    string // of the embedded store, its master key and the socket of the server that runs over it
 	Embedded  bool
+	File      string // of the embedded store
 	OwnKey    bool   // the master key is the one in Folder
 	Replacing bool   // MasterKey knows a new one, and the one that it replaces
 	PublicURL string // see core.Options

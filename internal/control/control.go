@@ -29,9 +29,9 @@ var ErrNobody = errors.New("no server is running over this data folder")
 // Command is something that a running server does for a command line. What it returns is a sentence to print.
 type Command func(ctx context.Context, arguments url.Values) (string, error)
 
-// Serve answers commands by name until ctx ends. The caller must hold the data folder, since a socket that an
+// Serve answers commands and streams by name until ctx ends. The caller must hold the data folder, since a socket that an
 // ended server left behind is replaced.
-func Serve(ctx context.Context, folder string, commands map[string]Command) error {
+func Serve(ctx context.Context, folder string, commands map[string]Command, streams map[string]Stream) error {
 	path := filepath.Join(folder, socketFile)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("control socket: %w", err)
@@ -43,6 +43,9 @@ func Serve(ctx context.Context, folder string, commands map[string]Command) erro
 	mux := http.NewServeMux()
 	for name, do := range commands {
 		mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) { answer(w, r, do) })
+	}
+	for name, write := range streams {
+		mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) { pour(w, r, write) })
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -78,28 +81,41 @@ func answer(w http.ResponseWriter, r *http.Request, do Command) {
 
 // Call has the server that runs over a data folder carry a command out. It returns ErrNobody where none does.
 func Call(ctx context.Context, folder, name string, arguments url.Values) (string, error) {
+	res, done, err := ask(ctx, folder, name, arguments)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	return said(res)
+}
+
+// ask sends a command, and returns the answer with what ends it. It returns ErrNobody where nobody takes commands.
+func ask(ctx context.Context, folder, name string, arguments url.Values) (res *http.Response, done func(), err error) {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(folder, socketFile))
 	}}
-	defer transport.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://server/"+name+"?"+arguments.Encode(), nil)
 	if err != nil {
-		return "", fmt.Errorf("control: %w", err)
+		return nil, nil, fmt.Errorf("control: %w", err)
 	}
-	res, err := (&http.Client{Transport: transport}).Do(req)
+	res, err = (&http.Client{Transport: transport}).Do(req)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return "", ErrNobody
+		return nil, nil, ErrNobody
 	} else if err != nil {
-		return "", fmt.Errorf("the running server did not answer: %w", err)
+		return nil, nil, fmt.Errorf("the running server did not answer: %w", err)
 	}
-	defer res.Body.Close()
+	return res, func() { _ = res.Body.Close(); transport.CloseIdleConnections() }, nil
+}
+
+// said reads what a command came to.
+func said(res *http.Response) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return "", fmt.Errorf("the running server did not finish its answer: %w", err)
 	}
-	said := strings.TrimSpace(string(text))
+	sentence := strings.TrimSpace(string(text))
 	if res.StatusCode != http.StatusOK {
-		return "", errors.New(said)
+		return "", errors.New(sentence)
 	}
-	return said, nil
+	return sentence, nil
 }

@@ -1,8 +1,10 @@
 package control_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -11,12 +13,41 @@ import (
 	"github.com/postern-auth/postern/internal/control"
 )
 
+// streams are those of every server here.
+var streams = map[string]control.Stream{
+	"all": func(_ context.Context, w io.Writer) error { _, err := w.Write(make([]byte, 1<<20)); return err },
+	"half": func(_ context.Context, w io.Writer) error {
+		_, _ = w.Write(make([]byte, 1<<20))
+		return errors.New("disk")
+	},
+	"nought": func(context.Context, io.Writer) error { return errors.New("there is nothing") },
+}
+
+// TestStreams reads what a server writes: all of it, or an error.
+func TestStreams(t *testing.T) {
+	folder := t.TempDir()
+	var b bytes.Buffer
+	if err := control.Fetch(t.Context(), folder, "all", &b); !errors.Is(err, control.ErrNobody) {
+		t.Errorf("Fetch before a server runs = %v; want ErrNobody", err)
+	}
+	serve(t, folder, nil)
+	if err := control.Fetch(t.Context(), folder, "all", &b); err != nil || b.Len() != 1<<20 {
+		t.Errorf("Fetch = %v with %d bytes; want 1 MiB", err, b.Len())
+	}
+	if err := control.Fetch(t.Context(), folder, "half", io.Discard); err == nil {
+		t.Error("Fetch of what breaks off = nil error")
+	}
+	if err := control.Fetch(t.Context(), folder, "nought", io.Discard); err == nil || err.Error() != "there is nothing" {
+		t.Errorf("Fetch of what fails = %v; want what the server says", err)
+	}
+}
+
 // serve answers commands over a folder until the test ends, and returns how to end it before.
 func serve(t *testing.T, folder string, commands map[string]control.Command) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- control.Serve(ctx, folder, commands) }()
+	go func() { done <- control.Serve(ctx, folder, commands, streams) }()
 	stop = func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -14,26 +14,19 @@ type Asserter interface {
 
 var _ Asserter = (*core.Realms)(nil)
 
-// assertion is one that was signed.
-type assertion struct {
-	text  string
-	until int64 // nanoseconds since the epoch: when the next one is due, well before it expires
-}
-
-// assert returns the assertion about k. One serves all requests of a session until half of its life is over, so that an
+// assert returns the assertion about who it is. One serves all requests of a session until half of its life is over, so that an
 // application far away has time to check it.
-func (g *Guard) assert(ctx context.Context, k *known) (string, error) {
+func (g *Guard) assert(ctx context.Context, s *standing) (string, error) {
 	now := g.now()
-	shared := k.by == g.c
-	if shared {
-		if a := k.asserted.Load(); a != nil && now.UnixNano() < a.until {
-			return a.text, nil
+	if s.by == g {
+		if text := s.known.assertion(now); text != "" {
+			return text, nil
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	who := k.identity
-	if k.from != nil { // nobody signs for the issuer but itself; what we tell of its users is ours
+	who := s.known.alone().identity()
+	if s.issuer() != nil { // nobody signs for the issuer but itself; what we tell of its users is ours
 		h, err := g.atHome(ctx)
 		if err != nil {
 			return "", err
@@ -44,8 +37,8 @@ func (g *Guard) assert(ctx context.Context, k *known) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if shared {
-		k.asserted.Store(&assertion{text, now.Add(expires.Sub(now) / 2).UnixNano()})
+	if s.by == g {
+		g.cache.amend(s.known.withAssertion(text, now.Add(expires.Sub(now)/2)))
 	}
 	return text, nil
 }

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"hash/maphash"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,9 +26,10 @@ type cache struct {
 	news    atomic.Uint64 // number of the last news
 	all     atomic.Uint64 // number of the last news that was of everything
 	stamps  []atomic.Uint64
+	facts   sync.Pool // of *facts
 }
 
-// stampCount is how many stamps there are, a power of two; 512 KiB.
+// stampCount is how many stamps there are, as many as 16 bits can count; 512 KiB.
 const stampCount = 1 << 16
 
 // maxShards is how many shards a large cache has, a power of two.
@@ -37,8 +39,9 @@ const maxShards = 64
 type shard struct {
 	mu    sync.RWMutex
 	byTag table
+	shelf shelf
 	limit int
-	_     [56]byte // shards share no cache line
+	_     [32]byte // shards share no cache line
 }
 
 // newCache returns a cache of at most size entries.
@@ -51,48 +54,81 @@ func newCache(size int) (*cache, error) {
 	for count < maxShards && size/(2*count) >= 256 {
 		count *= 2
 	}
-	c := &cache{tagger: tagger, seed: maphash.MakeSeed(), shards: make([]shard, count), stamps: make([]atomic.Uint64, stampCount)}
+	c := &cache{tagger: tagger, seed: maphash.MakeSeed(), shards: make([]shard, count), stamps: make([]atomic.Uint64, stampCount),
+		facts: sync.Pool{New: func() any { return new(facts) }}}
 	for i := range c.shards {
 		c.shards[i] = shard{byTag: newTable(), limit: size / count}
 	}
 	return c, nil
 }
 
-// get returns what is known of q's credential and still holds at now, or nil; and whether it may be time to read it again.
-func (c *cache) get(q *question, now time.Time) (k *known, old bool) {
+// get returns what is known of q's credential and still holds at now, if anything; and whether it may be time to read it again.
+func (c *cache) get(q *question, now time.Time) (k known, old bool) {
 	t, at := c.tagger.tag(q.token, q.byKey), now.UnixNano()
 	s := c.shard(t)
 	s.mu.RLock()
 	found := s.byTag.get(t)
 	if found == nil {
 		s.mu.RUnlock()
-		return nil, false
+		return "", false
 	}
-	k, old = found.known, at >= found.recheck
-	holds := at < found.expires && !c.overtaken(found.asOf, &found.stamps)
+	k, old = s.known(found), found.recheck.come(at)
+	holds := at < found.expires && !c.overtaken(found.heard, &found.stamps)
 	if holds {
 		found.use()
 	}
 	s.mu.RUnlock()
 	if !holds {
 		s.drop(k)
-		return nil, false
+		return "", false
 	}
 	return k, old
+}
+
+// admitsFrom reports whether k may be shown from an address.
+func (c *cache) admitsFrom(k known, a netip.Addr) bool {
+	if !k.is(flagBound) {
+		return true
+	}
+	room := c.facts.Get().(*facts)
+	defer c.facts.Put(room)
+	room.read(k)
+	return room.who.AdmitsFrom(a)
 }
 
 // heard returns the number of the last news, which a read takes before it begins.
 func (c *cache) heard() uint64 { return c.news.Load() }
 
 // put remembers k, unless news overtook it. It takes the place of what was known of the credential.
-func (c *cache) put(k *known) {
-	if !k.overtaken() {
-		c.shard(k.tag).put(k)
+func (c *cache) put(k known) {
+	if stamps := k.stamps(); !c.overtaken(k.number(atHeard), &stamps) {
+		c.shardOf(k).put(k)
 	}
 }
 
+// amend has more remembered of a read, unless it is not remembered any more.
+func (c *cache) amend(more known) { c.shardOf(more).amend(more) }
+
 // drop forgets k.
-func (c *cache) drop(k *known) { c.shard(k.tag).drop(k) }
+func (c *cache) drop(k known) { c.shardOf(k).drop(k) }
+
+// claimRecheck reports whether k should be read again at now: to one caller, and to the next a while later.
+func (c *cache) claimRecheck(k known, now time.Time) bool {
+	s := c.shardOf(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.byTag.get(k.tag())
+	return found != nil && found.recheck.claim(now, recheckAgain)
+}
+
+// claimRenewal reports whether a cookie that shows k should get a new token at now: to one caller, and to the next a while later.
+func (c *cache) claimRenewal(k known, now time.Time) bool {
+	s := c.shardOf(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.byTag.get(k.tag())
+	return found != nil && found.renew.claim(now, renewAgain)
+}
 
 // forget drops what is known of users and sessions.
 func (c *cache) forget(subjects []string) {
@@ -112,13 +148,13 @@ func (c *cache) forgetAll() {
 }
 
 // overtaken reports whether there has been news of everything or of those with these stamps since a read began.
-func (c *cache) overtaken(asOf uint64, stamps *[3]uint32) bool {
-	return c.all.Load() > asOf || c.stamps[stamps[0]].Load() > asOf || c.stamps[stamps[1]].Load() > asOf || c.stamps[stamps[2]].Load() > asOf
+func (c *cache) overtaken(heard uint64, stamps *[3]uint16) bool {
+	return c.all.Load() > heard || c.stamps[stamps[0]].Load() > heard || c.stamps[stamps[1]].Load() > heard || c.stamps[stamps[2]].Load() > heard
 }
 
 // stampsOf returns the stamps of the user, and of the session or the API key.
-func (c *cache) stampsOf(who *core.Identity) [3]uint32 {
-	stamps := [3]uint32{c.stamp(string(who.User)), c.stamp(string(who.Session)), c.stamp(string(who.Credential))}
+func (c *cache) stampsOf(who *core.Identity) [3]uint16 {
+	stamps := [3]uint16{c.stamp(string(who.User)), c.stamp(string(who.Session)), c.stamp(string(who.Credential))}
 	if who.Credential == "" {
 		stamps[2] = stamps[1]
 	}
@@ -126,28 +162,92 @@ func (c *cache) stampsOf(who *core.Identity) [3]uint32 {
 }
 
 // stamp returns where news of a subject is noted.
-func (c *cache) stamp(subject string) uint32 {
-	return uint32(maphash.String(c.seed, subject) & (stampCount - 1))
-}
+func (c *cache) stamp(subject string) uint16 { return uint16(maphash.String(c.seed, subject)) }
 
 // shard returns where a tag is kept.
 func (c *cache) shard(t tag) *shard { return &c.shards[t.low&uint64(len(c.shards)-1)] }
 
+// shardOf returns where k is kept.
+func (c *cache) shardOf(k known) *shard { return c.shard(k.tag()) }
+
+// known returns what a slot is of.
+func (s *shard) known(at *slot) known { return known(s.shelf.get(at.spot)) }
+
 // put stores k, in the place of what has the same tag, and else of what was of no use of late where there is no other.
-func (s *shard) put(k *known) {
+func (s *shard) put(k known) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byTag.count >= s.limit && s.byTag.get(k.tag) == nil {
-		s.byTag.evict()
+	if s.byTag.count >= s.limit && s.byTag.get(k.tag()) == nil {
+		s.unwant(s.byTag.evict())
 	}
-	s.byTag.put(slot{tag: k.tag, known: k, asOf: k.asOf, expires: k.expires, recheck: k.recheck.Load(), stamps: k.stamps})
+	s.replace(slotOf(k, s.write(k)))
 }
 
-// drop removes k, if it is still there.
-func (s *shard) drop(k *known) {
+// amend stores more of what is known, if that is of the read that is remembered.
+func (s *shard) amend(more known) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if found := s.byTag.get(k.tag); found != nil && found.known == k {
-		s.byTag.remove(k.tag)
+	found := s.byTag.get(more.tag())
+	if found == nil || !s.known(found).sameRead(more) {
+		return
 	}
+	at := s.write(more)
+	amended := *found // which writing may have moved
+	amended.spot = at
+	s.replace(amended)
+}
+
+// drop removes k, if what is remembered is of the same read.
+func (s *shard) drop(k known) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found := s.byTag.get(k.tag()); found != nil && s.known(found).sameRead(k) {
+		lay := found.spot
+		s.byTag.remove(k.tag())
+		s.unwant(lay)
+	}
+}
+
+// replace stores a slot, in the place of the one with the same tag.
+func (s *shard) replace(with slot) {
+	var former spot
+	if found := s.byTag.get(with.tag); found != nil {
+		former = found.spot
+	}
+	s.byTag.put(with)
+	if former.length > 0 {
+		s.unwant(former)
+	}
+}
+
+// write has a text kept. No slot leads to it yet.
+func (s *shard) write(k known) spot {
+	if !s.shelf.fits(len(k)) {
+		if closed, was := s.shelf.turn(); was {
+			s.tidy(closed)
+		}
+	}
+	return s.shelf.put(string(k))
+}
+
+// unwant notes that no slot leads to a text any more.
+func (s *shard) unwant(at spot) {
+	s.shelf.unwant(at)
+	s.tidy(at.book)
+}
+
+// tidy gives a book up of which less than half is wanted, and moves the rest. So at most twice the memory is used that is
+// wanted, and no byte is moved more often on the average than another is forgotten.
+func (s *shard) tidy(book uint32) {
+	if !s.shelf.sparse(book) {
+		return
+	}
+	for at, text := 0, s.shelf.books[book].text; at < len(text); {
+		k := known(text[at:]).first()
+		if found := s.byTag.get(k.tag()); found != nil && found.spot.book == book && int(found.spot.at) == at {
+			found.spot = s.write(k)
+		}
+		at += len(k)
+	}
+	s.shelf.give(book)
 }

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -23,23 +22,28 @@ func cacheOf(t testing.TB, size int) *cache {
 }
 
 // found returns what c knows of a session token.
-func found(c *cache, token string, now time.Time) *known {
+func found(c *cache, token string, now time.Time) known {
 	k, _ := c.get(&question{token: token}, now)
 	return k
 }
 
-// remembered returns what a guard over c would remember.
-func remembered(c *cache, token string, who core.Identity) *known {
-	return newKnown(&question{token: token, heard: c.heard()}, who, time.Unix(0, 0), &Guard{cache: c, c: &compiled{}})
+// remember has c remember what a guard would.
+func remember(c *cache, token string, who core.Identity) known {
+	return rememberAs(c, question{token: token}, who)
+}
+
+func rememberAs(c *cache, q question, who core.Identity) known {
+	g := &Guard{cache: c, c: &compiled{}}
+	q.heard = c.heard()
+	return g.remember(&q, &reading{who: who, at: time.Unix(0, 0), stamps: c.stampsOf(&who)})
 }
 
 // TestKindsOfCredentialsAreKeptApart shows an API key as a session token.
 func TestKindsOfCredentialsAreKeptApart(t *testing.T) {
 	c := cacheOf(t, 8)
 	now := time.Unix(1_800_000_000, 0)
-	k := newKnown(&question{token: "text", byKey: true}, core.Identity{ExpiresAt: now.Add(time.Hour)}, now, &Guard{cache: c, c: &compiled{}})
-	c.put(k)
-	if found(c, "text", now) != nil {
+	k := rememberAs(c, question{token: "text", byKey: true}, core.Identity{ExpiresAt: now.Add(time.Hour)})
+	if found(c, "text", now) != "" {
 		t.Error("an API key is taken for a session token")
 	}
 	if got, _ := c.get(&question{token: "text", byKey: true}, now); got != k {
@@ -52,9 +56,9 @@ func TestCacheIsBounded(t *testing.T) {
 		c := cacheOf(t, size)
 		now := time.Unix(1_800_000_000, 0)
 		for i := range 3 * size {
-			k := remembered(c, fmt.Sprint("token", i), core.Identity{User: "usr_a", Session: "kss_a", ExpiresAt: now.Add(time.Hour)})
-			c.put(k)
-			if found(c, k.token, now) != k {
+			token := fmt.Sprint("token", i)
+			k := remember(c, token, core.Identity{User: "usr_a", Session: "kss_a", ExpiresAt: now.Add(time.Hour)})
+			if found(c, token, now) != k {
 				t.Fatalf("size %d: token %d is forgotten at once", size, i)
 			}
 			if i%7 == 0 {
@@ -79,11 +83,12 @@ func TestHalfATagIsNoProof(t *testing.T) {
 	c := cacheOf(t, 8)
 	now := time.Unix(1_800_000_000, 0)
 	for _, change := range []func(*tag){func(g *tag) { g.high++ }, func(g *tag) { g.low += 1 << 63 }} {
-		k := remembered(c, "token", core.Identity{ExpiresAt: now.Add(time.Hour)})
-		change(&k.tag)
-		c.put(k)
-		if got := found(c, "token", now); got != nil {
-			t.Errorf("get(token) = what is known of the tag %x, and the token's is %x", got.tag, c.tagger.tag("token", false))
+		other := c.tagger.tag("token", false)
+		change(&other)
+		r := reading{who: core.Identity{ExpiresAt: now.Add(time.Hour)}, tag: other}
+		c.put(r.known(nil))
+		if got := found(c, "token", now); got != "" {
+			t.Errorf("get(token) = what is known of the tag %x, and the token's is %x", got.tag(), c.tagger.tag("token", false))
 		}
 	}
 }
@@ -139,18 +144,10 @@ func TestTagsInParallel(t *testing.T) {
 	work.Wait()
 }
 
-func TestPackKeepsEveryText(t *testing.T) {
-	who := core.Identity{Realm: "rlm_1", User: "usr_1", Session: "kss_1", Type: core.UserAPI, Username: "u", Email: "", Name: "n m",
-		ArbitraryID: "\xff", SignedInAt: time.Unix(1, 0), ExpiresAt: time.Unix(2, 0), RecheckAt: time.Unix(3, 0)}
-	if token, got := pack("t.t.t", who); token != "t.t.t" || !reflect.DeepEqual(got, who) {
-		t.Errorf("pack = %q, %+v; want t.t.t, %+v", token, got, who)
-	}
-}
-
 // TestTable holds a table to a map, with tags that collide often.
 func TestTable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		real, model := newTable(), map[tag]*known{}
+		real, model := newTable(), map[tag]spot{}
 		for _, h := range rapid.SliceOfN(rapid.Uint64Range(0, 40), 0, 300).Draw(t, "tags") {
 			g := tag{h%5<<32 | h/5<<34 | h, h / 20} // few homes
 			switch rapid.IntRange(0, 4).Draw(t, "step") {
@@ -171,17 +168,17 @@ func TestTable(t *testing.T) {
 					}
 				}
 			default:
-				k := &known{tag: g}
-				real.put(slot{tag: g, known: k})
+				lies := spot{book: rapid.Uint32().Draw(t, "book"), length: 1}
+				real.put(slot{tag: g, spot: lies})
 				real.get(g).used = uint32(h % 2)
-				model[g] = k
+				model[g] = lies
 			}
 			if real.count != len(model) {
 				t.Fatalf("count = %d, want %d", real.count, len(model))
 			}
-			for g, k := range model {
-				if s := real.get(g); s == nil || s.known != k {
-					t.Fatalf("get(%x) = %v, want %v", g, s, k)
+			for g, lies := range model {
+				if s := real.get(g); s == nil || s.spot != lies {
+					t.Fatalf("get(%x) = %v, want %v", g, s, lies)
 				}
 			}
 		}
@@ -192,11 +189,11 @@ func TestTable(t *testing.T) {
 func TestEvictionSparesWhatIsUsed(t *testing.T) {
 	c := cacheOf(t, 100)
 	now := time.Unix(1_800_000_000, 0)
-	c.put(remembered(c, "popular", core.Identity{ExpiresAt: now.Add(time.Hour)}))
+	remember(c, "popular", core.Identity{ExpiresAt: now.Add(time.Hour)})
 	for i := range 5000 {
-		if found(c, "popular", now) == nil {
+		if found(c, "popular", now) == "" {
 			t.Fatalf("what is used all the time made way for the token %d, seen once", i)
 		}
-		c.put(remembered(c, fmt.Sprint("token", i), core.Identity{ExpiresAt: now.Add(time.Hour)}))
+		remember(c, fmt.Sprint("token", i), core.Identity{ExpiresAt: now.Add(time.Hour)})
 	}
 }

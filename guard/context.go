@@ -15,7 +15,7 @@ type contextKey struct{}
 type passage struct {
 	context.Context
 	guard  *Guard
-	known  *known // nil where it passed as nobody's
+	who    standing // of nobody where it passed as nobody's; in memory of its own
 	source Source
 	former *passage
 
@@ -40,8 +40,8 @@ func passageOf(ctx context.Context) *passage {
 // request passed without identity.
 func FromContext(ctx context.Context) (core.Identity, bool) {
 	for p := passageOf(ctx); p != nil; p = p.former {
-		if p.known != nil {
-			return p.known.identity, true
+		if p.who.known != "" {
+			return p.who.known.identity(), true
 		}
 	}
 	return core.Identity{}, false
@@ -50,7 +50,7 @@ func FromContext(ctx context.Context) (core.Identity, bool) {
 // found returns the passage in which a guard of the same house found who it is, by a credential that g accepts too; or nil.
 func (p *passage) found(g *Guard) *passage {
 	for ; p != nil; p = p.former {
-		if p.known != nil && p.guard.names == g.names && p.guard.c.Realm == g.c.Realm && g.c.sources.has(p.source) && g.accepts(p.known) {
+		if p.who.known != "" && p.guard.names == g.names && p.guard.c.Realm == g.c.Realm && g.c.sources.has(p.source) && g.accepts(&p.who) {
 			return p
 		}
 	}
@@ -58,12 +58,13 @@ func (p *passage) found(g *Guard) *passage {
 }
 
 // accepts reports whether g takes who another guard knows: one of ours, or of an issuer that g takes on the same terms.
-func (g *Guard) accepts(k *known) bool {
-	if k.from == nil {
+func (g *Guard) accepts(s *standing) bool {
+	from := s.issuer()
+	if from == nil {
 		return true
 	}
-	f := g.foreign[k.from.Issuer.Issuer]
-	return f != nil && f.text == k.from.text
+	f := g.foreign[from.Issuer.Issuer]
+	return f != nil && f.text == from.text
 }
 
 // sent returns headers as the client sent them, as far as former guards removed credentials.
@@ -91,9 +92,9 @@ func restore(h http.Header, name string, values []string) {
 
 // told returns the headers that former guards set about the same user, which g would take for the client's. The client's own
 // are gone: the first guard has removed all that any guard sets.
-func (p *passage) told(g *Guard, h http.Header, k *known) map[string][]string {
+func (p *passage) told(g *Guard, h http.Header, k known) map[string][]string {
 	for ; p != nil; p = p.former {
-		if p.guard.names != g.names || p.known == nil || p.known.identity.User != k.identity.User || p.known.identity.Realm != k.identity.Realm {
+		if p.guard.names != g.names || p.who.known == "" || !p.who.known.sameUser(k) {
 			continue
 		}
 		told := map[string][]string{}

@@ -66,13 +66,14 @@ func (c *compiled) explainRules(r *http.Request) string {
 
 // explainWho says whom a verdict is about.
 func explainWho(v Verdict) string {
-	if v.known == nil {
+	if v.known == "" {
 		return "It comes from nobody who is known."
 	}
-	who := &v.known.identity
+	id := v.known.identity()
+	who := &id
 	kind := string(who.Type)
-	if v.known.from != nil {
-		kind = "vouched for by the issuer " + v.known.from.Name
+	if from := v.issuer(); from != nil {
+		kind = "vouched for by the issuer " + from.Name
 	}
 	return fmt.Sprintf("It comes from %s (%s, %s), shown as %s; permissions [%s], orgs [%s], e-mail verified %t, second factor %t, signed in at %q.",
 		who.User, kind, who.Username, v.source, permissions(who), orgs(who), who.EmailVerified, who.MFA, signedInAt(who))

@@ -88,42 +88,41 @@ func (g *Guard) closeIssuers() {
 func (o *outside) vouching(fingerprint string) string { return o.Name + " key " + fingerprint }
 
 // identifyForeign returns who a token of an issuer elsewhere stands for. It reports false for all else.
-func (g *Guard) identifyForeign(ctx context.Context, q question, now time.Time) (k *known, is bool, err error) {
+func (g *Guard) identifyForeign(ctx context.Context, q question, now time.Time) (k known, is bool, err error) {
 	if g.c.Check != CheckAlways {
-		if k, _ := g.cache.get(&q, now); k != nil {
-			return k, k.from != nil, nil
+		if k, _ := g.cache.get(&q, now); k != "" {
+			return k, k[atFrom] != 0, nil
 		}
 	}
 	token, err := jose.ParseForeign(q.token)
 	if err != nil {
-		return nil, false, nil
+		return "", false, nil
 	}
 	iss, _ := token.Unverified().String("iss")
 	f := g.foreign[iss]
 	if f == nil {
-		return nil, false, nil
+		return "", false, nil
 	}
 	k, err = g.verify(ctx, f, token, q)
 	return k, true, err
 }
 
 // verify judges a token of f, and remembers the answer unless it is a refusal.
-func (g *Guard) verify(ctx context.Context, f *foreign, token jose.Token, q question) (*known, error) {
+func (g *Guard) verify(ctx context.Context, f *foreign, token jose.Token, q question) (known, error) {
 	f.await(ctx)
 	q.heard = g.cache.heard() // before the keys are looked at, so that news of them is not missed
 	now := g.now()
 	proven, err := f.trust.Verify(f.keys.Keys(), token, now)
 	if err != nil {
-		return nil, f.failed(err)
+		return "", f.failed(err)
 	}
 	who, err := f.identity(&proven, now)
 	if err != nil {
-		return nil, f.failed(err)
+		return "", f.failed(err)
 	}
-	k := newKnown(&q, who, now, g)
-	k.from = f.outside
-	k.stamps[1] = g.cache.stamp(f.vouching(proven.Key)) // it has no session, and holds as long as the issuer's key
-	g.cache.put(k)
+	r := reading{who: who, at: now, stamps: g.cache.stampsOf(&who), from: slices.Index(g.c.issuers, f.outside) + 1}
+	r.stamps[1] = g.cache.stamp(f.vouching(proven.Key)) // it has no session, and holds as long as the issuer's key
+	k := g.remember(&q, &r)
 	g.watchVisits()
 	return k, nil
 }

@@ -50,8 +50,8 @@ func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
 			g.refuseForward(w, g.Prepare(r, v), v, shape)
 			return
 		}
-		if k := v.admitted(); k != nil && v.source == SourceCookie {
-			g.renewCookie(w, r, k)
+		if v.admitted() && v.source == SourceCookie {
+			g.renewCookie(w, r, &v.standing)
 		}
 		w.Header().Set("Cache-Control", "no-store") // a renewed cookie asks for less
 		g.answerForward(w.Header(), g.Prepare(r, v).Header)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,7 @@ type Guard struct {
 	attending sync.Once           // somebody attends to the visits
 
 	looks flights[string, *home]
-	reads flights[question, *known]
+	reads flights[question, known]
 
 	slots     chan struct{} // one is taken for each read under way
 	rechecks  chan struct{} // and here for those in the background
@@ -64,7 +65,7 @@ func New(o Options) (*Guard, error) {
 		c: c, names: o.Names, log: o.Logger, now: o.Now, address: o.Address, observe: o.Observe,
 		cache: remembered, visits: newVisits(), crew: crew,
 		looks:    flights[string, *home]{crew: crew, aloft: map[string]*flight[*home]{}},
-		reads:    flights[question, *known]{crew: crew, aloft: map[question]*flight[*known]{}},
+		reads:    flights[question, known]{crew: crew, aloft: map[question]*flight[known]{}},
 		slots:    make(chan struct{}, maxReads),
 		rechecks: make(chan struct{}, maxRechecks),
 	}
@@ -125,7 +126,7 @@ func (g *Guard) judge(r *http.Request, public bool) Verdict {
 	}
 	now := g.now()
 	v := g.settle(r, &d, g.recognise(r, now), now)
-	if v.Decision == CannotKnow && d.public || v.Decision == Deny && v.known == nil && (d.public || d.optional) {
+	if v.Decision == CannotKnow && d.public || v.Decision == Deny && v.known == "" && (d.public || d.optional) {
 		return Verdict{Decision: Allow}
 	}
 	return v
@@ -135,7 +136,7 @@ func (g *Guard) judge(r *http.Request, public bool) Verdict {
 func (g *Guard) recognise(r *http.Request, now time.Time) Verdict {
 	former := passageOf(r.Context())
 	if p := former.found(g); p != nil {
-		return allow(p.known, p.source)
+		return allow(p.who, p.source)
 	}
 	c, why := g.c.credential(former.sent(r.Header))
 	if why != nil {
@@ -146,18 +147,18 @@ func (g *Guard) recognise(r *http.Request, now time.Time) Verdict {
 		q.byKey, q.address = true, g.address(r)
 	}
 	k, err := g.identify(r.Context(), q, now)
-	if err == nil && q.byKey && !k.identity.AdmitsFrom(q.address) {
+	if err == nil && q.byKey && !g.cache.admitsFrom(k, q.address) {
 		err = core.ErrAPIKeyAddress
 	}
 	if err == nil {
-		return allow(k, c.source)
+		return allow(standing{known: k, asked: q, by: g}, c.source)
 	}
 	v := judgeError(err, c.source)
 	if v.Decision != CannotKnow {
 		return v
 	}
-	if k := g.stale(r, q, now); k != nil && k.identity.AdmitsFrom(q.address) {
-		v = allow(k, c.source)
+	if k := g.stale(r, q, now); k != "" && g.cache.admitsFrom(k, q.address) {
+		v = allow(standing{known: k, asked: q, by: g}, c.source)
 		v.Stale = true
 		return v
 	}
@@ -185,7 +186,7 @@ func (g *Guard) settle(r *http.Request, d *demand, v Verdict, now time.Time) Ver
 		return v
 	}
 	var err error
-	if v.assertion, err = g.assert(r.Context(), v.known); err != nil {
+	if v.assertion, err = g.assert(r.Context(), &v.standing); err != nil {
 		g.warn(r.Context(), err)
 		return judgeError(core.ErrUnavailable, v.source)
 	}
@@ -201,21 +202,22 @@ func (g *Guard) Prepare(r *http.Request, v Verdict) *http.Request {
 
 // prepare is Prepare for a request that is to have p's context, and has p itself from there on.
 func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
-	k := v.admitted()
-	p.guard, p.known, p.source, p.former = g, k, v.source, passageOf(p.Context)
+	p.guard, p.source, p.former = g, v.source, passageOf(p.Context)
 	p.authorization, p.cookies, p.keys = r.Header["Authorization"], r.Header["Cookie"], r.Header[g.c.APIKeyHeader]
 	var told map[string][]string
-	if k != nil {
-		told = p.former.told(g, r.Header, k)
+	if v.admitted() {
+		p.who = v.standing
+		p.who.known = v.known.alone()
+		told = p.former.told(g, r.Header, p.who.known)
 	}
 	g.names.strip(r.Header)
 	keepWebSocketsOnly(r.Header)
-	g.c.remove(r.Header, g.c.PassToken && k != nil)
+	g.c.remove(r.Header, g.c.PassToken && v.admitted())
 	for name, values := range told {
 		r.Header[name] = values
 	}
-	if k != nil {
-		g.tell(r.Header, k, v.assertion)
+	if v.admitted() {
+		g.tell(r.Header, &p.who, v.assertion)
 	}
 	r = r.WithContext(p)
 	g.names.stripTrailers(r)
@@ -223,14 +225,15 @@ func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
 }
 
 // tell sets the identity headers.
-func (g *Guard) tell(h http.Header, k *known, assertion string) {
-	told := k.told
-	if k.by != g.c { // another guard found who it is, and tells other things
-		told = g.c.headers.told(&k.identity)
+func (g *Guard) tell(h http.Header, s *standing, assertion string) {
+	if s.by == g {
+		g.c.headers.set(h, s.known.told(len(g.c.headers)))
+	} else { // another guard found who it is, and tells other things
+		who := s.known.identity()
+		g.c.headers.set(h, g.c.headers.told(&who))
 	}
-	g.c.headers.set(h, told)
 	if assertion != "" {
-		h[assertionHeader] = []string{assertion}
+		h[assertionHeader] = []string{strings.Clone(assertion)}
 	}
 }
 

@@ -82,10 +82,8 @@ func (hs identityHeaders) told(who *core.Identity) []string {
 	return values
 }
 
-// set sets the headers to what was told of somebody. The values are this request's own, so that whoever alters them in
-// place alters nothing that is remembered.
-func (hs identityHeaders) set(h http.Header, told []string) {
-	values := slices.Clone(told)
+// set sets the headers to what was told of somebody. The values become this request's own.
+func (hs identityHeaders) set(h http.Header, values []string) {
 	for i := range hs {
 		if values[i] != "" {
 			h[hs[i].name] = values[i : i+1 : i+1]

@@ -1,76 +1,126 @@
 package guard
 
 import (
+	"encoding/binary"
 	"math"
-	"net/netip"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/postern-auth/postern/core"
 )
 
-// known is a credential and who it stands for, as it was read once. All but its atomics is fixed.
-type known struct {
-	tag     tag
-	asOf    uint64       // the news that had been heard when the read began
-	stamps  [3]uint32    // of the user, the session and the credential, or of what vouches for it elsewhere: where news of them is noted
-	expires int64        // nanoseconds since the epoch
-	recheck atomic.Int64 // nanoseconds since the epoch: from when on it should be read again; never while that is under way
+// known is a credential and who it stands for, as it was read once: all of it in one text, which nobody alters and which holds no
+// pointers. So the garbage collector has nothing to walk through in what is remembered of 100,000 tokens. The credential itself
+// is not in it, but its tag. The empty known is nobody.
+//
+// It begins with numbers, each in its place. Then comes what packer writes, then where each header's text lies among that, and at
+// the end the assertion, if one was signed.
+type known string
 
-	token   string
-	byKey   bool         // an API key, and no session token
-	address netip.Addr   // that an API key was shown from when it was read
-	readAt  int64        // nanoseconds since the epoch
-	renew   atomic.Int64 // likewise: from when on a cookie should get a new token; never while that is under way
+// The places of the numbers, little endian. Times are nanoseconds since the epoch, never where there is none.
+const (
+	atTag      = 0  // 16 bytes
+	atHeard    = 16 // the news that had been heard when the read began
+	atRead     = 24 // when that was
+	atExpires  = 32
+	atRecheck  = 40 // from when on it should be read again
+	atRenew    = 48 // from when on a cookie should get a new token
+	atSignedIn = 56
+	atStamps   = 64 // three of 16 bits, as in cache.stampsOf
+	atFrom     = 70 // 8 bits: number of the issuer elsewhere that vouches for it, counted from 1; 0 = it is one of ours
+	atFlags    = 71 // 8 bits
+	atTold     = 72 // 32 bits: where it is written where each header's text lies
+	atSigned   = 76 // 32 bits: where the assertion lies, or would
+	atSize     = 80 // 32 bits: of all of it
+	headSize   = 84
+)
 
-	cache    *cache    // that remembers it
-	by       *compiled // whose told it is
-	told     []string  // what each of its headers says
-	asserted atomic.Pointer[assertion]
-	from     *outside // the issuer elsewhere that vouches for it; nil = it is one of ours
-	identity core.Identity
-}
+// What flags say.
+const (
+	flagVerified = 1 << iota // the e-mail address is
+	flagMFA
+	flagBound // an API key that may be shown from some addresses only
+)
 
 const never = math.MaxInt64
 
-// newKnown returns what was read of a credential. All texts are copied into one, which keeps nothing else alive and spares
-// the garbage collector most of its work.
-func newKnown(q *question, who core.Identity, now time.Time, g *Guard) *known {
-	k := &known{cache: g.cache, by: g.c, tag: g.cache.tagger.tag(q.token, q.byKey), asOf: q.heard, stamps: g.cache.stampsOf(&who),
-		expires: who.ExpiresAt.UnixNano(), byKey: q.byKey, address: q.address, readAt: now.UnixNano()}
-	k.token, k.identity = pack(q.token, who)
-	k.told = g.c.headers.told(&k.identity)
-	k.recheck.Store(orNever(who.RecheckAt))
-	k.renew.Store(orNever(who.RenewAt))
-	return k
-}
+// number returns the number in a place.
+func (k known) number(at int) uint64 { return binary.LittleEndian.Uint64([]byte(k[at : at+8])) }
 
-// orNever returns t in nanoseconds since the epoch, or never where it is zero.
-func orNever(t time.Time) int64 {
-	if t.IsZero() {
-		return never
+// offset returns the number of 32 bits in a place.
+func (k known) offset(at int) int { return int(binary.LittleEndian.Uint32([]byte(k[at : at+4]))) }
+
+func (k known) tag() tag { return tag{k.number(atTag), k.number(atTag + 8)} }
+
+// nanos returns the time in a place.
+func (k known) nanos(at int) int64 { return int64(k.number(at)) }
+
+// time returns the time in a place, zero where that is never.
+func (k known) time(at int) time.Time {
+	if n := k.nanos(at); n != never {
+		return time.Unix(0, n).UTC()
 	}
-	return t.UnixNano()
+	return time.Time{}
 }
 
-// pack returns both with all their texts in one allocation. The realm, which they share, stays as it is.
-func pack(token string, who core.Identity) (string, core.Identity) {
-	texts := [...]string{token, string(who.User), string(who.Session), string(who.Type), who.Username, who.Email, who.Name, who.ArbitraryID}
-	all := strings.Join(texts[:], "")
-	for i, t := range texts {
-		texts[i], all = all[:len(t)], all[len(t):]
+func (k known) stamps() (all [3]uint16) {
+	for i := range all {
+		all[i] = binary.LittleEndian.Uint16([]byte(k[atStamps+2*i : atStamps+2*i+2]))
 	}
-	who.User, who.Session, who.Type = core.UserID(texts[1]), core.SessionID(texts[2]), core.UserType(texts[3])
-	who.Username, who.Email, who.Name, who.ArbitraryID = texts[4], texts[5], texts[6], texts[7]
-	return texts[0], who
+	return all
 }
 
-// due reports whether what at says has come, to one caller only.
-func due(at *atomic.Int64, now time.Time) bool {
-	t := at.Load()
-	return t <= now.UnixNano() && at.CompareAndSwap(t, never)
+// is reports whether a flag is set.
+func (k known) is(flag byte) bool { return k[atFlags]&flag != 0 }
+
+// sameRead reports whether k and other come from the same read, whatever was signed since.
+func (k known) sameRead(other known) bool { return k[:atExpires] == other[:atExpires] }
+
+// first returns the first of several that lie one behind the other.
+func (k known) first() known { return k[:k.offset(atSize)] }
+
+// alone returns k in memory of its own: what is remembered lies with others', and whoever keeps a part keeps them all.
+func (k known) alone() known { return known(strings.Clone(string(k))) }
+
+// told returns the text for each header of the guard that read k; "" = it is absent. The texts are parts of k.
+func (k known) told(headers int) []string {
+	all := make([]string, headers)
+	places := unpacker(k[k.offset(atTold):])
+	for i := range all {
+		at := places.number()
+		all[i] = string(k[at:][:places.number()])
+	}
+	return all
 }
 
-// overtaken reports whether there has been news of k since its read began.
-func (k *known) overtaken() bool { return k.cache.overtaken(k.asOf, &k.stamps) }
+// assertion returns what was signed, as a part of k, unless it is due again at now; else "".
+func (k known) assertion(now time.Time) string {
+	signed := k[k.offset(atSigned):]
+	if signed == "" || now.UnixNano() >= signed.nanos(0) {
+		return ""
+	}
+	return string(signed[8:])
+}
+
+// withAssertion returns k with a new assertion, which is due again at a time.
+func (k known) withAssertion(text string, due time.Time) known {
+	p := packer(k[:k.offset(atSigned)])
+	p = binary.LittleEndian.AppendUint64(p, uint64(due.UnixNano()))
+	p = append(p, text...)
+	binary.LittleEndian.PutUint32(p[atSize:], uint32(len(p)))
+	return known(p)
+}
+
+// sameUser reports whether k and other are of one user.
+func (k known) sameUser(other known) bool {
+	one, two := k.identity(), other.identity()
+	return one.User == two.User && one.Realm == two.Realm
+}
+
+// identity returns who k is. Its texts are parts of k.
+func (k known) identity() core.Identity {
+	var f facts
+	custom := f.read(k)
+	f.who.Custom = custom.readCustom()
+	return f.who
+}

@@ -89,8 +89,8 @@ type Options struct {
 	// IssuerKeys are the keys of Settings.Issuers, shared with other guards; default this guard's alone.
 	IssuerKeys *IssuerKeys
 
-	// CacheSize is how many verdicts are remembered; 1 to 10,000,000, default 131,072. One takes about 500 bytes, its
-	// token and the user's texts: 1.4 KB with a token of 760 bytes, and hardly more than 9 KB with the longest.
+	// CacheSize is how many verdicts are remembered; 1 to 10,000,000, default 131,072. One takes about 250 bytes, and once or twice
+	// what is known of the user as text: 400 bytes all in all without permissions and custom attributes, however long the token is.
 	CacheSize int
 
 	// Address returns the address that a request comes from, the zero Addr where that is not known; default that of the

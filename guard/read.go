@@ -33,7 +33,7 @@ type question struct {
 }
 
 // identify returns who a credential stands for at now: from memory while the feed confirms it, else from the store.
-func (g *Guard) identify(ctx context.Context, q question, now time.Time) (*known, error) {
+func (g *Guard) identify(ctx context.Context, q question, now time.Time) (known, error) {
 	if g.foreign != nil && !q.byKey {
 		if k, is, err := g.identifyForeign(ctx, q, now); is {
 			return k, err
@@ -41,15 +41,15 @@ func (g *Guard) identify(ctx context.Context, q question, now time.Time) (*known
 	}
 	h, err := g.atHome(ctx)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if g.c.Check == CheckAlways || !h.watch.Fresh(now) {
 		return g.read(ctx, h, q)
 	}
 	g.confirmed(now)
-	if k, old := g.cache.get(&q, now); k != nil {
-		if old && due(&k.recheck, now) {
-			g.recheck(h, k)
+	if k, old := g.cache.get(&q, now); k != "" {
+		if old && g.cache.admitsFrom(k, q.address) && g.cache.claimRecheck(k, now) {
+			g.recheck(h, k, q)
 		}
 		return k, nil
 	}
@@ -57,30 +57,28 @@ func (g *Guard) identify(ctx context.Context, q question, now time.Time) (*known
 }
 
 // share reads together with all who ask the same now.
-func (g *Guard) share(ctx context.Context, h *home, q question) (*known, error) {
+func (g *Guard) share(ctx context.Context, h *home, q question) (known, error) {
 	q.heard = g.cache.heard()
-	return g.reads.join(ctx, q, func(ctx context.Context) (*known, error) { return g.read(ctx, h, q) })
+	return g.reads.join(ctx, q, func(ctx context.Context) (known, error) { return g.read(ctx, h, q) })
 }
 
 // read asks the store who a credential stands for, and remembers the answer unless it is a refusal.
-func (g *Guard) read(ctx context.Context, h *home, q question) (*known, error) {
+func (g *Guard) read(ctx context.Context, h *home, q question) (known, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	select {
 	case g.slots <- struct{}{}:
 		defer func() { <-g.slots }()
 	case <-ctx.Done():
-		return nil, errBusy
+		return "", errBusy
 	}
 	q.heard = g.cache.heard()
 	now := g.now()
 	who, err := g.ask(ctx, h.realm, &q)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	k := newKnown(&q, who, now, g)
-	g.cache.put(k)
-	return k, nil
+	return g.remember(&q, &reading{who: who, at: now, stamps: g.cache.stampsOf(&who)}), nil
 }
 
 // ask has core say who a credential stands for.
@@ -91,48 +89,46 @@ func (g *Guard) ask(ctx context.Context, realm core.RealmID, q *question) (core.
 	return g.resolver.Resolve(ctx, realm, q.token)
 }
 
-// recheck reads k again in the background, which renews it, and lets core know that its session is in use.
+// remember returns what was read in answer to q, and remembers it unless news overtook it.
+func (g *Guard) remember(q *question, r *reading) known {
+	r.tag, r.heard = g.cache.tagger.tag(q.token, q.byKey), q.heard
+	k := r.known(g.c.headers)
+	g.cache.put(k)
+	return k
+}
+
+// recheck asks q again in the background, which renews what is known, and lets core know that its session is in use.
 // Where too many do so already, it is left to a later request.
-func (g *Guard) recheck(h *home, k *known) {
-	again := func() { k.recheck.Store(g.now().Add(recheckAgain).UnixNano()) }
+func (g *Guard) recheck(h *home, k known, q question) {
 	select {
 	case g.rechecks <- struct{}{}:
 	default:
-		again()
 		return
 	}
+	k = k.alone() // it may take a while
 	g.crew.start(func(ctx context.Context) {
 		defer func() { <-g.rechecks }()
-		_, err := calmly(ctx, func(ctx context.Context) (*known, error) { return g.read(ctx, h, k.question()) })
-		switch {
-		case isRefusal(err):
+		if _, err := calmly(ctx, func(ctx context.Context) (known, error) { return g.read(ctx, h, q) }); isRefusal(err) {
 			g.cache.drop(k)
-		case err != nil:
-			again()
 		}
 	})
 }
 
-// readAgain reads again who k's credential stands for.
-func (g *Guard) readAgain(ctx context.Context, k *known) (*known, error) {
-	q := k.question()
-	if k.from == nil {
+// readAgain asks again what led to s.
+func (g *Guard) readAgain(ctx context.Context, s *standing) (known, error) {
+	from := s.issuer()
+	if from == nil {
 		h, err := g.atHome(ctx)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
-		return g.read(ctx, h, q)
+		return g.read(ctx, h, s.asked)
 	}
-	token, err := jose.ParseForeign(q.token)
+	token, err := jose.ParseForeign(s.asked.token)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return g.verify(ctx, g.foreign[k.from.Issuer.Issuer], token, q)
-}
-
-// question returns what k answers.
-func (k *known) question() question {
-	return question{token: k.token, byKey: k.byKey, address: k.address}
+	return g.verify(ctx, g.foreign[from.Issuer.Issuer], token, s.asked)
 }
 
 // isRefusal reports whether err says something about the credential or its user, and not about us.

@@ -13,14 +13,14 @@ const (
 
 // renewCookie gives a session whose cookie is past half its life a new token, in a new cookie. Of requests at the same moment
 // one does so; the others go on with the token they have, which stays good. Where it fails it is tried again later.
-func (g *Guard) renewCookie(w http.ResponseWriter, r *http.Request, k *known) {
-	if g.renewer == nil || k.renew.Load() == never || !mayStoreCookie(r) || !due(&k.renew, g.now()) {
+func (g *Guard) renewCookie(w http.ResponseWriter, r *http.Request, s *standing) {
+	now := g.now()
+	if g.renewer == nil || now.UnixNano() < s.known.nanos(atRenew) || !mayStoreCookie(r) || !s.by.cache.claimRenewal(s.known, now) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), renewTimeout)
 	defer cancel()
-	in, err := g.renewer.RefreshSlim(ctx, k.token)
-	k.renew.Store(g.now().Add(renewAgain).UnixNano())
+	in, err := g.renewer.RefreshSlim(ctx, s.asked.token)
 	if err != nil {
 		return
 	}

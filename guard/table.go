@@ -1,6 +1,10 @@
 package guard
 
-import "sync/atomic"
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
 
 // table finds what is known by tag: open addressing with linear probing, so that looking costs one line of
 // memory where a map takes several. It keeps one entry for each tag.
@@ -10,16 +14,52 @@ type table struct {
 	hand  int // of the clock that chooses whose place is taken
 }
 
-// slot is a place in a table: all that a hit must look at, in the 64 bytes that memory is fetched by.
+// slot is a place in a table: all that a hit must look at, in the 64 bytes that memory is fetched by, and no pointer.
 type slot struct {
 	tag     tag
-	known   *known // nil where the place is empty
-	asOf    uint64 // as in known, like all but the last
+	heard   uint64 // as in known, like the next and the stamps
 	expires int64
-	recheck int64 // before it, known.recheck has not come
-	stamps  [3]uint32
+	recheck second // as in known, unless somebody set about it since: then when the next may
+	renew   second // likewise
+	spot    spot   // where what is known lies; zero where the place is empty
+	stamps  [3]uint16
 	used    uint32 // since the hand last passed; to be read and written atomically
 }
+
+// second is a time in seconds since the epoch, rounded up, which will do for what is not due to the moment.
+type second uint32
+
+const neverSecond = math.MaxUint32 // in the year 2106
+
+// secondOf returns the second of a time in nanoseconds since the epoch.
+func secondOf(nanos int64) second {
+	s := nanos / int64(time.Second)
+	if nanos%int64(time.Second) > 0 {
+		s++
+	}
+	return second(max(0, min(s, neverSecond)))
+}
+
+// come reports whether a second has come at a time in nanoseconds since the epoch.
+func (s second) come(at int64) bool { return s != neverSecond && at >= int64(s)*int64(time.Second) }
+
+// claim reports whether a second has come at now, and puts it off.
+func (s *second) claim(now time.Time, again time.Duration) bool {
+	if !s.come(now.UnixNano()) {
+		return false
+	}
+	*s = secondOf(now.Add(again).UnixNano())
+	return true
+}
+
+// slotOf returns the slot of what is known, which lies at a spot.
+func slotOf(k known, at spot) slot {
+	return slot{tag: k.tag(), heard: k.number(atHeard), expires: k.nanos(atExpires), recheck: secondOf(k.nanos(atRecheck)), renew: secondOf(k.nanos(atRenew)),
+		spot: at, stamps: k.stamps()}
+}
+
+// isEmpty reports whether nothing is in a place.
+func (s *slot) isEmpty() bool { return s.spot.length == 0 }
 
 const smallestTable = 16
 
@@ -27,7 +67,7 @@ func newTable() table { return table{slots: make([]slot, smallestTable)} }
 
 // get returns where a tag is, or nil.
 func (t *table) get(g tag) *slot {
-	if s := &t.slots[t.place(g)]; s.known != nil {
+	if s := &t.slots[t.place(g)]; !s.isEmpty() {
 		return s
 	}
 	return nil
@@ -36,7 +76,7 @@ func (t *table) get(g tag) *slot {
 // put stores s in the place of what has the same tag.
 func (t *table) put(s slot) {
 	at := &t.slots[t.place(s.tag)]
-	if at.known == nil {
+	if at.isEmpty() {
 		t.count++
 	}
 	s.used = at.used
@@ -48,7 +88,7 @@ func (t *table) put(s slot) {
 
 // remove empties the place of a tag.
 func (t *table) remove(g tag) {
-	if at := t.place(g); t.slots[at].known != nil {
+	if at := t.place(g); !t.slots[at].isEmpty() {
 		t.empty(at)
 	}
 }
@@ -56,7 +96,7 @@ func (t *table) remove(g tag) {
 // empty empties a place, and moves up what had to make way for it.
 func (t *table) empty(hole int) {
 	t.count--
-	for at := t.next(hole); t.slots[at].known != nil; at = t.next(at) {
+	for at := t.next(hole); !t.slots[at].isEmpty(); at = t.next(at) {
 		fromHome := (at - t.home(t.slots[at].tag)) & (len(t.slots) - 1)
 		if fromHome >= (at-hole)&(len(t.slots)-1) { // its home is not behind the hole
 			t.slots[hole] = t.slots[at]
@@ -69,16 +109,17 @@ func (t *table) empty(hole int) {
 // maxChances bounds how long making room may take.
 const maxChances = 128
 
-// evict removes one entry, the first that was of no use since the hand last passed. There must be one.
-func (t *table) evict() {
+// evict removes one entry, the first that was of no use since the hand last passed, and returns where it lay. There must be one.
+func (t *table) evict() spot {
 	for chances := maxChances; ; t.hand = t.next(t.hand) {
 		s := &t.slots[t.hand]
-		if s.known == nil {
+		if s.isEmpty() {
 			continue
 		}
 		if chances == 0 || s.used == 0 {
+			lay := s.spot
 			t.empty(t.hand)
-			return
+			return lay
 		}
 		s.used = 0
 		chances--
@@ -88,7 +129,7 @@ func (t *table) evict() {
 // place returns where a tag is, or else where it would go.
 func (t *table) place(g tag) int {
 	at := t.home(g)
-	for t.slots[at].known != nil && t.slots[at].tag != g {
+	for !t.slots[at].isEmpty() && t.slots[at].tag != g {
 		at = t.next(at)
 	}
 	return at
@@ -104,7 +145,7 @@ func (t *table) grow() {
 	old := t.slots
 	t.slots, t.hand = make([]slot, 2*len(old)), 0
 	for i := range old {
-		if old[i].known != nil {
+		if !old[i].isEmpty() {
 			t.slots[t.place(old[i].tag)] = old[i]
 		}
 	}

@@ -15,8 +15,8 @@ type tag struct{ low, high uint64 }
 
 // tagger makes tags, with GMAC (NIST SP 800-38D) under a key that is drawn when it is made and that nobody learns. Whoever does
 // not hold a credential cannot show another with its tag: GMAC is a universal hash, so a text of at most 8 KiB, whoever chose
-// it, meets a given other one with a chance of at most 2^-119. To look for a tag is to look at one line of memory; to compare
-// whole tokens, among many, is to wait for a dozen. Safe for concurrent use.
+// it, meets a given other one with a chance of at most 2^-119. So a credential need not be kept to be known again. To look for a
+// tag is to look at one line of memory; to compare whole tokens, among many, is to wait for a dozen. Safe for concurrent use.
 type tagger struct {
 	gmac    cipher.AEAD
 	buffers sync.Pool // of *[16]byte

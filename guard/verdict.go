@@ -44,25 +44,43 @@ type Verdict struct {
 
 // standing is who a request comes from, and what is asked of them.
 type standing struct {
-	known    *known // nil where nobody in particular is allowed or denied
+	known    known    // empty where nobody in particular is allowed or denied
+	asked    question // what it was known by
+	by       *Guard   // that knows it
 	policies [2]*policy
 }
 
-// admitted returns who may enter, or nil.
-func (v *Verdict) admitted() *known {
-	if v.Decision != Allow {
-		return nil
+// admitted reports whether somebody may enter of whom it is known who they are.
+func (v *Verdict) admitted() bool { return v.Decision == Allow && v.known != "" }
+
+// issuer returns the issuer elsewhere that vouches for who it is; nil = they are one of ours.
+func (s *standing) issuer() *outside {
+	if n := s.known[atFrom]; n > 0 {
+		return s.by.c.issuers[n-1]
 	}
-	return v.known
+	return nil
+}
+
+// overtaken reports whether there has been news of who it is since that was read.
+func (s *standing) overtaken() bool {
+	stamps := s.known.stamps()
+	return s.by.cache.overtaken(s.known.number(atHeard), &stamps)
 }
 
 // unmet returns why one of the policies does not let in who it is, or nil.
 func (s *standing) unmet(now time.Time) *Refusal {
+	asks := func(p *policy) bool { return p != nil && !p.any }
+	if !asks(s.policies[0]) && !asks(s.policies[1]) { // who it is lies far off in memory, and need not be fetched to be asked nothing
+		return nil
+	}
+	room := s.by.cache.facts.Get().(*facts)
+	defer s.by.cache.facts.Put(room)
+	room.read(s.known)
 	for _, p := range s.policies {
-		if p == nil || p.any { // who it is lies far off in memory, and need not be fetched to be asked nothing
+		if !asks(p) {
 			continue
 		}
-		if why := p.judge(&s.known.identity, now); why != nil {
+		if why := p.judge(&room.who, now); why != nil {
 			return why
 		}
 	}
@@ -72,27 +90,30 @@ func (s *standing) unmet(now time.Time) *Refusal {
 // Identity returns who may enter. It reports false where the request is refused, and where it may pass
 // without identity.
 func (v Verdict) Identity() (core.Identity, bool) {
-	if k := v.admitted(); k != nil {
-		return k.identity, true
+	if !v.admitted() {
+		return core.Identity{}, false
 	}
-	return core.Identity{}, false
+	return v.known.alone().identity(), true
 }
 
 // Candidate returns who is known and may not enter.
 func (v Verdict) Candidate() (core.Identity, bool) {
-	if v.Decision != Deny || v.known == nil {
+	if v.Decision != Deny || v.known == "" {
 		return core.Identity{}, false
 	}
-	return v.known.identity, true
+	return v.known.alone().identity(), true
 }
 
 // Fields returns what FieldOf says of who may enter, or of who is known and may not; nil where it is nobody.
 func (v Verdict) Fields() func(name string) (value string, exists bool) {
-	k := v.known
-	if k == nil || v.Decision == CannotKnow {
+	if v.known == "" || v.Decision == CannotKnow {
 		return nil
 	}
-	return func(name string) (string, bool) { return FieldOf(name, &k.identity) }
+	k := v.known.alone()
+	return func(name string) (string, bool) {
+		who := k.identity()
+		return FieldOf(name, &who)
+	}
 }
 
 // Refusal is what the client of a refused request is told. It never holds a secret.
@@ -138,8 +159,8 @@ var (
 )
 
 // allow returns the Verdict that lets in who is known.
-func allow(k *known, from Source) Verdict {
-	return Verdict{Decision: Allow, standing: standing{known: k}, source: from}
+func allow(s standing, from Source) Verdict {
+	return Verdict{Decision: Allow, standing: s, source: from}
 }
 
 // deny returns the Verdict of a refusal.

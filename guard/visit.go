@@ -54,7 +54,7 @@ func (vs *visits) review() {
 
 // enter notes a visit.
 func (vs *visits) enter(v *visit) {
-	v.shard = &vs.shards[v.known.tag.low%visitShards]
+	v.shard = &vs.shards[v.known.tag().low%visitShards]
 	v.shard.mu.Lock()
 	defer v.shard.mu.Unlock()
 	v.prev, v.next = v.shard.head.prev, &v.shard.head
@@ -86,21 +86,21 @@ func (v *visit) cut() {
 // ends the request when its user may no longer enter, by cancelling its context. leave must be called when
 // the handler has returned.
 func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, v Verdict) (admitted *http.Request, leave func()) {
-	k := v.admitted()
-	if k == nil {
+	if !v.admitted() {
 		return g.Prepare(r, v), func() {}
 	}
 	if v.source == SourceCookie {
-		g.renewCookie(w, r, k)
+		g.renewCookie(w, r, &v.standing)
 	}
 	here := &struct {
 		passage
 		visit
 	}{}
 	here.Context, here.cancel = context.WithCancel(r.Context())
-	here.standing, here.safe, here.w, here.checked = v.standing, isSafe(r), w, v.at
+	r = g.prepare(r, &v, &here.passage)
+	here.standing, here.safe, here.w, here.checked = here.passage.who, isSafe(r), w, v.at
 	g.visits.enter(&here.visit)
-	return g.prepare(r, &v, &here.passage), here.leave
+	return r, here.leave
 }
 
 const (
@@ -156,7 +156,7 @@ func (vs *visits) doubtful(now time.Time, fresh bool) []*visit {
 		s := &vs.shards[i]
 		s.mu.Lock()
 		for v := s.head.next; v != &s.head; v = v.next {
-			if v.known.overtaken() || at >= v.known.expires || !fresh && at-v.checked >= int64(confirmEvery) || v.unmet(now) != nil {
+			if v.overtaken() || at >= v.known.nanos(atExpires) || !fresh && at-v.checked >= int64(confirmEvery) || v.unmet(now) != nil {
 				all = append(all, v)
 			}
 		}
@@ -170,12 +170,12 @@ func (g *Guard) confirm(ctx context.Context, v *visit, now time.Time) bool {
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
 	again := v.standing
-	k, err := calmly(ctx, func(ctx context.Context) (*known, error) { return g.readAgain(ctx, again.known) })
+	k, err := calmly(ctx, func(ctx context.Context) (known, error) { return g.readAgain(ctx, &again) })
 	if err != nil {
-		return !isRefusal(err) && v.safe && g.c.StaleOK > 0 && !again.known.overtaken() &&
-			now.UnixNano() < again.known.expires && now.UnixNano()-max(v.checked, g.lastFresh.Load()) <= int64(g.c.StaleOK)
+		return !isRefusal(err) && v.safe && g.c.StaleOK > 0 && !again.overtaken() &&
+			now.UnixNano() < again.known.nanos(atExpires) && now.UnixNano()-max(v.checked, g.lastFresh.Load()) <= int64(g.c.StaleOK)
 	}
-	again.known = k
+	again.known, again.by = k, g
 	if again.unmet(now) != nil {
 		return false
 	}

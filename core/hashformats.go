@@ -67,7 +67,7 @@ func parseArgon2(f *hashText) importedHash {
 }
 
 func (h argon2Hash) matches(password []byte) bool {
-	var m argon2.Memory // not the hasher's, which would stay as large
+	m := argon2.Memory{Pause: giveWay} // not the hasher's, which would stay as large
 	return equal(m.Key(h.Params, password, h.salt, uint32(len(h.hash))), h.hash)
 }
 

@@ -87,7 +87,7 @@ func (w workers) take() *argon2.Memory {
 	case m := <-w.memories:
 		return m
 	default:
-		return &argon2.Memory{}
+		return &argon2.Memory{Pause: giveWay}
 	}
 }
 

@@ -49,12 +49,21 @@ type block [blockLength]uint64
 
 // Memory is what hashes are computed in. The zero Memory is ready for use, by one goroutine at a time. It grows to
 // what the greatest hash takes, and keeps what the last one left there, until it is used again or dropped.
-type Memory struct{ blocks []block }
+type Memory struct {
+	blocks []block
+
+	// Pause is called after every 256 blocks, which take about a tenth of a millisecond: whoever computes may let others
+	// have the processor there. nil is nobody.
+	Pause func()
+}
+
+// pauseEvery is how many blocks are filled between two pauses.
+const pauseEvery = 256
 
 // Key returns the hash of a password, length bytes of it (at least 4). The caller bounds what p asks for.
 func (m *Memory) Key(p Params, password, salt []byte, length uint32) []byte {
 	lane := max(p.Memory/(syncPoints*p.Lanes), 2) * syncPoints // blocks
-	h := &filling{Params: p, lane: lane, blocks: m.take(lane * p.Lanes)}
+	h := &filling{Params: p, lane: lane, blocks: m.take(lane * p.Lanes), pause: m.Pause}
 	h.begin(password, salt, length)
 	for pass := range p.Passes {
 		for slice := range uint32(syncPoints) {
@@ -80,6 +89,7 @@ type filling struct {
 	Params
 	lane   uint32  // blocks of a lane
 	blocks []block // lane after lane
+	pause  func()  // nil = none
 }
 
 // begin fills the first two blocks of each lane (RFC 9106 §3.2, steps 1 to 4).
@@ -141,6 +151,9 @@ func (h *filling) segment(pass, slice, lane uint32) {
 				next()
 			}
 			random = addresses[i%blockLength]
+		}
+		if i%pauseEvery == pauseEvery-1 && h.pause != nil {
+			h.pause()
 		}
 		other := h.reference(random, pass, slice, lane, i)
 		if pass == 0 || h.Version == Version10 {

@@ -73,6 +73,20 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 	}
 }
 
+// TestPause holds that a hash is computed in short stretches: what else a core has to do waits for the end of one, not of a hash.
+func TestPause(t *testing.T) {
+	p := Params{ID, Version13, 19 << 10, 2, 1}
+	var plain Memory
+	pauses := 0
+	pausing := Memory{Pause: func() { pauses++ }}
+	if want, got := plain.Key(p, []byte("password"), []byte("somesalt"), 32), pausing.Key(p, []byte("password"), []byte("somesalt"), 32); !bytes.Equal(got, want) {
+		t.Errorf("Key with pauses = %x; want %x", got, want)
+	}
+	if want := 2 * (19 << 10) / pauseEvery; pauses != want {
+		t.Errorf("Key of two passes over 19 MiB made %d pauses; want %d", pauses, want)
+	}
+}
+
 func BenchmarkKey(b *testing.B) {
 	b.Run("ours", func(b *testing.B) {
 		var m Memory

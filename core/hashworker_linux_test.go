@@ -1,0 +1,32 @@
+package core
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/postern-auth/postern/core/internal/argon2"
+)
+
+// TestWorkersYield holds that hashes are computed on a thread of low priority that asks for short turns, and nothing else is: the
+// thread that asks for a hash stays as it is.
+func TestWorkersYield(t *testing.T) {
+	w := newWorkers(1, func(bool) {})
+	var attr *unix.SchedAttr
+	var err error
+	w.do(func(m *argon2.Memory) {
+		attr, err = unix.SchedGetAttr(0, 0)
+		if m.Pause == nil {
+			t.Error("a hash makes no pauses; want some, to give way in")
+		}
+	})
+	if err != nil || attr.Nice != niceness || attr.Policy != unix.SCHED_NORMAL {
+		t.Fatalf("a worker's thread has %+v, %v; want niceness %d", attr, err, niceness)
+	}
+	if attr.Runtime != 0 && attr.Runtime != uint64(hashSlice) { // Linux before 6.12 says 0
+		t.Errorf("a worker's turn is %d ns; want %d", attr.Runtime, hashSlice)
+	}
+	if own, err := unix.SchedGetAttr(unix.Getpid(), 0); err != nil || own.Nice == niceness {
+		t.Errorf("the process's own thread has %+v, %v; want the usual niceness", own, err)
+	}
+}

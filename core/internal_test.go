@@ -173,12 +173,28 @@ func TestNormalise(t *testing.T) {
 	}
 }
 
+// TestNormalisePlain holds that a short way is taken for plain texts alone, and leads to the same.
+func TestNormalisePlain(t *testing.T) {
+	for a := range 256 {
+		for b := range 256 {
+			s := string([]byte{byte(a), 'x', byte(b)})
+			got, ok := normalise(s)
+			if want, wantOK := normaliseAny(s); got != want || ok != wantOK {
+				t.Fatalf("normalise(%q) = %q, %v; the long way gives %q, %v", s, got, ok, want, wantOK)
+			}
+		}
+	}
+}
+
 func FuzzNormalise(f *testing.F) {
 	for _, s := range []string{"Dave", "ẞ", "İ", "ﬀ", "Å", "ǰ", "ΐ", "ᾳ", "\u1fb3\u0345"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		once, ok := normalise(s)
+		if long, longOK := normaliseAny(s); long != once || longOK != ok {
+			t.Errorf("normalise(%q) = %q, %v; the long way gives %q, %v", s, once, ok, long, longOK)
+		}
 		if !ok {
 			return
 		}

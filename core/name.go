@@ -21,6 +21,14 @@ const (
 //
 // Keys are made of its result: to change it is to re-key every user.
 func normalise(s string) (string, bool) {
+	if isVisibleASCII(s) {
+		return strings.ToLower(s), true // what it comes to, at a tenth of the cost
+	}
+	return normaliseAny(s)
+}
+
+// normaliseAny is normalise for a text of whatever characters.
+func normaliseAny(s string) (string, bool) {
 	if !utf8.ValidString(s) {
 		return "", false
 	}
@@ -31,6 +39,16 @@ func normalise(s string) (string, bool) {
 		}
 	}
 	return folded, true
+}
+
+// isVisibleASCII reports whether a text is of visible ASCII and spaces alone, as most names are.
+func isVisibleASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // reservedNames would be taken for something else in the path of a request.

@@ -89,20 +89,20 @@ func (g orgGroup) holds(o *Org) bool {
 	return o.State == g.state && (g.reference == "" || o.Reference == g.reference)
 }
 
-// members returns an org's place in every index: index -> member. nil is in none.
-func (o *Org) members() map[string]string {
-	all := map[string]string{}
+// members returns an org's place in every index; nil is in none.
+func (o *Org) members() []placement {
 	if o == nil {
-		return all
+		return nil
 	}
 	groups := []orgGroup{{o.State, ""}}
 	if o.Reference != "" {
 		groups = append(groups, orgGroup{o.State, o.Reference})
 	}
+	var all []placement
 	for _, g := range groups {
 		index, prefix := orgIndex(g)
 		for _, order := range orgOrders {
-			all[index(order)] = prefix + o.place(order)
+			all = append(all, placement{index(order), prefix + o.place(order)})
 		}
 	}
 	return all

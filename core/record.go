@@ -151,7 +151,7 @@ func (c *change) event(e Event) EventID {
 		e.Sealed, err = c.d.master.seal(c.d.random, e.sealedPlace(), []byte(e.Secret))
 		c.err = errors.Join(c.err, err)
 	}
-	data, err := json.Marshal(e)
+	data, err := json.Marshal(&e)
 	c.err = errors.Join(c.err, err)
 	c.tx.Append = append(c.tx.Append, Append{Log: logEvents, Data: data, Keep: keepEvents})
 	return e.ID

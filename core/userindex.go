@@ -74,16 +74,22 @@ func (g userGroup) holds(u *User) bool {
 	return u.State == g.state && u.Type == g.kind && (g.reference == "" || u.Reference == g.reference)
 }
 
-// members returns a user's place in every index: index -> member.
-func (u *User) members() map[string]string {
-	all := map[string]string{}
+// placement is a place in an index.
+type placement struct{ index, member string }
+
+// members returns a user's place in every index; nil is in none.
+func (u *User) members() []placement {
+	if u == nil {
+		return nil
+	}
+	all := make([]placement, 0, 2*len(userOrders))
 	for _, g := range u.groups() {
 		index, prefix := userIndex(g)
 		for _, order := range userOrders {
 			if order == OrderEmail && u.Email == "" {
 				continue
 			}
-			all[index(order)] = prefix + u.place(order)
+			all = append(all, placement{index(order), prefix + u.place(order)})
 		}
 	}
 	return all
@@ -114,37 +120,19 @@ func sortable(name string) string {
 }
 
 // reindex moves a user's index entries from before to after; nil stands for no user.
-func (c *change) reindex(before, after *User) {
-	was, is := map[string]string{}, map[string]string{}
-	if before != nil {
-		was = before.members()
-	}
-	if after != nil {
-		is = after.members()
-	}
-	c.move(was, is)
-}
+func (c *change) reindex(before, after *User) { c.move(before.members(), after.members()) }
 
-// move takes what has moved from one set of places to another: index -> member.
-func (c *change) move(was, is map[string]string) {
-	for _, index := range sortedKeys(was) {
-		if is[index] != was[index] {
-			c.unindex(index, was[index])
+// move takes what has moved from one set of places to another.
+func (c *change) move(was, is []placement) {
+	c.tx.Index = slices.Grow(c.tx.Index, len(is)) // all of them where something new is made
+	for _, p := range was {
+		if !slices.Contains(is, p) {
+			c.unindex(p.index, p.member)
 		}
 	}
-	for _, index := range sortedKeys(is) {
-		if is[index] != was[index] {
-			c.index(index, is[index])
+	for _, p := range is {
+		if !slices.Contains(was, p) {
+			c.index(p.index, p.member)
 		}
 	}
-}
-
-// sortedKeys returns the keys of m in order, so that a Transaction repeated is the same to the byte.
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -105,8 +106,10 @@ func (u *Users) creation(realm *Realm, user *User, now time.Time, req Request) *
 
 // bringIn makes a user in c.
 func (c *change) bringIn(realm *Realm, user *User, req Request) {
+	claims := user.claims(realm)
+	c.tx.Require, c.tx.Put = slices.Grow(c.tx.Require, 1+len(claims)), slices.Grow(c.tx.Put, 1+len(claims))
 	c.create(user, noExpiry)
-	for _, claim := range user.claims(realm) {
+	for _, claim := range claims {
 		c.create(claim, noExpiry)
 	}
 	c.reindex(nil, user)

@@ -43,7 +43,7 @@ func (a *API) listAppHooks(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	query := c.URL.Query()
+	query := c.query()
 	limit := 100
 	if text := query.Get("max_results"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > core.MaxRange {

@@ -100,7 +100,7 @@ func (a *API) permitted(c *call, p core.Permission) (*core.ManagementKey, error)
 // namedRealm returns the realm that a call names: in its query or body, which may do so each time, else in the
 // header. Two that differ are refused: whoever stands between us and the caller may have read the other.
 func (c *call) namedRealm() (core.RealmID, error) {
-	named := c.URL.Query()["realm_id"]
+	named := c.query()["realm_id"]
 	if c.body != nil {
 		for _, f := range []*fields{&c.body.object, &c.body.top} {
 			if id := f.text("realm_id"); id != nil {
@@ -122,7 +122,8 @@ func (c *call) namedRealm() (core.RealmID, error) {
 // named returns the id or the name of the user that the path is about. Clients escape a space as "+", and a plus as
 // %2B; so a bare plus stands for a space, unless somebody goes by it.
 func (a *API) named(c *call, realm core.RealmID) (string, error) {
-	name, sent := c.segment("user"), c.segments["user"]
+	name := c.segment("user")
+	sent, _ := c.path.named("user")
 	if !strings.Contains(sent, "+") {
 		return name, nil
 	}

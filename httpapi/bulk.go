@@ -21,7 +21,7 @@ const exportPage = 200
 
 // queryFlag returns a switch in the query, which is off where it is missing.
 func queryFlag(c *call, name string) (bool, error) {
-	switch text := c.URL.Query().Get(name); text {
+	switch text := c.query().Get(name); text {
 	case "", "false":
 		return false, nil
 	case "true":
@@ -57,7 +57,7 @@ func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	after := core.UserID(c.URL.Query().Get("after"))
+	after := core.UserID(c.query().Get("after"))
 	users, more, err := a.core.Users.Export(c.Context(), realm, after, exportPage, want)
 	if err != nil {
 		return err

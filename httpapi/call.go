@@ -11,15 +11,15 @@ import (
 // call is a request on its way through the API.
 type call struct {
 	*http.Request
-	id       string            // X-Request-Id
-	sent     family            // of the body, otherFamily where it has no or another media type
-	wanted   family            // of the answer
-	problems bool              // errors as RFC 9457
-	pattern  string            // the line of the table that serves it
-	segments map[string]string // of the path, as they were sent, by the names in the pattern
-	allowed  []string          // methods, where the one that was used is not among them
-	body     *body             // nil until it is read
-	device   string            // to be answered with a user who signed in, for the device to keep
+	id       string // X-Request-Id
+	sent     family // of the body, otherFamily where it has no or another media type
+	wanted   family // of the answer
+	problems bool   // errors as RFC 9457
+	pattern  string // the line of the table that serves it
+	path     segments
+	allowed  []string // methods, where the one that was used is not among them
+	body     *body    // nil until it is read
+	device   string   // to be answered with a user who signed in, for the device to keep
 
 	shownOnce bool // the answer holds what GET of the same thing does not show
 }
@@ -126,6 +126,15 @@ func (c *call) bearer() (token string, there bool) {
 
 // segment returns a segment of the path, unescaped.
 func (c *call) segment(name string) string {
-	value, _ := url.PathUnescape(c.segments[name]) // match has seen that it can be
+	sent, _ := c.path.named(name)
+	value, _ := url.PathUnescape(sent) // match has seen that it can be
 	return value
+}
+
+// query returns the query of the address. Most have none, and cost nothing.
+func (c *call) query() url.Values {
+	if c.URL.RawQuery == "" {
+		return nil
+	}
+	return c.URL.Query()
 }

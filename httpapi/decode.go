@@ -157,8 +157,8 @@ func (f *fields) text(name string) *string {
 	if !there || string(raw) == "null" {
 		return nil
 	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+	s, err := unquote(raw)
+	if err != nil {
 		f.complain(name, "must be a text")
 		return nil
 	}

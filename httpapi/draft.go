@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"net/http"
+	"sync"
 )
 
 // draft is an answer that is not sent yet.
@@ -13,7 +14,25 @@ type draft struct {
 	body   bytes.Buffer
 }
 
-func newDraft() *draft { return &draft{header: http.Header{}} }
+// drafts are those that were freed.
+var drafts = sync.Pool{New: func() any { return &draft{header: http.Header{}} }}
+
+// newDraft returns an empty draft, to be freed where that is easy to see to.
+func newDraft() *draft { return drafts.Get().(*draft) }
+
+// free ends the use of a draft.
+func (d *draft) free() {
+	if d.body.Cap() > maxDraftKept {
+		return
+	}
+	clear(d.header)
+	d.status = 0
+	d.body.Reset()
+	drafts.Put(d)
+}
+
+// maxDraftKept is the longest body, in bytes, whose room is used again.
+const maxDraftKept = 64 << 10
 
 // Header returns the headers, beside those that every answer has.
 func (d *draft) Header() http.Header { return d.header }

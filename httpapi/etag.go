@@ -58,6 +58,7 @@ func (a *API) conditional(w http.ResponseWriter, c *call, rt *routed) error {
 		return rt.serve(w, c)
 	}
 	d := newDraft()
+	defer d.free()
 	if err := rt.serve(d, c); err != nil {
 		return err
 	}
@@ -99,6 +100,7 @@ func (a *API) require(c *call, read handler) error {
 	}
 	ctx, seen := core.Observe(c.Context())
 	get, d := *c, newDraft()
+	defer d.free()
 	get.Request, get.body = c.WithContext(ctx), nil
 	get.Method, get.Body = http.MethodGet, http.NoBody
 	if err := read(d, &get); err != nil {

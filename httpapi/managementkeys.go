@@ -27,7 +27,7 @@ func (a *API) listManagementKeys(w http.ResponseWriter, c *call) error {
 	if err := a.overseer(c); err != nil {
 		return err
 	}
-	query := c.URL.Query()
+	query := c.query()
 	limit := 100
 	if text := query.Get("max_results"); text != "" {
 		var err error

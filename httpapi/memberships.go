@@ -189,6 +189,9 @@ func (c *call) expands(part string) bool {
 // expanded returns the parts that a query asks for: expand=custom, expand[]=custom, expand[0]=custom. Words that name no part
 // of an answer ask for nothing, as in a body.
 func expanded(query string) (parts []string) {
+	if query == "" { // as nearly always
+		return nil
+	}
 	values, _ := url.ParseQuery(query) // what can be read of it
 	for name, list := range values {
 		if name == "expand" || strings.HasPrefix(name, "expand[") {

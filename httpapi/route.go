@@ -57,11 +57,10 @@ func (a *API) route(c *call) (*routed, error) {
 	sent := strings.Split(path, "/")
 	for i := range a.paths {
 		p := &a.paths[i]
-		segments, ok := match(p.segments, sent)
-		if !ok {
+		if !match(p.segments, sent) {
 			continue
 		}
-		c.segments = segments
+		c.path = segments{p.segments, sent}
 		for _, rt := range p.routes {
 			if c.Method == rt.method || c.Method == http.MethodHead && rt.method == http.MethodGet {
 				c.pattern = rt.pattern
@@ -74,28 +73,38 @@ func (a *API) route(c *call) (*routed, error) {
 	return nil, errNoRoute
 }
 
-// match compares a path with a pattern, segment by segment, and returns the segments that braces stand for, as
-// they were sent: a path is split first and unescaped after, so that an escaped slash stays in its segment.
-func match(pattern, sent []string) (map[string]string, bool) {
+// match compares a path with a pattern, segment by segment: a path is split first and unescaped after, so that an escaped slash
+// stays in its segment.
+func match(pattern, sent []string) bool {
 	if len(pattern) != len(sent) {
-		return nil, false
+		return false
 	}
-	var segments map[string]string
 	for i, p := range pattern {
-		name, ok := strings.CutPrefix(p, "{")
-		if !ok && p != sent[i] || ok && sent[i] == "" {
-			return nil, false
-		}
-		if !ok {
+		if !isName(p) {
+			if p != sent[i] {
+				return false
+			}
 			continue
 		}
-		if _, err := url.PathUnescape(sent[i]); err != nil {
-			return nil, false
+		if _, err := url.PathUnescape(sent[i]); err != nil || sent[i] == "" {
+			return false
 		}
-		if segments == nil {
-			segments = map[string]string{}
-		}
-		segments[strings.TrimSuffix(name, "}")] = sent[i]
 	}
-	return segments, true
+	return true
+}
+
+// isName reports whether a segment of a pattern is one in braces.
+func isName(segment string) bool { return strings.HasPrefix(segment, "{") }
+
+// segments are those of a path that matches a pattern.
+type segments struct{ pattern, sent []string }
+
+// named returns the segment that a name in braces stands for, as it was sent.
+func (s segments) named(name string) (sent string, there bool) {
+	for i, p := range s.pattern {
+		if isName(p) && p[1:len(p)-1] == name {
+			return s.sent[i], true
+		}
+	}
+	return "", false
 }

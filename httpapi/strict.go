@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,20 +113,16 @@ func (s *scan) nested(depth int) error {
 		return errBadRequestWith("it is nested too deep")
 	}
 	object := s.text[s.at] == '{'
-	var names map[string]bool
+	var seen names
 	for s.at++; ; s.at++ {
 		if b := s.next(); b == '}' || b == ']' { // it is empty
 			break
 		}
 		if object {
 			name, err := unquote(s.quoted())
-			if err != nil || names[name] {
+			if err != nil || !seen.add(name) {
 				return errBadRequestWith("a name is there twice")
 			}
-			if names == nil {
-				names = map[string]bool{}
-			}
-			names[name] = true
 			s.next()
 			s.at++ // the colon
 		}
@@ -137,6 +135,31 @@ func (s *scan) nested(depth int) error {
 	}
 	s.at++
 	return nil
+}
+
+// names are those in an object: a list while there are few, as in most.
+type names struct {
+	few  []string
+	many map[string]bool
+}
+
+// manyNames is from how many on a list is slower than a map.
+const manyNames = 16
+
+// add adds a name, and reports false where it is there already.
+func (n *names) add(name string) bool {
+	if slices.Contains(n.few, name) || n.many[name] {
+		return false
+	}
+	if len(n.few) < manyNames {
+		n.few = append(n.few, name)
+		return true
+	}
+	if n.many == nil {
+		n.many = map[string]bool{}
+	}
+	n.many[name] = true
+	return true
 }
 
 // next passes over space and returns what comes then.
@@ -159,9 +182,15 @@ func (s *scan) quoted() []byte {
 	return s.text[begin:s.at]
 }
 
-// unquote returns what a text of valid JSON says.
+// errNotText says that a value of JSON is something else than a text.
+var errNotText = errors.New("not a text")
+
+// unquote returns what a text of valid JSON says. It fails for other values.
 func unquote(quoted []byte) (string, error) {
-	if slices.Contains(quoted, '\\') {
+	if quoted[0] != '"' {
+		return "", errNotText
+	}
+	if bytes.IndexByte(quoted, '\\') >= 0 {
 		var text string
 		err := json.Unmarshal(quoted, &text)
 		return text, err

@@ -14,7 +14,7 @@ func (a *API) usage(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	query, now := c.URL.Query(), a.core.Now().UTC()
+	query, now := c.query(), a.core.Now().UTC()
 	from, to := query.Get("from"), query.Get("to")
 	if from == "" {
 		from = now.AddDate(0, 0, -29).Format(time.DateOnly)

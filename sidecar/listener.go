@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -67,49 +66,6 @@ func removeStale(path string) error {
 		return fmt.Errorf("cannot listen on %s: %w", path, err)
 	}
 	return os.Remove(path)
-}
-
-// patientListener accepts connections on which no write waits for longer than limit: a client that takes nothing
-// must not hold a connection, a buffer and a request to the app for good.
-type patientListener struct {
-	net.Listener
-	limit time.Duration
-}
-
-func (l patientListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &patientConn{Conn: conn, limit: l.limit}, nil
-}
-
-type patientConn struct {
-	net.Conn
-	limit time.Duration
-	until atomic.Int64 // nanoseconds since the epoch: the deadline that is set
-}
-
-// Write waits for between three quarters of the limit and all of it: a deadline is set anew only when a quarter of it is over,
-// because to set one costs more than all else here.
-func (c *patientConn) Write(p []byte) (int, error) {
-	now := time.Now()
-	if now.Add(c.limit*3/4).UnixNano() > c.until.Load() {
-		until := now.Add(c.limit)
-		if err := c.SetWriteDeadline(until); err != nil {
-			return 0, err
-		}
-		c.until.Store(until.UnixNano())
-	}
-	return c.Conn.Write(p)
-}
-
-// CloseWrite ends what is sent, as net/http does before it closes a connection that a client still writes to.
-func (c *patientConn) CloseWrite() error {
-	if half, is := c.Conn.(interface{ CloseWrite() error }); is {
-		return half.CloseWrite()
-	}
-	return nil
 }
 
 // secured wraps a listener in TLS where there is a certificate.

@@ -109,7 +109,7 @@ func (h *hasher) verify(kept *password, typed string, prepared []byte) (ok, stal
 			h.refuse(prepared)
 			return false, false, err
 		}
-		return h.foreign(foreign, []byte(typed)), true, nil
+		return h.foreign(foreign, []byte(typed)), readsAll(foreign, []byte(typed)), nil
 	}
 	own, err := parsePHC(kept.Hash)
 	if err != nil {

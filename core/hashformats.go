@@ -3,6 +3,7 @@ package core
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/md5"
 	"crypto/pbkdf2"
 	"crypto/sha1"
@@ -83,6 +84,32 @@ func parseBcrypt(f *hashText) importedHash {
 
 func (h bcryptHash) matches(password []byte) bool {
 	return bcrypt.CompareHashAndPassword([]byte(h), password) == nil
+}
+
+// bcryptLength is how many bytes of a password bcrypt looks at. A shorter one is told from any longer one.
+const bcryptLength = 72
+
+// readsAll reports whether a hash that matches a password says that this is the password, and not only how it begins.
+func readsAll(h importedHash, password []byte) bool {
+	_, short := h.(bcryptHash)
+	return !short || len(password) < bcryptLength
+}
+
+// wordPressHash is WordPress's since 6.8: "$wp" and the bcrypt hash of what HMAC-SHA-384 makes of the password.
+type wordPressHash struct{ of bcryptHash }
+
+func parseWordPress(f *hashText) importedHash {
+	inner := &hashText{text: strings.TrimPrefix(f.text, "$wp"), parts: append(f.parts[:1:1], f.parts[2:]...)}
+	f.require(inner.part(1) == "2y")
+	hash, ok := parseBcrypt(inner).(bcryptHash)
+	f.require(ok && !inner.bad)
+	return wordPressHash{hash}
+}
+
+func (h wordPressHash) matches(password []byte) bool {
+	mac := hmac.New(sha512.New384, []byte("wp-sha384"))
+	_, _ = mac.Write(password)
+	return h.of.matches([]byte(base64.StdEncoding.EncodeToString(mac.Sum(nil))))
 }
 
 // scryptHash is "$scrypt$ln=16,r=8,p=1$<salt>$<hash>" (PHC).

@@ -7,7 +7,7 @@ import (
 )
 
 // importedHash is a password hash that another system made. It is compared with what was typed, byte for byte, as that
-// system did, and replaced by one of our own at the first sign-in.
+// system did, and replaced by one of our own at the first sign-in that proves the whole password.
 type importedHash interface {
 	// matches computes the hash of password and compares in constant time.
 	matches(password []byte) bool
@@ -31,6 +31,7 @@ var importFormats = []struct {
 	{"$2a$", parseBcrypt},
 	{"$2b$", parseBcrypt},
 	{"$2y$", parseBcrypt},
+	{"$wp$", parseWordPress},
 	{"$scrypt$", parseScrypt},
 	{"$firescrypt$", parseFirebase},
 	{"$fbscrypt$", parseSupabaseFirebase},

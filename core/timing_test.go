@@ -145,6 +145,25 @@ func TestImportedPassword(t *testing.T) {
 	})
 }
 
+// TestImportedPasswordThatIsLong signs in with more than bcrypt looks at. Whoever has the first 72 bytes is let in, as they were before;
+// what they typed after those must not become the password in the place of what the owner has.
+func TestImportedPasswordThatIsLong(t *testing.T) {
+	each(t, func(w *world) {
+		password := strings.Repeat("seventy-two bytes and more ", 4)
+		u, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserHuman), Username: ptr("long"), Email: ptr("long@example.com"),
+			PasswordHash: ptr("$2y$04$0oJZY9AqaiJ79l5qX/T1DeUbh.5ZWGdINppre1kdnQs5XEDcxnw16")}, core.Request{})
+		w.must(err)
+		signIn := func(text string) error {
+			_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, string(u.ID), text, core.Request{})
+			return err
+		}
+		w.must(signIn(password[:72]))
+		w.must(signIn(password + "and a slip"))
+		w.must(signIn(password))
+		w.refused("Authenticate with 71 bytes", signIn(password[:71]), core.ErrWrongPassword)
+	})
+}
+
 // signInNeeded computes a hash of ours first: until there is one, nobody knows how long they take, and an imported one
 // is followed by one of ours.
 func (w *world) signInNeeded(signIn func(string) (core.HashWork, error)) {

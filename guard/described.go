@@ -14,13 +14,15 @@ type shape struct {
 	method, uri string // headers; "" = the method and the path of the request that asks
 	host        string // header; "" = Host
 	redirects   bool   // an answer that is a redirect reaches the browser
+	resolves    bool   // with a path in Location resolved against the address that was asked at
 }
 
 // The shapes, by the path that they are asked for at.
 var (
-	shapeNginx     = shape{method: "X-Original-Method", uri: "X-Original-Uri", host: "X-Forwarded-Host"}
-	shapeForwarded = shape{method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host", redirects: true}
-	shapeEnvoy     = shape{redirects: true}
+	shapeNginx   = shape{method: "X-Original-Method", uri: "X-Original-Uri", host: "X-Forwarded-Host"}
+	shapeCaddy   = shape{method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host", redirects: true}
+	shapeTraefik = shape{method: "X-Forwarded-Method", uri: "X-Forwarded-Uri", host: "X-Forwarded-Host", redirects: true, resolves: true}
+	shapeEnvoy   = shape{redirects: true}
 )
 
 // envoyPrefix stands before the path that Envoy asks about.
@@ -31,8 +33,10 @@ func shapeOf(asking *http.Request) (*shape, *Refusal) {
 	switch path := asking.URL.EscapedPath(); {
 	case path == "/nginx":
 		return &shapeNginx, nil
-	case path == "/caddy", path == "/traefik":
-		return &shapeForwarded, nil
+	case path == "/caddy":
+		return &shapeCaddy, nil
+	case path == "/traefik":
+		return &shapeTraefik, nil
 	case strings.HasPrefix(asking.RequestURI, envoyPrefix+"/"):
 		return &shapeEnvoy, nil
 	}

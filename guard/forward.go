@@ -19,11 +19,12 @@ import (
 // and all of them X-Forwarded-Proto and X-Forwarded-For; X-Forwarded-Host says the host, with Envoy Host does. What is missing, is
 // there twice or cannot be read is answered 400, and whoever trusts does not vouch for 403: a path that may be wrong is not judged.
 //
-// The answer to an allowed request is 200. It has each of the guard's identity headers, an empty one where there is nothing to
-// tell, so that a proxy that copies them by name overwrites what the client sent; Authorization and Cookie as the
-// application may see them; and Set-Cookie for a cookie past half its life. A refused one is answered as by Refuse, with two
+// The answer to an allowed request is 200. It has each of the guard's identity headers and those that the client sent, an empty one
+// where there is nothing to tell, so that a proxy that copies them overwrites what the client sent; Authorization and Cookie as the
+// application may see them; and Set-Cookie for a cookie past half its life. What the client sent under a name that an application could
+// take for an identity header, such as X_Postern_User_Id, no proxy overwrites: such a request is answered 400. A refused one is answered as by Refuse, with these
 // differences: gRPC calls get the status of HTTP, since their 200 would let them in, and since nginx passes on no redirect, a browser
-// to be sent to sign in gets 401 there, with Location.
+// to be sent to sign in gets 401 there, with Location. For Traefik that is a whole address: a path would lead to where it asks.
 //
 // trusts reports whether an address, as http.Request.RemoteAddr has it, is that of a proxy that may describe requests. The
 // client's address is the last one in X-Forwarded-For that it does not hold for. What is open for long is not cut when its user
@@ -40,6 +41,10 @@ func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
 			answerProblem(w, why)
 			return
 		}
+		if g.names.misspelt(asking.Header) {
+			answerProblem(w, &refuseMisspelt)
+			return
+		}
 		r, why := shape.described(asking, trusts)
 		if why != nil {
 			answerProblem(w, why)
@@ -54,13 +59,18 @@ func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
 			g.renewCookie(w, r, &v.standing)
 		}
 		w.Header().Set("Cache-Control", "no-store") // a renewed cookie asks for less
-		g.answerForward(w.Header(), g.Prepare(r, v).Header)
+		g.answerForward(w.Header(), asking.Header, g.Prepare(r, v).Header)
 		w.WriteHeader(http.StatusOK)
 	})
 }
 
-// answerForward tells a proxy what the application is to see.
-func (g *Guard) answerForward(answer, seen http.Header) {
+// answerForward tells a proxy what the application is to see, in the place of what the client sent.
+func (g *Guard) answerForward(answer, sent, seen http.Header) {
+	for name := range sent {
+		if g.names.owns(name) {
+			answer[name] = []string{""}
+		}
+	}
 	for i := range g.c.headers {
 		name := g.c.headers[i].name
 		answer[name] = []string{seen.Get(name)}
@@ -72,18 +82,25 @@ func (g *Guard) answerForward(answer, seen http.Header) {
 
 // refuseForward answers a request that v does not allow.
 func (g *Guard) refuseForward(w http.ResponseWriter, r *http.Request, v Verdict, s *shape) {
-	if to, ok := g.signInAddress(r, &v.Refusal); ok && !s.redirects {
+	to, signsIn := g.signInAddress(r, &v.Refusal)
+	switch {
+	case signsIn && !s.redirects:
 		w.Header().Set("Location", to)
 		answerProblem(w, &v.Refusal)
-		return
+	case signsIn && s.resolves && strings.HasPrefix(to, "/"):
+		sendTo(w, &v.Refusal, g.c.ownOrigin(r).String()+to)
+	default:
+		g.refuseHTTP(w, r, &v.Refusal)
 	}
-	g.refuseHTTP(w, r, &v.Refusal)
 }
 
 // Refusals of those who ask.
 var (
 	refuseStranger = Refusal{Status: http.StatusForbidden, Reason: "untrusted_proxy",
 		Detail: "Verdicts are for proxies that are trusted. Name the address of this one in trusted_proxies."}
+
+	refuseMisspelt = Refusal{Status: http.StatusBadRequest, Reason: "misspelt_header",
+		Detail: "The request has a header that could be taken for one that says who somebody is, in a spelling that no proxy removes. Send it without."}
 
 	refuseUnknownShape = Refusal{Status: http.StatusBadRequest, Reason: "unknown_proxy",
 		Detail: "Ask at /nginx, /caddy, /traefik or /envoy/ and the path, which say how a request is described."}

@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -37,6 +38,8 @@ func describe(g *guard.Guard, proxy, method, target string, headers ...string) *
 	case "caddy", "traefik": // caddyserver.com/docs, "forward_auth"; doc.traefik.io, "ForwardAuth"
 		said = append(said, "X-Forwarded-Method", method, "X-Forwarded-Uri", target, "X-Forwarded-Host", "app.example.com")
 	case "envoy": // envoyproxy.io, "External Authorization", HTTP service with path_prefix /envoy: method, host and path are the request's
+		said[3] += ",10.0.0.9" // it adds its own address, and not that of whom it asks for (envoyproxy/envoy, issue 21519)
+		said = append(said, "Content-Length", "0", "X-Envoy-Internal", "true", "X-Envoy-Expected-Rq-Timeout-Ms", "6000")
 		return asks(g, method, "/envoy"+target, append(said, headers...)...)
 	}
 	return asks(g, http.MethodGet, "/"+proxy, append(said, headers...)...)
@@ -102,7 +105,11 @@ func TestForwardAuth(t *testing.T) {
 			if want == 401 && test.headers == nil && a.Header().Get("WWW-Authenticate") == "" {
 				t.Errorf("%s, %s: no WWW-Authenticate", proxy, test.name)
 			}
-			if to := "/auth/sign-in?return_to=%2Fa%3Fb%3Dc"; test.name == "browser" && a.Header().Get("Location") != to {
+			to := "/auth/sign-in?return_to=%2Fa%3Fb%3Dc"
+			if proxy == "traefik" {
+				to = "https://app.example.com" + to // it would take a path for one on this server
+			}
+			if test.name == "browser" && a.Header().Get("Location") != to {
 				t.Errorf("%s, %s: Location %q; want %q", proxy, test.name, a.Header().Get("Location"), to)
 			}
 		}
@@ -113,14 +120,14 @@ func TestForwardAuth(t *testing.T) {
 // such a name is never given back.
 func TestForwardAuthTellsAll(t *testing.T) {
 	g := forwarding(t, newWorld())
-	forged := []string{"X-Postern-User-Id", "usr_root", "X-Plan", "gold", "X-Postern-Assertion", "x", "x_postern_email", "root@example.com"}
+	forged := []string{"X-Postern-User-Id", "usr_root", "X-Plan", "gold", "X-Postern-Assertion", "x", "X-Postern-Email", "root@example.com", "X-Postern-Role", "root"}
 	for _, proxy := range proxyKinds {
 		for _, test := range []struct {
 			target, cookie string
 			want           map[string]string
 		}{
-			{"/a", "__Host-postern=good; theme=dark; __Host-postern-device=dv_x", map[string]string{"X-Postern-User-Id": "usr_ann", "X-Postern-Email": "ann@example.com", "X-Plan": "", "X-Postern-Assertion": "", "Cookie": "theme=dark"}},
-			{"/public/a", "__Host-postern-device=dv_x; theme=dark", map[string]string{"X-Postern-User-Id": "", "X-Postern-Email": "", "X-Plan": "", "X-Postern-Assertion": "", "Cookie": "theme=dark", "Authorization": ""}},
+			{"/a", "__Host-postern=good; theme=dark; __Host-postern-device=dv_x", map[string]string{"X-Postern-User-Id": "usr_ann", "X-Postern-Email": "ann@example.com", "X-Plan": "", "X-Postern-Role": "", "X-Postern-Assertion": "", "Cookie": "theme=dark"}},
+			{"/public/a", "__Host-postern-device=dv_x; theme=dark", map[string]string{"X-Postern-User-Id": "", "X-Postern-Email": "", "X-Plan": "", "X-Postern-Role": "", "X-Postern-Assertion": "", "Cookie": "theme=dark", "Authorization": ""}},
 		} {
 			a := describe(g, proxy, "GET", test.target, append([]string{"Cookie", test.cookie}, forged...)...)
 			for name, want := range test.want {
@@ -131,6 +138,24 @@ func TestForwardAuthTellsAll(t *testing.T) {
 		}
 		if a := describe(g, proxy, "GET", "/admin/a", append([]string{"Authorization", "Bearer good"}, forged...)...); a.Code != 403 || a.Header()["X-Postern-User-Id"] != nil {
 			t.Errorf("%s: a refusal tells %v", proxy, a.Header())
+		}
+	}
+}
+
+// TestForwardAuthRefusesOtherSpellings holds that nothing gets by under a name that no proxy overwrites, and that an application may take for an identity header.
+func TestForwardAuthRefusesOtherSpellings(t *testing.T) {
+	g := forwarding(t, newWorld())
+	for name, want := range map[string]int{
+		"X_Postern_User_Id": 400, "x_postern_user_id": 400, "X-Postern_User-Id": 400, "X.Postern.User.Id": 400, "X_Plan": 400, "X_Postern_Assertion": 400, "X_Postern_Role": 400,
+		"X-Postern-User-Id": 200, "X-Postern-Role": 200, "X_Other": 200, "X-Planet": 200,
+	} {
+		for _, proxy := range proxyKinds {
+			for _, target := range []string{"/a", "/public/a"} {
+				a := describe(g, proxy, "GET", target, "Authorization", "Bearer good", name, "root")
+				if a.Code != want || strings.Contains(fmt.Sprint(a.Header()), "root") {
+					t.Errorf("%s, %s with %s: %d %v; want %d, and nothing of what was sent", proxy, target, name, a.Code, a.Header(), want)
+				}
+			}
 		}
 	}
 }

@@ -62,6 +62,16 @@ func (n *Names) named(values []string) bool {
 	return false
 }
 
+// misspelt reports whether a header folds to the name of an identity header, and is not spelled as one: with letters, digits and hyphens.
+func (n *Names) misspelt(h http.Header) bool {
+	for name := range h {
+		if n.owns(name) && !isPlainName(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // strip removes all identity headers.
 func (n *Names) strip(h http.Header) {
 	for name := range h {

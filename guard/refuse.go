@@ -46,9 +46,7 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, v Verdict) {
 // refuseHTTP is Refuse for all but gRPC.
 func (g *Guard) refuseHTTP(w http.ResponseWriter, r *http.Request, why *Refusal) {
 	if to, ok := g.signInAddress(r, why); ok {
-		refusalHeaders(w.Header(), why)
-		w.Header().Set("Location", to)
-		w.WriteHeader(http.StatusSeeOther)
+		sendTo(w, why, to)
 		return
 	}
 	if !isNavigation(r) {
@@ -62,6 +60,13 @@ func (g *Guard) refuseHTTP(w http.ResponseWriter, r *http.Request, why *Refusal)
 	w.WriteHeader(why.Status)
 	title, detail := forPeople(*why, http.StatusText(why.Status))
 	fmt.Fprintf(w, page, html.EscapeString(title), html.EscapeString(detail))
+}
+
+// sendTo sends a browser to sign in.
+func sendTo(w http.ResponseWriter, why *Refusal, to string) {
+	refusalHeaders(w.Header(), why)
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 // answerProblem answers a refusal for programs.

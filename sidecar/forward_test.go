@@ -27,7 +27,7 @@ func TestForwardAuth(t *testing.T) {
 	if resp := ask(v.ForwardAuthURL()+"/traefik", append(described, "Authorization", "Bearer "+in.Token)...); resp.StatusCode != 200 || resp.Header.Get("X-Postern-Username") != "ann" {
 		t.Errorf("with a token: %d as %q; want 200 as ann", resp.StatusCode, resp.Header.Get("X-Postern-Username"))
 	}
-	if resp := ask(v.ForwardAuthURL()+"/traefik", append(described, "Accept", "text/html")...); resp.StatusCode != 303 || resp.Header.Get("Location") != "/auth/sign-in?return_to=%2Fa" {
+	if resp := ask(v.ForwardAuthURL()+"/caddy", append(described, "Accept", "text/html")...); resp.StatusCode != 303 || resp.Header.Get("Location") != "/auth/sign-in?return_to=%2Fa" {
 		t.Errorf("a browser: %d to %q; want 303 to the sign-in page", resp.StatusCode, resp.Header.Get("Location"))
 	}
 	if resp := ask(v.GuardURL() + "/auth/sign-in"); resp.StatusCode != 200 {

@@ -209,8 +209,11 @@ func TestForgedForwardAuth(t *testing.T) {
 		if a.status != 200 || a.header.Get("X-Postern-User-Id") != h.users["ann"].id {
 			h.Fatalf("ann through a proxy = %d %v; want 200", a.status, a.header)
 		}
-		if a := trusted(request("/caddy", append(described, "X-Postern-User-Id: "+evil, "X_Postern_User_Id: "+evil)...)); a.status != 401 || strings.Contains(fmt.Sprint(a.header), evil) {
+		if a := trusted(request("/caddy", append(described, "X-Postern-User-Id: "+evil)...)); a.status != 401 || strings.Contains(fmt.Sprint(a.header), evil) {
 			h.Errorf("nobody with forged headers, through a proxy = %d %v; want 401", a.status, a.header)
+		}
+		if a := trusted(request("/traefik", append(described, token, "X_Postern_User_Id: "+evil)...)); a.status != 400 || strings.Contains(fmt.Sprint(a.header), evil) {
+			h.Errorf("ann with a forged header that no proxy overwrites = %d %v; want 400", a.status, a.header)
 		}
 		for _, lines := range [][]string{
 			nil, {"X-Forwarded-Method: GET"}, {"X-Forwarded-Uri: /open/x"}, {"X-Forwarded-Method: GET", "X-Forwarded-Uri: /admin/x", "X-Forwarded-Uri: /open/x"}, {"X-Forwarded-Method: GET", "X-Forwarded-Method: OPTIONS", "X-Forwarded-Uri: /admin/x"},

@@ -57,11 +57,26 @@ func TestCaddy(t *testing.T) {
 	s.judge("caddy")
 }
 
+// TestTraefik runs Traefik's snippet.
+func TestTraefik(t *testing.T) {
+	s, addresses := open(t)
+	listen := proctest.Free(t)
+	config := strings.ReplaceAll(snippet(t, "yml"), "app.example.com", "127.0.0.1")
+	folder := t.TempDir()
+	s.runs("site.yml", folder, addresses.Replace(config), listen, program(t, "TRAEFIK"), "--entrypoints.web.address="+listen, "--providers.file.filename="+folder+"/site.yml",
+		"--global.checknewversion=false", "--global.sendanonymoususage=false")
+	s.judge("traefik")
+}
+
 // judge sends what must pass, what must not, and what tries to pass for somebody.
 func (s *site) judge(proxy string) {
 	forged := http.Header{"X-Postern-User-Id": {"evil"}, "X-Postern-Email": {"evil@example.com"}, "X-Original-Uri": {"/assets/x"}, "X-Original-Method": {"OPTIONS"},
 		"X-Forwarded-Uri": {"/assets/x"}, "X-Forwarded-Method": {"OPTIONS"}, "X-Forwarded-For": {"6.6.6.6"}}
 	bearer := http.Header{"Authorization": {"Bearer " + s.token}}
+	misspelt := http.StatusOK // nginx and Caddy leave such headers out by themselves
+	if proxy == "traefik" {
+		misspelt = http.StatusBadRequest
+	}
 	for _, tt := range []struct {
 		name, path string
 		header     http.Header
@@ -72,7 +87,12 @@ func (s *site) judge(proxy string) {
 		{"nobody, with forged headers", "/", forged, http.StatusUnauthorized, ""},
 		{"ann", "/page?q=1", bearer, http.StatusOK, "id=usr_ name=ann mail=ann@example.com authorization="},
 		{"ann, with forged headers", "/", merged(forged, bearer), http.StatusOK, "id=usr_ name=ann mail=ann@example.com"},
+		{"ann, with a header that the app may take for another", "/", merged(http.Header{"X_Postern_User_Id": {"evil"}}, bearer), misspelt, ""},
+		{"anybody, with such a header, on a public path", "/assets/x", http.Header{"x_postern_email": {"evil"}}, misspelt, ""},
+		{"ann, who has the proxy drop headers", "/", merged(http.Header{"Connection": {"X-Postern-User-Id"}, "X-Postern-User-Id": {"evil"}}, bearer), http.StatusOK, ""},
+		{"ann, who may not", "/admin/x", bearer, http.StatusForbidden, ""},
 		{"anybody, on a public path", "/assets/x", forged, http.StatusOK, "id= name= mail="},
+		{"anybody, who reads what only reading is public of", "/read/x", forged, http.StatusOK, "id= name= mail="},
 		{"a token that proves nothing", "/", http.Header{"Authorization": {"Bearer x.y.z"}}, http.StatusUnauthorized, ""},
 		{"a path that can be read in two ways", "/assets/..%2fsecret", nil, http.StatusBadRequest, ""},
 		{"the pages", "/auth/sign-in", nil, http.StatusOK, "Sign in"},
@@ -82,9 +102,12 @@ func (s *site) judge(proxy string) {
 		if status != tt.status || !strings.Contains(body, tt.says) || strings.Contains(body, "evil") {
 			s.Errorf("%s: %s = %d %q; want %d and %q", tt.name, tt.path, status, body, tt.status, tt.says)
 		}
-		if tt.status == http.StatusSeeOther && !strings.Contains(header.Get("Location"), "/auth/sign-in?") {
+		if tt.status == http.StatusSeeOther && !strings.HasPrefix(header.Get("Location"), "/auth/sign-in?") && !strings.HasPrefix(header.Get("Location"), s.url+"/auth/sign-in?") {
 			s.Errorf("%s is sent to %q; want the sign-in page", tt.name, header.Get("Location"))
 		}
+	}
+	if status, _, body := s.send("POST", "/read/x", forged); status != http.StatusUnauthorized {
+		s.Errorf("anybody, who writes what only reading is public of = %d %q; want 401", status, body)
 	}
 	s.signIn()
 	if err := s.postern.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -114,10 +137,21 @@ func (s *site) signIn() {
 	if status != http.StatusOK || !strings.Contains(body, "name=ann") || !strings.Contains(body, "cookie=theme=dark\n") {
 		s.Errorf("with the cookie = %d %q; want ann, and no session cookie for the app", status, body)
 	}
+	handshake := http.Header{"Cookie": {cookie.Name + "=" + cookie.Value}, "Origin": {"https://other.example"}, "Upgrade": {"websocket"}, "Connection": {"Upgrade"},
+		"Sec-Websocket-Key": {"AAAAAAAAAAAAAAAAAAAAAA=="}, "Sec-Websocket-Version": {"13"}}
+	if status, _, body := s.get("/page", handshake); status != http.StatusForbidden {
+		s.Errorf("a WebSocket that another site opens with the cookie = %d %q; want 403", status, body)
+	}
 }
 
-// get sends a request, whose path goes out as it is.
+// get is send with GET.
 func (s *site) get(path string, header http.Header) (int, http.Header, string) {
+	s.Helper()
+	return s.send("GET", path, header)
+}
+
+// send sends a request, whose path goes out as it is.
+func (s *site) send(method, path string, header http.Header) (int, http.Header, string) {
 	s.Helper()
 	at := strings.TrimPrefix(s.url, "http://")
 	conn, err := net.DialTimeout("tcp", at, 5*time.Second)
@@ -126,7 +160,10 @@ func (s *site) get(path string, header http.Header) (int, http.Header, string) {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
-	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", path, at)
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n", method, path, at)
+	if header["Connection"] == nil {
+		fmt.Fprint(conn, "Connection: close\r\n")
+	}
 	_ = header.Write(conn)
 	fmt.Fprint(conn, "\r\n")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -147,6 +184,11 @@ func open(t *testing.T) (*site, *strings.Replacer) {
 		if strings.HasPrefix(id, "usr_") {
 			id = "usr_"
 		}
+		for name, values := range h {
+			if folded := strings.ReplaceAll(strings.ToLower(name), "_", "-"); strings.HasPrefix(folded, "x-postern-") && name != http.CanonicalHeaderKey(folded) {
+				fmt.Fprintf(w, "%s=%s\n", name, values)
+			}
+		}
 		fmt.Fprintf(w, "id=%s name=%s mail=%s authorization=%s\ncookie=%s\n", id, h.Get("X-Postern-Username"), h.Get("X-Postern-Email"), h.Get("Authorization"), h.Get("Cookie"))
 	}))
 	t.Cleanup(app.Close)
@@ -154,7 +196,8 @@ func open(t *testing.T) (*site, *strings.Replacer) {
 	folder, pages, asked, api := t.TempDir(), proctest.Free(t), proctest.Free(t), proctest.Free(t)
 	s.api = "http://" + api + "/v1"
 	config := filepath.Join(folder, "postern.yaml")
-	text := fmt.Sprintf("listen: %s\nforward_auth_listen: %s\napi_listen: %s\ntrusted_proxies: [127.0.0.1]\ndata: %s/data\npublic: [/assets/*]\n", pages, asked, api, folder)
+	text := fmt.Sprintf("listen: %s\nforward_auth_listen: %s\napi_listen: %s\ntrusted_proxies: [127.0.0.1]\ndata: %s/data\npublic: [/assets/*]\n"+
+		"rules:\n- {path: [/read/*], method: [GET], public: true}\n- {path: [/admin/*], require: [admin]}\n", pages, asked, api, folder)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +237,10 @@ func (s *site) runs(file, folder, config, listen, name string, args ...string) {
 		s.Fatal(err)
 	}
 	s.url = "http://" + listen
-	start(s.T, listen, name, args...)
+	p := start(s.T, listen, name, args...)
+	if err := p.Await(func() bool { return answers(listen) != http.StatusNotFound }); err != nil { // which Traefik says until it has read its file
+		s.Fatal(err)
+	}
 }
 
 // start runs a program until the test ends, and returns once it answers: the kernel takes connections for it sooner.
@@ -207,17 +253,20 @@ func start(t *testing.T, listen, name string, args ...string) *proctest.Program 
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Kill)
-	err = p.Await(func() bool {
-		resp, err := http.Get("http://" + listen + "/")
-		if err == nil {
-			_ = resp.Body.Close()
-		}
-		return err == nil
-	})
-	if err != nil {
+	if err := p.Await(func() bool { return answers(listen) != 0 }); err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// answers returns the status that an address answers with, 0 where it does not.
+func answers(address string) int {
+	resp, err := http.Get("http://" + address + "/")
+	if err != nil {
+		return 0
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
 }
 
 // snippet returns the code of a language on the page.

@@ -2,12 +2,12 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/postern-auth/postern/internal/fastjson"
 	"github.com/postern-auth/postern/internal/jose"
 )
 
@@ -62,7 +62,7 @@ func (r *Realms) Assert(ctx context.Context, who Identity, audience string) (tok
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	claims, err := json.Marshal(newAssertion(state.Issuer, audience, id, &who, now))
+	claims, err := fastjson.Marshal(newAssertion(state.Issuer, audience, id, &who, now))
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("core: assert: %w", err)
 	}

@@ -2,9 +2,10 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/postern-auth/postern/internal/fastjson"
 )
 
 // AuthenticatorCopy is a user's authenticator for one-time codes, on its way from realm to realm.
@@ -60,7 +61,7 @@ func (u *Users) copyRecovery(data *dataKey, c *Credential) (*RecoveryCopy, error
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(sealedCodes{c.Recovery.Hashes, key})
+	text, err := fastjson.Marshal(sealedCodes{c.Recovery.Hashes, key})
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +108,7 @@ func (u *Users) bringRecovery(ctx context.Context, c *change, state *realmState,
 		return invalid("recovery_codes", "Recovery codes are sealed under another master key than this server has")
 	}
 	var codes sealedCodes
-	if err := json.Unmarshal(text, &codes); err != nil || len(codes.Hashes) > recoveryCount || slices.ContainsFunc(codes.Hashes, isNoDigest) {
+	if err := fastjson.Unmarshal(text, &codes); err != nil || len(codes.Hashes) > recoveryCount || slices.ContainsFunc(codes.Hashes, isNoDigest) {
 		return invalid("recovery_codes", "Recovery codes are not as an export has them")
 	}
 	made, err := u.copied(user, in.ID, CredentialRecovery, "", in.CreatedAt)

@@ -2,10 +2,11 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/postern-auth/postern/internal/fastjson"
 )
 
 // Outbox reads the event logs. What it finds it keeps as records that can be looked for, and makes out to the hooks
@@ -170,7 +171,7 @@ func (r *eventReading) keep(ctx context.Context, c *change, data []byte) (int, e
 		return 0, nil
 	}
 	e := &Event{}
-	if err := json.Unmarshal(data, e); err != nil {
+	if err := fastjson.Unmarshal(data, e); err != nil {
 		return 0, fmt.Errorf("entry of the event log: %w", err)
 	}
 	sealed := e.Sealed

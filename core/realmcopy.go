@@ -3,7 +3,8 @@ package core
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+
+	"github.com/postern-auth/postern/internal/fastjson"
 )
 
 // Import gives a realm the policies of another, as in has them; the realm's name stays. changed is false where it has them already,
@@ -33,10 +34,10 @@ func (r *Realms) Import(ctx context.Context, id RealmID, in RealmChange, dry boo
 func (r *Realm) differs(other *Realm) (bool, error) {
 	one, two := r.withDefaults(), other.withDefaults()
 	one.LongestIdle = two.LongestIdle // which follows from the rest, once it is written
-	a, err := json.Marshal(one)
+	a, err := fastjson.Marshal(one)
 	if err != nil {
 		return false, err
 	}
-	b, err := json.Marshal(two)
+	b, err := fastjson.Marshal(two)
 	return !bytes.Equal(a, b), err
 }

@@ -3,12 +3,13 @@ package core
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/postern-auth/postern/internal/fastjson"
 )
 
 // entity is what core keeps as a record. Each knows its own key, so that a reader can tell a reply
@@ -28,9 +29,9 @@ type frugal interface {
 // encodeEntity returns v as its record says it.
 func encodeEntity(v entity) ([]byte, error) {
 	if f, ok := v.(frugal); ok {
-		return json.Marshal(f.lean())
+		return fastjson.Marshal(f.lean())
 	}
-	return json.Marshal(v)
+	return fastjson.Marshal(v)
 }
 
 // leaveOut makes *v zero where it is the usual.
@@ -52,7 +53,7 @@ func decode(key Key, rec Record, v entity) (bool, error) {
 	if rec.Schema != schema {
 		return false, fmt.Errorf("core: record %s has schema %d, this version reads %d", key.Name, rec.Schema, schema)
 	}
-	if err := json.Unmarshal(rec.Value, v); err != nil {
+	if err := fastjson.Unmarshal(rec.Value, v); err != nil {
 		return false, fmt.Errorf("core: record %s: %w", key.Name, err)
 	}
 	if f, ok := v.(frugal); ok {
@@ -151,7 +152,7 @@ func (c *change) event(e Event) EventID {
 		e.Sealed, err = c.d.master.seal(c.d.random, e.sealedPlace(), []byte(e.Secret))
 		c.err = errors.Join(c.err, err)
 	}
-	data, err := json.Marshal(&e)
+	data, err := fastjson.Marshal(&e)
 	c.err = errors.Join(c.err, err)
 	c.tx.Append = append(c.tx.Append, Append{Log: logEvents, Data: data, Keep: keepEvents})
 	return e.ID
@@ -249,9 +250,10 @@ func contention() *Error {
 type Instant struct{ time.Time }
 
 // MarshalJSON writes milliseconds since the epoch.
-func (t Instant) MarshalJSON() ([]byte, error) {
-	return strconv.AppendInt(nil, t.UnixMilli(), 10), nil
-}
+func (t Instant) MarshalJSON() ([]byte, error) { return t.AppendJSON(nil), nil }
+
+// AppendJSON appends milliseconds since the epoch.
+func (t Instant) AppendJSON(b []byte) []byte { return strconv.AppendInt(b, t.UnixMilli(), 10) }
 
 // UnmarshalJSON reads milliseconds since the epoch.
 func (t *Instant) UnmarshalJSON(b []byte) error {

@@ -2,11 +2,11 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/postern-auth/postern/internal/fastjson"
 	"github.com/postern-auth/postern/internal/jose"
 )
 
@@ -54,7 +54,7 @@ func (d *deps) mint(ctx context.Context, state *realmState, m minting) (string, 
 			return "", fmt.Errorf("core: mint: %w", err)
 		}
 	}
-	claims, err := json.Marshal(said)
+	claims, err := fastjson.Marshal(said)
 	if err != nil {
 		return "", fmt.Errorf("core: mint: %w", err)
 	}

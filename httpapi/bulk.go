@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
+	"github.com/postern-auth/postern/internal/fastjson"
 )
 
 // mediaNDJSON is that of bulk: a JSON object a line.
@@ -115,7 +115,7 @@ func (a *API) cutShort(c *call, err error) {
 
 // writeLine writes a line of NDJSON. That the caller has gone is noticed elsewhere.
 func writeLine(w io.Writer, v any) {
-	line, err := json.Marshal(v)
+	line, err := fastjson.Marshal(v)
 	if err != nil {
 		panic(err) // a wire type that cannot be encoded
 	}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/fastjson"
 )
 
 // statuses turns a kind into a status. It is the one place that does.
@@ -236,7 +237,7 @@ func asProblem(e *core.Error) any {
 
 // write sends a JSON body.
 func write(w http.ResponseWriter, status int, media string, body any) {
-	text, err := json.Marshal(body)
+	text, err := fastjson.Marshal(body)
 	if err != nil { // our own types: a programming error, which the recovery answers
 		panic(err)
 	}

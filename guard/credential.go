@@ -184,8 +184,8 @@ func (c *compiled) isOurs(line string) bool {
 }
 
 // isPreflight reports whether r asks, before a cross-origin request, whether that would be allowed (Fetch
-// Standard, "CORS-preflight request"). It carries no credentials, has no body and opens nothing: what does is judged like any other.
+// Standard, "CORS-preflight request"). It carries no credentials, has no body, opens nothing and stands for no other method: what does is judged like any other.
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "" &&
-		r.ContentLength == 0 && r.Header["Upgrade"] == nil
+		r.ContentLength == 0 && r.Header["Upgrade"] == nil && !overridesMethod(r.Header)
 }

@@ -288,6 +288,7 @@ func TestPreflightPassesWithoutIdentity(t *testing.T) {
 		"that tells no method":    func(r *http.Request) { r.Header.Del("Access-Control-Request-Method") },
 		"that tells no origin":    func(r *http.Request) { r.Header.Del("Origin") },
 		"in a method of its own":  func(r *http.Request) { r.Method = "options" },
+		"that means a method":     func(r *http.Request) { r.Header.Set("X-HTTP-Method-Override", "DELETE") },
 		"that is another request": func(r *http.Request) { r.Method = http.MethodPost },
 	} {
 		r := with("bad")
@@ -298,6 +299,18 @@ func TestPreflightPassesWithoutIdentity(t *testing.T) {
 		if resp, seen := serve(g, r); seen != nil || resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("a preflight %s = %d; want 401", what, resp.StatusCode)
 		}
+	}
+}
+
+// TestPathIsNotOverridden sends what has some applications take another path than the one that is judged.
+func TestPathIsNotOverridden(t *testing.T) {
+	g := newWorld().guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/open"}}})
+	r := httptest.NewRequest("GET", "/open", nil)
+	for _, name := range []string{"X-Original-Url", "X-Rewrite-Url", "X_original_url", "X.Rewrite.Url"} {
+		r.Header[name] = []string{"/admin"}
+	}
+	if resp, seen := serve(g, r); seen == nil || len(seen.Header) > 0 {
+		t.Errorf("a public path = %d, the app saw %v; want it to pass, with no other path", resp.StatusCode, seen)
 	}
 }
 

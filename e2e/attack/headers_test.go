@@ -164,6 +164,11 @@ func TestForwardedClaims(t *testing.T) {
 				h.Errorf("the app was told %s: %s", name, v)
 			}
 		}
+		for _, name := range []string{"X-Original-Url", "X-Rewrite-Url"} { // which some apps take for the path
+			if v := a.saw.get(name); len(v) > 0 {
+				h.Errorf("the app was told %s: %s", name, v)
+			}
+		}
 		if h.forward != "" {
 			for _, name := range []string{"Forwarded", "X-Real-Ip", "Proxy", "X-Forwarded-Prefix", "X-Forwarded-Uri"} {
 				if v := a.saw.get(name); len(v) > 0 {

@@ -147,6 +147,7 @@ func TestPreflights(t *testing.T) {
 			passes bool
 		}{
 			{"OPTIONS", []string{origin, asks}, true},
+			{"OPTIONS", []string{origin, asks, "X-HTTP-Method-Override: DELETE"}, false},
 			{"OPTIONS", nil, false},
 			{"OPTIONS", []string{origin}, false},
 			{"OPTIONS", []string{asks}, false},

@@ -20,8 +20,11 @@ var checkAction = action{name: "check", repeats: true}
 func (s *Store) Check(ctx context.Context) (core.Fitness, error) {
 	begin := s.options.Now()
 	var nodes []*facts
+	var half int64
 	err := s.persist(ctx, checkAction, func(ctx context.Context) (err error) {
-		nodes, err = s.inspect(ctx)
+		if nodes, err = s.inspect(ctx); err == nil {
+			half, err = s.client.Exists(ctx, s.keys.filling()).Result()
+		}
 		return err
 	})
 	if err != nil {
@@ -31,6 +34,10 @@ func (s *Store) Check(ctx context.Context) (core.Fitness, error) {
 	fitness := core.Fitness{Server: nodes[0].server(), Now: middle.Add(nodes[0].ahead).UTC()}
 	for _, f := range nodes {
 		fitness.Findings = append(fitness.Findings, f.judge()...)
+	}
+	if half > 0 {
+		fitness.Findings = append(fitness.Findings, core.Finding{Code: CodeHalfFilled, Refuse: true,
+			Text: "Data is being copied to Redis, or that was interrupted: let it come to its end, or copy anew, before anybody works with a part of it."})
 	}
 	return fitness, nil
 }

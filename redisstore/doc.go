@@ -12,6 +12,7 @@
 //	postern:{<realm>:<n>}o:<operation>  outcome of an operation: the version that it gave; for core.OutcomeLifetime
 //	postern:{<realm>:<n>}v              the version given last
 //	postern:{<realm>:<n>}h              heartbeat: never there, see scripts/tail.lua
+//	postern:{_}filling                  there while Fill is under way
 //	postern:wake                        pub/sub channel: the partitions that got log entries
 //
 // The system partition is {_}. An ACL user needs ~postern:*, &postern:*, and the commands +@scripting +@read

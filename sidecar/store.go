@@ -22,9 +22,14 @@ func (o *Options) openStore(ctx context.Context) (core.Store, error) {
 		return nil, fmt.Errorf("cannot make the data folder: %w", err)
 	}
 	if o.RedisURL != "" {
-		return opened(redisstore.Open(ctx, redisstore.Options{URL: o.RedisURL, Durability: redisstore.Durability(o.Durability), WaitReplicas: o.WaitReplicas}))
+		return opened(redisstore.Open(ctx, o.redis()))
 	}
 	return opened(boltstore.Open(boltstore.Options{Path: filepath.Join(o.Data, storeFile)}))
+}
+
+// redis says how Redis is used.
+func (o *Options) redis() redisstore.Options {
+	return redisstore.Options{URL: o.RedisURL, Durability: redisstore.Durability(o.Durability), WaitReplicas: o.WaitReplicas}
 }
 
 // opened keeps a store that is not there from looking like one.

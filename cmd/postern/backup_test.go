@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"github.com/postern-auth/postern/internal/redistest"
 )
 
 // TestBackup backs a server up that is being written to, loses the data, and restores it as docs/backup.md says: who was there at the moment of
@@ -97,4 +99,31 @@ func restore(t *testing.T, folder string) {
 	if out, err := sh.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", block[1], err, out)
 	}
+}
+
+// TestCopyToRedis goes on over Redis with what was in the embedded store.
+func TestCopyToRedis(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	redis := redistest.Start(t, "appendonly yes")
+	copied := []string{"copy-to-redis", "--data", data, "--redis", redis.URL()}
+	refused(t, "there is no data to copy", copied...)
+	server := dev(t, "--json", "--data", data)
+	facts := server.facts(t)
+	token := createUser(t, facts)
+	refused(t, "in use by another Postern process", copied...)
+	server.interrupt(t)
+	refused(t, "name the Redis", copied[:3]...)
+	refused(t, "not fit to keep users", append(copied[:4:4], redistest.Start(t).URL())...)
+	must(t, "Start servers over that with the same master key, "+filepath.Join(data, "master.key"), copied...)
+	refused(t, "nothing was copied to Redis: there is Postern data already", copied...)
+
+	server = dev(t, "--json", "--data", data, "--redis", redis.URL())
+	after := server.facts(t)
+	if after.RealmID != facts.RealmID {
+		t.Errorf("the realm over Redis is %s; want %s", after.RealmID, facts.RealmID)
+	}
+	if status, _ := fetch(t, after.GuardURL, token); status != http.StatusOK {
+		t.Errorf("a session from before the copy = %d; want 200", status)
+	}
+	server.interrupt(t)
 }

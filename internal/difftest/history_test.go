@@ -15,14 +15,15 @@ import (
 // history is one sequence of random calls to all sides.
 type history struct {
 	*rapid.T
-	sides   []*side
-	sent    []*step                   // whether or not they were carried out
-	commits int                       // so many were
-	giver   map[core.Key]int          // who gave the record its version, as far as the drawing of preconditions cares
-	givers  map[core.Key][]int        // and everybody who ever did
-	entries map[core.Log][]core.Entry // all there ever were
-	keep    map[core.Log]int          // the least that a log was ever to keep
-	now     time.Time
+	sides     []*side
+	sent      []*step                   // whether or not they were carried out
+	forgotten int                       // so many were sent before those
+	commits   int                       // so many were
+	giver     map[core.Key]int          // who gave the record its version, as far as the drawing of preconditions cares
+	givers    map[core.Key][]int        // and everybody who ever did
+	entries   map[core.Log][]core.Entry // all there ever were
+	keep      map[core.Log]int          // the least that a log was ever to keep
+	now       time.Time
 
 	drawPartition                   *rapid.Generator[core.Partition]
 	drawName, drawMember, drawBound *rapid.Generator[string]
@@ -129,7 +130,7 @@ func (h *history) operation(t *rapid.T, p core.Partition) string {
 			return id
 		}
 	}
-	return fmt.Sprintf("op-%d", len(h.sent)+1)
+	return fmt.Sprintf("op-%d", h.forgotten+len(h.sent)+1)
 }
 
 // required draws whose version a record must have: as a rule, the one that it has, else one that it had. What another

@@ -95,7 +95,7 @@ func (p proxies) locate(r *http.Request) *http.Request {
 	if proto := r.Header.Get("X-Forwarded-Proto"); proto == "http" || proto == "https" {
 		from.proto = proto
 	}
-	if host := r.Header.Get("X-Forwarded-Host"); host != "" && !strings.ContainsAny(host, ", /\\") {
+	if host := r.Header.Get("X-Forwarded-Host"); host != "" && isHost(host) {
 		from.host = host
 	}
 	return r.WithContext(context.WithValue(r.Context(), originKey{}, from))

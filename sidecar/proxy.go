@@ -131,6 +131,17 @@ type edge struct {
 	next    http.Handler
 }
 
+// isHost reports whether a text may be the host that a request is for (RFC 9110 §4.2), none included. net/http asks that of Host alone, and not of
+// the :authority of HTTP/2; the app takes it for the beginning of its own address.
+func isHost(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"#,/<>?@\\^`{|}", c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // mayUpgrade reports whether a request that asks to speak another protocol may: a handshake for WebSockets, which has no body (RFC 6455
 // §4.1) and is none in HTTP/1.0 (RFC 9110 §7.8).
 func mayUpgrade(r *http.Request) bool {
@@ -144,6 +155,10 @@ func mayUpgrade(r *http.Request) bool {
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodConnect {
 		http.Error(w, "This is not a proxy to elsewhere.", http.StatusMethodNotAllowed)
+		return
+	}
+	if !isHost(r.Host) {
+		http.Error(w, "The host of this request is none.", http.StatusBadRequest)
 		return
 	}
 	r = e.trusted.locate(r)

@@ -220,6 +220,26 @@ func TestEdge(t *testing.T) {
 	}
 }
 
+// TestHostOverHTTP2 names, as HTTP/2 can, a host that is none: the app would take it for its own address. What no client of Go's sends, e2e/attack does.
+func TestHostOverHTTP2(t *testing.T) {
+	v := serve(t, hosttest.App(), func(o *Options) { o.H2C, o.Guard.Public = true, []string{"/*"} })
+	client := plain(t, func(transport *http.Transport) {
+		transport.Protocols = new(http.Protocols)
+		transport.Protocols.SetUnencryptedHTTP2(true)
+	})
+	for host, want := range map[string]int{"app.example.com": 200, "[::1]:8080": 200, "app,evil": 400} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", v.GuardURL(), nil)
+		v.must(err)
+		r.Host = host
+		resp, err := client.Do(r)
+		v.must(err)
+		_ = resp.Body.Close()
+		if resp.StatusCode != want || resp.ProtoMajor != 2 {
+			t.Errorf("a request for %q over %s = %d; want %d", host, resp.Proto, resp.StatusCode, want)
+		}
+	}
+}
+
 // TestUpstreamAway asks for an app that does not answer.
 func TestUpstreamAway(t *testing.T) {
 	v := serve(t, http.NotFoundHandler(), func(o *Options) { o.Upstream = "http://127.0.0.1:1" })

@@ -14,6 +14,9 @@ func (g *Guard) Explain(ctx context.Context, method, address, credential string)
 	if err != nil {
 		return "", fmt.Errorf("this is no request: %w", err)
 	}
+	if r.URL.Host == "" && !strings.HasPrefix(r.URL.Path, "/") {
+		return "", fmt.Errorf("this is no request: %q must be a path like /page, or an address like https://app.example.com/page", address)
+	}
 	r.Header.Set("Sec-Fetch-Site", "same-origin") // a cookie is shown as a page of the application would
 	g.show(r, credential)
 	v := g.judge(r, false)

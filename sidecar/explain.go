@@ -1,11 +1,16 @@
 package sidecar
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/pages"
 )
 
 // commandExplain is the command that Explain gives a running server.
@@ -24,13 +29,36 @@ func Explain(ctx context.Context, o Options, method, address, credential string)
 			return "", err
 		}
 		defer g.Close()
-		return g.Explain(ctx, method, address, credential)
+		return o.explain(ctx, g, method, address, credential)
 	})
+}
+
+// explain says what becomes of a request, of which the guard may see nothing.
+func (o *Options) explain(ctx context.Context, g *guard.Guard, method, address, credential string) (string, error) {
+	if r, err := http.NewRequestWithContext(ctx, strings.ToUpper(method), address, nil); err == nil {
+		if first := o.answersFirst(r); first != "" {
+			return fmt.Sprintf("%s %s: %s\n", r.Method, r.URL.EscapedPath(), first), nil
+		}
+	}
+	return g.Explain(ctx, method, address, credential)
+}
+
+// answersFirst says who answers a request before the guard is asked, or "".
+func (o *Options) answersFirst(r *http.Request) string {
+	switch mount := cmp.Or(o.Pages, pages.DefaultMount); {
+	case r.Method == http.MethodConnect:
+		return "refused, 405: this is no proxy to elsewhere."
+	case mount != off && pages.IsUnder(mount, r):
+		return "the hosted pages answer."
+	case o.APIMount != "" && inMount(o.APIMount, r):
+		return "the API answers, which authenticates its callers itself."
+	}
+	return ""
 }
 
 // explain answers Explain.
 func (s *Sidecar) explain(ctx context.Context, arguments url.Values) (string, error) {
 	g := s.front.begin()
 	defer g.requests.Done()
-	return g.guard.Explain(ctx, arguments.Get("method"), arguments.Get("address"), arguments.Get("credential"))
+	return g.options.explain(ctx, g.guard, arguments.Get("method"), arguments.Get("address"), arguments.Get("credential"))
 }

@@ -17,6 +17,7 @@ type generation struct {
 	handler  http.Handler
 	forward  http.Handler // what proxies ask
 	guard    *guard.Guard
+	options  *Options
 	upstream *upstream // nil where proxies go to the app themselves
 	requests sync.WaitGroup
 }
@@ -34,7 +35,7 @@ func newGeneration(o *Options, parts *assembly.Assembly) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{upstream: up}
+	g := &generation{upstream: up, options: o}
 	if g.guard, err = parts.NewGuard(o.guard()); err != nil {
 		return nil, err
 	}

@@ -317,6 +317,34 @@ func TestDribbler(t *testing.T) {
 	}
 }
 
+// TestExplainWhatIsUnguarded asks about what the guard does not see: it must not be said to decide.
+func TestExplainWhatIsUnguarded(t *testing.T) {
+	v := serve(t, hosttest.App(), func(o *Options) { o.APIMount = "account" })
+	redistest.Eventually(t, "the server takes commands", func() bool {
+		_, err := Explain(t.Context(), v.o, "GET", "/", "")
+		return err == nil
+	})
+	for request, want := range map[string]string{
+		"GET /auth/sign-in?return_to=/":          "GET /auth/sign-in: the hosted pages answer.",
+		"GET https://app.example.com/auth/other": "GET /auth/other: the hosted pages answer.",
+		"post /v1/users":                         "POST /v1/users: the API answers, which authenticates its callers itself.",
+		"CONNECT /page":                          "CONNECT /page: refused, 405: this is no proxy to elsewhere.",
+	} {
+		method, address, _ := strings.Cut(request, " ")
+		if said, err := Explain(t.Context(), v.o, method, address, ""); err != nil || strings.TrimSpace(said) != want {
+			t.Errorf("Explain %s = %q, %v; want %q", request, said, err, want)
+		}
+	}
+	for _, address := range []string{"page", "", "?x"} {
+		if said, err := Explain(t.Context(), v.o, "GET", address, ""); err == nil || !strings.Contains(err.Error(), "must be a path like /page") {
+			t.Errorf("Explain GET %q = %q, %v; want to hear what an address looks like", address, said, err)
+		}
+	}
+	if said, err := Explain(t.Context(), v.o, "GET", "/v1/users", ""); err != nil || !strings.Contains(said, "401 no_credential") {
+		t.Errorf("Explain GET /v1/users, which api_mount leaves to the app = %q, %v; want the guard's 401", said, err)
+	}
+}
+
 // TestExplain asks the running server over the embedded store, and judges by the same settings over Redis.
 func TestExplain(t *testing.T) {
 	stores(t, func(t *testing.T, change func(*Options)) {

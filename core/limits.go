@@ -83,7 +83,11 @@ func (tx *Transaction) Validate() error {
 		return fmt.Errorf("transaction has %d operations; at most %d are allowed", n, MaxOperations)
 	}
 	errs := []error{tx.Partition.Validate(), validName("operation", tx.ID)}
-	note := func(err error) { errs = append(errs, err) }
+	note := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if len(tx.ID) > maxOperation {
 		note(fmt.Errorf("operation id has %d characters; at most %d are allowed", len(tx.ID), maxOperation))
 	}

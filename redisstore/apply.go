@@ -28,12 +28,12 @@ func (s *Store) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, 
 
 // applyCall spells tx out as apply.lua expects it.
 func (s *Store) applyCall(tx *core.Transaction) *call {
-	at := s.keys.in(tx.Partition)
-	c := &call{script: applyScript}
 	steps := len(tx.Require) + len(tx.Put) + len(tx.Delete) + len(tx.Index) + len(tx.Append) + len(tx.Reset)
-	c.keys = append(make([]string, 0, 2+steps), at.outcome(tx.ID), at.version())
-	c.args = append(make([]any, 0, 12+2*steps), &tx.ID, floor(tx.Now), core.OutcomeLifetime.Milliseconds(),
-		s.keys.wake(), tx.Partition.String(), s.waits(tx.Durable),
+	at := s.keys.in(tx.Partition).withRoom(2 + steps)
+	c := newCall(applyScript, 2+steps, 12+2*steps)
+	c.key(at.outcome(tx.ID))
+	c.key(at.version())
+	c.arg(&tx.ID, floor(tx.Now), core.OutcomeLifetime.Milliseconds(), s.keys.wake(), tx.Partition.String(), s.waits(tx.Durable),
 		len(tx.Require), len(tx.Put), len(tx.Delete), len(tx.Index), len(tx.Append), len(tx.Reset))
 	for _, r := range tx.Require {
 		c.add(at.record(r.Name), r.Version)

@@ -21,31 +21,35 @@ const (
 type call struct {
 	script *script
 	keys   []string // at least one
-	args   []any    // but for the call number; texts may be pointers, which cost no allocation
+	words  []any    // the command: three words that command sets, the keys, the call number, the arguments
 
 	number string // of the last attempt
 	reply  []any  // but for the call number; set by a run that succeeded
 }
 
-// add adds a key with its arguments.
-func (c *call) add(key string, args ...any) {
-	c.keys = append(c.keys, key)
-	c.args = append(c.args, args...)
+// keysAt is where the keys stand among a call's words.
+const keysAt = 3
+
+// newCall returns a call with room for its keys, which must be as many in the end, and for arguments.
+func newCall(s *script, keys, args int) *call {
+	c := &call{script: s, keys: make([]string, 0, keys), words: make([]any, keysAt+keys+1, keysAt+keys+1+args)}
+	c.words[keysAt+keys] = &c.number
+	return c
 }
 
-// words spells the call out for the server, by the script's digest or whole.
-func (c *call) words(whole bool) []any {
-	words := make([]any, 0, 4+len(c.keys)+len(c.args))
-	if whole {
-		words = append(words, "eval", &c.script.source)
-	} else {
-		words = append(words, "evalsha", &c.script.digest)
-	}
-	words = append(words, len(c.keys))
-	for i := range c.keys {
-		words = append(words, &c.keys[i])
-	}
-	return append(append(words, &c.number), c.args...)
+// key adds a key.
+func (c *call) key(key string) {
+	c.keys = append(c.keys, key)
+	c.words[keysAt+len(c.keys)-1] = &c.keys[len(c.keys)-1]
+}
+
+// arg adds arguments. Texts may be pointers, which cost no allocation.
+func (c *call) arg(args ...any) { c.words = append(c.words, args...) }
+
+// add adds a key with its arguments.
+func (c *call) add(key string, args ...any) {
+	c.key(key)
+	c.arg(args...)
 }
 
 // action is what a method of Store does with its calls.
@@ -202,10 +206,14 @@ func (s *Store) pipeline(ctx context.Context, first *call) (redis.Pipeliner, err
 	return node.Pipeline(), nil
 }
 
-// command spells a call out for the server, under a number that no other has.
+// command spells a call out for the server, by the script's digest or whole, under a number that no other has.
 func (s *Store) command(ctx context.Context, whole bool, c *call) redis.Cmder {
 	c.number = strconv.FormatUint(s.calls.Add(1), 36)
-	return redis.NewCmd(ctx, c.words(whole)...)
+	c.words[0], c.words[1], c.words[2] = "evalsha", &c.script.digest, len(c.keys)
+	if whole {
+		c.words[0], c.words[1] = "eval", &c.script.source
+	}
+	return redis.NewCmd(ctx, c.words...)
 }
 
 // read reads the replies to calls, which must bear their numbers: a reply that went astray, or that came to us by mistake, must

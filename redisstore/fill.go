@@ -24,7 +24,7 @@ const CodeHalfFilled = "half_filled"
 const fillBatch = 500
 
 // filling is there while Fill is under way, so that what an interrupted one left is told from what others keep.
-func (k keys) filling() string { return string(k.in(core.Partition{})) + "filling" }
+func (k keys) filling() string { return k.in(core.Partition{}).key("filling", "") }
 
 // Fill writes what another store keeps to an empty database, and returns how many things there were. It fails with ErrNotEmpty. What one
 // left that was interrupted goes when it is called again; until it has come to its end, Check refuses the database.

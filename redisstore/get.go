@@ -19,10 +19,10 @@ func (s *Store) Get(ctx context.Context, wanted ...core.Key) ([]core.Record, err
 	groups := group(wanted, func(k core.Key) core.Partition { return k.Partition })
 	calls := make([]*call, len(groups))
 	for i, g := range groups {
-		calls[i] = &call{script: getScript, keys: make([]string, len(g.at))}
+		calls[i] = newCall(getScript, len(g.at), 0)
 		in := s.keys.in(g.partition)
-		for j, at := range g.at {
-			calls[i].keys[j] = in.record(wanted[at].Name)
+		for _, at := range g.at {
+			calls[i].key(in.record(wanted[at].Name))
 		}
 	}
 	if err := s.run(ctx, getAction, calls...); err != nil {

@@ -15,11 +15,8 @@ func (s *Store) Range(ctx context.Context, r core.Range) ([]string, error) {
 		return nil, fmt.Errorf("redisstore: range: %w", err)
 	}
 	begin, end, order := lexBounds(r)
-	c := &call{
-		script: rangeScript,
-		keys:   []string{s.keys.in(r.Index.Partition).index(r.Index.Name)},
-		args:   []any{begin, end, r.Limit, order},
-	}
+	c := newCall(rangeScript, 1, 4)
+	c.add(s.keys.in(r.Index.Partition).index(r.Index.Name), begin, end, r.Limit, order)
 	if err := s.run(ctx, rangeAction, c); err != nil {
 		return nil, err
 	}

@@ -78,10 +78,10 @@ func (t *tailing) poll(ctx context.Context) (news bool, err error) {
 	calls := make([]*call, len(t.groups))
 	for i, g := range t.groups {
 		in := t.store.keys.in(g.partition)
-		c := &call{script: tailScript, keys: []string{in.heartbeat()}, args: []any{core.MaxTail}}
+		c := newCall(tailScript, 1+len(g.at), 1+3*len(g.at))
+		c.add(in.heartbeat(), core.MaxTail)
 		for _, at := range g.at {
-			c.keys = append(c.keys, in.log(t.feeds[at].Log.Name))
-			c.args = append(c.args, positionArgs(t.feeds[at].Next)...)
+			c.add(in.log(t.feeds[at].Log.Name), positionArgs(t.feeds[at].Next)...)
 		}
 		calls[i] = c
 	}

@@ -167,15 +167,15 @@ func (o *Orgs) placeOf(ctx context.Context, realm *Realm, id OrgID, order OrgOrd
 func (o *Orgs) readAll(ctx context.Context, realm *Realm, ids []OrgID) (map[OrgID]*Org, map[OrgID]uint64, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	ids = slices.DeleteFunc(ids, func(id OrgID) bool { return !validID(prefixOrg, string(id)) })
+	if len(ids) == 0 {
+		return nil, nil, nil
+	}
 	keys := make([]Key, len(ids))
 	for i, id := range ids {
 		p, _ := realm.owner(string(id))
 		keys[i] = orgKey(p, id)
 	}
 	orgs, versions := map[OrgID]*Org{}, map[OrgID]uint64{}
-	if len(keys) == 0 {
-		return orgs, versions, nil
-	}
 	recs, err := o.d.store.Get(ctx, keys...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("core: read orgs: %w", err)

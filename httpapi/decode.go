@@ -199,6 +199,9 @@ func (f *fields) complain(name, what string) {
 
 // rest returns all complaints, about members among them that nobody took.
 func (f *fields) rest() []core.FieldError {
+	if len(f.members) == 0 { // as nearly always
+		return f.errs
+	}
 	for _, name := range slices.Sorted(maps.Keys(f.members)) {
 		f.complain(name, "is not an attribute that can be set here")
 	}

@@ -93,6 +93,10 @@ func usualPlan(t reflect.Type) *plan {
 		if t.Elem().Kind() != reflect.Uint8 {
 			return listPlan(t)
 		}
+	case reflect.Map:
+		if t.Key().Kind() == reflect.String {
+			return &plan{writeMap, readOther}
+		}
 	case reflect.Struct:
 		return structPlan(t)
 	}

@@ -90,6 +90,14 @@ func writeUint(b []byte, v reflect.Value) ([]byte, error) {
 	return strconv.AppendUint(b, v.Uint(), 10), nil
 }
 
+// writeMap writes a map itself where there is nothing in it, as in most.
+func writeMap(b []byte, v reflect.Value) ([]byte, error) {
+	if v.IsNil() || v.Len() > 0 {
+		return writeOther(b, v)
+	}
+	return append(b, "{}"...), nil
+}
+
 // structWriter returns what writes a struct with these fields.
 func structWriter(fields []field) func([]byte, reflect.Value) ([]byte, error) {
 	return func(b []byte, v reflect.Value) (_ []byte, err error) {

@@ -88,9 +88,7 @@ func (o *Options) readYAML(text []byte) []error {
 			continue
 		}
 		seen[key.Value] = true
-		if err := o.readSetting(key.Value, value); err != nil {
-			errs = append(errs, fmt.Errorf("line %d: %w", key.Line, err))
-		}
+		errs = append(errs, complaints(o.readSetting(key.Value, value), key.Line, value)...)
 	}
 	return errs
 }
@@ -113,17 +111,6 @@ func (o *Options) readSetting(name string, value *yaml.Node) error {
 		return decodeStrictly(value, list)
 	}
 	return fmt.Errorf("%s must be %s", name, map[bool]string{true: "a list", false: "one value"}[isList])
-}
-
-// decodeStrictly decodes a node, and takes no names that mean nothing.
-func decodeStrictly(value *yaml.Node, into any) error {
-	text, err := yaml.Marshal(value)
-	if err != nil {
-		return err
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	return decoder.Decode(into)
 }
 
 // resembling returns a hint at the setting that was meant, where one begins or ends alike.

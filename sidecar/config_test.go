@@ -84,15 +84,18 @@ func TestLoadComplains(t *testing.T) {
 		want       []string
 	}{
 		{"nothing", "", nil, []string{"upstream \"\" must be a URL"}},
-		{"many", "upstrem: x\nlisten: 1\nlisten: 2\ntls_cert: a\ndrain: soon\napi_mount: most\naccess_log: [true]\ntrusted_proxies: [me]\n", nil, []string{
-			"line 1: there is no setting upstrem", "line 3: listen is there twice", "line 5: drain is \"soon\"", "line 7: access_log must be one value",
-			"tls_cert and tls_key go together", "api_mount is \"most\"", "trusted_proxies: \"me\" is no address", "listen address \"1\" must be host:port"}},
+		{"many", "upstrem: x\nlisten: 1\nlisten: 2\napi_listen: 127.0.0.1:65536\nadmin_listen: ':'\nforward_auth_listen: ':x'\ntls_cert: a\ndrain: soon\napi_mount: most\naccess_log: [true]\ntrusted_proxies: [me]\n", nil, []string{
+			"line 1: there is no setting upstrem", "line 3: listen is there twice", "line 8: drain is \"soon\"", "line 10: access_log must be one value",
+			"tls_cert and tls_key go together", "api_mount is \"most\"", "trusted_proxies: \"me\" is no address", "listen address \"1\" must be host:port", `API listen address "127.0.0.1:65536" must be`, `admin listen address ":" must be`, `forward auth listen address ":x" must be`}},
 		{"a name with hyphens", "upstream: http://a\nredis-url: x\n", nil, []string{"line 2: there is no setting redis-url; did you mean redis_url?"}},
 		{"no settings", "- a\n", nil, []string{"line 1: it must be settings"}},
 		{"two documents", "upstream: http://a\n---\nupstream: http://b\n", nil, []string{"more than one document"}},
 		{"no YAML", "a: [\n", nil, []string{"yaml: line"}},
 		{"an unknown header field", "upstream: http://a\ncopy_headers: 1\n", nil, []string{"line 2"}},
-		{"the guard", "upstream: http://a\nfrom: [query]\nrules: [{shoe: 44}]\nmfa: 7\n", nil, []string{"line 3", "field shoe not found", "line 4", `there is no source "query"`}},
+		{"the guard", "upstream: http://a\nfrom: [query]\nrules: [{shoe: 44}]\nmfa: 7\n", nil, []string{"line 3: there is no setting shoe here", "line 4: `7` must be true or false", `there is no source "query"`}},
+		{"kinds", "upstream: http://a\nrules:\n  - path: /admin/*\n  - path: [/b]\n    role: x\ncookie: {name: [x]}\ncopy_headers: [a]\nfrom: bearer\n", nil, []string{
+			"line 3: `/admin/*` must be a list, as in [one, two]", "line 5: there is no setting role here", "line 6: this must be one value",
+			"line 7: this must be names with a value each", "line 8: `bearer` must be a list"}},
 		{"the environment", "upstream: http://a\n", []string{"POSTERN_REDIS=x", "POSTERN_H2C=maybe"}, []string{"POSTERN_REDIS in the environment is no setting; did you mean redis_url?", "h2c is \"maybe\""}},
 	}
 	for _, tt := range tests {
@@ -102,6 +105,9 @@ func TestLoadComplains(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("Load = %v; want it to say %q", err, want)
 				}
+			}
+			if err != nil && (strings.Contains(err.Error(), "unmarshal") || strings.Contains(err.Error(), "guard.")) {
+				t.Errorf("Load = %v; want it to speak of the file, not of the program", err)
 			}
 		})
 	}

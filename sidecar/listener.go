@@ -22,7 +22,11 @@ func checkAddress(name, address string) error {
 		}
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(address); err != nil {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil || port == "" {
 		return fmt.Errorf("%s %q must be host:port, or %s and the path of a socket", name, address, unixPrefix)
 	}
 	return nil

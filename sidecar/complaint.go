@@ -1,0 +1,95 @@
+package sidecar
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// decodeStrictly decodes a node, and takes no names that mean nothing. Of a *yaml.TypeError, what is of the wrong kind has the
+// lines of the file.
+func decodeStrictly(value *yaml.Node, into any) error {
+	text, err := yaml.Marshal(value)
+	if err != nil {
+		return err
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	err = decoder.Decode(into)
+	strict, all := errors.AsType[*yaml.TypeError](err)
+	if !all {
+		return err
+	}
+	var found yaml.TypeError
+	if located, some := errors.AsType[*yaml.TypeError](value.Decode(into)); some {
+		found.Errors = located.Errors
+	}
+	for _, text := range strict.Errors {
+		if unknownField.MatchString(text) {
+			found.Errors = append(found.Errors, text)
+		}
+	}
+	return &found
+}
+
+// How the library says what is wrong.
+var (
+	unknownField = regexp.MustCompile(`^line \d+: field (.*) not found in type `)
+	wrongKind    = regexp.MustCompile("(?s)^line (\\d+): cannot unmarshal \\S+( `.*`)? into (\\S+)$")
+)
+
+// complaints says in words about the file what is wrong with a setting, whose name stands on a line.
+func complaints(err error, line int, value *yaml.Node) []error {
+	if err == nil {
+		return nil
+	}
+	found, some := errors.AsType[*yaml.TypeError](err)
+	if !some {
+		return []error{fmt.Errorf("line %d: %w", line, err)}
+	}
+	var all []error
+	for _, text := range found.Errors {
+		if m := unknownField.FindStringSubmatch(text); m != nil {
+			text = fmt.Sprintf("line %d: there is no setting %s here", max(line, lineOf(value, m[1])), m[1])
+		} else if m := wrongKind.FindStringSubmatch(text); m != nil {
+			text = fmt.Sprintf("line %s:%s must be %s", m[1], m[2], wanted(m[3]))
+			if m[2] == "" {
+				text = fmt.Sprintf("line %s: this must be %s", m[1], wanted(m[3]))
+			}
+		}
+		all = append(all, errors.New(text))
+	}
+	return all
+}
+
+// lineOf returns the line of a name below a node, or 0.
+func lineOf(node *yaml.Node, name string) int {
+	for i, child := range node.Content {
+		if node.Kind == yaml.MappingNode && i%2 == 0 && child.Value == name {
+			return child.Line
+		}
+		if line := lineOf(child, name); line > 0 {
+			return line
+		}
+	}
+	return 0
+}
+
+// wanted describes a Go type as what one writes in a file.
+func wanted(kind string) string {
+	switch {
+	case strings.HasPrefix(kind, "[]"):
+		return "a list, as in [one, two]"
+	case strings.HasPrefix(kind, "map["), strings.HasPrefix(kind, "guard.") && kind != "guard.Source":
+		return "names with a value each"
+	case kind == "bool":
+		return "true or false"
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
+		return "a number"
+	}
+	return "one value"
+}

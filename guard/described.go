@@ -114,7 +114,7 @@ func scheme(proto string) (string, bool) {
 
 // parseTarget reads a path with its query as a request line has it (RFC 9112 §3.2.1).
 func parseTarget(target string) (*url.URL, bool) {
-	if !strings.HasPrefix(target, "/") {
+	if !strings.HasPrefix(target, "/") || strings.Contains(target, " ") {
 		return nil, false
 	}
 	u, err := url.ParseRequestURI(target)

@@ -193,6 +193,7 @@ func TestForwardAuthBelievesNobodyElse(t *testing.T) {
 		{"/nginx", []string{"X-Forwarded-Host", "app", "X-Original-Method", "GET", "X-Original-URI", "/public/a"}},
 		{"/nginx", []string{"X-Forwarded-Proto", "https", "X-Original-Method", "GET", "X-Original-URI", "/public/a"}},
 		{"/traefik", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "http://app/public/a"}},
+		{"/traefik", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/public/a /admin"}},
 		{"/traefik", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app/x", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/public/a"}},
 		{"/traefik", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Forwarded-Method", "G T", "X-Forwarded-Uri", "/public/a"}},
 		{"/traefik", []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "app", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/public/%zz"}},

@@ -214,10 +214,12 @@ func addressIn(text string) netip.Addr {
 	return address
 }
 
-// returnTo returns where a request asks to go afterwards, or the front page where it asks for nothing that is allowed.
+// returnTo returns where a request asks to go afterwards, or the front page where it asks for nothing that is allowed. Back to the pages
+// themselves leads nowhere: who has just signed in would be asked to sign in.
 func (p *Pages) returnTo(r *http.Request) string {
-	if to, ok := guard.SafeReturn(r.FormValue("return_to"), p.o.Origins...); ok {
-		return to
+	to, ok := guard.SafeReturn(r.FormValue("return_to"), p.o.Origins...)
+	if !ok || strings.HasPrefix(to, p.o.Mount+"/") {
+		return "/"
 	}
-	return "/"
+	return to
 }

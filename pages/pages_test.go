@@ -148,6 +148,17 @@ func (w *world) signIn(name, password, to string) answer {
 	return w.send("POST", "/auth/sign-in", url.Values{"username": {name}, "password": {password}, "return_to": {to}})
 }
 
+// TestReturnToThePages signs in with the way back to where one signs in: who is in is not asked again.
+func TestReturnToThePages(t *testing.T) {
+	each(t, func(w *world) {
+		for _, to := range []string{"/auth/sign-in", "/auth/sign-in?return_to=%2Fx", "/auth/sign-out", "/auth/"} {
+			if in := w.signIn("ann", password, to); in.StatusCode != http.StatusSeeOther || in.Header.Get("Location") != "/" {
+				w.Errorf("sign in, and back to %s = %d to %q; want the front page", to, in.StatusCode, in.Header.Get("Location"))
+			}
+		}
+	})
+}
+
 // TestSignInAndOut walks in and out again.
 func TestSignInAndOut(t *testing.T) {
 	each(t, func(w *world) {

@@ -22,6 +22,14 @@ func (a *API) overseer(c *call) error {
 	return nil
 }
 
+// overseerBody is overseer for a call with a body about an object named root.
+func (a *API) overseerBody(w http.ResponseWriter, c *call, root string) (*body, error) {
+	if err := a.overseer(c); err != nil {
+		return nil, err
+	}
+	return c.readBody(w, root)
+}
+
 // listManagementKeys serves GET /v1/management_keys?after=&max_results=.
 func (a *API) listManagementKeys(w http.ResponseWriter, c *call) error {
 	if err := a.overseer(c); err != nil {
@@ -62,10 +70,7 @@ func (a *API) getManagementKey(w http.ResponseWriter, c *call) error {
 
 // createManagementKey serves POST /v1/management_keys. The answer, and nothing ever after, has the secret.
 func (a *API) createManagementKey(w http.ResponseWriter, c *call) error {
-	if err := a.overseer(c); err != nil {
-		return err
-	}
-	b, err := c.readBody(w, "management_key")
+	b, err := a.overseerBody(w, c, "management_key")
 	if err != nil {
 		return err
 	}
@@ -98,10 +103,7 @@ func (a *API) createManagementKey(w http.ResponseWriter, c *call) error {
 
 // updateManagementKey serves PUT /v1/management_keys/{key}.
 func (a *API) updateManagementKey(w http.ResponseWriter, c *call) error {
-	if err := a.overseer(c); err != nil {
-		return err
-	}
-	b, err := c.readBody(w, "management_key")
+	b, err := a.overseerBody(w, c, "management_key")
 	if err != nil {
 		return err
 	}
@@ -124,10 +126,7 @@ func (a *API) updateManagementKey(w http.ResponseWriter, c *call) error {
 
 // deleteManagementKey serves DELETE /v1/management_keys/{key}.
 func (a *API) deleteManagementKey(w http.ResponseWriter, c *call) error {
-	if err := a.overseer(c); err != nil {
-		return err
-	}
-	b, err := c.readBody(w, "management_key")
+	b, err := a.overseerBody(w, c, "management_key")
 	if err != nil {
 		return err
 	}

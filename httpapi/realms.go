@@ -76,10 +76,7 @@ func (f *fields) aboutRealm() core.RealmChange {
 // createRealm serves POST /v1/realms. What is not said is as the Users API's clients expect it: HS256, passwords of 8
 // characters, sessions of 360 minutes.
 func (a *API) createRealm(w http.ResponseWriter, c *call) error {
-	if err := a.overseer(c); err != nil {
-		return err
-	}
-	b, err := c.readBody(w, "realm")
+	b, err := a.overseerBody(w, c, "realm")
 	if err != nil {
 		return err
 	}
@@ -129,10 +126,7 @@ func (a *API) listRealms(w http.ResponseWriter, c *call) error {
 
 // deleteRealm serves DELETE /v1/realms/{realm}. It is gone at once; what it held is removed in the background.
 func (a *API) deleteRealm(w http.ResponseWriter, c *call) error {
-	if err := a.overseer(c); err != nil {
-		return err
-	}
-	b, err := c.readBody(w, "realm")
+	b, err := a.overseerBody(w, c, "realm")
 	if err != nil {
 		return err
 	}

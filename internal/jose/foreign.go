@@ -33,24 +33,11 @@ func (t *Token) readForeignHeader(header []byte) error {
 		return malformed("header is not one strict JSON object")
 	}
 	for _, m := range members {
-		name := string(m.name)
-		if slices.Contains(refusedMembers, name) {
+		if slices.Contains(refusedMembers, string(m.name)) {
 			return malformed("the header has a member that would change how the token is verified")
 		}
-		if name != "alg" && name != "kid" && name != "typ" {
-			continue
-		}
-		value, ok := unquote(m.value)
-		if !ok || !isPlain(string(value)) {
-			return malformed("alg, kid or typ is not a plain string")
-		}
-		switch name {
-		case "alg":
-			t.alg = Alg(value)
-		case "kid":
-			t.kid = string(value)
-		case "typ":
-			t.typ = string(value)
+		if _, err := t.readMember(m); err != nil {
+			return err
 		}
 	}
 	if !t.alg.Foreign() {

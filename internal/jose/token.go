@@ -78,18 +78,11 @@ func (t *Token) readHeader(header []byte) error {
 		return malformed("header is not one strict JSON object")
 	}
 	for _, m := range members {
-		value, ok := unquote(m.value)
-		if !ok || !isPlain(string(value)) {
-			return malformed("a header member is not a plain string")
+		known, err := t.readMember(m)
+		if err != nil {
+			return err
 		}
-		switch string(m.name) {
-		case "alg":
-			t.alg = Alg(value)
-		case "kid":
-			t.kid = string(value)
-		case "typ":
-			t.typ = string(value)
-		default:
+		if !known {
 			return malformed("the header has a member that is not alg, kid or typ")
 		}
 	}
@@ -97,6 +90,27 @@ func (t *Token) readHeader(header []byte) error {
 		return malformed("alg is not one of ours")
 	}
 	return nil
+}
+
+// readMember takes a member of a header. It reports false for one that is not alg, kid or typ.
+func (t *Token) readMember(m member) (known bool, err error) {
+	name := string(m.name)
+	if name != "alg" && name != "kid" && name != "typ" {
+		return false, nil
+	}
+	value, ok := unquote(m.value)
+	if !ok || !isPlain(string(value)) {
+		return false, malformed("alg, kid or typ is not a plain string")
+	}
+	switch name {
+	case "alg":
+		t.alg = Alg(value)
+	case "kid":
+		t.kid = string(value)
+	case "typ":
+		t.typ = string(value)
+	}
+	return true, nil
 }
 
 // isPlain reports whether s has 1 to 128 characters that need no escape in JSON, a header field or a log.

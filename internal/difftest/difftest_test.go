@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -85,12 +86,13 @@ func bolt(t *testing.T) func(*rapid.T) core.Store {
 	}
 }
 
+// prefixes numbers the stores of all tests, which share a server.
+var prefixes atomic.Int64
+
 // redis opens stores on a server, each under key names of its own.
 func redis(server *redistest.Server) func(*rapid.T) core.Store {
-	n := 0
 	return func(t *rapid.T) core.Store {
-		n++
-		prefix := fmt.Sprintf("difftest-%d-%d:", os.Getpid(), n)
+		prefix := fmt.Sprintf("difftest-%d-%d:", os.Getpid(), prefixes.Add(1))
 		store, err := redisstore.Open(t.Context(), redisstore.Options{URL: server.URL(), KeyPrefix: prefix})
 		if err != nil {
 			t.Fatalf("redisstore.Open: %v", err)

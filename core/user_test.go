@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -106,6 +107,20 @@ func TestAllThatIsWrong(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestImportAgain imports what another system does not date: it is found again however late.
+func TestImportAgain(t *testing.T) {
+	each(t, func(w *world) {
+		in := core.UserImport{Source: "legacy:1", UserChange: core.UserChange{Username: ptr("kim")}}
+		first, made, err := w.Users.Import(w.ctx, w.realm.ID, in, false, core.Request{})
+		w.must(err)
+		w.clock.Advance(time.Hour)
+		again, remade, err := w.Users.Import(w.ctx, w.realm.ID, in, false, core.Request{})
+		if err != nil || !made || remade || again != first {
+			t.Errorf("Import again = %s, %t, %v; want %s, who is there", again, remade, err, first)
+		}
+	})
 }
 
 // TestNamesAreUnique lets fifty create users under spellings of one name; exactly one may win.

@@ -70,7 +70,7 @@ func (u *Users) Export(ctx context.Context, realm RealmID, after UserID, limit i
 type UserImport struct {
 	ID UserID // kept; "" = made from Source, or anew
 
-	// Source names the user in the system that they come from. An id is made from it and from CreatedAt, so that the
+	// Source names the user in the system that they come from. An id is made from it and from CreatedAt, if known, so that the
 	// user is found again when the same is imported again.
 	Source string
 
@@ -186,7 +186,7 @@ func (in *UserImport) validate(now time.Time) error {
 func (u *Users) identify(user *User, in UserImport) error {
 	user.ID = in.ID
 	if user.ID == "" && in.Source != "" {
-		user.ID = idFromSource(in.Source, user.CreatedAt.Time, user.ArbitraryID)
+		user.ID = idFromSource(in.Source, in.CreatedAt, user.ArbitraryID)
 	}
 	if user.ID == "" {
 		b, err := u.d.ids.bucket()
@@ -211,9 +211,12 @@ func (u *Users) identify(user *User, in UserImport) error {
 	return nil
 }
 
-// idFromSource returns the id of a user of another system: where one made at that time would be among the others, and
-// the same each time.
+// idFromSource returns the id of a user of another system, the same each time: where one made at that time would be among the
+// others, or before all of them where nobody knows when they were made.
 func idFromSource(source string, created time.Time, arbitraryID string) UserID {
+	if created.IsZero() {
+		created = time.UnixMilli(0)
+	}
 	sum := sha256.Sum256([]byte(source))
 	b := bucketOfText(source)
 	if arbitraryID != "" {

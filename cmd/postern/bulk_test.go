@@ -48,6 +48,8 @@ func TestImportFromElsewhere(t *testing.T) {
 		t.Errorf("the export holds %d users (%v); want 11 at least, with hashes", strings.Count(string(text), "\n"), err)
 	}
 	imported("0 users made", export)
+	call[1] = strings.TrimSuffix(facts.APIURL, "/v1")
+	imported("0 users made", export)
 	imported("were there already, 0 failed", "--skip", "5", export)
 	bad := filepath.Join(t.TempDir(), "bad.ndjson")
 	if err := os.WriteFile(bad, []byte("{\"username\":\"kim\"}\n{\"username\":\"fay\"}"), 0o600); err != nil {

@@ -25,7 +25,7 @@ type api struct {
 // flags gives a command the flags that say so. usual is the address where none is given; "" = one must be.
 func (a *api) flags(c *cobra.Command, usual string) {
 	f := c.Flags()
-	f.StringVar(&a.url, "api", usual, "address of the /v1 API")
+	f.StringVar(&a.url, "api", usual, "address of the API, with or without its /v1")
 	if usual == "" {
 		_ = c.MarkFlagRequired("api") // it is there
 	}
@@ -46,7 +46,8 @@ func (a *api) call(ctx context.Context, method string, query url.Values, body io
 	if key = strings.TrimSpace(key); key == "" {
 		return nil, errors.New("a management key is needed: --key-file, or POSTERN_MANAGEMENT_KEY in the environment")
 	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(a.url, "/")+"/bulk/users?"+query.Encode(), body)
+	base := strings.TrimSuffix(strings.TrimRight(a.url, "/"), "/v1") // which package client needs not be told of either
+	req, err := http.NewRequestWithContext(ctx, method, base+"/v1/bulk/users?"+query.Encode(), body)
 	if err != nil {
 		return nil, err
 	}

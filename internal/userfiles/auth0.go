@@ -33,6 +33,9 @@ type auth0User struct {
 		} `json:"hash"`
 	} `json:"custom_password_hash"`
 	Multifactor []json.RawMessage `json:"multifactor"`
+	Identities  []struct {
+		Provider string `json:"provider"`
+	} `json:"identities"`
 }
 
 // auth0Hash is a line of the export of password hashes that Auth0's support makes.
@@ -77,6 +80,9 @@ func (u auth0User) line() (wire.UserLine, string) {
 		CreatedAt: at(u.CreatedAt), LastLoginAt: at(u.LastLogin), Custom: customOf(u.UserMetadata, u.AppMetadata, phone(u.Phone)),
 	}
 	note := noteIf(len(u.Multifactor) > 0, "second factors are not imported")
+	for _, identity := range u.Identities {
+		note = notes(note, unlinked(identity.Provider, "auth0"))
+	}
 	hash := u.PasswordHash
 	if c := u.CustomHash; c != nil {
 		// The others are kept apart from their salts in ways that have no text of their own.

@@ -82,7 +82,7 @@ func readFirebase(r io.Reader, o Options, emit Emit) error {
 				standardBase64.Replace(u.Salt), standardBase64.Replace(u.PasswordHash), o.Firebase.SaltSeparator, o.Firebase.SignerKey))
 		}
 		for _, p := range u.Providers {
-			note = notes(note, noteIf(p.ProviderID != "password" && p.ProviderID != "phone", "the link to "+p.ProviderID+" is not imported"))
+			note = notes(note, unlinked(p.ProviderID, "password", "phone"))
 		}
 		return emit(line, note)
 	})

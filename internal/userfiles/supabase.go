@@ -32,12 +32,18 @@ func readSupabase(r io.Reader, _ Options, emit Emit) error {
 		}
 		banned := u.BannedUntil == "infinity" || at(u.BannedUntil).After(time.Now())
 		first, last := u.names()
+		var providers []string
+		_ = json.Unmarshal(u.AppMetadata["providers"], &providers) // if there are any
+		note := ""
+		for _, provider := range providers {
+			note = notes(note, unlinked(provider, "email", "phone"))
+		}
 		return emit(wire.UserLine{
 			Source: "supabase:" + u.ID, Reference: u.ID, UserType: "human", State: state(!banned),
 			Email: u.Email, EmailVerification: verified(u.EmailConfirmedAt != ""), FirstName: first, LastName: last,
 			CreatedAt: at(u.CreatedAt), LastLoginAt: at(u.LastSignInAt), Custom: customOf(u.AppMetadata, u.UserMetadata, phone(u.Phone)),
 			Password: hashed(u.Password),
-		}, "")
+		}, note)
 	})
 }
 

@@ -242,3 +242,8 @@ func noteIf(holds bool, note string) string {
 	}
 	return ""
 }
+
+// unlinked says that a link to another provider is left behind; those in own are no others.
+func unlinked(provider string, own ...string) string {
+	return noteIf(!slices.Contains(own, provider), "the link to "+provider+" is not imported")
+}

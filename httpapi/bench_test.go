@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -81,6 +82,18 @@ func BenchmarkGetUser(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w.call("GET", "/v1/users/user-00000001", "", http.StatusOK)
+	}
+}
+
+func BenchmarkGetUserByID(b *testing.B) {
+	w := newBenched(b)
+	var made struct{ ID string }
+	if err := json.Unmarshal(w.call("POST", "/v1/users", someone(1), http.StatusCreated).Body.Bytes(), &made); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		w.call("GET", "/v1/users/"+made.ID, "", http.StatusOK)
 	}
 }
 

@@ -77,14 +77,11 @@ func itemAt(key []byte) (item core.Item, rest []byte, err error) {
 	name, rest, _ := bytes.Cut(after, []byte{separator})
 	item.Name = string(name)
 	if realm, number, inRealm := strings.Cut(string(where), ":"); inRealm {
-		item.Partition.Realm = core.RealmID(realm)
-		item.Partition.Number, err = strconv.Atoi(number)
-		ok = ok && err == nil
-	} else {
-		ok = ok && realm == "_"
+		n, _ := strconv.Atoi(number) // one that is none is 0, which is written otherwise
+		item.Partition = core.Partition{Realm: core.RealmID(realm), Number: n}
 	}
-	if !ok || len(name) == 0 {
-		return item, nil, fmt.Errorf("%w: %q is no key", errGarbled, key)
+	if !ok || len(name) == 0 || item.Partition.String() != string(where) {
+		return core.Item{}, nil, fmt.Errorf("%w: %q is no key", errGarbled, key)
 	}
 	return item, rest, nil
 }

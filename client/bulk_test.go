@@ -75,6 +75,41 @@ func TestBulk(t *testing.T) {
 	})
 }
 
+// TestBulkOfEverything takes a realm's settings and somebody's recovery codes to another realm.
+func TestBulkOfEverything(t *testing.T) {
+	each(t, func(w *world) {
+		_, err := w.c.Users.Import(w.ctx, client.UserLines(slices.Values([]*client.UserLine{lineOf("ann")})), client.ImportOptions{})
+		w.must(err)
+		ann, err := w.c.Users.Get(w.ctx, "ann")
+		w.must(err)
+		_, err = w.c.Credentials.Create(w.ctx, client.CredentialCreate{UserID: ann.ID, CredentialType: "recovery_codes"})
+		w.must(err)
+		other, err := w.c.Realms.Create(w.ctx, client.RealmChange{Name: new("other"), PasswordMinLength: new(33)})
+		w.must(err)
+		all := client.ExportOptions{PasswordHashes: true, Memberships: true, APIKeys: true, Authenticators: true, RecoveryCodes: true, Settings: true}
+		var got []*client.UserLine
+		for line, err := range w.c.Users.Export(w.ctx, all) {
+			w.must(err)
+			got = append(got, line)
+		}
+		if len(got) != 2 || got[0].Realm == nil || got[0].Realm.Name != "default" || len(got[0].AuthProviders) != 1 || got[1].RecoveryCodes == nil {
+			w.Fatalf("Export of everything = %+v; want the settings, and ann with her codes", got)
+		}
+		for _, want := range []client.ImportSummary{{Lines: 2, Created: 1, Updated: 1, Object: "import"}, {Lines: 2, Exists: 2, Object: "import"}} {
+			sum, err := w.c.InRealm(other.ID).Users.Import(w.ctx, client.UserLines(slices.Values(got)), client.ImportOptions{})
+			w.must(err)
+			if *sum != want {
+				w.Errorf("Import = %+v; want %+v", *sum, want)
+			}
+		}
+		set, err := w.c.Realms.Get(w.ctx, other.ID)
+		w.must(err)
+		if set.Name != "other" || set.PasswordMinLength != got[0].Realm.PasswordMinLength {
+			w.Errorf("the realm after the import = %+v; want its own name, and the other settings", set)
+		}
+	})
+}
+
 // TestBulkCutShort says so of answers that do not come to their end.
 func TestBulkCutShort(t *testing.T) {
 	c, _ := faulty(t, client.Options{}, func(w http.ResponseWriter, r *http.Request) {

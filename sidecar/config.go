@@ -29,10 +29,16 @@ type Source struct {
 // lines of the file.
 func Load(from Source) (Options, error) {
 	o, err := Gather(from)
+	if _, is := errors.AsType[*unreadFile](err); is {
+		return o, err // what is missing may be in there
+	}
 	o.Data = cmp.Or(o.Data, DefaultData)
 	checked := o
 	return o, errors.Join(err, checked.validate())
 }
+
+// unreadFile says that nothing is known of what a configuration file says.
+type unreadFile struct{ error }
 
 // Gather returns the options that a source gives. Whether they make a Sidecar, Open finds out.
 func Gather(from Source) (Options, error) {
@@ -54,7 +60,7 @@ func Gather(from Source) (Options, error) {
 func (o *Options) readFile(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("cannot read the configuration: %w", err)
+		return &unreadFile{fmt.Errorf("cannot read the configuration: %w", err)}
 	}
 	var errs []error
 	for _, err := range o.readYAML(text) {
@@ -70,7 +76,7 @@ func (o *Options) readYAML(text []byte) []error {
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return nil // all defaults
 	} else if err != nil {
-		return []error{err}
+		return []error{&unreadFile{err}}
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return []error{errors.New("there is more than one document")}

@@ -113,6 +113,15 @@ func TestLoadComplains(t *testing.T) {
 	}
 }
 
+// TestLoadOfAnUnreadFile complains of the file alone: what else seems to be missing may be in it.
+func TestLoadOfAnUnreadFile(t *testing.T) {
+	for _, file := range []string{filepath.Join(t.TempDir(), "nowhere"), configured(t, "upstream: [\n")} {
+		if _, err := Load(Source{File: file}); err == nil || strings.Contains(err.Error(), "upstream") {
+			t.Errorf("Load = %v; want it to speak of the file alone", err)
+		}
+	}
+}
+
 // FuzzReadYAML holds that no text breaks the reading, and that what is refused is said with a line or as a whole.
 func FuzzReadYAML(f *testing.F) {
 	f.Add("upstream: http://a\ntrusted_proxies: [a, b]\ncopy_headers: {A: id}\n")

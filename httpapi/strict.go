@@ -22,12 +22,13 @@ func parseObject(text []byte) (map[string]json.RawMessage, error) {
 	case hasHalfCharacter(text):
 		return nil, errBadRequestWith("a text has half of a surrogate pair")
 	}
-	if err := (&scan{text: text}).value(0); err != nil {
-		return nil, err
-	}
-	object := members(text)
-	if object == nil {
+	s := &scan{text: text}
+	if s.next() != '{' {
 		return nil, errBadRequestWith("it is not a JSON object")
+	}
+	object := map[string]json.RawMessage{}
+	if err := s.nested(1, object); err != nil {
+		return nil, err
 	}
 	return object, nil
 }
@@ -68,7 +69,7 @@ type scan struct {
 func (s *scan) value(depth int) error {
 	switch s.next() {
 	case '{', '[':
-		return s.nested(depth + 1)
+		return s.nested(depth+1, nil)
 	case '"':
 		s.quoted()
 	default:
@@ -107,8 +108,8 @@ func (s *scan) word() {
 	}
 }
 
-// nested passes over an object or an array.
-func (s *scan) nested(depth int) error {
+// nested passes over an object or an array. members, unless it is nil, gets those of the object.
+func (s *scan) nested(depth int, members map[string]json.RawMessage) error {
 	if depth > maxDepth {
 		return errBadRequestWith("it is nested too deep")
 	}
@@ -118,16 +119,22 @@ func (s *scan) nested(depth int) error {
 		if b := s.next(); b == '}' || b == ']' { // it is empty
 			break
 		}
+		var name string
 		if object {
-			name, err := unquote(s.quoted())
-			if err != nil || !seen.add(name) {
+			name, _ = unquote(s.quoted()) // which json.Valid has seen
+			if !seen.add(name) {
 				return errBadRequestWith("a name is there twice")
 			}
 			s.next()
 			s.at++ // the colon
+			s.next()
 		}
+		begin := s.at
 		if err := s.value(depth); err != nil {
 			return err
+		}
+		if members != nil {
+			members[name] = s.text[begin:s.at:s.at]
 		}
 		if s.next() != ',' {
 			break
@@ -201,7 +208,11 @@ func unquote(quoted []byte) (string, error) {
 // hasHalfCharacter reports whether valid JSON escapes one half of a surrogate pair without the other. Go reads
 // U+FFFD there, others something else, so that two names could become one (RFC 8259 §8.2).
 func hasHalfCharacter(text []byte) bool {
-	for i := 0; i < len(text); i++ {
+	escape := bytes.IndexByte(text, '\\')
+	if escape < 0 {
+		return false
+	}
+	for i := escape; i < len(text); i++ {
 		if text[i] != '\\' {
 			continue
 		}

@@ -45,7 +45,7 @@ func Gather(from Source) (Options, error) {
 	var o Options
 	var errs []error
 	if from.File != "" {
-		errs = append(errs, o.readFile(from.File))
+		errs = append(errs, o.readFile(from.File, from.Environ))
 	}
 	errs = append(errs, o.readEnviron(from.Environ))
 	for _, s := range Settings {
@@ -56,21 +56,21 @@ func Gather(from Source) (Options, error) {
 	return o, errors.Join(errs...)
 }
 
-// readFile sets what a configuration file says.
-func (o *Options) readFile(file string) error {
+// readFile sets what a configuration file says, and the environment does not.
+func (o *Options) readFile(file string, environ []string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return &unreadFile{fmt.Errorf("cannot read the configuration: %w", err)}
 	}
 	var errs []error
-	for _, err := range o.readYAML(text) {
+	for _, err := range o.readYAML(text, environ) {
 		errs = append(errs, fmt.Errorf("%s: %w", file, err))
 	}
 	return errors.Join(errs...)
 }
 
-// readYAML sets what a text in YAML says, and returns all complaints, with their lines.
-func (o *Options) readYAML(text []byte) []error {
+// readYAML sets what a text in YAML says, and the environment does not, and returns all complaints, with their lines.
+func (o *Options) readYAML(text []byte, environ []string) []error {
 	var document yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
@@ -94,6 +94,9 @@ func (o *Options) readYAML(text []byte) []error {
 			continue
 		}
 		seen[key.Value] = true
+		if isWord(key.Value) && says(environ, key.Value) {
+			continue // or the parts of one would be mixed with those of the other
+		}
 		errs = append(errs, complaints(o.readSetting(key.Value, value), key.Line, value)...)
 	}
 	return errs
@@ -102,7 +105,7 @@ func (o *Options) readYAML(text []byte) []error {
 // readSetting sets one thing that a file says.
 func (o *Options) readSetting(name string, value *yaml.Node) error {
 	s, known := settingNamed(name)
-	if !known && slices.Contains(guard.Words(), name) {
+	if isWord(name) {
 		word := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
 		return decodeStrictly(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{word, value}}, &o.Guard)
 	}
@@ -119,6 +122,27 @@ func (o *Options) readSetting(name string, value *yaml.Node) error {
 	return fmt.Errorf("%s must be %s", name, map[bool]string{true: "a list", false: "one value"}[isList])
 }
 
+// isWord reports whether a name is that of a setting of the guard which is none of Settings: one with a structure of its own, mostly.
+func isWord(name string) bool {
+	_, known := settingNamed(name)
+	return !known && slices.Contains(guard.Words(), name)
+}
+
+// readWord sets one of these to a text in YAML, or JSON, which is YAML too.
+func (o *Options) readWord(name, text string) error {
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+		return fmt.Errorf("%s in the environment: %w", envName(name), err)
+	}
+	var errs []error
+	for _, value := range document.Content { // one, or none where there are only comments
+		for _, err := range complaints(o.readSetting(name, value), 1, value) {
+			errs = append(errs, fmt.Errorf("%s in the environment: %w", envName(name), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // resembling returns a hint at the setting that was meant, where one begins or ends alike.
 func resembling(name string) string {
 	for _, s := range Settings {
@@ -127,6 +151,14 @@ func resembling(name string) string {
 		}
 	}
 	return ""
+}
+
+// says reports whether the environment sets what has this name in a file.
+func says(environ []string, name string) bool {
+	return slices.ContainsFunc(environ, func(pair string) bool {
+		text, there := strings.CutPrefix(pair, envName(name)+"=")
+		return there && text != ""
+	})
 }
 
 // readEnviron sets what the environment says. A variable with our prefix that is no setting is a mistake where it looks like
@@ -142,6 +174,8 @@ func (o *Options) readEnviron(environ []string) error {
 		short = strings.ToLower(short)
 		if s, known := settingNamed(short); known {
 			errs = append(errs, s.Set(o, text))
+		} else if isWord(short) {
+			errs = append(errs, o.readWord(short, text))
 		} else if hint := resembling(short); hint != "" {
 			errs = append(errs, fmt.Errorf("%s in the environment is no setting%s", name, hint))
 		}

@@ -45,6 +45,34 @@ copy_headers:
 	}
 }
 
+// TestLoadReadsTheGuardFromTheEnvironment holds that what has a structure of its own may be there too, as YAML or JSON, in the place of what the file says.
+func TestLoadReadsTheGuardFromTheEnvironment(t *testing.T) {
+	file := configured(t, "upstream: http://127.0.0.1:3000\nmfa: true\ncookie: {name: session, insecure: true}\ncopy_headers: {X-User: id}\nfrom: [bearer]\nrules:\n- {path: [/a], public: true}\n")
+	o, err := Load(Source{File: file, Environ: []string{
+		`POSTERN_ISSUERS=[{"name": "shop", "issuer": "https://login.example.com/realms/shop", "audience": ["shop-api"], "max_age": "5m"}]`, "POSTERN_COPY_HEADERS={X-Mail: email}",
+		"POSTERN_COOKIE={name: other}", "POSTERN_MFA=false", "POSTERN_RULES=\n- path: [/b]\n  require: [admin]\n", "POSTERN_FROM=",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := guard.Settings{
+		Issuers:     []guard.Issuer{{Name: "shop", Issuer: "https://login.example.com/realms/shop", Audience: []string{"shop-api"}, MaxAge: guard.Duration(5 * time.Minute)}},
+		CopyHeaders: map[string]string{"X-Mail": "email"}, Cookie: guard.Cookie{Name: "other"}, From: []guard.Source{guard.SourceBearer},
+		Rules: []guard.Rule{{Paths: []string{"/b"}, Policy: guard.Policy{Require: []string{"admin"}}}},
+	}
+	if !reflect.DeepEqual(o.Guard, want) {
+		t.Errorf("Load = %+v, want %+v", o.Guard, want)
+	}
+	for text, why := range map[string]string{
+		"POSTERN_ISSUERS=[": "POSTERN_ISSUERS in the environment", "POSTERN_ISSUERS=[{nam: a}]": "there is no setting nam here", "POSTERN_MFA=perhaps": "POSTERN_MFA in the environment",
+		"POSTERN_ISSUERS=[{name: a}]": "audience is missing", "POSTERN_RULES={path: [/a]}": "POSTERN_RULES in the environment",
+	} {
+		if _, err := Load(Source{File: file, Environ: []string{text}}); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("Load with %s: %v; want %q", text, err, why)
+		}
+	}
+}
+
 // TestLoadReadsTheGuard reads settings that have a structure of their own.
 func TestLoadReadsTheGuard(t *testing.T) {
 	o, err := Load(Source{File: configured(t, `
@@ -129,8 +157,8 @@ func FuzzReadYAML(f *testing.F) {
 	f.Add("? [a]\n: b\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		var o, again Options
-		errs := o.readYAML([]byte(text))
-		if len(errs) != len(again.readYAML([]byte(text))) || setTexts(&o) != setTexts(&again) {
+		errs := o.readYAML([]byte(text), nil)
+		if len(errs) != len(again.readYAML([]byte(text), nil)) || setTexts(&o) != setTexts(&again) {
 			t.Errorf("readYAML(%q) does not do the same twice", text)
 		}
 	})

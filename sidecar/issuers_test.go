@@ -82,7 +82,7 @@ issuers:
 		}
 	}
 	_, err = Load(Source{File: configured(t, "upstream: http://a\nissuers:\n  - name: idp\n    audiences: [a]\n")})
-	if err == nil || !strings.Contains(err.Error(), "field audiences not found") {
+	if err == nil || !strings.Contains(err.Error(), "there is no setting audiences here") {
 		t.Errorf("Load with a setting that is none = %v", err)
 	}
 }

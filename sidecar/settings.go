@@ -21,7 +21,10 @@ type Setting struct {
 }
 
 // Env returns the setting's name in the environment.
-func (s Setting) Env() string { return "POSTERN_" + strings.ToUpper(s.Name) }
+func (s Setting) Env() string { return envName(s.Name) }
+
+// envName returns what a setting is called in the environment.
+func envName(name string) string { return "POSTERN_" + strings.ToUpper(name) }
 
 // IsSwitch reports whether the setting is true or false.
 func (s Setting) IsSwitch() bool {
@@ -29,7 +32,7 @@ func (s Setting) IsSwitch() bool {
 	return is
 }
 
-// Settings are all that have one value, or a list of them. What has a structure of its own is in files only.
+// Settings are all that have one value, or a list of them. What has a structure of its own, such as issuers, is in files, and in the environment as YAML.
 var Settings = []Setting{
 	{"upstream", "upstream", "the app to guard: http://127.0.0.1:3000, https://, h2c://, or unix:/run/app.sock", "", func(o *Options) any { return &o.Upstream }},
 	{"upstream_ca", "", "file with the certificates (PEM) that may vouch for an https upstream", "the system's", func(o *Options) any { return &o.UpstreamCA }},

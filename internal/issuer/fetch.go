@@ -93,6 +93,9 @@ func (f *fetcher) discover(ctx context.Context) (string, error) {
 	if err := json.Unmarshal(text, &document); err != nil {
 		return "", failed("bad_document", "%s is not a discovery document", at)
 	}
+	if isPattern(document.Issuer) {
+		return "", failed("wrong_issuer", "%s speaks for many issuers, %q; name each tenant's own", at, shorten(document.Issuer))
+	}
 	if document.Issuer != f.config.Issuer {
 		return "", failed("wrong_issuer", "%s speaks for the issuer %q, which is another", at, shorten(document.Issuer))
 	}

@@ -39,9 +39,16 @@ func (c Config) Validate() error {
 	} else if strings.Contains(c.Issuer, "?") {
 		errs = append(errs, fmt.Errorf("issuer %q must have no query; say in jwks_url where its keys are, and it may have one", c.Issuer))
 	}
+	if isPattern(c.Issuer) {
+		errs = append(errs, fmt.Errorf("issuer %q is a pattern for many; name each tenant's own", c.Issuer))
+	}
 	_, err := egress.ParseNetworks(c.allowed())
 	return errors.Join(append(errs, err)...)
 }
+
+// isPattern reports whether an issuer stands for those of many tenants, as `https://login.microsoftonline.com/{tenantid}/v2.0` does. Whoever took its tokens
+// would take those of everybody who opens a tenant.
+func isPattern(issuer string) bool { return strings.ContainsAny(issuer, "{}") }
 
 // allowed returns the networks in Allow.
 func (c Config) allowed() []string {

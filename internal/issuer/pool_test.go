@@ -48,6 +48,7 @@ func TestTakeRefuses(t *testing.T) {
 		want          string
 	}{
 		{name: "another issuer", document: discovery("https://evil.example", inside.URL), want: "wrong_issuer"},
+		{name: "many issuers", document: discovery("https://login.example.com/{tenantid}/v2.0", "URL"+setPath), want: "wrong_issuer"},
 		{name: "an issuer with a slash more", document: discovery("URL/", "URL"+setPath), want: "wrong_issuer"},
 		{name: "keys over plain http", document: discovery("URL", "http://login.example.com/keys"), want: "bad_document"},
 		{name: "keys of the metadata service", document: discovery("URL", "https://169.254.169.254/latest"), want: "address_refused"},
@@ -186,6 +187,7 @@ func TestConfigValidate(t *testing.T) {
 	for _, c := range []issuer.Config{
 		{}, {Issuer: "login.example.com"}, {Issuer: "http://login.example.com"}, {Issuer: "https://"}, {Issuer: "https://a@login.example.com"},
 		{Issuer: "https://login.example.com#a"}, {Issuer: "https://login.example.com?a=b"}, {Issuer: "urn:example", JWKSURL: "http://10.0.0.1/keys"},
+		{Issuer: "https://login.example.com/{tenantid}/v2.0"}, {Issuer: "https://sts.example.com/{tenantid}/", JWKSURL: "https://login.example.com/keys"},
 		{JWKSURL: "https://login.example.com"}, {Issuer: "https://login.example.com", Allow: "inside"}, {Issuer: "ftp://localhost"},
 		{Issuer: "http://localhost.example.com"}, {Issuer: strings.Repeat("a", 501), JWKSURL: "https://login.example.com"},
 	} {

@@ -1,5 +1,6 @@
 // Package client is what a back end written in Go needs of Postern: a typed client of its API, and what an account provider
-// needs besides, which is a signer of account provider tokens (APT) and the Account that keeps a fresh session token with them.
+// needs besides, which is a signer of account provider tokens (APT) and the Account that keeps a fresh session token with them. For applications
+// behind a guard there is AssertionVerifier.
 //
 // A Client holds a service for each resource: c.Users, c.Sessions, c.Orgs and so on. What a call answers with is in package
 // httpapi/wire, under the same names here. What a call is to set is in structs of this package, in which a field that is nil

@@ -167,7 +167,7 @@ func (m *mailer) message(d *core.Delivery) (*gomail.Msg, error) {
 	if from == "" {
 		from = m.smtp.From
 	}
-	msg := gomail.NewMsg()
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	if err := msg.FromFormat(d.Hook.Letter.FromName, from); err != nil {
 		return nil, errors.New("its sender is no address")
 	}

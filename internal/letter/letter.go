@@ -39,23 +39,9 @@ var linkLine = regexp.MustCompile(`(?m)^.*\{\{link\}\}.*\n\n`)
 // Write writes the letter of an e-mail hook. What values hold is text in every form of it: markup in somebody's name is
 // shown, and does nothing.
 func Write(h *core.AppHook, fields map[string]string) (Letter, error) {
-	subject, body, renderer := h.Letter.Subject, h.Letter.Template, h.Letter.Renderer
-	kind := ""
-	if len(h.EventTypes) == 1 {
-		kind = h.EventTypes[0]
-	}
-	if subject == "" {
-		subject = subjects[kind]
-	}
-	if body == "" {
-		text, err := builtIn.ReadFile("templates/" + kind + ".md")
-		if err != nil {
-			return Letter{}, fmt.Errorf("letter: there is none built in for %s", kind)
-		}
-		body, renderer = string(text), core.RenderMarkdown
-		if fields["link"] == "" { // nobody said where the page is
-			body = linkLine.ReplaceAllString(body, "")
-		}
+	subject, body, ours, err := source(h, fields["link"] != "")
+	if err != nil {
+		return Letter{}, err
 	}
 	head, err := core.ParseTemplate(subject)
 	if err != nil {
@@ -67,12 +53,15 @@ func Write(h *core.AppHook, fields map[string]string) (Letter, error) {
 	}
 	value := func(field string) string { return fields[field] }
 	l := Letter{Subject: oneLine(head.Merge(value))}
-	switch renderer {
-	case core.RenderText:
+	switch {
+	case ours: // its plain form is for people who never saw Markdown, and whose mail programs look for the ends of links
+		l.HTML, err = markdown(t, value)
+		l.Text = plain(l.HTML)
+	case h.Letter.Renderer == core.RenderText:
 		l.Text = t.Merge(value)
-	case core.RenderHTML:
+	case h.Letter.Renderer == core.RenderHTML:
 		l.HTML = t.Merge(escaped(value))
-	case core.RenderHTMLText:
+	case h.Letter.Renderer == core.RenderHTMLText:
 		l.HTML = t.Merge(escaped(value))
 		l.Text = plain(l.HTML)
 	default:
@@ -80,6 +69,30 @@ func Write(h *core.AppHook, fields map[string]string) (Letter, error) {
 		l.HTML, err = markdown(t, value)
 	}
 	return l, err
+}
+
+// source returns the templates of a hook's letter: its own, else those of the built-in one, which are ours and in Markdown. Without a
+// link, lines with one are left out of those.
+func source(h *core.AppHook, link bool) (subject, body string, ours bool, err error) {
+	subject, body = h.Letter.Subject, h.Letter.Template
+	kind := ""
+	if len(h.EventTypes) == 1 {
+		kind = h.EventTypes[0]
+	}
+	if subject == "" {
+		subject = subjects[kind]
+	}
+	if body != "" {
+		return subject, body, false, nil
+	}
+	text, err := builtIn.ReadFile("templates/" + kind + ".md")
+	if err != nil {
+		return "", "", false, fmt.Errorf("letter: there is none built in for %s", kind)
+	}
+	if body = string(text); !link { // nobody said where the page is
+		body = linkLine.ReplaceAllString(body, "")
+	}
+	return subject, body, true, nil
 }
 
 // escaped returns values as they stand in HTML.

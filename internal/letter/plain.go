@@ -16,11 +16,12 @@ var (
 	blankLines = regexp.MustCompile(`\n\s*\n\s*`)
 )
 
-// plain returns what HTML says without its markup. Links become their text and their address.
+// plain returns what HTML says without its markup. Links become their text and their address, which angle brackets keep from what
+// follows (RFC 3986, Appendix C).
 func plain(text string) string {
 	text = invisible.ReplaceAllString(text, "")
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	text = link.ReplaceAllString(text, "$2 ($1)")
+	text = link.ReplaceAllString(text, "$2 &lt;$1&gt;")
 	text = blockEnd.ReplaceAllString(text, "\n\n")
 	text = tag.ReplaceAllString(text, "")
 	text = spaces.ReplaceAllString(html.UnescapeString(text), " ")

@@ -19,7 +19,8 @@ func (g *Guard) Explain(ctx context.Context, method, address, credential string)
 	}
 	r.Header.Set("Sec-Fetch-Site", "same-origin") // a cookie is shown as a page of the application would
 	g.show(r, credential)
-	v := g.judge(r, false)
+	var v Verdict
+	g.judge(r, false, &v)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s", r.Method, r.URL.EscapedPath(), v.Decision)
 	if v.Decision != Allow {

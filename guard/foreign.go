@@ -88,9 +88,9 @@ func (g *Guard) closeIssuers() {
 func (o *outside) vouching(fingerprint string) string { return o.Name + " key " + fingerprint }
 
 // identifyForeign returns who a token of an issuer elsewhere stands for. It reports false for all else.
-func (g *Guard) identifyForeign(ctx context.Context, q question, now time.Time) (k known, is bool, err error) {
+func (g *Guard) identifyForeign(ctx context.Context, q *question, now time.Time) (k known, is bool, err error) {
 	if g.c.Check != CheckAlways {
-		if k, _ := g.cache.get(&q, now); k != "" {
+		if k, _ := g.cache.get(q, now); k != "" {
 			return k, k[atFrom] != 0, nil
 		}
 	}
@@ -103,7 +103,7 @@ func (g *Guard) identifyForeign(ctx context.Context, q question, now time.Time) 
 	if f == nil {
 		return "", false, nil
 	}
-	k, err = g.verify(ctx, f, token, q)
+	k, err = g.verify(ctx, f, token, *q)
 	return k, true, err
 }
 

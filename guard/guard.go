@@ -101,18 +101,29 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 // Judge says what is to become of r, which it does not change. For a token seen before it neither allocates
 // nor waits; otherwise it reads the store, for at most 5 seconds (10 while the realm is not found yet) and no longer
 // than r's context lasts. Behind another guard that shares Names, it goes by whom that one found.
-func (g *Guard) Judge(r *http.Request) Verdict { return g.noted(g.judge(r, false)) }
+func (g *Guard) Judge(r *http.Request) (v Verdict) {
+	g.judge(r, false, &v)
+	g.note(&v)
+	return v
+}
 
 // JudgePublic is Judge for a request that the host found to be for a public path by rules of its own. One whose
 // path can be read in several ways is refused.
-func (g *Guard) JudgePublic(r *http.Request) Verdict { return g.noted(g.judge(r, true)) }
+func (g *Guard) JudgePublic(r *http.Request) (v Verdict) {
+	g.judge(r, true, &v)
+	g.note(&v)
+	return v
+}
 
-func (g *Guard) judge(r *http.Request, public bool) Verdict {
+// judge makes v, which is zero, the verdict on r. A Verdict is large: it is made where it is to be, and not handed from one to the next.
+func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
 	if g.names.named(r.Header["Connection"]) { // a proxy would remove what we set
-		return deny(refuseMeddling)
+		*v = deny(refuseMeddling)
+		return
 	}
 	if isPreflight(r) {
-		return Verdict{Decision: Allow}
+		v.Decision = Allow
+		return
 	}
 	d, why := g.c.demands(r)
 	if public && why == nil {
@@ -122,27 +133,31 @@ func (g *Guard) judge(r *http.Request, public bool) Verdict {
 		}
 	}
 	if why != nil {
-		return deny(*why)
+		*v = deny(*why)
+		return
 	}
 	now := g.now()
-	v := g.settle(r, &d, g.recognise(r, now), now)
+	g.recognise(r, now, v)
+	g.settle(r, &d, now, v)
 	if v.Decision == CannotKnow && d.public || v.Decision == Deny && v.known == "" && (d.public || d.optional) {
-		return Verdict{Decision: Allow}
+		*v = Verdict{Decision: Allow}
 	}
-	return v
 }
 
-// recognise says who r comes from, as of now.
-func (g *Guard) recognise(r *http.Request, now time.Time) Verdict {
+// recognise makes v, which is zero, say who r comes from, as of now.
+func (g *Guard) recognise(r *http.Request, now time.Time, v *Verdict) {
 	former := passageOf(r.Context())
 	if p := former.found(g); p != nil {
-		return allow(p.who, p.source)
+		v.Decision, v.standing, v.source = Allow, p.who, p.source
+		return
 	}
 	c, why := g.c.credential(former.sent(r.Header))
 	if why != nil {
-		return deny(*why)
+		*v = deny(*why)
+		return
 	}
-	q := question{token: c.text}
+	q := &v.asked
+	q.token = c.text
 	if c.source == SourceAPIKey {
 		q.byKey, q.address = true, g.address(r)
 	}
@@ -150,47 +165,51 @@ func (g *Guard) recognise(r *http.Request, now time.Time) Verdict {
 	if err == nil && q.byKey && !g.cache.admitsFrom(k, q.address) {
 		err = core.ErrAPIKeyAddress
 	}
-	if err == nil {
-		return allow(standing{known: k, asked: q, by: g}, c.source)
+	if err != nil {
+		g.unrecognised(r, now, err, c.source, v)
+		return
 	}
-	v := judgeError(err, c.source)
-	if v.Decision != CannotKnow {
-		return v
+	v.Decision, v.known, v.by, v.source = Allow, k, g, c.source
+}
+
+// unrecognised makes v say what is to become of r, whose credential was asked about in vain.
+func (g *Guard) unrecognised(r *http.Request, now time.Time, err error, from Source, v *Verdict) {
+	q := v.asked
+	if *v = judgeError(err, from); v.Decision != CannotKnow {
+		return
 	}
-	if k := g.stale(r, q, now); k != "" && g.cache.admitsFrom(k, q.address) {
-		v = allow(standing{known: k, asked: q, by: g}, c.source)
-		v.Stale = true
-		return v
+	if k := g.stale(r, &q, now); k != "" && g.cache.admitsFrom(k, q.address) {
+		*v = Verdict{Decision: Allow, Stale: true, standing: standing{known: k, asked: q, by: g}, source: from}
+		return
 	}
 	if !errors.Is(err, errNewerKey) { // which anybody can bring about
 		g.warn(r.Context(), err)
 	}
-	return v
 }
 
-// settle holds what r must satisfy at now against who it comes from.
-func (g *Guard) settle(r *http.Request, d *demand, v Verdict, now time.Time) Verdict {
+// settle holds what r must satisfy at now against who it comes from, and makes v the verdict.
+func (g *Guard) settle(r *http.Request, d *demand, now time.Time, v *Verdict) {
 	if v.Decision != Allow {
-		return v
+		return
 	}
 	if v.source == SourceCookie && !g.c.provesOrigin(r) {
-		return deny(refuseCrossSite)
+		*v = deny(refuseCrossSite)
+		return
 	}
 	v.policies = d.policies
 	if why := v.unmet(now); why != nil {
 		v.Decision, v.Refusal = Deny, *why
-		return v
+		return
 	}
 	v.at = now.UnixNano()
 	if g.c.Assertion == "" {
-		return v
+		return
 	}
 	var err error
 	if v.assertion, err = g.assert(r.Context(), &v.standing); err != nil {
 		g.warn(r.Context(), err)
-		return judgeError(core.ErrUnavailable, v.source)
+		*v = judgeError(core.ErrUnavailable, v.source)
 	}
-	return v
 }
 
 // Prepare makes r fit to be passed on, whatever the verdict: it removes every identity header and trailer that the client
@@ -240,18 +259,17 @@ func (g *Guard) tell(h http.Header, s *standing, assertion string) {
 // Owns reports whether a header, by its name in any spelling, is one that only the guards that share Names may set.
 func (g *Guard) Owns(name string) bool { return g.names.owns(name) }
 
-// noted logs a refusal, lets the observer know, and returns the verdict.
-func (g *Guard) noted(v Verdict) Verdict {
+// note logs a refusal, and lets the observer know.
+func (g *Guard) note(v *Verdict) {
 	if g.observe != nil {
-		g.observe(v)
+		g.observe(*v)
 	}
 	if v.Decision != Deny {
-		return v
+		return
 	}
 	if entry := g.log.Check(zap.DebugLevel, "request refused"); entry != nil {
 		entry.Write(zap.String("realm", g.c.Realm), zap.Int("status", v.Refusal.Status), zap.String("reason", v.Refusal.Reason))
 	}
-	return v
 }
 
 // warnEvery is how often the log hears that requests cannot be judged.

@@ -33,7 +33,7 @@ type question struct {
 }
 
 // identify returns who a credential stands for at now: from memory while the feed confirms it, else from the store.
-func (g *Guard) identify(ctx context.Context, q question, now time.Time) (known, error) {
+func (g *Guard) identify(ctx context.Context, q *question, now time.Time) (known, error) {
 	if g.foreign != nil && !q.byKey {
 		if k, is, err := g.identifyForeign(ctx, q, now); is {
 			return k, err
@@ -44,16 +44,16 @@ func (g *Guard) identify(ctx context.Context, q question, now time.Time) (known,
 		return "", err
 	}
 	if g.c.Check == CheckAlways || !h.watch.Fresh(now) {
-		return g.read(ctx, h, q)
+		return g.read(ctx, h, *q)
 	}
 	g.confirmed(now)
-	if k, old := g.cache.get(&q, now); k != "" {
+	if k, old := g.cache.get(q, now); k != "" {
 		if old && g.cache.admitsFrom(k, q.address) && g.cache.claimRecheck(k, now) {
-			g.recheck(h, k, q)
+			g.recheck(h, k, *q)
 		}
 		return k, nil
 	}
-	return g.share(ctx, h, q)
+	return g.share(ctx, h, *q)
 }
 
 // share reads together with all who ask the same now.

@@ -17,11 +17,11 @@ func (g *Guard) confirmed(now time.Time) {
 
 // stale returns what was known of a credential before the store went away, or nothing where that may not be relied on: the
 // grace (Settings.StaleOK) is over, the request might change something, or there was news of the user or session since.
-func (g *Guard) stale(r *http.Request, q question, now time.Time) known {
+func (g *Guard) stale(r *http.Request, q *question, now time.Time) known {
 	if g.c.StaleOK == 0 || !isSafe(r) {
 		return ""
 	}
-	k, _ := g.cache.get(&q, now)
+	k, _ := g.cache.get(q, now)
 	if k == "" || now.UnixNano()-max(k.nanos(atRead), g.lastFresh.Load()) > int64(g.c.StaleOK) {
 		return ""
 	}

@@ -158,11 +158,6 @@ var (
 		Detail: "The session token is longer than any that is given out. Sign in again."}
 )
 
-// allow returns the Verdict that lets in who is known.
-func allow(s standing, from Source) Verdict {
-	return Verdict{Decision: Allow, standing: s, source: from}
-}
-
 // deny returns the Verdict of a refusal.
 func deny(r Refusal) Verdict { return Verdict{Decision: Deny, Refusal: r} }
 

@@ -10,7 +10,7 @@ import (
 // visit is a request under way, from Admit until its handler returns. A WebSocket, a stream of events and a long
 // download are under way for long; they end when the user may no longer enter.
 type visit struct {
-	standing
+	who     *standing // never altered, but replaced
 	safe    bool
 	cancel  context.CancelFunc
 	w       http.ResponseWriter
@@ -32,7 +32,7 @@ const visitShards = 16
 type visitShard struct {
 	mu   sync.Mutex
 	head visit
-	_    [40]byte
+	_    [48]byte
 }
 
 func newVisits() *visits {
@@ -54,7 +54,7 @@ func (vs *visits) review() {
 
 // enter notes a visit.
 func (vs *visits) enter(v *visit) {
-	v.shard = &vs.shards[v.known.tag().low%visitShards]
+	v.shard = &vs.shards[v.who.known.tag().low%visitShards]
 	v.shard.mu.Lock()
 	defer v.shard.mu.Unlock()
 	v.prev, v.next = v.shard.head.prev, &v.shard.head
@@ -98,7 +98,7 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, v Verdict) (admitt
 	}{}
 	here.Context, here.cancel = context.WithCancel(r.Context())
 	r = g.prepare(r, &v, &here.passage)
-	here.standing, here.safe, here.w, here.checked = here.passage.who, isSafe(r), w, v.at
+	here.visit.who, here.safe, here.w, here.checked = &here.passage.who, isSafe(r), w, v.at
 	g.visits.enter(&here.visit)
 	return r, here.leave
 }
@@ -156,7 +156,7 @@ func (vs *visits) doubtful(now time.Time, fresh bool) []*visit {
 		s := &vs.shards[i]
 		s.mu.Lock()
 		for v := s.head.next; v != &s.head; v = v.next {
-			if v.overtaken() || at >= v.known.nanos(atExpires) || !fresh && at-v.checked >= int64(confirmEvery) || v.unmet(now) != nil {
+			if v.who.overtaken() || at >= v.who.known.nanos(atExpires) || !fresh && at-v.checked >= int64(confirmEvery) || v.who.unmet(now) != nil {
 				all = append(all, v)
 			}
 		}
@@ -169,7 +169,7 @@ func (vs *visits) doubtful(now time.Time, fresh bool) []*visit {
 func (g *Guard) confirm(ctx context.Context, v *visit, now time.Time) bool {
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
-	again := v.standing
+	again := *v.who
 	k, err := calmly(ctx, func(ctx context.Context) (known, error) { return g.readAgain(ctx, &again) })
 	if err != nil {
 		return !isRefusal(err) && v.safe && g.c.StaleOK > 0 && !again.overtaken() &&
@@ -181,6 +181,6 @@ func (g *Guard) confirm(ctx context.Context, v *visit, now time.Time) bool {
 	}
 	v.shard.mu.Lock()
 	defer v.shard.mu.Unlock()
-	v.standing, v.checked = again, now.UnixNano()
+	v.who, v.checked = &again, now.UnixNano()
 	return true
 }

@@ -64,10 +64,11 @@ func newCache(size int) (*cache, error) {
 
 // get returns what is known of q's credential and still holds at now, if anything; and whether it may be time to read it again.
 func (c *cache) get(q *question, now time.Time) (k known, old bool) {
-	t, at := c.tagger.tag(q.token, q.byKey), now.UnixNano()
-	s := c.shard(t)
+	home, at := c.tagger.home(q.token, q.byKey), now.UnixNano()
+	s := c.shard(home)
 	s.mu.RLock()
-	found := s.byTag.get(t)
+	s.byTag.fetch(home) // while the tag is made
+	found := s.byTag.get(c.tagger.tagAt(home, q.token, q.byKey))
 	if found == nil {
 		s.mu.RUnlock()
 		return "", false
@@ -164,11 +165,11 @@ func (c *cache) stampsOf(who *core.Identity) [3]uint16 {
 // stamp returns where news of a subject is noted.
 func (c *cache) stamp(subject string) uint16 { return uint16(maphash.String(c.seed, subject)) }
 
-// shard returns where a tag is kept.
-func (c *cache) shard(t tag) *shard { return &c.shards[t.low&uint64(len(c.shards)-1)] }
+// shard returns where tags with a home are kept.
+func (c *cache) shard(home uint32) *shard { return &c.shards[int(home)&(len(c.shards)-1)] }
 
 // shardOf returns where k is kept.
-func (c *cache) shardOf(k known) *shard { return c.shard(k.tag()) }
+func (c *cache) shardOf(k known) *shard { return c.shard(k.tag().home) }
 
 // known returns what a slot is of.
 func (s *shard) known(at *slot) known { return known(s.shelf.get(at.spot)) }
@@ -211,7 +212,7 @@ func (s *shard) drop(k known) {
 // replace stores a slot, in the place of the one with the same tag.
 func (s *shard) replace(with slot) {
 	var former spot
-	if found := s.byTag.get(with.tag); found != nil {
+	if found := s.byTag.get(with.tag()); found != nil {
 		former = found.spot
 	}
 	s.byTag.put(with)

@@ -2,10 +2,12 @@ package guard
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pgregory.net/rapid"
 
@@ -122,6 +124,45 @@ func TestTagsDependOnEveryByte(t *testing.T) {
 	}
 }
 
+// TestHomes holds that session tokens are looked for by how they end, and API keys, whose end somebody may choose, by all of it.
+func TestHomes(t *testing.T) {
+	tagger, err := newTagger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature := strings.Repeat("s", lastBytes)
+	if tagger.home("one."+signature, false) != tagger.home("another."+signature, false) {
+		t.Error("tokens that end alike have two homes")
+	}
+	tokens, keys := map[uint32]bool{}, map[uint32]bool{}
+	for i := range 1000 {
+		tokens[tagger.home("one."+signature[1:]+string(rune('a'+i)), false)] = true
+		keys[tagger.home(fmt.Sprint(i)+signature, true)] = true
+	}
+	if len(tokens) < 990 || len(keys) < 990 {
+		t.Errorf("1000 tokens have %d homes, 1000 API keys %d", len(tokens), len(keys))
+	}
+	if g := tagger.tag("one."+signature, false); g != tagger.tagAt(tagger.home("one."+signature, false), "one."+signature, false) {
+		t.Errorf("tag = %x, which is not at home", g)
+	}
+}
+
+// TestTokensThatEndAlike keeps many in one place, each as itself, and makes room among them.
+func TestTokensThatEndAlike(t *testing.T) {
+	c := cacheOf(t, 5000)
+	now := time.Unix(1_800_000_000, 0)
+	token := func(i int) string { return fmt.Sprint(i, ".", strings.Repeat("s", lastBytes)) }
+	for i := range 2000 {
+		k := remember(c, token(i), core.Identity{User: core.UserID(fmt.Sprint("usr_", i)), ExpiresAt: now.Add(time.Hour)})
+		if got := found(c, token(i), now); got != k {
+			t.Fatalf("token %d is %+v, want what was put", i, got.identity())
+		}
+		if found(c, token(i+1), now) != "" {
+			t.Fatalf("token %d is known, and was never put", i+1)
+		}
+	}
+}
+
 // TestTagsInParallel makes tags from several goroutines, which share buffers.
 func TestTagsInParallel(t *testing.T) {
 	tagger, err := newTagger()
@@ -144,12 +185,24 @@ func TestTagsInParallel(t *testing.T) {
 	work.Wait()
 }
 
+// TestSlotIsOneLine holds that a hit waits for one line of memory, and that what is remembered has no pointers.
+func TestSlotIsOneLine(t *testing.T) {
+	if size := unsafe.Sizeof(slot{}); size != 64 {
+		t.Errorf("a slot has %d bytes, want 64", size)
+	}
+	for f := range reflect.TypeFor[slot]().Fields() {
+		if kind := f.Type.Kind(); kind == reflect.Pointer || kind == reflect.String || kind == reflect.Slice {
+			t.Errorf("%s of a slot is a %s, which the garbage collector has to follow", f.Name, kind)
+		}
+	}
+}
+
 // TestTable holds a table to a map, with tags that collide often.
 func TestTable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		real, model := newTable(), map[tag]spot{}
 		for _, h := range rapid.SliceOfN(rapid.Uint64Range(0, 40), 0, 300).Draw(t, "tags") {
-			g := tag{h%5<<32 | h/5<<34 | h, h / 20} // few homes
+			g := tag{h, h / 20, uint32(h%5*maxShards + h/5<<34)} // few homes
 			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0, 1:
 				real.remove(g)
@@ -169,8 +222,8 @@ func TestTable(t *testing.T) {
 				}
 			default:
 				lies := spot{book: rapid.Uint32().Draw(t, "book"), length: 1}
-				real.put(slot{tag: g, spot: lies})
-				real.get(g).used = uint32(h % 2)
+				real.put(slot{low: g.low, high: g.high, mark: g.home << 1, spot: lies})
+				real.get(g).mark |= uint32(h % 2)
 				model[g] = lies
 			}
 			if real.count != len(model) {

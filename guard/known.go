@@ -32,7 +32,8 @@ const (
 	atTold     = 72 // 32 bits: where it is written where each header's text lies
 	atSigned   = 76 // 32 bits: where the assertion lies, or would
 	atSize     = 80 // 32 bits: of all of it
-	headSize   = 84
+	atHome     = 84 // 32 bits: of the tag
+	headSize   = 88
 )
 
 // What flags say.
@@ -50,7 +51,7 @@ func (k known) number(at int) uint64 { return binary.LittleEndian.Uint64([]byte(
 // offset returns the number of 32 bits in a place.
 func (k known) offset(at int) int { return int(binary.LittleEndian.Uint32([]byte(k[at : at+4]))) }
 
-func (k known) tag() tag { return tag{k.number(atTag), k.number(atTag + 8)} }
+func (k known) tag() tag { return tag{k.number(atTag), k.number(atTag + 8), uint32(k.offset(atHome))} }
 
 // nanos returns the time in a place.
 func (k known) nanos(at int) int64 { return int64(k.number(at)) }

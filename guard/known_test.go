@@ -58,7 +58,7 @@ func TestKnownKeepsAll(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		r := reading{
-			who: identities.Draw(t, "who"), tag: tag{rapid.Uint64().Draw(t, "low"), rapid.Uint64().Draw(t, "high")}, heard: rapid.Uint64().Draw(t, "heard"),
+			who: identities.Draw(t, "who"), tag: tag{rapid.Uint64().Draw(t, "low"), rapid.Uint64().Draw(t, "high"), rapid.Uint32().Draw(t, "home")}, heard: rapid.Uint64().Draw(t, "heard"),
 			at: time.Unix(0, 1_800_000_000_000_000_001).UTC(), stamps: [3]uint16{1, 2, 65535}, from: rapid.IntRange(0, maxIssuers).Draw(t, "from"),
 		}
 		k := r.known(headers)
@@ -112,7 +112,8 @@ func TestShelf(t *testing.T) {
 		s, model := &c.shards[0], map[tag]known{}
 		lengths := rapid.OneOf(rapid.IntRange(0, 600), rapid.IntRange(longText-200, longText+50), rapid.IntRange(0, 5*bookSize))
 		for i := range rapid.IntRange(1, 600).Draw(t, "steps") {
-			g := tag{rapid.Uint64Range(0, 80).Draw(t, "tag"), 0}
+			n := rapid.Uint64Range(0, 80).Draw(t, "tag")
+			g := tag{n, 0, uint32(n) * maxShards}
 			switch rapid.IntRange(0, 5).Draw(t, "step") {
 			case 0:
 				if k, is := model[g]; is {

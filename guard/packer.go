@@ -28,6 +28,7 @@ func (r *reading) known(headers identityHeaders) known {
 	le := binary.LittleEndian
 	le.PutUint64(p[atTag:], r.tag.low)
 	le.PutUint64(p[atTag+8:], r.tag.high)
+	le.PutUint32(p[atHome:], r.tag.home)
 	le.PutUint64(p[atHeard:], r.heard)
 	le.PutUint64(p[atRead:], uint64(r.at.UnixNano()))
 	le.PutUint64(p[atExpires:], uint64(r.who.ExpiresAt.UnixNano())) // zero is long ago, and not never

@@ -7,7 +7,7 @@ import (
 )
 
 // table finds what is known by tag: open addressing with linear probing, so that looking costs one line of
-// memory where a map takes several. It keeps one entry for each tag.
+// memory where a map takes several. Which line that is can be told before the tag is made. It keeps one entry for each tag.
 type table struct {
 	slots []slot // a power of two, at least a quarter of them empty
 	count int
@@ -16,15 +16,18 @@ type table struct {
 
 // slot is a place in a table: all that a hit must look at, in the 64 bytes that memory is fetched by, and no pointer.
 type slot struct {
-	tag     tag
-	heard   uint64 // as in known, like the next and the stamps
-	expires int64
-	recheck second // as in known, unless somebody set about it since: then when the next may
-	renew   second // likewise
-	spot    spot   // where what is known lies; zero where the place is empty
-	stamps  [3]uint16
-	used    uint32 // since the hand last passed; to be read and written atomically
+	low, high uint64 // of the tag
+	heard     uint64 // as in known, like the next and the stamps
+	expires   int64
+	recheck   second // as in known, unless somebody set about it since: then when the next may
+	renew     second // likewise
+	spot      spot   // where what is known lies; zero where the place is empty
+	stamps    [3]uint16
+	mark      uint32 // twice the tag's home, and 1 where it was of use since the hand last passed; to be read and written atomically
 }
+
+// used is in the mark of what was of use since the hand last passed.
+const used = 1
 
 // second is a time in seconds since the epoch, rounded up, which will do for what is not due to the moment.
 type second uint32
@@ -54,9 +57,16 @@ func (s *second) claim(now time.Time, again time.Duration) bool {
 
 // slotOf returns the slot of what is known, which lies at a spot.
 func slotOf(k known, at spot) slot {
-	return slot{tag: k.tag(), heard: k.number(atHeard), expires: k.nanos(atExpires), recheck: secondOf(k.nanos(atRecheck)), renew: secondOf(k.nanos(atRenew)),
+	g := k.tag()
+	return slot{low: g.low, high: g.high, mark: g.home << 1, heard: k.number(atHeard), expires: k.nanos(atExpires), recheck: secondOf(k.nanos(atRecheck)), renew: secondOf(k.nanos(atRenew)),
 		spot: at, stamps: k.stamps()}
 }
+
+// tag returns the tag that s is of.
+func (s *slot) tag() tag { return tag{s.low, s.high, s.mark >> 1} }
+
+// has reports whether s is of a tag.
+func (s *slot) has(g tag) bool { return s.low == g.low && s.high == g.high }
 
 // isEmpty reports whether nothing is in a place.
 func (s *slot) isEmpty() bool { return s.spot.length == 0 }
@@ -75,11 +85,11 @@ func (t *table) get(g tag) *slot {
 
 // put stores s in the place of what has the same tag.
 func (t *table) put(s slot) {
-	at := &t.slots[t.place(s.tag)]
+	at := &t.slots[t.place(s.tag())]
 	if at.isEmpty() {
 		t.count++
 	}
-	s.used = at.used
+	s.mark |= at.mark & used
 	*at = s
 	if 4*t.count > 3*len(t.slots) {
 		t.grow()
@@ -97,7 +107,7 @@ func (t *table) remove(g tag) {
 func (t *table) empty(hole int) {
 	t.count--
 	for at := t.next(hole); !t.slots[at].isEmpty(); at = t.next(at) {
-		fromHome := (at - t.home(t.slots[at].tag)) & (len(t.slots) - 1)
+		fromHome := (at - t.home(t.slots[at].tag())) & (len(t.slots) - 1)
 		if fromHome >= (at-hole)&(len(t.slots)-1) { // its home is not behind the hole
 			t.slots[hole] = t.slots[at]
 			hole = at
@@ -116,12 +126,12 @@ func (t *table) evict() spot {
 		if s.isEmpty() {
 			continue
 		}
-		if chances == 0 || s.used == 0 {
+		if chances == 0 || s.mark&used == 0 {
 			lay := s.spot
 			t.empty(t.hand)
 			return lay
 		}
-		s.used = 0
+		s.mark &^= used
 		chances--
 	}
 }
@@ -129,14 +139,17 @@ func (t *table) evict() spot {
 // place returns where a tag is, or else where it would go.
 func (t *table) place(g tag) int {
 	at := t.home(g)
-	for !t.slots[at].isEmpty() && t.slots[at].tag != g {
+	for !t.slots[at].isEmpty() && !t.slots[at].has(g) {
 		at = t.next(at)
 	}
 	return at
 }
 
 // home is where the search for a tag begins. The low bits chose the shard already.
-func (t *table) home(g tag) int { return int(g.low>>32) & (len(t.slots) - 1) }
+func (t *table) home(g tag) int { return int(g.home/maxShards) & (len(t.slots) - 1) }
+
+// fetch begins to fetch the memory where the search for a tag begins.
+func (t *table) fetch(home uint32) { prefetch(&t.slots[t.home(tag{home: home})]) }
 
 func (t *table) next(at int) int { return (at + 1) & (len(t.slots) - 1) }
 
@@ -146,14 +159,14 @@ func (t *table) grow() {
 	t.slots, t.hand = make([]slot, 2*len(old)), 0
 	for i := range old {
 		if !old[i].isEmpty() {
-			t.slots[t.place(old[i].tag)] = old[i]
+			t.slots[t.place(old[i].tag())] = old[i]
 		}
 	}
 }
 
 // use notes that s was of use. It writes only where that is news, so that cores do not fight over a popular token.
 func (s *slot) use() {
-	if atomic.LoadUint32(&s.used) == 0 {
-		atomic.StoreUint32(&s.used, 1)
+	if atomic.LoadUint32(&s.mark)&used == 0 {
+		atomic.OrUint32(&s.mark, used)
 	}
 }

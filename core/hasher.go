@@ -10,20 +10,17 @@ import (
 	"github.com/postern-auth/postern/core/internal/argon2"
 )
 
-// queuePerSlot is how many may wait for each password hash being computed.
-const queuePerSlot = 16
-
-// ErrBusy says that more passwords are being checked than this machine can bear. It counts as no attempt.
-var ErrBusy = &Error{Kind: KindUnavailable, Code: "busy", Detail: "too many sign-ins at once; try again shortly", RetryAfter: 2 * time.Second}
-
 // hasher computes password hashes, no more at once than there are slots, with a short queue before them, and on threads
 // of low priority: a flood of sign-ins costs neither the memory nor the latency of everything else. Safe for
 // concurrent use.
+//
+// A turn is more than a hash: the account is read in it and the attempt counted, which waits for the store. So there is one turn
+// more than there are slots, or a slot would be empty meanwhile.
 type hasher struct {
 	params  params
 	random  io.Reader
+	turns   hashQueue
 	slots   chan struct{}
-	waiting atomic.Int64
 	workers workers
 	decoy   phc         // what a password is compared with where there is none, at the same cost
 	recent  recentTimes // that our own hashes took of late
@@ -61,27 +58,33 @@ type hashWork struct {
 }
 
 func newHasher(slots int, p params, busy func(bool), random io.Reader) *hasher {
-	return &hasher{params: p, random: random, slots: make(chan struct{}, slots), workers: newWorkers(slots, busy),
+	return &hasher{params: p, random: random, workers: newWorkers(slots, busy),
+		turns: hashQueue{free: slots + 1, most: slots * queuePerSlot}, slots: make(chan struct{}, slots),
 		decoy: phc{params: p, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}}
 }
 
-// admit waits for a slot. It returns ErrBusy at once where the queue is full. The caller must call
-// release.
-func (h *hasher) admit(ctx context.Context) (release func(), err error) {
-	if h.waiting.Add(1) > int64(cap(h.slots)*(1+queuePerSlot)) {
-		h.waiting.Add(-1)
-		return nil, ErrBusy
+// admit waits for a turn. It returns ErrBusy at once where the queue is full, and later where somebody else gets the place. The
+// caller must call release.
+func (h *hasher) admit(ctx context.Context, from asker) (release func(), err error) {
+	if err := h.turns.enter(ctx, from); err != nil {
+		return nil, err
 	}
-	select {
-	case h.slots <- struct{}{}:
-		return func() { <-h.slots; h.waiting.Add(-1) }, nil
-	case <-ctx.Done():
-		h.waiting.Add(-1)
-		return nil, ctx.Err()
-	}
+	return h.turns.leave, nil
 }
 
-// hash returns the text to keep for a password. The caller holds a slot.
+// compute does work in a slot, on a worker, and returns how long that took.
+func (h *hasher) compute(work func(*argon2.Memory)) (took time.Duration) {
+	h.slots <- struct{}{}
+	defer func() { <-h.slots }()
+	h.workers.do(func(m *argon2.Memory) {
+		begun := time.Now()
+		work(m)
+		took = time.Since(begun)
+	})
+	return took
+}
+
+// hash returns the text to keep for a password. The caller has a turn.
 func (h *hasher) hash(password []byte) (text string, err error) {
 	h.own(func(m *argon2.Memory) { text, err = newPHC(h.random, h.params, m, password) })
 	return text, err
@@ -89,15 +92,14 @@ func (h *hasher) hash(password []byte) (text string, err error) {
 
 // own computes one hash at our own cost.
 func (h *hasher) own(compute func(*argon2.Memory)) {
-	begun := time.Now()
-	h.workers.do(compute)
+	took := h.compute(compute)
 	h.done.own.Add(1)
-	h.recent.note(time.Since(begun))
+	h.recent.note(took)
 }
 
 // verify compares a password, as it was typed and as preparePassword made it, with what is kept, which may be nothing:
 // then it costs the same and fails. stale says that the hash should be made anew, since it is of another kind or
-// what a hash costs has changed. The caller holds a slot.
+// what a hash costs has changed. The caller has a turn.
 func (h *hasher) verify(kept *password, typed string, prepared []byte) (ok, stale bool, err error) {
 	if kept.Hash == "" {
 		h.refuse(prepared)
@@ -129,9 +131,9 @@ func (h *hasher) refuse(password []byte) {
 // ours, so that who has one cannot be told from who has none, or is nobody. One that is dearer can be told, until its
 // first sign-in replaces it.
 func (h *hasher) foreign(f importedHash, password []byte) (ok bool) {
-	begun := time.Now()
 	usual, known := h.recent.any()
-	h.workers.do(func(*argon2.Memory) {
+	h.compute(func(*argon2.Memory) {
+		begun := time.Now()
 		ok = f.matches(password)
 		linger(usual - time.Since(begun)) // on the thread of the hash, as exactly as the kernel can
 	})

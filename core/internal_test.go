@@ -2,7 +2,6 @@ package core
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -126,36 +125,6 @@ func FuzzParsePHC(f *testing.F) {
 			t.Errorf("parsePHC(%q) = %q; want the same text, within bounds", text, h)
 		}
 	})
-}
-
-func TestHasherIsBounded(t *testing.T) {
-	h := newHasher(1, params{memory: 8, passes: 1}, func(bool) {}, rand.Reader)
-	release, err := h.admit(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	results := make(chan error, queuePerSlot)
-	for range queuePerSlot {
-		go func() { _, err := h.admit(ctx); results <- err }()
-	}
-	for h.waiting.Load() < 1+queuePerSlot {
-		time.Sleep(time.Millisecond)
-	}
-	if _, err := h.admit(ctx); !errors.Is(err, ErrBusy) {
-		t.Errorf("admit beyond the queue = %v; want ErrBusy", err)
-	}
-	cancel()
-	for range queuePerSlot {
-		if err := <-results; !errors.Is(err, context.Canceled) {
-			t.Errorf("admit of a caller who left = %v; want canceled", err)
-		}
-	}
-	release()
-	if release, err = h.admit(context.Background()); err != nil {
-		t.Errorf("admit with all gone = %v", err)
-	}
-	release()
 }
 
 func TestNormalise(t *testing.T) {

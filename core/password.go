@@ -32,7 +32,7 @@ type newHash struct {
 	imported bool // text is another system's
 }
 
-// newHash returns the hash of the password that a change of user asks for. It takes a slot, so it is done once, before a
+// newHash returns the hash of the password that a change of user asks for. It takes a turn of the hasher's, so it is done once, before a
 // change that may be tried several times.
 func (d *deps) newHash(ctx context.Context, realm *Realm, user *User, in UserChange) (newHash, error) {
 	switch {
@@ -48,7 +48,7 @@ func (d *deps) newHash(ctx context.Context, realm *Realm, user *User, in UserCha
 	if err != nil {
 		return newHash{}, err
 	}
-	release, err := d.hasher.admit(ctx)
+	release, err := d.hasher.admit(ctx, asker{realm: realm.ID})
 	if err != nil {
 		return newHash{}, err
 	}
@@ -133,10 +133,10 @@ type checked struct {
 	renewed string // the hash to keep instead, since what a hash costs has changed; "" = the kept one is good
 }
 
-// check counts an attempt and compares the password, both within a slot: what is refused for want of one counts
-// nothing. The slot is free again before anything is written.
+// check counts an attempt and compares the password, both within a turn: what is refused for want of one counts
+// nothing. The turn is over before anything is written.
 func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName string, req Request, typed string, prepared []byte) (*checked, error) {
-	release, err := p.d.hasher.admit(ctx)
+	release, err := p.d.hasher.admit(ctx, asker{realm, ownAddress(req.Address)})
 	if err != nil {
 		return nil, err
 	}

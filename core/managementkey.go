@@ -171,12 +171,9 @@ func (m *ManagementKeys) List(ctx context.Context, after ManagementKeyID, limit 
 	if after != "" {
 		from = string(after) + "\x01"
 	}
-	members, err := m.d.store.Range(ctx, Range{Index: Index{Name: indexManagementKeys}, From: from, Limit: min(limit+1, MaxRange)})
+	members, more, err := m.members(ctx, from, limit)
 	if err != nil {
 		return nil, false, fmt.Errorf("core: list management keys: %w", err)
-	}
-	if more = len(members) > limit; more {
-		members = members[:limit]
 	}
 	keys := make([]Key, len(members))
 	for i, member := range members {
@@ -197,6 +194,18 @@ func (m *ManagementKeys) List(ctx context.Context, after ManagementKeyID, limit 
 		}
 	}
 	return list, more, m.used(ctx, list...)
+}
+
+// members returns up to limit places of keys, and whether there are others behind. It asks for those by themselves, as a page may be
+// all that one Range returns.
+func (m *ManagementKeys) members(ctx context.Context, from string, limit int) (page []string, more bool, err error) {
+	at := Range{Index: Index{Name: indexManagementKeys}, From: from, Limit: limit}
+	if page, err = m.d.store.Range(ctx, at); err != nil || len(page) < limit {
+		return page, false, err
+	}
+	at.From, at.Limit = page[limit-1]+"\x00", 1
+	behind, err := m.d.store.Range(ctx, at)
+	return page, len(behind) > 0, err
 }
 
 // used fills in when keys were last used.

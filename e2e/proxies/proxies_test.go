@@ -39,7 +39,7 @@ const password = "four words make it long"
 func TestNginx(t *testing.T) {
 	s, addresses := open(t)
 	listen := proctest.Free(t)
-	config := strings.ReplaceAll(snippet(t, "nginx"), "listen 80;", "listen "+listen+";")
+	config := strings.ReplaceAll(snippet(t, "nginx", "## nginx"), "listen 80;", "listen "+listen+";")
 	folder := t.TempDir()
 	s.runs("nginx.conf", folder, "pid "+folder+"/pid; error_log stderr; events {} http { access_log off; client_body_temp_path "+folder+
 		"; proxy_temp_path "+folder+"; fastcgi_temp_path "+folder+"; uwsgi_temp_path "+folder+"; scgi_temp_path "+folder+";\n"+addresses.Replace(config)+"\n}",
@@ -51,7 +51,7 @@ func TestNginx(t *testing.T) {
 func TestCaddy(t *testing.T) {
 	s, addresses := open(t)
 	listen := proctest.Free(t)
-	config := strings.ReplaceAll(snippet(t, "caddyfile"), "http://app.example.com {", "http://"+listen+" {")
+	config := strings.ReplaceAll(snippet(t, "caddyfile", "## Caddy"), "http://app.example.com {", "http://"+listen+" {")
 	folder := t.TempDir()
 	s.runs("Caddyfile", folder, "{\n\tadmin off\n}\n"+addresses.Replace(config), listen, program(t, "CADDY"), "run", "--adapter", "caddyfile", "--config", folder+"/Caddyfile")
 	s.judge("caddy")
@@ -61,7 +61,7 @@ func TestCaddy(t *testing.T) {
 func TestTraefik(t *testing.T) {
 	s, addresses := open(t)
 	listen := proctest.Free(t)
-	config := strings.ReplaceAll(snippet(t, "yml"), "app.example.com", "127.0.0.1")
+	config := strings.ReplaceAll(snippet(t, "yml", "## Traefik"), "app.example.com", "127.0.0.1")
 	folder := t.TempDir()
 	s.runs("site.yml", folder, addresses.Replace(config), listen, program(t, "TRAEFIK"), "--entrypoints.web.address="+listen, "--providers.file.filename="+folder+"/site.yml",
 		"--global.checknewversion=false", "--global.sendanonymoususage=false")
@@ -74,7 +74,7 @@ func (s *site) judge(proxy string) {
 		"X-Forwarded-Uri": {"/assets/x"}, "X-Forwarded-Method": {"OPTIONS"}, "X-Forwarded-For": {"6.6.6.6"}}
 	bearer := http.Header{"Authorization": {"Bearer " + s.token}}
 	misspelt := http.StatusOK // nginx and Caddy leave such headers out by themselves
-	if proxy == "traefik" {
+	if proxy == "traefik" || proxy == "envoy" {
 		misspelt = http.StatusBadRequest
 	}
 	for _, tt := range []struct {
@@ -110,6 +110,11 @@ func (s *site) judge(proxy string) {
 		s.Errorf("anybody, who writes what only reading is public of = %d %q; want 401", status, body)
 	}
 	s.signIn()
+	s.dies(proxy, bearer)
+}
+
+// dies ends Postern while somebody is signed in.
+func (s *site) dies(proxy string, bearer http.Header) {
 	if err := s.postern.Process.Signal(syscall.SIGSTOP); err != nil {
 		s.Fatal(err)
 	}
@@ -269,17 +274,18 @@ func answers(address string) int {
 	return resp.StatusCode
 }
 
-// snippet returns the code of a language on the page.
-func snippet(t *testing.T, language string) string {
+// snippet returns the code of a language in a section of the page.
+func snippet(t *testing.T, language, section string) string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/forward-auth.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(page), "```"+language+"\n")
+	_, rest, there := strings.Cut(string(page), "\n"+section+"\n")
+	_, rest, found := strings.Cut(rest, "```"+language+"\n")
 	code, _, ended := strings.Cut(rest, "```")
-	if !found || !ended {
-		t.Fatalf("docs/forward-auth.md has no code in %s", language)
+	if !there || !found || !ended {
+		t.Fatalf("docs/forward-auth.md has no code in %s under %s", language, section)
 	}
 	return code
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -40,8 +39,8 @@ const (
 // GenerateAPIKey stands for a key in its place and asks for one to be made.
 const GenerateAPIKey = "generate"
 
-// apiKeyPrefix is the rule for what a realm's generated keys begin with.
-var apiKeyPrefix = regexp.MustCompile(`^[A-Za-z0-9_]{1,20}$`)
+// isAPIKeyPrefix is the rule for what a realm's generated keys begin with.
+func isAPIKeyPrefix(s string) bool { return only(s, lettersAndDigits+"_", 1, 20) }
 
 // ownSecret reports whether a text begins like a secret of another kind, which it could be taken for.
 func ownSecret(s string) bool {
@@ -136,7 +135,7 @@ func (k *APIKey) limit(expires *time.Time, permissions, addresses *[]string, now
 	}
 	if permissions != nil {
 		errs.check(len(*permissions) <= maxPermissions, "permissions", fmt.Sprintf("Permissions are too many (maximum is %d)", maxPermissions))
-		errs.check(!slices.ContainsFunc(*permissions, func(p string) bool { return !permissionText.MatchString(p) }),
+		errs.check(all(*permissions, isPermission),
 			"permissions", "Permissions must have 1 to 62 letters, digits and * : ; . _ -")
 		k.Permissions = *permissions
 	}
@@ -152,8 +151,8 @@ func (k *APIKey) limit(expires *time.Time, permissions, addresses *[]string, now
 	return errs.err()
 }
 
-// permissionText is the rule for permissions (Users API, "Memberships").
-var permissionText = regexp.MustCompile(`^[A-Za-z0-9*:;._-]{1,62}$`)
+// isPermission is the rule for permissions (Users API, "Memberships").
+func isPermission(s string) bool { return only(s, lettersAndDigits+"*:;._-", 1, 62) }
 
 // parseAddresses reads a CIDR, or an address that stands for itself alone.
 func parseAddresses(text string) (netip.Prefix, error) {

@@ -130,4 +130,4 @@ func (u *Users) bringRecovery(ctx context.Context, c *change, state *realmState,
 }
 
 // isNoDigest reports whether a text cannot be a hash.
-func isNoDigest(s string) bool { return !digestText.MatchString(s) }
+func isNoDigest(s string) bool { return !isDigest(s) }

@@ -120,10 +120,13 @@ func (f *hashText) bytes(s string, least, most int) []byte {
 	return b
 }
 
+// letters and digits of ASCII, for only.
+const lettersAndDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 // only reports whether s has least to most characters, all of them in alphabet.
 func only(s, alphabet string, least, most int) bool {
 	return len(s) >= least && len(s) <= most && strings.Trim(s, alphabet) == ""
 }
 
 // cryptAlphabet is that of crypt(3), in the order of its digits.
-const cryptAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+const cryptAlphabet = "./" + lettersAndDigits

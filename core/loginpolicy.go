@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -60,11 +59,6 @@ var (
 	errTooManyPolicies     = &Error{Kind: KindConflict, Code: "too_many_policies", Detail: "a realm has at most 100 login policies; delete one first"}
 )
 
-var (
-	hostLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	hostName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-)
-
 // apply sets what in asks for.
 func (l *LoginPolicy) apply(in LoginPolicyChange) error {
 	var errs fieldErrors
@@ -73,7 +67,7 @@ func (l *LoginPolicy) apply(in LoginPolicyChange) error {
 	errs.check(l.Name != "", "name", "Name can't be blank")
 	if in.Subdomain != nil {
 		l.Subdomain = strings.ToLower(*in.Subdomain)
-		errs.check(l.Subdomain == "" || hostLabel.MatchString(l.Subdomain), "subdomain", "Subdomain must be one part of a host name")
+		errs.check(l.Subdomain == "" || isHostLabel(l.Subdomain), "subdomain", "Subdomain must be one part of a host name")
 	}
 	if in.Domains != nil {
 		l.Domains = *in.Domains
@@ -101,7 +95,12 @@ func all(texts []string, is func(string) bool) bool {
 	return true
 }
 
-func isHostName(s string) bool { return len(s) <= 253 && hostName.MatchString(s) }
+// isHostLabel reports whether s is one part of a host name, in lower case (RFC 1123 §2.1).
+func isHostLabel(s string) bool {
+	return only(s, "0123456789abcdefghijklmnopqrstuvwxyz-", 1, 63) && s[0] != '-' && s[len(s)-1] != '-'
+}
+
+func isHostName(s string) bool { return len(s) <= 253 && all(strings.Split(s, "."), isHostLabel) }
 
 // isWebURL reports whether s is an absolute http or https URL without user and password.
 func isWebURL(s string) bool {

@@ -59,7 +59,7 @@ func (f *fieldErrors) permissions(list []string) []string {
 		}
 	}
 	f.check(len(once) <= maxPermissions, "permissions", "Permissions are too many (maximum is 20)")
-	valid := !slices.ContainsFunc(once, func(p string) bool { return !permissionText.MatchString(p) })
+	valid := all(once, isPermission)
 	f.check(valid, "permissions", "Permissions must have 1 to 62 letters, digits and characters of * : ; . _ - each")
 	return once
 }

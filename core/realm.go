@@ -161,7 +161,7 @@ func (s RealmSettings) validate() error {
 	if s.PasswordMinLength < 8 || s.PasswordMinLength > 128 {
 		fields = append(fields, FieldError{"password_min_length", "password_min_length must be from 8 to 128 characters"})
 	}
-	if !apiKeyPrefix.MatchString(s.APIKeyPrefix) || ownSecret(s.APIKeyPrefix) {
+	if !isAPIKeyPrefix(s.APIKeyPrefix) || ownSecret(s.APIKeyPrefix) {
 		fields = append(fields, FieldError{"api_key_prefix", "api_key_prefix must have 1 to 20 letters, digits and underscores, and not begin like other secrets"})
 	}
 	if !slices.Contains([]APTEncryption{APTEncryptionOff, APTEncryptionAccept, APTEncryptionRequire}, s.APTEncryption) {

@@ -3,7 +3,6 @@ package core
 import (
 	"encoding/json"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,8 +11,8 @@ import (
 // Custom holds custom attributes: scalars or arrays of scalars, as the JSON that was sent.
 type Custom map[string]json.RawMessage
 
-// customKey is the rule for names of custom attributes (Users API, "Custom attributes").
-var customKey = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
+// isCustomKey is the rule for names of custom attributes (Users API, "Custom attributes").
+func isCustomKey(s string) bool { return only(s, lettersAndDigits+"_", 1, 64) }
 
 // maxCustomSize bounds custom attributes, in bytes of JSON.
 const maxCustomSize = 16 << 10
@@ -22,7 +21,7 @@ const maxCustomSize = 16 << 10
 func (c Custom) validate() error {
 	size := 0
 	for name, value := range c {
-		if !customKey.MatchString(name) {
+		if !isCustomKey(name) {
 			return invalid("custom", "Custom keys must have 1 to 64 letters, digits and underscores")
 		}
 		size += len(name) + len(value)

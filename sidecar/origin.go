@@ -142,9 +142,9 @@ func setForwarded(h http.Header, r *http.Request) {
 	if !located {
 		from = seen(r)
 	}
+	values := []string{from.chain, from.proto, from.host} // one allocation for all three
 	if from.chain != "" {
-		h.Set("X-Forwarded-For", from.chain)
+		h["X-Forwarded-For"] = values[0:1:1]
 	}
-	h.Set("X-Forwarded-Proto", from.proto)
-	h.Set("X-Forwarded-Host", from.host)
+	h["X-Forwarded-Proto"], h["X-Forwarded-Host"] = values[1:2:2], values[2:3:3]
 }

@@ -100,7 +100,7 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 			setForwarded(r.Out.Header, r.In)
 		},
 		Transport:  up.transport,
-		BufferPool: &buffers{sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}},
+		BufferPool: &buffers{sync.Pool{New: func() any { return new(buffer) }}},
 		ErrorLog:   zap.NewStdLog(log),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if _, tooSlow := errors.AsType[*slowBody](err); tooSlow || errors.Is(err, context.Canceled) {
@@ -117,12 +117,22 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 // buffers lends the proxy what it copies bodies with.
 type buffers struct{ pool sync.Pool }
 
-func (b *buffers) Get() []byte  { return *b.pool.Get().(*[]byte) }
-func (b *buffers) Put(p []byte) { b.pool.Put(&p) }
+// buffer is what is lent. The pool keeps pointers to arrays, because to keep a slice takes an allocation each time.
+type buffer [32 << 10]byte
 
-// claimed are headers in which a client, or a proxy that was not asked, says who or where it is; and one that some
-// programs take for a setting (httpoxy). What is true of them the proxy says itself.
-var claimed = []string{"Proxy", "X-Real-Ip", "Remote-User", "Http2-Settings", "Forwarded"}
+func (b *buffers) Get() []byte  { return b.pool.Get().(*buffer)[:] }
+func (b *buffers) Put(p []byte) { b.pool.Put((*buffer)(p)) }
+
+// confuses reports whether a header may not get any further, by its name: those that some servers read as another name; those in which
+// a client, or a proxy that was not asked, says who or where it is, of which the proxy says what is true itself; and one that some
+// programs take for a setting (httpoxy).
+func confuses(name string) bool {
+	switch name {
+	case "Proxy", "X-Real-Ip", "Remote-User", "Http2-Settings", "Forwarded":
+		return true
+	}
+	return strings.HasPrefix(name, "X-Forwarded-") || strings.IndexByte(name, '_') >= 0 || strings.IndexByte(name, '.') >= 0
+}
 
 // edge is what a request meets first.
 type edge struct {
@@ -163,15 +173,12 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r = e.trusted.locate(r)
 	for name := range r.Header {
-		if strings.ContainsAny(name, "_.") || strings.HasPrefix(name, "X-Forwarded-") {
+		if confuses(name) {
 			delete(r.Header, name)
 		}
 	}
-	for _, name := range claimed {
-		delete(r.Header, name)
-	}
 	if !mayUpgrade(r) {
-		r.Header.Del("Upgrade")
+		delete(r.Header, "Upgrade")
 	}
 	if r.Body != http.NoBody && e.patient > 0 {
 		body := &patientBody{body: r.Body, control: http.NewResponseController(w), limit: e.patient}

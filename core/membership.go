@@ -1,6 +1,8 @@
 package core
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -97,7 +99,9 @@ func (m *memberships) bounded() error {
 			size += len(p) + 3
 		}
 		for name, value := range one.Custom {
-			size += len(name) + len(value) + 4
+			var written bytes.Buffer // as the record has it, however it was sent
+			json.HTMLEscape(&written, value)
+			size += len(name) + written.Len() + 4
 		}
 	}
 	if size > maxMembershipsSize {

@@ -295,7 +295,7 @@ func (r *Realm) describe(in RealmChange) error {
 		if string(links) == "null" {
 			links = nil
 		}
-		errs.check(len(links) <= maxLinksSize && (len(links) == 0 || links[0] == '{' || links[0] == '['), "resource_links",
+		errs.check(plainLength(links) <= maxLinksSize && (len(links) == 0 || links[0] == '{' || links[0] == '['), "resource_links",
 			"Resource links must be an object or array of at most 16 KiB")
 		r.ResourceLinks = links
 	}

@@ -114,15 +114,10 @@ func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bo
 			return "", false, err
 		}
 	}
-	c.create(user, noExpiry)
-	for _, claim := range user.claims(state.Realm) {
-		c.create(claim, noExpiry)
+	c.bring(state.Realm, user, kept, req)
+	if c.tx.operations() > MaxOperations { // nobody whom an export has
+		return "", false, invalid("base", "User has too many memberships and API keys to be made at once")
 	}
-	if kept != nil {
-		c.create(kept, noExpiry)
-	}
-	c.reindex(nil, user)
-	c.event(Event{Realm: realm, Type: eventUserCreated, User: user.ID, Request: req.clean()})
 	if dry {
 		err = c.rehearse(ctx)
 	} else {
@@ -138,6 +133,19 @@ func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bo
 		return "", false, err
 	}
 	return user.ID, true, nil
+}
+
+// bring makes an imported user, with their password if kept is one.
+func (c *change) bring(realm *Realm, user *User, kept *password, req Request) {
+	c.create(user, noExpiry)
+	for _, claim := range user.claims(realm) {
+		c.create(claim, noExpiry)
+	}
+	if kept != nil {
+		c.create(kept, noExpiry)
+	}
+	c.reindex(nil, user)
+	c.event(Event{Realm: realm.ID, Type: eventUserCreated, User: user.ID, Request: req.clean()})
 }
 
 // imported returns the user and the password that an import asks for.

@@ -24,7 +24,7 @@ func (c Custom) validate() error {
 		if !isCustomKey(name) {
 			return invalid("custom", "Custom keys must have 1 to 64 letters, digits and underscores")
 		}
-		size += len(name) + len(value)
+		size += len(name) + plainLength(value)
 		var v any
 		if err := json.Unmarshal(value, &v); err != nil || !flat(v) {
 			return invalid("custom", "Custom values must be strings, numbers, booleans, null or arrays of those")

@@ -144,7 +144,7 @@ func (u *Users) bringParts(ctx context.Context, c *change, state *realmState, us
 		c.join(made, req)
 	}
 	if len(list.List) > 0 {
-		c.create(list, noExpiry)
+		c.set(list, noExpiry) // whoever makes the user first makes this; a condition more would be one too many for some
 	}
 	return nil
 }

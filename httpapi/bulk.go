@@ -169,7 +169,7 @@ func (a *API) importUsers(w http.ResponseWriter, c *call) error {
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex() // HTTP/2 needs none
 	w.Header().Set("Content-Type", mediaNDJSON)
-	in := &importer{api: a, call: c, realm: realm, dry: dry, lines: bufio.NewReaderSize(c.Body, maxBody+1)}
+	in := &importer{api: a, call: c, realm: realm, dry: dry, lines: bufio.NewReaderSize(c.Body, maxLine+1)}
 	for ended := false; !ended; {
 		batch, err := in.read()
 		if ended = errors.Is(err, io.EOF); err != nil && !ended {

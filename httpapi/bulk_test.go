@@ -120,7 +120,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		{`{"username":"cid","nickname":"C"}`, "failed", "Nickname is not an attribute that can be set here"},
 		{`{"username":"cid","username":"dan"}`, "failed", "a name is there twice"},
 		{`{"username":"cid"`, "failed", "it is not valid JSON"},
-		{`{"username":"` + strings.Repeat("c", 200<<10) + `"}`, "failed", "the line is longer than 128 KiB"},
+		{`{"username":"` + strings.Repeat("c", 600<<10) + `"}`, "failed", "the line is longer than 512 KiB"},
 		{`{"id":"usr_0000000000000000000000","arbitrary_id":"acct-9"}`, "failed", "Id does not go with this arbitrary_id; leave it out"},
 		{`{"arbitrary_id":"acct-9"}`, "created", ""},
 		{`{"email":"dora@example.com","created_at":99999999999}`, "failed", "Created at must be a time that has been"},

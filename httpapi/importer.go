@@ -18,6 +18,10 @@ import (
 // importBatch is how many lines of an import are carried out at once, and held in memory.
 const importBatch = 32
 
+// maxLine bounds a line of an import, in bytes: room for a user with as much as a user can have, where each character of HTML is written in
+// six, as exports do.
+const maxLine = 512 << 10
+
 // importer is an import under way.
 type importer struct {
 	api   *API
@@ -183,8 +187,8 @@ func (l *parsedLine) turn() int {
 	return 2
 }
 
-// errLineTooLong says that a line is longer than any body may be.
-var errLineTooLong = errBadRequestWith("the line is longer than 128 KiB")
+// errLineTooLong says that a line is longer than any user is.
+var errLineTooLong = errBadRequestWith("the line is longer than 512 KiB")
 
 // parseLine reads a line of an import, as strictly as any body. What is wrong is KindMalformed or KindInvalid.
 func parseLine(line importLine) parsedLine {

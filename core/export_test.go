@@ -82,3 +82,12 @@ func (r *Realms) RotateNow(ctx context.Context) { r.rotateNow(ctx) }
 
 // TOTPCode returns what an authenticator shows at a time.
 func TOTPCode(key []byte, at time.Time) string { return hotp(key, uint64(totpStep(at)), totpDigits) }
+
+// ByEnvironment returns the realm of an environment guid, or ErrEnvironmentNotFound.
+func (r *Realms) ByEnvironment(ctx context.Context, guid string) (*Realm, error) {
+	state, err := r.stateByEnvironment(ctx, guid)
+	if err != nil {
+		return nil, err
+	}
+	return state.Realm, nil
+}

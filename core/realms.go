@@ -276,16 +276,7 @@ func (r *Realms) Find(ctx context.Context, idOrName string) (*Realm, error) {
 	return nil, ErrRealmNotFound.with("several realms have this name; name one by its id")
 }
 
-// ByEnvironment returns the realm of an environment guid, or ErrEnvironmentNotFound.
-func (r *Realms) ByEnvironment(ctx context.Context, guid string) (*Realm, error) {
-	state, err := r.stateByEnvironment(ctx, guid)
-	if err != nil {
-		return nil, err
-	}
-	return state.Realm, nil
-}
-
-// stateByEnvironment returns the realm of an environment guid, which is compared byte for byte.
+// stateByEnvironment returns the realm of an environment guid, which is compared byte for byte, or ErrEnvironmentNotFound.
 func (r *Realms) stateByEnvironment(ctx context.Context, guid string) (*realmState, error) {
 	r.mu.Lock()
 	id, known := r.byGUID[guid]

@@ -85,7 +85,7 @@ func measureSeenToken(ctx context.Context, b *bench) error {
 	b.add(line{What: "the same as Go prints it, divided by the cores", Value: q.median / float64(runtime.NumCPU()), Unit: "ns"})
 	b.add(line{What: "the same on one core", Value: alone.median, Unit: "ns", Detail: alone.String()})
 	b.judge(last.allocs == 0, line{What: "allocations", Value: last.allocs, Limit: "0"})
-	b.add(line{What: "a remembered verdict, its token of 764 bytes included", Value: last.verdictBytes, Unit: "B"})
+	b.add(line{What: "a remembered verdict, of a token of 764 bytes", Value: last.verdictBytes, Unit: "B"})
 	bound := last.verdictBytes * (1 << 17) / 1e6
 	b.add(line{What: "so the default bound of 131,072 verdicts takes", Value: bound, Unit: "MB"})
 	b.judge(last.peak <= 2.5*bound+50, line{What: "most resident memory of the process that measures", Value: last.peak, Unit: "MB",

@@ -246,7 +246,11 @@ func TestChangePassword(t *testing.T) {
 		for range 10 {
 			w.said("Change from the old one", change("ann", right), "current_password", "Current password does not match")
 		}
+		before := w.HashWork()
 		w.refused("Change while blocked", change("ann", core.PasswordChange{Current: newPassword, Password: goodPassword}), core.ErrThrottled)
+		if work := w.HashWork(); work != before {
+			w.Errorf("Change while blocked made hashes: %+v, before %+v; want none", work, before)
+		}
 		_, err = w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", newPassword, core.Request{})
 		w.refused("Authenticate while blocked", err, core.ErrThrottled)
 	})

@@ -114,7 +114,7 @@ func (p *Passwords) Authenticate(ctx context.Context, realm RealmID, idOrName, t
 	if err != nil { // decided before the account is looked up, so it says nothing of it
 		return nil, ErrWrongPassword
 	}
-	checked, err := p.check(ctx, realm, idOrName, req, text, prepared)
+	checked, err := p.check(ctx, realm, idOrName, req, text, prepared, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -130,18 +130,39 @@ type checked struct {
 	who     *account
 	now     time.Time
 	ok      bool
-	renewed string // the hash to keep instead, since what a hash costs has changed; "" = the kept one is good
+	renewed string // the hash to keep instead: of the new password, or since what a hash costs has changed; "" = the kept one is good
 }
 
 // check counts an attempt and compares the password, both within a turn: what is refused for want of one counts
-// nothing. The turn is over before anything is written.
-func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName string, req Request, typed string, prepared []byte) (*checked, error) {
+// nothing. The turn is over before anything is written. next is a new password to hash where the old one is right, nil = none: who does
+// not know the old one, or has no attempts left, costs no hash of another.
+func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName string, req Request, typed string, prepared, next []byte) (*checked, error) {
 	release, err := p.d.hasher.admit(ctx, asker{realm, ownAddress(req.Address)})
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	c := &checked{}
+	c, err := p.counted(ctx, realm, idOrName, req)
+	if err != nil {
+		return nil, err
+	}
+	ok, stale, err := p.d.hasher.verify(&c.who.password, typed, prepared)
+	if err != nil {
+		return nil, err
+	}
+	c.ok = ok && c.who.user != nil && c.who.user.State == StateActive && c.who.user.Type == UserHuman
+	if next == nil && stale {
+		next = prepared
+	}
+	if c.ok && next != nil {
+		c.renewed, err = p.d.hasher.hash(next)
+	}
+	return c, err
+}
+
+// counted finds whom a sign-in is for, and counts it.
+func (p *Passwords) counted(ctx context.Context, realm RealmID, idOrName string, req Request) (c *checked, err error) {
+	c = &checked{}
 	if c.state, c.now, err = p.users.begin(ctx, realm); err != nil {
 		return nil, err
 	}
@@ -162,15 +183,7 @@ func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName string, r
 	if err := p.count(ctx, c.who, c.now); err != nil {
 		return nil, err
 	}
-	ok, stale, err := p.d.hasher.verify(&c.who.password, typed, prepared)
-	if err != nil {
-		return nil, err
-	}
-	c.ok = ok && c.who.user != nil && c.who.user.State == StateActive && c.who.user.Type == UserHuman
-	if c.ok && stale {
-		c.renewed, err = p.d.hasher.hash(prepared)
-	}
-	return c, err
+	return c, nil
 }
 
 // account is what a sign-in is checked against. user is nil where the name is nobody's; the rest then

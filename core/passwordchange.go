@@ -32,7 +32,7 @@ func (p *Passwords) Change(ctx context.Context, realm RealmID, idOrName string, 
 	if err != nil {
 		return err
 	}
-	hash, err := p.d.newHash(ctx, state.Realm, user, UserChange{Password: &in.Password, PasswordConfirmation: in.Confirmation})
+	next, err := checkPassword(state.Realm, user, UserChange{Password: &in.Password, PasswordConfirmation: in.Confirmation})
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (p *Passwords) Change(ctx context.Context, realm RealmID, idOrName string, 
 	if err != nil { // decided before the account is looked up, so it says nothing of it
 		return errCurrentPassword
 	}
-	checked, err := p.check(ctx, realm, idOrName, req, in.Current, current)
+	checked, err := p.check(ctx, realm, idOrName, req, in.Current, current, next)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (p *Passwords) Change(ctx context.Context, realm RealmID, idOrName string, 
 		}
 		return err
 	}
-	return p.changeChecked(ctx, checked, in.Keep, hash, req)
+	return p.changeChecked(ctx, checked, in.Keep, newHash{text: checked.renewed}, req)
 }
 
 // changeChecked sets the new hash. Where the account changes in between, it goes on only if the password that was

@@ -85,9 +85,9 @@ func (b *bench) moduleMemory(ctx context.Context) error {
 		return err
 	}
 	configs := []caddyConfig{{program: "plain"}, {program: "guarded", global: "postern {\n data " + strconv.Quote(data) + "\n}", guard: "postern_auth"}}
-	var added, plain []float64
+	var added, own, plain []float64
 	for range b.rounds(3, 15) {
-		var memory [2]float64
+		var memory, anonymous [2]float64
 		for i, c := range configs {
 			c.upstream = up.Listener.Addr().String()
 			p, _, err := b.startCaddy(ctx, anyCore, c, tokens[0])
@@ -95,14 +95,16 @@ func (b *bench) moduleMemory(ctx context.Context) error {
 				return err
 			}
 			time.Sleep(2 * time.Second)
-			memory[i] = p.resident()
+			memory[i], anonymous[i] = p.resident(), p.anonymous()
 			p.stop()
 		}
-		added, plain = append(added, memory[1]-memory[0]), append(plain, memory[0])
+		added, own, plain = append(added, memory[1]-memory[0]), append(own, anonymous[1]-anonymous[0]), append(plain, memory[0])
 	}
 	q := quartilesOf(added)
 	b.judge(q.median <= 5, line{What: "what the module adds to Caddy's resident memory, idle after one request",
 		Value: q.median, Unit: "MB", Detail: q.String(), Limit: "<= 5"})
+	of := quartilesOf(own)
+	b.add(line{What: "of it no pages of files (heap, stacks, variables)", Value: of.median, Unit: "MB", Detail: of.String()})
 	b.add(line{What: "plain Caddy's resident memory", Value: quartilesOf(plain).median, Unit: "MB"})
 	return nil
 }

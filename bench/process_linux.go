@@ -78,9 +78,16 @@ func (p *process) cpu() time.Duration {
 }
 
 // resident returns the process's resident memory in MB (10^6 bytes).
-func (p *process) resident() float64 {
+func (p *process) resident() float64 { return p.memory("VmRSS:") }
+
+// anonymous returns the part of it that no file stands behind: heap, stacks and variables. How much of a program is mapped beside it
+// depends on the sizes that the page cache happens to keep the file in, by several MB.
+func (p *process) anonymous() float64 { return p.memory("RssAnon:") }
+
+// memory returns what the kernel says in a line of the process's status, in MB.
+func (p *process) memory(line string) float64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
-	_, after, _ := bytes.Cut(text, []byte("VmRSS:"))
+	_, after, _ := bytes.Cut(text, []byte(line))
 	fields := strings.Fields(string(after))
 	if len(fields) == 0 {
 		return 0

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/postern-auth/postern/boltstore"
 	"github.com/postern-auth/postern/client"
 	"github.com/postern-auth/postern/core"
@@ -57,6 +59,36 @@ func (b *bench) startRedis(ctx context.Context) (*redisServer, error) {
 
 // url returns where it is.
 func (r *redisServer) url() string { return "redis://" + r.addr }
+
+// copied starts another Redis that holds the same, and knows the scripts.
+func (r *redisServer) copied(ctx context.Context, b *bench) (*redisServer, error) {
+	other, err := b.startRedis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client := redis.NewClient(&redis.Options{Addr: other.addr})
+	defer func() { _ = client.Close() }()
+	host, port, _ := net.SplitHostPort(r.addr)
+	if err := client.ReplicaOf(ctx, host, port).Err(); err != nil {
+		return nil, err
+	}
+	if err := other.Await(func() bool {
+		return strings.Contains(client.Info(ctx, "replication").Val(), "master_link_status:up")
+	}); err != nil {
+		return nil, err
+	}
+	if err := client.ReplicaOf(ctx, "NO", "ONE").Err(); err != nil {
+		return nil, err
+	}
+	store, err := redisstore.Open(ctx, redisstore.Options{URL: other.url()})
+	if err != nil {
+		return nil, err
+	}
+	none := core.Key{Name: "none"}
+	_, readErr := store.Get(ctx, none)
+	_, writeErr := store.Apply(ctx, &core.Transaction{ID: "scripts", Now: time.Now(), Delete: []string{none.Name}})
+	return other, errors.Join(readErr, writeErr, store.Close())
+}
 
 // pause stops Redis as it is: connections stay, answers do not come.
 func (r *redisServer) pause() error { return r.Process.Signal(syscall.SIGSTOP) }

@@ -27,7 +27,7 @@ func contest(ctx context.Context, g *generator, rounds int, many, one time.Durat
 			slices.Reverse(order)
 		}
 		for _, c := range order {
-			if err := ctx.Err(); err != nil {
+			if err := rest(ctx, all); err != nil {
 				return err
 			}
 			s, err := g.sample(c, many, one)
@@ -38,6 +38,34 @@ func contest(ctx context.Context, g *generator, rounds int, many, one time.Durat
 		}
 	}
 	return nil
+}
+
+// rest waits until nobody works on any more of what came in rounds before, such as events to tell: all share a core. It waits
+// for at most 5 seconds.
+func rest(ctx context.Context, all []*contender) error {
+	const turn, idle = 50 * time.Millisecond, 2 * time.Millisecond
+	for range 5 * time.Second / turn {
+		before := busy(all)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(turn):
+		}
+		if busy(all)-before < idle {
+			break
+		}
+	}
+	return nil
+}
+
+// busy returns for how long all contenders have run so far.
+func busy(all []*contender) (sum time.Duration) {
+	for _, c := range all {
+		if c.process != nil {
+			sum += c.process.cpu()
+		}
+	}
+	return sum
 }
 
 // against compares two contenders round by round.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/postern-auth/postern/core"
@@ -227,38 +228,36 @@ func TestFloodOfNewTokensSparesThoseInUse(t *testing.T) {
 }
 
 func TestOneReadForAllWhoAskAtOnce(t *testing.T) {
-	w := newWorld()
-	w.knows("good", ann)
-	g := w.guard(t, guard.Options{})
-	wantDecision(t, g, "other", guard.Deny) // the realm is found
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.knows("good", ann)
+		g := w.guard(t, guard.Options{})
+		wantDecision(t, g, "other", guard.Deny) // the realm is found
 
-	began, release := make(chan struct{}, 1), make(chan struct{})
-	w.during = func(string) { began <- struct{}{}; <-release }
-	leaving, leave := context.WithCancel(t.Context())
-	left := make(chan guard.Verdict)
-	go func() { left <- g.Judge(with("good").WithContext(leaving)) }()
-	<-began
-	const others = 50
-	verdicts := make(chan guard.Verdict, others)
-	var asking atomic.Int32
-	for range others {
-		go func() {
-			asking.Add(1)
-			verdicts <- g.Judge(with("good"))
-		}()
-	}
-	leave() // the one who asked first gives up
-	if v := <-left; v.Decision != guard.CannotKnow {
-		t.Errorf("who left got %s, want cannot know", v.Decision)
-	}
-	eventually(t, "all ask", func() bool { return asking.Load() == others })
-	close(release)
-	for range others {
-		if v := <-verdicts; v.Decision != guard.Allow {
-			t.Errorf("a caller got %s, want allow", v.Decision)
+		began, release := make(chan struct{}, 1), make(chan struct{})
+		w.during = func(string) { began <- struct{}{}; <-release }
+		leaving, leave := context.WithCancel(t.Context())
+		left := make(chan guard.Verdict)
+		go func() { left <- g.Judge(with("good").WithContext(leaving)) }()
+		<-began
+		const others = 50
+		verdicts := make(chan guard.Verdict, others)
+		for range others {
+			go func() { verdicts <- g.Judge(with("good")) }()
 		}
-	}
-	w.wantReads(t, "good", 1)
+		leave() // the one who asked first gives up
+		if v := <-left; v.Decision != guard.CannotKnow {
+			t.Errorf("who left got %s, want cannot know", v.Decision)
+		}
+		synctest.Wait() // all ask
+		close(release)
+		for range others {
+			if v := <-verdicts; v.Decision != guard.Allow {
+				t.Errorf("a caller got %s, want allow", v.Decision)
+			}
+		}
+		w.wantReads(t, "good", 1)
+	})
 }
 
 func TestHugeHeaderIsRefusedCheaply(t *testing.T) {

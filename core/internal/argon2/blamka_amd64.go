@@ -52,9 +52,17 @@ func processBlockSSE(out, in1, in2 *block, xor bool) {
 }
 
 func processBlock(out, in1, in2 *block) {
+	if useAVX2 {
+		processBlockAVX2(out, in1, in2, false)
+		return
+	}
 	processBlockSSE(out, in1, in2, false)
 }
 
 func processBlockXOR(out, in1, in2 *block) {
+	if useAVX2 {
+		processBlockAVX2(out, in1, in2, true)
+		return
+	}
 	processBlockSSE(out, in1, in2, true)
 }

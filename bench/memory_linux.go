@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -159,25 +160,28 @@ type keyKind struct {
 	keys, bytes int
 }
 
-// weigh deletes all keys, kind by kind, and notes by how much that made used_memory smaller: what a key takes in Redis' own
-// tables is in it, which MEMORY USAGE does not tell.
+// weigh deletes keys, kind by kind, and notes by how much that made used_memory smaller: what a key takes in Redis' own tables is in
+// it, which MEMORY USAGE does not tell. Of kinds with many keys it deletes every other one, as a table that becomes too large
+// for what is left is made anew, at the cost of whichever kind that happens to: so the main table stays, and each key has its share.
 func weigh(ctx context.Context, client *redis.Client) ([]keyKind, error) {
-	names := map[string][]string{}
-	for all := client.Scan(ctx, 0, "*", 10_000).Iterator(); all.Next(ctx); {
+	names, total := map[string][]string{}, 0
+	for all := client.Scan(ctx, 0, "*", 10_000).Iterator(); all.Next(ctx); total++ {
 		if err := all.Err(); err != nil {
 			return nil, err
 		}
 		kind := kindOf(all.Val())
 		names[kind] = append(names[kind], all.Val())
 	}
+	table := 8 << bits.Len(uint(total-1)) // a pointer for each place, of which there is a power of two
 	var kinds []keyKind
 	for kind, keys := range names {
+		some := sampleOf(keys)
 		before, _, err := memory(ctx, client)
 		if err != nil {
 			return nil, err
 		}
-		for some := range slices.Chunk(keys, 1000) {
-			if err := client.Del(ctx, some...).Err(); err != nil {
+		for few := range slices.Chunk(some, 1000) {
+			if err := client.Del(ctx, few...).Err(); err != nil {
 				return nil, err
 			}
 		}
@@ -185,10 +189,22 @@ func weigh(ctx context.Context, client *redis.Client) ([]keyKind, error) {
 		if err != nil {
 			return nil, err
 		}
-		kinds = append(kinds, keyKind{kind, len(keys), before - after})
+		kinds = append(kinds, keyKind{kind, len(keys), (before-after)*len(keys)/len(some) + table*len(keys)/total})
 	}
 	slices.SortFunc(kinds, func(a, b keyKind) int { return cmp.Compare(b.bytes, a.bytes) })
 	return kinds, nil
+}
+
+// sampleOf returns every other key where there are many, which are alike, and else all.
+func sampleOf(keys []string) []string {
+	if len(keys) < 1000 {
+		return keys
+	}
+	some := make([]string, 0, (len(keys)+1)/2)
+	for i := 0; i < len(keys); i += 2 {
+		some = append(some, keys[i])
+	}
+	return some
 }
 
 // kindOf returns what a key's kind is called.

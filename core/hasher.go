@@ -14,13 +14,12 @@ import (
 // of low priority: a flood of sign-ins costs neither the memory nor the latency of everything else. Safe for
 // concurrent use.
 //
-// A turn is more than a hash: the account is read in it and the attempt counted, which waits for the store. So there is one turn
-// more than there are slots, or a slot would be empty meanwhile.
+// A turn is more than a hash: the account is read in it and the attempt counted, which waits for the store. One turn more than
+// slots, so that none is empty meanwhile, was tried: no more sign-ins, and other requests waited longer.
 type hasher struct {
 	params  params
 	random  io.Reader
-	turns   hashQueue
-	slots   chan struct{}
+	turns   hashQueue // one for each slot
 	workers workers
 	decoy   phc         // what a password is compared with where there is none, at the same cost
 	recent  recentTimes // that our own hashes took of late
@@ -59,7 +58,7 @@ type hashWork struct {
 
 func newHasher(slots int, p params, busy func(bool), random io.Reader) *hasher {
 	return &hasher{params: p, random: random, workers: newWorkers(slots, busy),
-		turns: hashQueue{free: slots + 1, most: slots * queuePerSlot}, slots: make(chan struct{}, slots),
+		turns: hashQueue{free: slots, most: slots * queuePerSlot},
 		decoy: phc{params: p, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}}
 }
 
@@ -72,10 +71,8 @@ func (h *hasher) admit(ctx context.Context, from asker) (release func(), err err
 	return h.turns.leave, nil
 }
 
-// compute does work in a slot, on a worker, and returns how long that took.
+// compute does work on a worker, and returns how long that took.
 func (h *hasher) compute(work func(*argon2.Memory)) (took time.Duration) {
-	h.slots <- struct{}{}
-	defer func() { <-h.slots }()
 	h.workers.do(func(m *argon2.Memory) {
 		begun := time.Now()
 		work(m)

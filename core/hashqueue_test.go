@@ -140,10 +140,8 @@ func TestHashQueueLeaving(t *testing.T) {
 // TestHasherIsBounded holds how many wait, and that those who are refused are not told to come again at once.
 func TestHasherIsBounded(t *testing.T) {
 	h := newHasher(1, params{memory: 8, passes: 1}, func(bool) {}, rand.Reader)
-	for range 2 { // one hashes, one gets ready
-		if _, err := h.admit(t.Context(), asker{}); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := h.admit(t.Context(), asker{}); err != nil {
+		t.Fatal(err)
 	}
 	l := &line{T: t}
 	ctx, leave := context.WithCancel(t.Context())
@@ -169,12 +167,10 @@ func TestHasherIsBounded(t *testing.T) {
 	}
 	leave()
 	l.all.Wait()
-	for range 2 {
-		h.turns.leave()
-		release, err := h.admit(t.Context(), asker{})
-		if err != nil {
-			t.Errorf("admit with all gone = %v", err)
-		}
-		defer release()
+	h.turns.leave()
+	release, err := h.admit(t.Context(), asker{})
+	if err != nil {
+		t.Fatalf("admit with all gone = %v", err)
 	}
+	release()
 }

@@ -134,11 +134,12 @@ func (p *packer) addresses(all []netip.Prefix) {
 func (p *packer) told(says []string) {
 	places := make([]int, len(says))
 	for i, text := range says {
-		places[i] = bytes.Index(*p, []byte(text))
-		if places[i] < 0 {
-			places[i] = len(*p)
-			*p = append(*p, text...)
+		if at := bytes.Index((*p)[headSize:], []byte(text)); at >= 0 { // the numbers before are not written yet
+			places[i] = headSize + at
+			continue
 		}
+		places[i] = len(*p)
+		*p = append(*p, text...)
 	}
 	binary.LittleEndian.PutUint32((*p)[atTold:], uint32(len(*p)))
 	for i, text := range says {

@@ -126,3 +126,36 @@ func ExampleUsers_All() {
 	// ben
 	// cat
 }
+
+// A page of users, for a list that people leaf through.
+func ExampleUsers_List() {
+	c, stop := exampleClient()
+	defer stop()
+	ctx := context.Background()
+	for _, name := range []string{"ann", "ben", "cat"} {
+		must(c.Users.Create(ctx, client.UserCreate{UserType: "human", Username: name, Email: name + "@example.com"}))
+	}
+
+	page, err := c.Users.List(ctx, client.UserListOptions{Page: client.Page{Max: 2}, Sort: "username"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	last := page.Collection[len(page.Collection)-1]
+	fmt.Println(last.Username, page.MoreResults) // the next page has Page{After: last.ID, Max: 2}
+	// Output: ben true
+}
+
+// The user knows the old password. All of their sessions end, but for one if it is named.
+func ExampleUsers_UpdatePassword() {
+	c, stop := exampleClient()
+	defer stop()
+	ctx := context.Background()
+	must(c.Users.Create(ctx, client.UserCreate{UserType: "human", Username: "ann", Email: "ann@example.com", Password: "four words make it long"}))
+
+	err := c.Users.UpdatePassword(ctx, "ann", client.PasswordUpdate{CurrentPassword: "not the old one at all", Password: "five other words are longer"})
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		fmt.Println(e.Kind, e.Detail)
+	}
+	// Output: invalid Current password does not match
+}

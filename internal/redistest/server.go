@@ -1,11 +1,15 @@
 package redistest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -67,8 +71,23 @@ func (s *Server) Stop(t testing.TB) {
 	s.kill()
 }
 
-// Pause freezes the server (SIGSTOP): connections stay, answers do not come.
-func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+// Pause freezes the server (SIGSTOP): connections stay, answers do not come. Where that can be seen, it returns once all of the
+// server's threads stand still, which they do one after the other.
+func (s *Server) Pause(t testing.TB) {
+	t.Helper()
+	s.signal(t, syscall.SIGSTOP)
+	Eventually(t, "the server stands still", func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.running.Process.Pid))
+		return !slices.ContainsFunc(threads, runs)
+	})
+}
+
+// runs reports whether a thread is not stopped, by its file in /proc: "17 (redis-server) T ...".
+func runs(file string) bool {
+	text, err := os.ReadFile(file)
+	_, state, _ := bytes.Cut(text, []byte(") "))
+	return err == nil && !bytes.HasPrefix(state, []byte("T"))
+}
 
 // Resume ends a Pause.
 func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }

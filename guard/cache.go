@@ -115,20 +115,21 @@ func (c *cache) drop(k known) { c.shardOf(k).drop(k) }
 
 // claimRecheck reports whether k should be read again at now: to one caller, and to the next a while later.
 func (c *cache) claimRecheck(k known, now time.Time) bool {
-	s := c.shardOf(k)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	found := s.byTag.get(k.tag())
-	return found != nil && found.recheck.claim(now, recheckAgain)
+	return c.claim(k, func(s *slot) bool { return s.recheck.claim(now, recheckAgain) })
 }
 
 // claimRenewal reports whether a cookie that shows k should get a new token at now: to one caller, and to the next a while later.
 func (c *cache) claimRenewal(k known, now time.Time) bool {
+	return c.claim(k, func(s *slot) bool { return s.renew.claim(now, renewAgain) })
+}
+
+// claim reports what due makes of k's slot, while nobody else looks at it; false where k is not remembered any more.
+func (c *cache) claim(k known, due func(*slot) bool) bool {
 	s := c.shardOf(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := s.byTag.get(k.tag())
-	return found != nil && found.renew.claim(now, renewAgain)
+	return found != nil && due(found)
 }
 
 // forget drops what is known of users and sessions.

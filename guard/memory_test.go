@@ -278,13 +278,24 @@ func TestHugeHeaderIsRefusedCheaply(t *testing.T) {
 }
 
 func TestSeenTokenAllocatesNothing(t *testing.T) {
-	w := newWorld()
-	w.knows("good", ann)
-	g := w.guard(t, guard.Options{})
-	r := with("good")
-	g.Judge(r)
-	if n := testing.AllocsPerRun(1000, func() { g.Judge(r) }); n != 0 {
-		t.Errorf("Judge of a seen token allocates %v times, want none", n)
+	member := ann
+	member.Orgs = []core.OrgAccess{{Org: "org_1", Permissions: []string{"read", "write"}}, {Org: "org_2", Permissions: []string{"fly"}}}
+	for name, p := range map[string]guard.Policy{
+		"none":                  {},
+		"a type":                {UserType: core.UserHuman},
+		"permissions":           {Require: []string{"read", "fly"}, RequireAny: []string{"write"}},
+		"permissions in an org": {Org: "org_1", Require: []string{"read"}},
+	} {
+		w := newWorld()
+		w.knows("good", member)
+		g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: p}})
+		r := with("good")
+		if v := g.Judge(r); v.Decision != guard.Allow {
+			t.Fatalf("policy %s: Judge = %s %s; want allow", name, v.Decision, v.Refusal.Reason)
+		}
+		if n := testing.AllocsPerRun(1000, func() { g.Judge(r) }); n != 0 {
+			t.Errorf("policy %s: Judge of a seen token allocates %v times, want none", name, n)
+		}
 	}
 }
 

@@ -293,10 +293,20 @@ func TestSeenTokenAllocatesNothing(t *testing.T) {
 		if v := g.Judge(r); v.Decision != guard.Allow {
 			t.Fatalf("policy %s: Judge = %s %s; want allow", name, v.Decision, v.Refusal.Reason)
 		}
-		if n := testing.AllocsPerRun(1000, func() { g.Judge(r) }); n != 0 {
+		if n := fewestAllocs(func() { g.Judge(r) }); n != 0 {
 			t.Errorf("policy %s: Judge of a seen token allocates %v times, want none", name, n)
 		}
 	}
+}
+
+// fewestAllocs returns how often f allocates when all the pools that it draws from are full. Under the race detector a sync.Pool
+// throws away a quarter of what it is given back, so one run tells little.
+func fewestAllocs(f func()) float64 {
+	fewest := testing.AllocsPerRun(1, f)
+	for range 100 {
+		fewest = min(fewest, testing.AllocsPerRun(1, f))
+	}
+	return fewest
 }
 
 // TestHammer has many requests race news, floods, expiry and a feed that comes and goes. After news of a session

@@ -47,13 +47,26 @@ func (h *AppHook) apply(in AppHookChange) error {
 }
 
 // Create makes a hook for a realm, or with "" for all. A webhook comes with the secret that its calls are signed with, which
-// is returned this once ("whsec_..."; Standard Webhooks). It fails with KindInvalid and ErrRealmNotFound.
-func (a *AppHooks) Create(ctx context.Context, realm RealmID, kind HookType, in AppHookChange, req Request) (*AppHook, string, error) {
+// is returned this once ("whsec_..."; Standard Webhooks). It fails with KindInvalid, also where there are 50, and ErrRealmNotFound.
+func (a *AppHooks) Create(ctx context.Context, realm RealmID, kind HookType, in AppHookChange, req Request) (hook *AppHook, secret string, err error) {
+	err = retry(func() (err error) {
+		hook, secret, err = a.create(ctx, realm, kind, in, req)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return hook, secret, nil
+}
+
+// create tries once.
+func (a *AppHooks) create(ctx context.Context, realm RealmID, kind HookType, in AppHookChange, req Request) (*AppHook, string, error) {
 	now, err := a.d.clock.now()
 	if err != nil {
 		return nil, "", err
 	}
-	if err := a.room(ctx, realm); err != nil {
+	enter, err := a.room(ctx, realm)
+	if err != nil {
 		return nil, "", err
 	}
 	h := &AppHook{Realm: realm, Type: kind, State: StateActive, CreatedAt: Instant{now}}
@@ -74,6 +87,7 @@ func (a *AppHooks) Create(ctx context.Context, realm RealmID, kind HookType, in 
 		return nil, "", err
 	}
 	c := a.d.change(Partition{}, now)
+	enter(c)
 	c.create(h, noExpiry)
 	c.index(indexHooks, h.member())
 	c.event(Event{Realm: realm, Type: eventHookCreated, AppHook: h.ID, Request: req.clean()})
@@ -99,21 +113,24 @@ func (c *change) presets(realm RealmID, req Request) {
 	c.event(Event{Realm: realm, Type: eventHookCreated, AppHook: h.ID, Request: req.clean()})
 }
 
-// room refuses a hook too many, and one of a realm that is not there.
-func (a *AppHooks) room(ctx context.Context, realm RealmID) error {
+// room refuses a hook too many, and one of a realm that is not there. Else it returns what enters one in the roster.
+func (a *AppHooks) room(ctx context.Context, realm RealmID) (enter func(*change), err error) {
 	if realm != "" {
 		if _, err := a.d.realms.Get(ctx, realm); err != nil {
-			return err
+			return nil, err
 		}
+	}
+	if enter, err = a.d.roster(ctx, rosterHooks, realm); err != nil {
+		return nil, err
 	}
 	members, err := a.members(ctx, realm)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(members) >= maxHooks {
-		return &Error{Kind: KindInvalid, Code: "too_many_app_hooks", Fields: []FieldError{{"base", fmt.Sprintf("There are %d app hooks already, which is the most", maxHooks)}}}
+		return nil, &Error{Kind: KindInvalid, Code: "too_many_app_hooks", Fields: []FieldError{{"base", fmt.Sprintf("There are %d app hooks already, which is the most", maxHooks)}}}
 	}
-	return nil
+	return enter, nil
 }
 
 // seal seals the destination of a hook, and gives a webhook that has none a secret, which it returns.

@@ -25,6 +25,7 @@ import (
 //	  l:<key>          when an APT key or management key was last used
 //	  lp:<policy>      LoginPolicy
 //	  index lps:<realm> its login policies: <policy>
+//	  ro:<kind>:<realm> what those of a kind in a realm come past when they are made, since there is a limit to them
 //	  j:<job>          a job: work that is done batch by batch
 //	  index jobs       <job>
 //	  index mkeys      <management key> NUL <digest>
@@ -107,6 +108,9 @@ func lastUseKey(id string) Key            { return Key{Name: "l:" + id} }
 func managementKeyKey(sum string) Key     { return Key{Name: "m:" + sum} }
 func loginPolicyKey(id LoginPolicyID) Key { return Key{Name: "lp:" + string(id)} }
 func jobKey(id JobID) Key                 { return Key{Name: "j:" + string(id)} }
+func rosterKey(kind string, realm RealmID) Key {
+	return Key{Name: "ro:" + kind + ":" + string(realm)}
+}
 
 func userKey(p Partition, id UserID) Key        { return Key{p, "u:" + string(id)} }
 func formerUserKey(p Partition, id UserID) Key  { return Key{p, "d:" + string(id)} }

@@ -130,7 +130,23 @@ func (f *fieldErrors) link(to, from *string, attribute, label string) {
 type LoginPolicies struct{ d *deps }
 
 // Create makes a login policy. It fails with KindInvalid, KindConflict (there are 100) and ErrRealmNotFound.
-func (l *LoginPolicies) Create(ctx context.Context, realm RealmID, in LoginPolicyChange, req Request) (*LoginPolicy, error) {
+func (l *LoginPolicies) Create(ctx context.Context, realm RealmID, in LoginPolicyChange, req Request) (policy *LoginPolicy, err error) {
+	err = retry(func() (err error) {
+		policy, err = l.create(ctx, realm, in, req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return policy, nil
+}
+
+// create tries once.
+func (l *LoginPolicies) create(ctx context.Context, realm RealmID, in LoginPolicyChange, req Request) (*LoginPolicy, error) {
+	enter, err := l.d.roster(ctx, rosterPolicies, realm)
+	if err != nil {
+		return nil, err
+	}
 	list, err := l.List(ctx, realm)
 	if err != nil {
 		return nil, err
@@ -152,6 +168,7 @@ func (l *LoginPolicies) Create(ctx context.Context, realm RealmID, in LoginPolic
 		return nil, err
 	}
 	c := l.d.change(Partition{}, now)
+	enter(c)
 	c.create(policy, noExpiry)
 	c.index(loginPoliciesIndex(realm).Name, policy.member())
 	c.event(policy.event(eventPolicyCreated, req))

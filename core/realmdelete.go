@@ -204,7 +204,7 @@ func (r *Realms) emptyLogs(ctx context.Context, realm *Realm, now time.Time) err
 	return nil
 }
 
-// bury removes the last records of a realm: its APT keys with when they were used, and the tombstone.
+// bury removes the last records of a realm: its APT keys with when they were used, its rosters, and the tombstone.
 func (r *Realms) bury(ctx context.Context, realm *Realm, version uint64, now time.Time) error {
 	apt := &aptKeys{Realm: realm.ID}
 	if _, _, err := r.d.load(ctx, aptKeysKey(realm.ID), apt); err != nil {
@@ -222,5 +222,8 @@ func (r *Realms) bury(ctx context.Context, realm *Realm, version uint64, now tim
 	c := r.d.change(Partition{}, now)
 	c.remove(realm.key(Partition{}), version)
 	c.tx.Delete = append(c.tx.Delete, aptKeysKey(realm.ID).Name)
+	for _, kind := range rosterKinds {
+		c.tx.Delete = append(c.tx.Delete, rosterKey(kind, realm.ID).Name)
+	}
 	return c.commit(ctx)
 }

@@ -65,6 +65,7 @@ type UserChange struct {
 	Custom               *Custom // replaces all of it
 	Password             *string
 	PasswordConfirmation *string // checked where given
+	HasPassword          *bool   // a password is to be set only where there is one (true), or none (false); nil = either
 	PasswordHash         *string // instead of Password: a hash that another system made, of a kind in docs/passwords.md
 	APIKey               *string // of an api user, the first; "" or GenerateAPIKey makes one
 
@@ -109,6 +110,22 @@ func (u *User) apply(in UserChange) error {
 		u.Custom = *in.Custom
 	}
 	return errs.err()
+}
+
+// errPasswordThere says that a user has what another call is about to make.
+var errPasswordThere = invalid("user_id", "User has a password already")
+
+// passwordFits refuses to set a password where there is none to replace, or one that is not to be. It is asked before a
+// change is worth a hash, and again of the user that the change is made of.
+func (u *User) passwordFits(in UserChange) error {
+	_, there := u.has(CredentialPassword)
+	switch {
+	case in.HasPassword == nil || *in.HasPassword == there:
+		return nil
+	case there:
+		return errPasswordThere
+	}
+	return ErrCredentialNotFound
 }
 
 // applyNew sets what in says of a new user, and refuses one that lacks what its type requires, all at once: it is for

@@ -226,6 +226,9 @@ func (u *Users) hashFor(ctx context.Context, realm *Realm, idOrName string, in U
 	if err != nil {
 		return newHash{}, err
 	}
+	if err := user.passwordFits(in); err != nil {
+		return newHash{}, err
+	}
 	if err := user.apply(in); err != nil {
 		return newHash{}, err
 	}
@@ -243,6 +246,9 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 		return nil, err
 	}
 	after := *before
+	if err := before.passwordFits(in); err != nil {
+		return nil, err
+	}
 	if in.Type != nil && *in.Type != before.Type {
 		return nil, invalid("user_type", "User type can't be changed")
 	}

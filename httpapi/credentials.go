@@ -42,14 +42,9 @@ func (a *API) createCredential(w http.ResponseWriter, c *call) error {
 // createPassword gives a user without a password one.
 func (a *API) createPassword(w http.ResponseWriter, c *call, b *body, user *core.User) error {
 	f := &b.object
-	in := core.UserChange{Password: f.text("password"), PasswordConfirmation: f.text("password_confirmation")}
+	in := core.UserChange{Password: f.text("password"), PasswordConfirmation: f.text("password_confirmation"), HasPassword: new(false)}
 	if in.Password == nil {
 		in.Password = new(string)
-	}
-	for _, held := range user.Credentials {
-		if held.Type == core.CredentialPassword {
-			f.errs = append(f.errs, core.FieldError{Attribute: "user_id", Message: "User has a password already"})
-		}
 	}
 	if err := b.end(); err != nil {
 		return err
@@ -132,7 +127,7 @@ func (a *API) updateCredential(w http.ResponseWriter, c *call) error {
 // updatePassword sets a password anew, which ends all sessions.
 func (a *API) updatePassword(w http.ResponseWriter, c *call, b *body, credential *core.Credential) error {
 	f := &b.object
-	in := core.UserChange{Password: f.text("password"), PasswordConfirmation: f.text("password_confirmation")}
+	in := core.UserChange{Password: f.text("password"), PasswordConfirmation: f.text("password_confirmation"), HasPassword: new(true)}
 	f.ignore("name")
 	if err := b.end(); err != nil {
 		return err

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/postern-auth/postern/core"
@@ -44,6 +45,34 @@ func TestAPIKeyLife(t *testing.T) {
 		w.want(use("Zk3vQ9xLpT2mWc8RbYh5Nd", ""), 200, "robot")
 		w.want(w.manage("PUT /v1/users/robot", `{"user":{"state":"inactive"}}`), 200, "inactive")
 		w.want(use("Zk3vQ9xLpT2mWc8RbYh5Nd", ""), 404, "User not found")
+	})
+}
+
+// TestPasswordsMadeAtOnce gives a user who has none a password, several at once: one is made, and the others are refused as
+// they would have been a moment later.
+func TestPasswordsMadeAtOnce(t *testing.T) {
+	each(t, func(w *world) {
+		u := w.human("ann")
+		w.want(w.manage("DELETE /v1/credentials/"+string(u.Credentials[0].ID), ""), 204, "")
+		answers := make([]*answer, 6)
+		var all sync.WaitGroup
+		for i := range answers {
+			all.Go(func() {
+				answers[i] = w.manage("POST /v1/credentials", `{"credential":{"user_id":"ann","credential_type":"password","password":"`+goodPassword+`"}}`)
+			})
+		}
+		all.Wait()
+		made := 0
+		for _, a := range answers {
+			if a.StatusCode == 201 {
+				made++
+			} else {
+				w.want(a, 422, `"user_id":["User has a password already"]`)
+			}
+		}
+		if made != 1 {
+			t.Errorf("%d of %d passwords were made; want 1", made, len(answers))
+		}
 	})
 }
 

@@ -89,11 +89,14 @@ func measureCalls(ctx context.Context, b *bench) error {
 func (b *bench) compareCalls(ctx context.Context, g *generator, k callKind, all [3]*contender) error {
 	for _, c := range all {
 		c.set, c.before, c.after = k.set, k.before(), k.after()
-		if _, err := g.sample(c, 300*time.Millisecond, 0); err != nil { // warms it
+		if _, err := g.sample(c, 300*time.Millisecond); err != nil { // warms it
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	if err := contest(ctx, g, b.rounds(9, 31), time.Duration(b.rounds(300, 1000))*time.Millisecond, 100*time.Millisecond, all[:]...); err != nil {
+	if err := contest(ctx, g, b.rounds(15, 31), time.Duration(b.rounds(300, 1000))*time.Millisecond, all[:]...); err != nil {
+		return err
+	}
+	if err := contestAlone(ctx, g, b.rounds(9, 31), all[:]...); err != nil {
 		return err
 	}
 	ours, yardstick, twin := all[0], all[1], all[2]

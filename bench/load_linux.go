@@ -127,28 +127,26 @@ type sample struct {
 	cpu  float64 // µs of the server's a request
 	p50  float64 // µs, at 32 at once
 	p99  float64
-	one  float64 // median µs, alone
 }
 
-// sample loads a server for one round, with 32 requests at once and then with one.
-func (g *generator) sample(c *contender, many, one time.Duration) (sample, error) {
+// order has a contender loaded for a while.
+func (c *contender) order(conns int, turn time.Duration) order {
+	return order{Addr: c.addr, Set: c.set, Conns: conns, Millis: int(turn.Milliseconds()), Before: c.before, After: c.after}
+}
+
+// sample loads a server with 32 requests at once.
+func (g *generator) sample(c *contender, turn time.Duration) (sample, error) {
 	before := time.Duration(0)
 	if c.process != nil {
 		before = c.process.cpu()
 	}
-	t, err := g.clean(order{Addr: c.addr, Set: c.set, Conns: 32, Millis: int(many.Milliseconds()), Before: c.before, After: c.after})
+	t, err := g.clean(c.order(32, turn))
 	if err != nil {
 		return sample{}, err
 	}
 	s := sample{rate: float64(t.Requests) / t.Seconds, p50: t.P50, p99: t.P99}
 	if c.process != nil {
 		s.cpu = float64((c.process.cpu() - before).Nanoseconds()) / 1000 / float64(t.Requests)
-	}
-	if one > 0 {
-		if t, err = g.clean(order{Addr: c.addr, Set: c.set, Conns: 1, Millis: int(one.Milliseconds()), Before: c.before, After: c.after}); err != nil {
-			return sample{}, err
-		}
-		s.one = t.P50
 	}
 	return s, nil
 }

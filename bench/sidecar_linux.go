@@ -63,11 +63,13 @@ func measureSidecar(ctx context.Context, b *bench) error {
 	defer again.process.Kill()
 	all = append(all, again)
 	upstream := &contender{name: "the app, reached directly: the load generator's ceiling", addr: g.upstream}
-	if err := contest(ctx, g, 3, 500*time.Millisecond, 0, upstream); err != nil {
+	if err := contest(ctx, g, 3, 500*time.Millisecond, upstream); err != nil {
 		return err
 	}
-	many, one := b.roundTimes()
-	if err := contest(ctx, g, b.rounds(7, 31), many, one/2, all...); err != nil {
+	if err := contest(ctx, g, b.rounds(13, 31), b.turn(), all...); err != nil {
+		return err
+	}
+	if err := contestAlone(ctx, g, b.rounds(9, 31), all...); err != nil {
 		return err
 	}
 	for _, y := range yardsticks {

@@ -32,33 +32,57 @@ var filters = []struct {
 // orders are the five of core.
 var orders = []core.UserOrder{core.OrderID, core.OrderLastLogin, core.OrderName, core.OrderNameAlt, core.OrderUsername}
 
-// compare reads every page in both realms by turns, and prints how they differ.
-func compare(ctx context.Context, small, large *crowd, repeat int) error {
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(out, "filter\torder\tpage\tsmall\tlarge\tquickest\twork\tratio\t")
-	var ratios, quickest []float64
-	same := 0
+// pair is one page in the small realm and in the large one, and what it took to read them.
+type pair struct {
+	name  string // columns
+	of    [2]reader
+	times [2][]time.Duration
+	least [2]work
+}
+
+// pairs returns every page.
+func pairs(small, large *crowd) (all []*pair) {
 	for _, f := range filters {
 		for _, order := range orders {
 			for _, far := range []bool{false, true} {
 				in := f.ListUsers
 				in.Sort, in.Limit = order, pageSize
-				few, many, err := measure(ctx, small.from(in, far), large.from(in, far), repeat)
-				if err != nil {
-					return err
-				}
-				work := "same"
-				if few.work != many.work {
-					work = fmt.Sprintf("%s/%s", few.work, many.work)
-				} else {
-					same++
-				}
-				ratio, least := float64(many.median)/float64(few.median), float64(many.least)/float64(few.least)
-				ratios, quickest = append(ratios, ratio), append(quickest, least)
-				_, _ = fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%.2f\t%s\t%.2f\t\n", f.name, order, map[bool]string{true: "far", false: "first"}[far],
-					few.median, many.median, least, work, ratio)
+				name := fmt.Sprintf("%s\t%s\t%s", f.name, order, map[bool]string{true: "far", false: "first"}[far])
+				all = append(all, &pair{name: name, of: [2]reader{small.from(in, far), large.from(in, far)}})
 			}
 		}
+	}
+	return all
+}
+
+// spells is how many spells the readings of a page are spread over. What disturbs the machine for a moment disturbs no page alone.
+const spells = 10
+
+// compare reads every page in both realms by turns, and prints how they differ.
+func compare(ctx context.Context, small, large *crowd, repeat int) error {
+	all := pairs(small, large)
+	for range spells {
+		for _, p := range all {
+			if err := p.read(ctx, (repeat+spells-1)/spells); err != nil {
+				return err
+			}
+		}
+	}
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(out, "filter\torder\tpage\tsmall\tlarge\tquickest\twork\tratio\t")
+	var ratios, quickest []float64
+	same := 0
+	for _, p := range all {
+		few, many := p.cost(0), p.cost(1)
+		work := "same"
+		if few.work != many.work {
+			work = fmt.Sprintf("%s/%s", few.work, many.work)
+		} else {
+			same++
+		}
+		ratio, least := float64(many.median)/float64(few.median), float64(many.least)/float64(few.least)
+		ratios, quickest = append(ratios, ratio), append(quickest, least)
+		_, _ = fmt.Fprintf(out, "%s\t%s\t%s\t%.2f\t%s\t%.2f\t\n", p.name, few.median, many.median, least, work, ratio)
 	}
 	slices.Sort(ratios)
 	slices.Sort(quickest)
@@ -122,26 +146,25 @@ type cost struct {
 	work          work
 }
 
-// measure returns what two readers take that read by turns.
-func measure(ctx context.Context, small, large reader, repeat int) (few, many cost, err error) {
-	var costs [2]cost
-	var times [2][]time.Duration
-	for n := range repeat {
-		for i, r := range []reader{small, large} {
+// read reads the two by turns, so often.
+func (p *pair) read(ctx context.Context, times int) error {
+	for range times {
+		for i, r := range p.of {
 			took, did, err := r.read(ctx)
 			if err != nil {
-				return few, many, err
+				return err
 			}
-			times[i] = append(times[i], took)
-			if n > 0 {
-				did = did.least(costs[i].work)
+			if len(p.times[i]) > 0 {
+				did = did.least(p.least[i])
 			}
-			costs[i].work = did
+			p.times[i], p.least[i] = append(p.times[i], took), did
 		}
 	}
-	for i, t := range times {
-		slices.Sort(t)
-		costs[i].median, costs[i].least = t[repeat/2], t[0]
-	}
-	return costs[0], costs[1], nil
+	return nil
+}
+
+// cost returns what one of the two took.
+func (p *pair) cost(i int) cost {
+	t := slices.Sorted(slices.Values(p.times[i]))
+	return cost{median: t[len(t)/2], least: t[0], work: p.least[i]}
 }

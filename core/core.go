@@ -47,6 +47,24 @@ type Options struct {
 	Random io.Reader        // default crypto/rand.Reader
 }
 
+// CheckAddresses refuses what cannot be Options.PublicURL and Options.LinkBase, for hosts that check their settings before there is a Core.
+func CheckAddresses(publicURL, linkBase string) error {
+	var errs []error
+	if !isPlace(publicURL) {
+		errs = append(errs, errors.New("the public URL must look like https://auth.example.com"))
+	}
+	if !isPlace(linkBase) {
+		errs = append(errs, errors.New("the base of links in e-mails must look like https://app.example.com/auth"))
+	}
+	return errors.Join(errs...)
+}
+
+// isPlace reports whether a text is where something is on the web, to which a path can be added. None is good too.
+func isPlace(text string) bool {
+	u, err := url.Parse(text)
+	return text == "" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
 // validate fills the defaults and returns all complaints at once.
 func (o *Options) validate() error {
 	var errs []error
@@ -58,16 +76,7 @@ func (o *Options) validate() error {
 	complain(o.Store == nil, "a store is required")
 	complain(o.MasterKey == nil, "a master key is required")
 	o.PublicURL = strings.TrimSuffix(o.PublicURL, "/")
-	if o.PublicURL != "" {
-		u, err := url.Parse(o.PublicURL)
-		complain(err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "",
-			"the public URL must look like https://auth.example.com")
-	}
-	if o.LinkBase != "" {
-		u, err := url.Parse(o.LinkBase)
-		complain(err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "",
-			"the base of links in e-mails must look like https://app.example.com/auth")
-	}
+	errs = append(errs, CheckAddresses(o.PublicURL, o.LinkBase))
 	defaultTo(&o.MaxStaleness, 5*time.Second)
 	complain(o.MaxStaleness < time.Second || o.MaxStaleness > time.Minute, "max staleness must be from 1s to 1m")
 	errs = append(errs, o.Hashing.Validate())

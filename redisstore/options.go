@@ -68,7 +68,10 @@ type Options struct {
 	Now func() time.Time // the clock that Check compares the server's with; default time.Now
 }
 
-// validate fills in the defaults and returns all that is wrong, joined. No complaint repeats a secret.
+// Validate returns all that Open would find wrong with o, joined. It connects to nothing. No complaint repeats a secret.
+func (o Options) Validate() error { return o.validate() }
+
+// validate fills in the defaults and returns what Validate does.
 func (o *Options) validate() error {
 	errs := []error{o.readURL()}
 	complain := func(bad bool, format string, args ...any) {

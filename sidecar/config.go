@@ -143,14 +143,33 @@ func (o *Options) readWord(name, text string) error {
 	return errors.Join(errs...)
 }
 
-// resembling returns a hint at the setting that was meant, where one begins or ends alike.
+// resembling returns a hint at the setting that was meant, where one begins alike, or is a slip of the finger away.
 func resembling(name string) string {
+	name = strings.ReplaceAll(name, "-", "_")
+	words := guard.Words()
 	for _, s := range Settings {
-		if strings.ReplaceAll(name, "-", "_") == s.Name || len(name) > 3 && (strings.HasPrefix(s.Name, name) || strings.HasPrefix(name, s.Name)) {
+		if len(name) > 3 && strings.HasPrefix(s.Name, name) {
 			return "; did you mean " + s.Name + "?"
+		}
+		words = append(words, s.Name)
+	}
+	for _, word := range words {
+		if name == word || len(name) > 3 && (strings.HasPrefix(name, word) && len(word) > 3 || slipped(name, word)) {
+			return "; did you mean " + word + "?"
 		}
 	}
 	return ""
+}
+
+// slipped reports whether one text is the other with a letter more, less, or mistaken, or with two neighbours swapped.
+func slipped(a, b string) bool {
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
 }
 
 // says reports whether the environment sets what has this name in a file.

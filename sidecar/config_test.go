@@ -116,6 +116,10 @@ func TestLoadComplains(t *testing.T) {
 			"line 1: there is no setting upstrem", "line 3: listen is there twice", "line 8: drain is \"soon\"", "line 10: access_log must be one value",
 			"tls_cert and tls_key go together", "api_mount is \"most\"", "trusted_proxies: \"me\" is no address", "listen address \"1\" must be host:port", `API listen address "127.0.0.1:65536" must be`, `admin listen address ":" must be`, `forward auth listen address ":x" must be`}},
 		{"a name with hyphens", "upstream: http://a\nredis-url: x\n", nil, []string{"line 2: there is no setting redis-url; did you mean redis_url?"}},
+		{"a slip of the finger", "upstream: http://a\nrule: []\nmfaa: true\nreqiure: [x]\norgs: x\n", []string{"POSTERN_PUBLC=/a"}, []string{"did you mean rules?",
+			"did you mean require?", "there is no setting orgs", "POSTERN_PUBLC in the environment is no setting; did you mean public?"}},
+		{"the store", "upstream: http://a\nredis_url: foo\ndurability: fast\nmaster_key_file: x\n", nil, []string{`Durability is "fast"`, "URL"}},
+		{"addresses", "upstream: http://a\npublic_url: ftp://x\nmail_links: app.example.com\n", nil, []string{"the public URL must look like", "the base of links in e-mails must"}},
 		{"no settings", "- a\n", nil, []string{"line 1: it must be settings"}},
 		{"two documents", "upstream: http://a\n---\nupstream: http://b\n", nil, []string{"more than one document"}},
 		{"no YAML", "a: [\n", nil, []string{"yaml: line"}},
@@ -171,4 +175,26 @@ func setTexts(o *Options) string {
 		text += s.Name + "=" + s.text(o) + "\n"
 	}
 	return text
+}
+
+// TestCheckFiles holds that files which cannot be used are all named before anything is started.
+func TestCheckFiles(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "master.key")
+	if err := os.WriteFile(key, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := Load(Source{File: configured(t, "upstream: http://a\ntls_cert: /no/cert\ntls_key: /no/key\nmaster_key_file: "+key+
+		"\nformer_master_key_file: /no/former\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = o.CheckFiles()
+	for _, want := range []string{"cannot use the certificate /no/cert", "master.key: it must be 32 random bytes", "/no/former"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("CheckFiles = %v; want it to say %q", err, want)
+		}
+	}
+	if err := new(Options).CheckFiles(); err != nil {
+		t.Errorf("CheckFiles where none is named = %v", err)
+	}
 }

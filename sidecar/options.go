@@ -114,6 +114,10 @@ func (o *Options) validate() error {
 	complain(len(o.Title) > 100, "title must have at most 100 bytes")
 	complain(o.Data == "", "a data folder is required")
 	complain((o.TLSCert == "") != (o.TLSKey == ""), "tls_cert and tls_key go together")
+	errs = append(errs, core.CheckAddresses(o.PublicURL, o.MailLinks))
+	if o.RedisURL != "" {
+		errs = append(errs, o.redis().Validate())
+	}
 	complain(o.APIMount != "" && o.APIMount != mountAccount && o.APIMount != mountAll, "api_mount is %q; it must be %s or %s, or left out", o.APIMount, mountAccount, mountAll)
 	complain(o.SlowClient < time.Second || o.SlowClient > time.Hour, "slow_client must be from 1s to 1h")
 	complain(o.Drain < 0 || o.Drain > time.Hour, "drain must be from 0s to 1h")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -134,7 +135,8 @@ func checkCommand() *cobra.Command {
 	}
 	from := given{}.source(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if _, err := sidecar.Load(*from); err != nil {
+		o, err := sidecar.Load(*from)
+		if err = errors.Join(err, o.CheckFiles()); err != nil {
 			return err
 		}
 		fmt.Fprintln(c.OutOrStdout(), "The configuration is good.")

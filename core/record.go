@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -227,18 +228,32 @@ func isConflict(err error) bool {
 	return errors.As(err, &conflict)
 }
 
-// maxTries is how often a change is tried anew when something else was faster.
-const maxTries = 8
+// maxTries is how often a change is tried anew when something else was faster, and longestPause the longest time between two tries.
+const (
+	maxTries     = 20
+	longestPause = 256 * time.Millisecond
+)
 
 // retry runs f again while it meets a conflict that f did not explain, with what it reads fresh each time.
 func retry(f func() error) error {
 	var err error
-	for range maxTries {
+	for try := range maxTries {
+		standBack(try)
 		if err = f(); !isConflict(err) {
 			return err
 		}
 	}
 	return contention()
+}
+
+// standBack waits before a try: not before the first two, then for a random time that may be twice as long each time. Of fifty who change
+// one record at once only one is faster each time; the others must not all come back together, or most of them never get their turn.
+func standBack(try int) {
+	if try < 2 {
+		return
+	}
+	longest := min(time.Millisecond<<min(try, 10), longestPause)
+	time.Sleep(rand.N(longest)) // a time to wait is no secret
 }
 
 // contention says that something else was faster each time.

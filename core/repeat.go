@@ -96,7 +96,8 @@ func (r *Repeats) Once(ctx context.Context, in Repeatable, call func(context.Con
 		return answer, answer != nil, err
 	}
 	defer r.release(ctx, t)
-	for range maxTries {
+	for try := range maxTries {
+		standBack(try)
 		held, w := withhold(ctx)
 		answer, keep := call(held)
 		last, clashed := w.end()

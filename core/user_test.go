@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -149,6 +150,30 @@ func TestNamesAreUnique(t *testing.T) {
 		all.Wait()
 		if wins != 1 || losses != 49 {
 			w.Errorf("%d won and %d lost; want 1 and 49", wins, losses)
+		}
+	})
+}
+
+// TestUpdatesTakeTurns changes one user fifty times at once. Nobody said that it should be as they read it, so all are served, and
+// none undoes what another changed.
+func TestUpdatesTakeTurns(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.human("ann")
+		var all sync.WaitGroup
+		for i := range 50 {
+			all.Go(func() {
+				text := strconv.Itoa(i)
+				in := []core.UserChange{{FirstName: &text}, {LastName: &text}, {Reference: &text}}[i%3]
+				if _, err := w.Users.Update(w.ctx, w.realm.ID, string(ann.ID), in, core.Request{}); err != nil {
+					w.Errorf("Update %d of 50 at once = %v; want it served", i, err)
+				}
+			})
+		}
+		all.Wait()
+		got, err := w.Users.Get(w.ctx, w.realm.ID, string(ann.ID))
+		w.must(err)
+		if got.FirstName == "" || got.LastName == "" || got.Reference == "" {
+			w.Errorf("after changes of three attributes at once they are %q, %q and %q; want none of them empty", got.FirstName, got.LastName, got.Reference)
 		}
 	})
 }

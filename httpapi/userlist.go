@@ -86,7 +86,8 @@ func (f *fields) descending(values map[string]string) bool {
 
 // query reads the parameters of a list that can be narrowed by some filters. One that cannot be read, that is there twice or
 // that the list does not have is complained about: a filter that is passed over shows more than was asked for, and its caller takes the
-// first that is shown for the one that was meant. net/url would pass over it.
+// first that is shown for the one that was meant. net/url would pass over it. state[]=active is an array of one, as clients write it who
+// were given an array: it says what state=active says.
 func (f *fields) query(query string, filters ...string) map[string]string {
 	values := map[string]string{}
 	for pair := range strings.SplitSeq(query, "&") {
@@ -95,6 +96,7 @@ func (f *fields) query(query string, filters ...string) map[string]string {
 		if err != nil {
 			continue
 		}
+		name, _, _ = strings.Cut(name, "[")
 		known := slices.Contains(paging, name) || slices.Contains(filters, name)
 		if !known && !slices.Contains(narrowing, name) {
 			continue

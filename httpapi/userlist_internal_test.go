@@ -12,7 +12,7 @@ import (
 // that names a reference never lists everybody.
 func FuzzListQuery(f *testing.F) {
 	for _, seed := range []string{"", "reference=a;b", "reference", "state=%zz", "expand%5B0%5D=custom", "expand[]=custom&after=usr_1",
-		"max_results=5&sort=id&direction=desc", "request=%7B%22ip%22%3D%3E&user_type=all", "state=a&state=b", "&&=&"} {
+		"max_results=5&sort=id&direction=desc", "request=%7B%22ip%22%3D%3E&user_type=all", "state=a&state=b", "state[]=a", "reference%5B0%5D=a", "&&=&"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
@@ -24,6 +24,9 @@ func FuzzListQuery(f *testing.F) {
 			return
 		}
 		values, _ := url.ParseQuery(query)
+		if values.Has("reference[]") && in.Reference == nil {
+			t.Fatalf("listQuery(%q) lost the reference", query)
+		}
 		if values.Has("reference") && (in.Reference == nil || *in.Reference != values.Get("reference")) {
 			t.Fatalf("listQuery(%q) lost the reference: %+v", query, in)
 		}

@@ -78,6 +78,8 @@ func TestListUsers(t *testing.T) {
 			{"?request=%7B%22ip%22%3D%3E%221.2.3.4%22%7D&state=inactive", "bert", false},
 			{"?request=%zz;&state=inactive&unknown=1&%zz=1", "bert", false},
 			{"?state=inactive&state=inactive", "bert", false},
+			{"?state[]=inactive", "bert", false},
+			{"?state%5B0%5D=active&user_type[]=human", "anna dave", false},
 			{"?realm_id=" + string(w.realm.ID), "anna bert cron dave", false},
 		} {
 			a := w.want(w.php("GET /v1/users"+c.query, ""), http.StatusOK, `{"more_results":`+fmt.Sprint(c.more))
@@ -134,6 +136,7 @@ func TestListUsersRefused(t *testing.T) {
 		"state=%zz":                        "state",
 		"reference=%ff":                    "reference",
 		"state=active&state=inactive":      "state",
+		"state[]=active&state[]=inactive":  "state",
 		"direction=up&max_results=1e3":     "direction max_results",
 		"email=anna@example.com":           "email",
 		"username=":                        "username",

@@ -92,7 +92,7 @@ func (a *API) complete(w http.ResponseWriter, c *call, who func(core.RealmID) (s
 	if err != nil {
 		return err
 	}
-	token, code := orEmpty(b.object.text("token")), orEmpty(b.object.text("code"))
+	token, code := orEmpty(b.either("token")), orEmpty(b.either("code"))
 	if err := b.end(); err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ func TestSecondFactor(t *testing.T) {
 		token := start()
 		w.want(complete("ann/authenticate_code", token, "000 000x"), 401, "The code does not match")
 		w.want(complete("bob/authenticate_code", token, code()), 404, "Login token not found")
+		w.want(w.manage("POST /v1/users/ann/authenticate_code", `{"token":"`+token+`","code":"000 000x"}`), 401, "The code does not match")
 		w.want(complete("ann/authenticate_code", token, code()), 200, `"token":"eyJ`)
 		w.want(complete("ann/authenticate_code", token, code()), 404, "already used")
 

@@ -166,6 +166,9 @@ func (a *API) importUsers(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if isCoded(c.Header) {
+		return errCoded
+	}
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex() // HTTP/2 needs none
 	w.Header().Set("Content-Type", mediaNDJSON)

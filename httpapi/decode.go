@@ -50,6 +50,9 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 	if len(text) == 0 {
 		return c.body, nil
 	}
+	if isCoded(c.Header) {
+		return nil, errCoded
+	}
 	if isForm(c.Header.Get("Content-Type")) {
 		c.body.top.form, c.body.object.form = true, true
 		if text, err = formObject(string(text)); err != nil {
@@ -72,6 +75,15 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 	c.body.readRequest()
 	c.body.expand = append(c.body.top.texts("expand"), c.body.object.texts("expand")...) // some clients put all that they are given inside
 	return c.body, nil
+}
+
+// errCoded says that a body was compressed, or coded in another way, which would make its size a guess (RFC 9110 §8.4).
+var errCoded = &core.Error{Kind: errMediaType.Kind, Code: errMediaType.Code, Detail: "send the body as it is, without a Content-Encoding"}
+
+// isCoded reports whether a body is something else than its media type says.
+func isCoded(h http.Header) bool {
+	coding := h.Get("Content-Encoding")
+	return coding != "" && !strings.EqualFold(coding, "identity")
 }
 
 // unwrap takes the object from under its root.

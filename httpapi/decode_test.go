@@ -166,6 +166,13 @@ func TestMediaTypes(t *testing.T) {
 			t.Errorf("Content-Type %q = %d %s; want %d", contentType, a.StatusCode, a.text, status)
 		}
 	}
+	for coding, status := range map[string]int{"gzip": 415, "GZIP, identity": 415, "identity": 200} {
+		headers := "Content-Type: application/json\nContent-Encoding: " + coding + key
+		if a := w.do("PUT /v1/users/ann", headers, `{"user":{}}`); a.StatusCode != status || status == 415 && !strings.Contains(a.text, "without a Content-Encoding") {
+			t.Errorf("Content-Encoding %q = %d %s; want %d", coding, a.StatusCode, a.text, status)
+		}
+	}
+	w.want(w.do("POST /v1/bulk/users", "Content-Type: application/x-ndjson\nContent-Encoding: gzip"+key, "x"), http.StatusUnsupportedMediaType, "without a Content-Encoding")
 	// The family says how a body is read; what the caller may do is the key's affair.
 	a := w.do("PUT /v1/users/ann", "Content-Type: application/vnd.api+json; charset=utf-8"+key, `{"data":{"type":"users","attributes":{"first_name":"Ann"}}}`)
 	w.want(a, http.StatusOK, `"type":"user"`)

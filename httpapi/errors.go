@@ -34,7 +34,7 @@ var statuses = map[core.Kind]int{
 // Failures that belong to HTTP alone: they are malformed calls, whose status says more than 400 does.
 var (
 	errBadRequest = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Detail: "the body could not be read"}
-	errMediaType  = &core.Error{Kind: core.KindMalformed, Code: "unsupported_media_type", Detail: "send the body as application/json or application/vnd.api+json"}
+	errMediaType  = &core.Error{Kind: core.KindMalformed, Code: "unsupported_media_type", Detail: "send the body as application/json, application/vnd.api+json or application/x-www-form-urlencoded"}
 	errLongURL    = &core.Error{Kind: core.KindMalformed, Code: "uri_too_long", Detail: "the address is longer than 16 KiB"}
 	errTooLarge   = &core.Error{Kind: core.KindMalformed, Code: "content_too_large", Detail: "the body is larger than 128 KiB"}
 

@@ -363,7 +363,7 @@ func TestKnownDevice(t *testing.T) {
 func TestReturnTo(t *testing.T) {
 	w := newWorld(t, teststore.Bolt(t), nil)
 	for to, want := range map[string]string{
-		"": "/", "/a?b=c": "/a?b=c", "//evil.example": "/", `/\evil.example`: "/", "https://evil.example/": "/", "javascript:alert(1)": "/",
+		"": "/", "/a?b=c": "/a?b=c", "/proxy/https://a/?b=//c": "/proxy/https://a/?b=//c", "//evil.example": "/", `/\evil.example`: "/", "https://evil.example/": "/", "javascript:alert(1)": "/",
 		"https://app.example.com/x": "https://app.example.com/x", "https://app.example.com@evil.example/": "/", "/\t/evil.example": "/",
 	} {
 		if got := w.signIn("ann", password, to).Header.Get("Location"); got != want {

@@ -95,7 +95,7 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			if form.Needs == needsMFA { // to go on would lead back here
-				p.remember(w, in)
+				p.remember(w, r, in)
 				p.say(w, r, http.StatusForbidden, "A second factor is needed", "You are signed in, but your account has no second factor yet, "+
 					"which what you asked for takes. Ask whoever runs this service.")
 				return
@@ -111,13 +111,23 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 
 // welcome gives a browser its session, and sends it on.
 func (p *Pages) welcome(w http.ResponseWriter, r *http.Request, in *core.SignedIn, to string) {
-	p.remember(w, in)
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	p.remember(w, r, in)
+	sendOn(w, to)
+}
+
+// sendOn sends a browser on. http.Redirect would clean the address, and /proxy/https://example.com is another page than /proxy/https:/example.com.
+func sendOn(w http.ResponseWriter, to string) {
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 // remember gives a browser its session, and what it is known by the next time, so that the guesses of strangers do not keep its
-// owner out.
-func (p *Pages) remember(w http.ResponseWriter, in *core.SignedIn) {
+// owner out. What it was signed in as before ends: its cookie is gone with this answer, and with that the means to end it from here. Whoever
+// has a copy of it must not go on.
+func (p *Pages) remember(w http.ResponseWriter, r *http.Request, in *core.SignedIn) {
+	if err := p.endSession(r); err != nil {
+		p.o.Logger.Warn("a session that another sign-in replaced could not be ended", zap.Error(err))
+	}
 	until := p.o.Now().Add(in.Session.Lifetime.Duration())
 	if in.Session.Until.Before(until) {
 		until = in.Session.Until.Time

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"time"
 )
@@ -34,12 +33,5 @@ func (p *Passwords) countFrom(ctx context.Context, realm *Realm, from netip.Addr
 	if address == "" {
 		return nil
 	}
-	left, err := p.d.store.Hit(ctx, addressBucket(realm, address), signInsFromAddress, now)
-	if err != nil {
-		return fmt.Errorf("core: count attempt: %w", err)
-	}
-	if !left.OK {
-		return ErrThrottled.retryAfter(left.RetryAfter)
-	}
-	return nil
+	return p.d.take(ctx, addressBucket(realm, address), signInsFromAddress, now)
 }

@@ -337,12 +337,5 @@ func (a *APTs) find(ctx context.Context, apt *apt, id string) (*User, uint64, er
 // limit bounds how often one user's token is reissued.
 func (a *APTs) limit(ctx context.Context, apt *apt, user *User) error {
 	p, _ := apt.state.owner(string(user.ID))
-	left, err := a.d.store.Hit(ctx, reissuesBucket(p, user.ID), reissues, apt.now)
-	if err != nil {
-		return fmt.Errorf("core: count reissue: %w", err)
-	}
-	if !left.OK {
-		return ErrThrottled.retryAfter(left.RetryAfter)
-	}
-	return nil
+	return a.d.take(ctx, reissuesBucket(p, user.ID), reissues, apt.now)
 }

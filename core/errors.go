@@ -26,6 +26,7 @@ type Error struct {
 	Code       string        // stable, machine-readable, snake_case: "user_already_exists"
 	Detail     string        // a sentence for the person calling the API
 	Fields     []FieldError  // KindInvalid only: what is wrong, the most telling first
+	Limit      int           // KindThrottled only: how many there are at once; 0 = unknown
 	RetryAfter time.Duration // KindThrottled, KindUnavailable and ErrUnderWay only; 0 = the caller's guess
 }
 
@@ -47,7 +48,7 @@ func (e *Error) Error() string {
 }
 
 // Is reports whether target is an *Error of the same kind and code, so that a sentinel is
-// recognised under a copy that carries another Detail or RetryAfter.
+// recognised under a copy that carries another Detail, Limit or RetryAfter.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Kind == e.Kind && t.Code == e.Code

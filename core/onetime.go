@@ -130,12 +130,5 @@ var tokenIssues = Rate{Burst: 5, Every: 10 * time.Minute}
 // limitIssues takes one of a user's tokens of a kind, or fails with ErrThrottled.
 func (d *deps) limitIssues(ctx context.Context, realm *Realm, user UserID, kind string, now time.Time) error {
 	p, _ := realm.owner(string(user))
-	left, err := d.store.Hit(ctx, issuesBucket(p, kind, user), tokenIssues, now)
-	if err != nil {
-		return fmt.Errorf("core: count tokens: %w", err)
-	}
-	if !left.OK {
-		return ErrThrottled.retryAfter(left.RetryAfter)
-	}
-	return nil
+	return d.take(ctx, issuesBucket(p, kind, user), tokenIssues, now)
 }

@@ -77,11 +77,8 @@ func (d *deps) newPassword(user *User, hash newHash) (*password, error) {
 // failedSignIns is how many wrong passwords in a row an account bears: ten at once, then one a minute.
 var failedSignIns = Rate{Burst: 10, Every: time.Minute, Durable: true}
 
-// Failures of a sign-in.
-var (
-	ErrWrongPassword = &Error{Kind: KindUnauthenticated, Code: "authentication_failed", Detail: "authentication failed"}
-	ErrThrottled     = &Error{Kind: KindThrottled, Code: "too_many_attempts", Detail: "too many attempts; try again later"}
-)
+// ErrWrongPassword says that a password is not the user's.
+var ErrWrongPassword = &Error{Kind: KindUnauthenticated, Code: "authentication_failed", Detail: "authentication failed"}
 
 // Passwords signs users in with a password. Safe for concurrent use.
 type Passwords struct {
@@ -246,14 +243,7 @@ func (p *Passwords) read(ctx context.Context, realm *Realm, id UserID) (*account
 // count takes one attempt before anything is compared: ten guesses sent at once must not all find the
 // last free slot.
 func (p *Passwords) count(ctx context.Context, who *account, now time.Time) error {
-	left, err := p.d.store.Hit(ctx, who.failures, failedSignIns, now)
-	if err != nil {
-		return fmt.Errorf("core: count attempt: %w", err)
-	}
-	if !left.OK {
-		return ErrThrottled.retryAfter(left.RetryAfter)
-	}
-	return nil
+	return p.d.take(ctx, who.failures, failedSignIns, now)
 }
 
 // failed notes a failed sign-in, of whomever.

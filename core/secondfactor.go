@@ -226,14 +226,7 @@ func (c *change) activate(h *held, req Request) {
 
 // count takes one attempt of those that passwords take.
 func (s *SecondFactors) count(ctx context.Context, failures Bucket, now time.Time) error {
-	left, err := s.d.store.Hit(ctx, failures, failedSignIns, now)
-	if err != nil {
-		return fmt.Errorf("core: count attempt: %w", err)
-	}
-	if !left.OK {
-		return ErrThrottled.retryAfter(left.RetryAfter)
-	}
-	return nil
+	return s.d.take(ctx, failures, failedSignIns, now)
 }
 
 // plainCode drops what people put into a code so that it reads better.

@@ -108,6 +108,9 @@ func explain(h http.Header, c *call, e *core.Error, now time.Time) {
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", allow(c.allowed))
 	case http.StatusTooManyRequests:
+		if e.Limit > 0 {
+			h.Set("X-Ratelimit-Limit", strconv.Itoa(e.Limit))
+		}
 		h.Set("X-Ratelimit-Remaining", "0")
 		h.Set("X-Ratelimit-Reset", strconv.FormatInt(now.Unix()+int64(seconds), 10))
 		fallthrough

@@ -110,7 +110,7 @@ func (w *world) told(a *answer, media string) any {
 		w.Errorf("%s is in %q; want %q", a.text, got, media)
 	}
 	headers := map[string]string{}
-	for _, name := range []string{"Allow", "Retry-After", "Www-Authenticate", "X-Ratelimit-Remaining"} {
+	for _, name := range []string{"Allow", "Retry-After", "Www-Authenticate", "X-Ratelimit-Limit", "X-Ratelimit-Remaining"} {
 		if v := a.Header.Get(name); v != "" {
 			headers[name] = v
 		}

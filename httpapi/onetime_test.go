@@ -76,8 +76,8 @@ func TestOneTimeRequests(t *testing.T) {
 			w.want(w.manage("POST /v1/users/ann/generate_password_token", ""), http.StatusOK, "")
 		}
 		limited := w.want(w.manage("POST /v1/users/ann/generate_password_token", ""), http.StatusTooManyRequests, "Too many attempts")
-		if limited.Header.Get("Retry-After") == "" || limited.Header.Get("X-Ratelimit-Reset") == "" {
-			w.Errorf("headers of 429 = %v; want when to come back", limited.Header)
+		if limited.Header.Get("Retry-After") == "" || limited.Header.Get("X-Ratelimit-Reset") == "" || limited.Header.Get("X-Ratelimit-Limit") != "5" {
+			w.Errorf("headers of 429 = %v; want that five are the most, and when to come back", limited.Header)
 		}
 	})
 }

@@ -288,8 +288,8 @@ func TestThrottled(t *testing.T) {
 	}
 	shut := w.want(w.manage("POST /v1/users/ann/authenticate", `{"password":"`+goodPassword+`"}`), http.StatusTooManyRequests, "Too many attempts")
 	reset := fmt.Sprint(w.clock.Now().Add(time.Minute).Unix())
-	if shut.Header.Get("Retry-After") != "60" || shut.Header.Get("X-Ratelimit-Reset") != reset || shut.Header.Get("X-Ratelimit-Remaining") != "0" {
-		t.Errorf("headers of 429 = %v; want a minute, until %s", shut.Header, reset)
+	if shut.Header.Get("Retry-After") != "60" || shut.Header.Get("X-Ratelimit-Limit") != "10" || shut.Header.Get("X-Ratelimit-Reset") != reset || shut.Header.Get("X-Ratelimit-Remaining") != "0" {
+		t.Errorf("headers of 429 = %v; want ten tries, and a minute, until %s", shut.Header, reset)
 	}
 	w.clock.Advance(time.Minute)
 	w.want(w.manage("POST /v1/users/ann/authenticate", `{"password":"`+goodPassword+`"}`), http.StatusOK, "")

@@ -21,6 +21,7 @@ type hasher struct {
 	random  io.Reader
 	turns   hashQueue // one for each slot
 	workers workers
+	shared  *sharedMemory
 	decoy   phc         // what a password is compared with where there is none, at the same cost
 	recent  recentTimes // that our own hashes took of late
 	done    hashWork
@@ -58,7 +59,7 @@ type hashWork struct {
 
 func newHasher(slots int, p params, busy func(bool), random io.Reader) *hasher {
 	return &hasher{params: p, random: random, workers: newWorkers(slots, busy),
-		turns: hashQueue{free: slots, most: slots * queuePerSlot},
+		turns: hashQueue{free: slots, most: slots * queuePerSlot}, shared: newSharedMemory(slots, p),
 		decoy: phc{params: p, salt: make([]byte, saltSize), hash: make([]byte, hashSize)}}
 }
 
@@ -115,6 +116,11 @@ func (h *hasher) verify(kept *password, typed string, prepared []byte) (ok, stal
 		h.refuse(prepared)
 		return false, false, err
 	}
+	if own.memory > h.params.memory { // in memory of its own: a worker's would stay as large
+		defer h.shared.take(int(own.memory))()
+		h.own(func(*argon2.Memory) { ok = own.matches(&argon2.Memory{Pause: giveWay}, prepared) })
+		return ok, true, nil
+	}
 	h.own(func(m *argon2.Memory) { ok = own.matches(m, prepared) })
 	return ok, own.params != h.params, nil
 }
@@ -128,6 +134,9 @@ func (h *hasher) refuse(password []byte) {
 // ours, so that who has one cannot be told from who has none, or is nobody. One that is dearer can be told, until its
 // first sign-in replaces it.
 func (h *hasher) foreign(f importedHash, password []byte) (ok bool) {
+	if kib := memoryOf(f); kib > 0 {
+		defer h.shared.take(kib)()
+	}
 	usual, known := h.recent.any()
 	h.compute(func(*argon2.Memory) {
 		begun := time.Now()

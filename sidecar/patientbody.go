@@ -21,13 +21,19 @@ type patientBody struct {
 // slowBody says that a client began a body and sent nothing more of it.
 type slowBody struct{ error }
 
+// brokenBody says that a client left before the end of a body, or framed it as HTTP does not have it: that is nothing the app did.
+type brokenBody struct{ error }
+
 func (b *patientBody) Read(p []byte) (int, error) {
 	_ = b.control.SetReadDeadline(time.Now().Add(b.limit)) // a writer that cannot has limits of its own
 	n, err := b.body.Read(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, &slowBody{err}
 	}
-	if errors.Is(err, io.EOF) && !b.ended.Swap(true) {
+	if err != nil && err != io.EOF { // io.ErrUnexpectedEOF among others
+		return n, &brokenBody{err}
+	}
+	if err == io.EOF && !b.ended.Swap(true) {
 		_ = b.control.SetReadDeadline(time.Time{}) // the server waits for the client to leave, or for its next request
 	}
 	return n, err

@@ -108,6 +108,10 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 				http.Error(w, "The request did not arrive in time, or was ended.", http.StatusRequestTimeout)
 				return
 			}
+			if _, broken := errors.AsType[*brokenBody](err); broken {
+				http.Error(w, "The body of this request cannot be read.", http.StatusBadRequest)
+				return
+			}
 			log.Warn("upstream failed", zap.Error(err))
 			http.Error(w, "The app behind this address does not answer. Try again shortly.", http.StatusBadGateway)
 		},

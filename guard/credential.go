@@ -187,5 +187,5 @@ func (c *compiled) isOurs(line string) bool {
 // Standard, "CORS-preflight request"). It carries no credentials, has no body, opens nothing and stands for no other method: what does is judged like any other.
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "" &&
-		r.ContentLength == 0 && r.Header["Upgrade"] == nil && !overridesMethod(r.Header)
+		r.ContentLength == 0 && r.Header["Upgrade"] == nil && !overridesMethod(r)
 }

@@ -108,7 +108,7 @@ func (g *Guard) Judge(r *http.Request) (v Verdict) {
 }
 
 // JudgePublic is Judge for a request that the host found to be for a public path by rules of its own. One whose
-// path can be read in several ways is refused.
+// path, or whose method, can be read in several ways is refused.
 func (g *Guard) JudgePublic(r *http.Request) (v Verdict) {
 	g.judge(r, true, &v)
 	g.note(&v)
@@ -130,6 +130,8 @@ func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
 		d = demand{public: true}
 		if _, ok := plainPath(r.URL); !ok {
 			why = &refuseAmbiguous
+		} else if overridesMethod(r) { // the host's rules may be about methods
+			why = &refuseMethod
 		}
 	}
 	if why != nil {

@@ -1,6 +1,9 @@
 package guard
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // overridesPath reports whether a header, by its name in any spelling, has some applications take its path for the one that is asked for:
 // IIS's modules began it, and frameworks that know them took it over. The path that was judged would be another one.
@@ -9,6 +12,21 @@ func overridesPath(name string) bool {
 }
 
 // overridesMethod reports whether a header has some applications take another method than that of the request.
-func overridesMethod(h http.Header) bool {
-	return h["X-Http-Method-Override"] != nil || h["X-Method-Override"] != nil || h["X-Http-Method"] != nil
+func overridesMethod(r *http.Request) bool {
+	return isOther(r.Header["X-Http-Method-Override"], r.Method) || isOther(r.Header["X-Method-Override"], r.Method) || isOther(r.Header["X-Http-Method"], r.Method)
 }
+
+// isOther reports whether a header that names a method names another one.
+func isOther(named []string, method string) bool {
+	for _, name := range named {
+		if !strings.EqualFold(name, method) {
+			return true
+		}
+	}
+	return false
+}
+
+// refuseMethod is for methods that can be read in two ways, where it matters which it is: an application that heeds the header does something
+// else than was judged, and one that does not would not know what to make of a request without it.
+var refuseMethod = Refusal{Status: http.StatusBadRequest, Reason: "ambiguous_method",
+	Detail: "This request asks in a header for another method than its own. Send it in that method."}

@@ -361,6 +361,8 @@ func TestCookieNeedsProofOfOrigin(t *testing.T) {
 		{"handshake", "GET", []string{"Upgrade", "websocket", "Connection", "Upgrade", "Origin", "https://evil.example"}, 403, 403},
 		{"handshake of a page of ours", "GET", []string{"Upgrade", "websocket", "Connection", "Upgrade", "Origin", "https://example.com"}, 200, 200},
 		{"a method of their own", "PURGE", nil, 403, 403},
+		{"reading, that is to be more", "GET", []string{"Sec-Fetch-Site", "cross-site", "X-Http-Method-Override", "DELETE"}, 403, 403},
+		{"the same, from a page of ours", "GET", []string{"Sec-Fetch-Site", "same-origin", "X-Http-Method-Override", "DELETE"}, 200, 200},
 		{"with the token too", "POST", []string{"Authorization", "Bearer good"}, 200, 200},
 	}
 	for _, tt := range tests {

@@ -108,6 +108,9 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 	if !ok {
 		return demand{}, &refuseAmbiguous
 	}
+	if c.byMethod && overridesMethod(r) {
+		return demand{}, &refuseMethod
+	}
 	strict, loose := c.first(r.Method, path, false), c.first(r.Method, loosely(path), true)
 	d := c.demandOf(strict)
 	if loose == strict {

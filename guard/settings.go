@@ -233,6 +233,9 @@ type compiled struct {
 	sources sourceSet
 	device  string // name of the device cookie
 	rules   []rule
+
+	byMethod bool // a rule looks at methods
+
 	top     policy
 	login   *url.URL // nil = none
 	origins []origin
@@ -255,6 +258,7 @@ func (s Settings) compile() (*compiled, error) {
 	note(c.Cookie.validate())
 	c.rules, err = newRules(c.Public, c.Rules)
 	note(err)
+	c.byMethod = slices.ContainsFunc(c.rules, func(r rule) bool { return len(r.methods) > 0 })
 	c.top, err = newPolicy("", c.Policy)
 	note(err)
 	if c.Optional && !c.Policy.isZero() {

@@ -28,11 +28,12 @@ func (g *Guard) stale(r *http.Request, q *question, now time.Time) known {
 	return k
 }
 
-// isSafe reports whether r only reads (RFC 9110 §9.2.1). A handshake is a GET, but what follows it may be anything.
+// isSafe reports whether r only reads (RFC 9110 §9.2.1). A handshake is a GET, but what follows it may be anything; and so may be what
+// an application makes of a GET that asks to be something else.
 func isSafe(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		return r.Header["Upgrade"] == nil
+		return r.Header["Upgrade"] == nil && !overridesMethod(r)
 	}
 	return false
 }

@@ -11,7 +11,7 @@ import (
 // download are under way for long; they end when the user may no longer enter.
 type visit struct {
 	who     *standing // never altered, but replaced
-	safe    bool
+	safe    bool      // it only reads; known where that matters, with Settings.StaleOK
 	cancel  context.CancelFunc
 	w       http.ResponseWriter
 	checked int64 // nanoseconds since the epoch: when it was last known that the user may be here
@@ -98,7 +98,7 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, v Verdict) (admitt
 	}{}
 	here.Context, here.cancel = context.WithCancel(r.Context())
 	r = g.prepare(r, &v, &here.passage)
-	here.visit.who, here.safe, here.w, here.checked = &here.passage.who, isSafe(r), w, v.at
+	here.visit.who, here.safe, here.w, here.checked = &here.passage.who, g.c.StaleOK > 0 && isSafe(r), w, v.at
 	g.visits.enter(&here.visit)
 	return r, here.leave
 }
@@ -172,7 +172,7 @@ func (g *Guard) confirm(ctx context.Context, v *visit, now time.Time) bool {
 	again := *v.who
 	k, err := calmly(ctx, func(ctx context.Context) (known, error) { return g.readAgain(ctx, &again) })
 	if err != nil {
-		return !isRefusal(err) && v.safe && g.c.StaleOK > 0 && !again.overtaken() &&
+		return !isRefusal(err) && v.safe && !again.overtaken() &&
 			now.UnixNano() < again.known.nanos(atExpires) && now.UnixNano()-max(v.checked, g.lastFresh.Load()) <= int64(g.c.StaleOK)
 	}
 	again.known, again.by = k, g

@@ -15,10 +15,11 @@ const leaseEvents = "events"
 // How deliveries are made.
 const (
 	deliveriesAtOnce     = 16
-	deliveriesToHook     = 4                // at once, so that a slow one leaves room for others
-	deliverTimeout       = 40 * time.Second // of one try; well within claimTime
-	dispatchWait         = time.Second      // the longest that one look at the logs waits for news
-	dispatchLook         = 5 * time.Second  // how often due deliveries are looked for that another process may have added
+	deliveriesToHook     = 4                     // at once, so that a slow one leaves room for others
+	deliverTimeout       = 40 * time.Second      // of one try; well within claimTime
+	dispatchWait         = time.Second           // the longest that one look at the logs waits for news
+	dispatchPace         = 25 * time.Millisecond // the least between two looks: what comes meanwhile is read together
+	dispatchLook         = 5 * time.Second       // how often due deliveries are looked for that another process may have added
 	dispatchLookEach     = 10 * time.Millisecond
 	partitionsLookedFor  = 5 * time.Second
 	dispatchAtOnceLimits = 1000
@@ -31,6 +32,7 @@ type dispatcher struct {
 	courier Courier // nil = events are kept, and nothing is delivered
 
 	partitions map[Partition]*followed
+	waited     time.Time // when wait last ended, by the machine's clock
 	listed     time.Time // when partitions were last looked for, by the machine's clock
 	swept      time.Time // when all that was over was last removed, by the same
 
@@ -159,12 +161,22 @@ func (d *dispatcher) wait(ctx context.Context) error {
 		}
 		return errors.Join(fmt.Errorf("core: follow events: %w", err), pause(ctx, dispatchWait))
 	}
+	d.pace(wait)
 	for _, found := range feeds {
 		f := d.partitions[found.Log.Partition]
 		f.unread = f.unread || found.Gap || slices.ContainsFunc(found.Entries, func(e Entry) bool { return len(e.Data) > 0 })
 		f.at = found.Next
 	}
 	return nil
+}
+
+// pace waits until dispatchPace after it last ended, unless ctx ends: reading many events at once takes far less for each.
+func (d *dispatcher) pace(ctx context.Context) {
+	rest := min(dispatchPace-d.o.d.clock.local().Sub(d.waited), dispatchPace) // a clock may have been set back
+	if rest > 0 {
+		_ = pause(ctx, rest)
+	}
+	d.waited = d.o.d.clock.local()
 }
 
 // patience returns how long to wait for news.

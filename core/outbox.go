@@ -195,7 +195,7 @@ func (r *eventReading) trim(c *change, last bool) {
 		return
 	}
 	for ; r.cursor.Untrimmed >= trimEvery && c.tx.operations() < MaxOperations-1; r.cursor.Untrimmed -= trimEvery {
-		c.tx.Append = append(c.tx.Append, Append{Log: logEvents, Keep: keepEventsRead})
+		c.tx.Append = append(c.tx.Append, Append{Log: logEvents, Keep: keepEventsRead, Unhurried: true})
 	}
 }
 

@@ -155,7 +155,7 @@ func (c *change) event(e Event) EventID {
 	}
 	data, err := fastjson.Marshal(&e)
 	c.err = errors.Join(c.err, err)
-	c.tx.Append = append(c.tx.Append, Append{Log: logEvents, Data: data, Keep: keepEvents})
+	c.tx.Append = append(c.tx.Append, Append{Log: logEvents, Data: data, Keep: keepEvents, Unhurried: true})
 	return e.ID
 }
 

@@ -17,6 +17,9 @@ const (
 	MaxRange      = 1000      // members that one Range returns
 	MaxTail       = 1000      // entries that one Tail returns of one log
 
+	// HearsayDelay is how much later than others unhurried entries of a log may wake a Tail that waits.
+	HearsayDelay = 50 * time.Millisecond
+
 	// OutcomeLifetime is for how long a repeated operation id is answered with its first outcome.
 	OutcomeLifetime = 10 * time.Minute
 
@@ -162,6 +165,10 @@ type Append struct {
 	Log  string
 	Data []byte
 	Keep int // the log may be trimmed to about this many of its newest entries; at least 1
+
+	// Unhurried lets the store tell a Tail that waits of this entry up to HearsayDelay later, together with others. A Tail that
+	// begins has it at once.
+	Unhurried bool
 }
 
 // Outcome is what a committed Transaction did.

@@ -18,22 +18,29 @@ func (s *Store) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, 
 	if err := tx.Validate(); err != nil {
 		return core.Outcome{}, fmt.Errorf("redisstore: apply: %w", err)
 	}
-	c := s.applyCall(tx)
+	what, announced := announcement(tx), ""
+	if !unhurried(tx) || s.announcements.now(what) {
+		announced = what
+	}
+	c := s.applyCall(tx, announced)
 	err := s.run(ctx, action{name: "apply", write: true, repeats: true, durable: s.waits(tx.Durable)}, c)
+	if announced != what && (err == nil || errors.Is(err, core.ErrOutcomeUnknown)) {
+		s.announcements.later(what)
+	}
 	if err != nil {
 		return core.Outcome{}, err
 	}
 	return readOutcome(c.reply, tx)
 }
 
-// applyCall spells tx out as apply.lua expects it.
-func (s *Store) applyCall(tx *core.Transaction) *call {
+// applyCall spells tx out as apply.lua expects it, with what is to be announced.
+func (s *Store) applyCall(tx *core.Transaction, announced string) *call {
 	steps := len(tx.Require) + len(tx.Put) + len(tx.Delete) + len(tx.Index) + len(tx.Append) + len(tx.Reset)
 	at := s.keys.in(tx.Partition).withRoom(2 + steps)
 	c := newCall(applyScript, 2+steps, 12+2*steps)
 	c.key(at.outcome(tx.ID))
 	c.key(at.version())
-	c.arg(&tx.ID, floor(tx.Now), core.OutcomeLifetime.Milliseconds(), s.keys.wake(), tx.Partition.String(), s.waits(tx.Durable),
+	c.arg(&tx.ID, floor(tx.Now), core.OutcomeLifetime.Milliseconds(), s.keys.wake(), announced, s.waits(tx.Durable),
 		len(tx.Require), len(tx.Put), len(tx.Delete), len(tx.Index), len(tx.Append), len(tx.Reset))
 	for _, r := range tx.Require {
 		c.add(at.record(r.Name), r.Version)

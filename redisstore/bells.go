@@ -1,12 +1,15 @@
 package redisstore
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/postern-auth/postern/core"
 )
 
-// bells wake those who wait for log entries in a partition. All share one pub/sub connection, made when somebody
+// bells wake those who wait for entries of a log. All share one pub/sub connection, made when somebody
 // first waits. It may fail, and announcements be lost: then those who wait find out at their next poll.
 // Safe for concurrent use.
 type bells struct {
@@ -15,7 +18,7 @@ type bells struct {
 	mu      sync.Mutex
 	pubsub  *redis.PubSub // nil until somebody waits, and after close
 	closed  bool
-	waiting map[string]map[chan struct{}]struct{} // by partition
+	waiting map[string]map[chan struct{}]struct{} // by log, as core.Log says it
 	done    sync.WaitGroup
 }
 
@@ -23,14 +26,14 @@ func newBells(subscribe func() *redis.PubSub) *bells {
 	return &bells{subscribe: subscribe, waiting: make(map[string]map[chan struct{}]struct{})}
 }
 
-// listen returns a channel that has something in it whenever one of the partitions may have got log entries
-// since it was last empty. It must be given back with leave.
-func (b *bells) listen(partitions []members) chan struct{} {
+// listen returns a channel that has something in it whenever one of the logs may have got entries since it was last
+// empty. It must be given back with leave.
+func (b *bells) listen(logs []core.LogPosition) chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	bell := make(chan struct{}, 1)
-	for _, m := range partitions {
-		name := m.partition.String()
+	for _, l := range logs {
+		name := l.Log.String()
 		if b.waiting[name] == nil {
 			b.waiting[name] = make(map[chan struct{}]struct{})
 		}
@@ -45,11 +48,11 @@ func (b *bells) listen(partitions []members) chan struct{} {
 }
 
 // leave ends what listen began.
-func (b *bells) leave(partitions []members, bell chan struct{}) {
+func (b *bells) leave(logs []core.LogPosition, bell chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, m := range partitions {
-		name := m.partition.String()
+	for _, l := range logs {
+		name := l.Log.String()
 		delete(b.waiting[name], bell)
 		if len(b.waiting[name]) == 0 {
 			delete(b.waiting, name)
@@ -70,11 +73,15 @@ func (b *bells) hear(messages <-chan any) {
 	}
 }
 
-func (b *bells) ring(partition string) {
+// ring rings for what announcement has said.
+func (b *bells) ring(announced string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for bell := range b.waiting[partition] {
-		pull(bell)
+	partition, logs, _ := strings.Cut(announced, " ")
+	for log := range strings.SplitSeq(logs, " ") {
+		for bell := range b.waiting[partition+" "+log] {
+			pull(bell)
+		}
 	}
 }
 

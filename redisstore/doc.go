@@ -13,7 +13,7 @@
 //	postern:{<realm>:<n>}v              the version given last
 //	postern:{<realm>:<n>}h              heartbeat: never there, see scripts/tail.lua
 //	postern:{_}filling                  there while Fill is under way
-//	postern:wake                        pub/sub channel: the partitions that got log entries
+//	postern:wake                        pub/sub channel: the logs that got entries, see announce.go
 //
 // The system partition is {_}. An ACL user needs ~postern:*, &postern:*, and the commands +@scripting +@read
 // +@write +@pubsub +@connection +info +time +config|get; with Durability +wait or +waitaof, with Cluster +cluster.

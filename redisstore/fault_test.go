@@ -229,6 +229,37 @@ func TestWakes(t *testing.T) {
 	})
 }
 
+// TestWakesOfTheUnhurried checks that none of many unhurried entries is left unsaid.
+func TestWakesOfTheUnhurried(t *testing.T) {
+	t.Parallel()
+	o := shared(redistest.Shared(t))
+	reader, writer := open(t, o), open(t, o)
+	reader.PollEvery(time.Hour)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // of a reader that nobody wakes
+	defer cancel()
+	const entries = 100
+	written := make(chan error, 1)
+	go func() {
+		var errs []error
+		for i := range entries {
+			_, err := writer.Apply(ctx, &core.Transaction{ID: fmt.Sprint(i), Now: now, Append: []core.Append{{Log: "l", Data: fmt.Append(nil, i), Keep: 1000, Unhurried: true}}})
+			errs = append(errs, err)
+		}
+		written <- errors.Join(errs...)
+	}()
+	var position core.Position
+	for seen := 0; seen < entries; {
+		feeds, err := reader.Tail(ctx, []core.LogPosition{{Log: core.Log{Name: "l"}, After: position}}, time.Hour)
+		if err != nil {
+			t.Fatalf("Tail = %v after %d entries; want the reader to be woken for %d", err, seen, entries)
+		}
+		seen, position = seen+len(feeds[0].Entries), feeds[0].Next
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNoSecretsInErrors(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2hunter2"

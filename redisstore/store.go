@@ -18,14 +18,15 @@ var _ core.Store = (*Store)(nil)
 
 // Store is a core.Store over Redis or Valkey. Any number of processes may share one database.
 type Store struct {
-	options Options
-	keys    keys
-	client  redis.UniversalClient
-	cluster *redis.ClusterClient // client in ModeCluster, else nil
-	conns   *connections
-	convoys *convoys
-	bells   *bells
-	poll    time.Duration // pollInterval, but in a test
+	options       Options
+	keys          keys
+	client        redis.UniversalClient
+	cluster       *redis.ClusterClient // client in ModeCluster, else nil
+	conns         *connections
+	convoys       *convoys
+	bells         *bells
+	announcements *announcements
+	poll          time.Duration // pollInterval, but in a test
 
 	calls  atomic.Uint64 // numbers the scripts run, so that each reply can be told from every other
 	close  sync.Once
@@ -43,6 +44,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	s.connect()
 	s.convoys = &convoys{client: s.client, patience: convoyPatience}
 	s.bells = newBells(func() *redis.PubSub { return s.client.Subscribe(context.Background(), s.keys.wake()) })
+	s.announcements = newAnnouncements(s.client, s.keys.wake(), o.CallTimeout)
 	return s, nil
 }
 

@@ -31,8 +31,8 @@ func (s *Store) Tail(ctx context.Context, logs []core.LogPosition, wait time.Dur
 		_, err := t.poll(ctx)
 		return t.answer(err)
 	}
-	bell := s.bells.listen(t.groups) // before the first look, so that nothing falls between the two
-	defer s.bells.leave(t.groups, bell)
+	bell := s.bells.listen(logs) // before the first look, so that nothing falls between the two
+	defer s.bells.leave(logs, bell)
 	return t.answer(t.follow(ctx, wait, bell))
 }
 

@@ -9,7 +9,7 @@
 --       3 lowest version to give (the milliseconds of core's clock, see floor in apply.go)
 --       4 milliseconds to keep the outcome
 --       5 channel to announce log entries on
---       6 partition, as announced
+--       6 what to announce there, "" = nothing
 --       7 "1" if the caller waits for replicas or the disk afterwards
 --       8-13 how many preconditions, puts, deletes, index changes, entries, resets
 --       then, in this order:
@@ -93,5 +93,5 @@ for _ = 1, tonumber(ARGV[13]) do
   redis.call('DEL', KEYS[k])
 end
 
-if entries > 0 then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
+if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
 return {call, 'done', version}

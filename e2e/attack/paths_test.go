@@ -124,6 +124,11 @@ func TestMethods(t *testing.T) {
 				h.Errorf("%s /fresh by ann, who showed no second factor = %d; want a refusal", method, a.status)
 			}
 		}
+		for _, header := range []string{"X-HTTP-Method-Override", "x-http-method", "X-METHOD-OVERRIDE"} {
+			if a := h.ask("GET", "/fresh", ann, header+": POST"); a.saw != nil || a.status != 400 {
+				h.Errorf("GET /fresh with %s: POST by ann = %d; want 400", header, a.status)
+			}
+		}
 		for _, method := range []string{"GET", "get", "HEAD", "OPTIONS", "options", "TRACE", "TRACK", "DEBUG", "CONNECT", "connect", "PRI", "PROPFIND", "X", "G\xffT", "GET,POST", "GET\tx"} {
 			for _, target := range []string{"/page", "*", "evil:443", "http://evil/page"} {
 				if a := h.ask(method, target); a.saw != nil {

@@ -91,6 +91,18 @@ type UserImport struct {
 //
 // It fails with KindInvalid, also where a name is taken, and with ErrUserExists where the arbitrary_id is.
 func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bool, req Request) (id UserID, made bool, err error) {
+	err = retry(func() (err error) {
+		id, made, err = u.importOnce(ctx, realm, in, dry, req)
+		return err
+	})
+	if err != nil {
+		return "", false, err
+	}
+	return id, made, nil
+}
+
+// importOnce tries once. Another import of the same that was faster is a *ConflictError: the next try finds the user.
+func (u *Users) importOnce(ctx context.Context, realm RealmID, in UserImport, dry bool, req Request) (id UserID, made bool, err error) {
 	state, now, err := u.begin(ctx, realm)
 	if err != nil {
 		return "", false, err
@@ -99,12 +111,10 @@ func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bo
 	if err != nil {
 		return "", false, err
 	}
-	p, _ := state.owner(string(user.ID))
-	if _, _, err := u.byID(ctx, state.Realm, user.ID); err == nil {
-		return user.ID, false, nil
-	} else if err != ErrUserNotFound {
-		return "", false, err
+	if _, _, err := u.byID(ctx, state.Realm, user.ID); err != ErrUserNotFound {
+		return user.ID, false, err
 	}
+	p, _ := state.owner(string(user.ID))
 	c := u.d.change(p, now)
 	if err := u.bringParts(ctx, c, state, user, in.UserParts, dry, req); err != nil {
 		return "", false, err
@@ -123,16 +133,8 @@ func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bo
 	} else {
 		err = c.commit(ctx)
 	}
-	if conflictOn(err, userKey(p, user.ID)) {
-		return user.ID, false, nil // another import of the same was faster
-	}
-	if err := u.keysTaken(ctx, state.Realm, user.ID, in.APIKeys, err); err != nil {
-		return user.ID, false, ignoring(err, errThere)
-	}
-	if err := u.claimed(state.Realm, user, err); err != nil {
-		return "", false, err
-	}
-	return user.ID, true, nil
+	err = u.partsTaken(ctx, state.Realm, user.ID, in.UserParts, err)
+	return user.ID, true, u.claimed(state.Realm, user, err)
 }
 
 // bring makes an imported user, with their password if kept is one.

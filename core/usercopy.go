@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -101,9 +100,12 @@ func (u *Users) copyCredential(ctx context.Context, state *realmState, to *UserP
 // bringParts makes what an imported user comes with, in the Transaction that makes the user. The orgs of memberships must be
 // there.
 func (u *Users) bringParts(ctx context.Context, c *change, state *realmState, user *User, in UserParts, dry bool, req Request) error {
-	for _, one := range in.APIKeys {
+	for i, one := range in.APIKeys {
 		if err := u.bringKey(c, user, one); err != nil {
 			return err
+		}
+		if slices.ContainsFunc(in.APIKeys[:i], func(o *Credential) bool { return o.APIKey.Digest == one.APIKey.Digest }) {
+			return errKeyTaken
 		}
 	}
 	for _, one := range in.Authenticators {
@@ -116,18 +118,23 @@ func (u *Users) bringParts(ctx context.Context, c *change, state *realmState, us
 			return err
 		}
 	}
+	return u.bringMemberships(ctx, c, state.Realm, user, in.Memberships, req)
+}
+
+// bringMemberships makes the memberships of an imported user.
+func (u *Users) bringMemberships(ctx context.Context, c *change, realm *Realm, user *User, in []*Membership, req Request) error {
 	list := &memberships{Realm: user.Realm, User: user.ID}
-	ids := make([]OrgID, 0, len(in.Memberships))
-	for _, one := range in.Memberships {
+	ids := make([]OrgID, 0, len(in))
+	for _, one := range in {
 		if one.Org != "" {
 			ids = append(ids, one.Org)
 		}
 	}
-	orgs, versions, err := (&Orgs{u.d}).readAll(ctx, state.Realm, ids)
+	orgs, versions, err := (&Orgs{u.d}).readAll(ctx, realm, ids)
 	if err != nil {
 		return err
 	}
-	for _, one := range in.Memberships {
+	for _, one := range in {
 		made, err := joinedBefore(user, one)
 		if err != nil {
 			return err
@@ -149,23 +156,47 @@ func (u *Users) bringParts(ctx context.Context, c *change, state *realmState, us
 	return nil
 }
 
-// errThere says that an imported user is there already.
-var errThere = errors.New("core: the user is there")
+// errKeyTaken says that an imported API key is there already.
+var errKeyTaken = invalid("api_keys", "API key has already been taken")
 
-// keysTaken says that an API key stood in the way of an import, if one did: somebody else's, or that of the very user, whom
-// another import of the same has made.
-func (u *Users) keysTaken(ctx context.Context, realm *Realm, id UserID, keys []*Credential, err error) error {
+// partsTaken says that what an import brings stood in its way, if it did, since somebody else has it. What the very user has,
+// whom another import of the same has made, stays the conflict that it is.
+func (u *Users) partsTaken(ctx context.Context, realm *Realm, id UserID, in UserParts, err error) error {
 	p, _ := realm.owner(string(id))
-	for _, one := range keys {
-		if !conflictOn(err, apiKeyKey(p, one.APIKey.Digest)) {
-			continue
+	var taken error
+	for key, why := range in.claims(p) {
+		if conflictOn(err, key) {
+			taken = why
 		}
-		if _, _, err := u.byID(ctx, realm, id); err == nil {
-			return errThere
-		}
-		return invalid("api_keys", "API key has already been taken")
 	}
-	return nil
+	if taken == nil {
+		return err
+	}
+	if _, _, missing := u.byID(ctx, realm, id); missing == ErrUserNotFound {
+		return taken
+	} else if missing != nil {
+		return missing
+	}
+	return err
+}
+
+// claims returns the records that must be absent for an import to bring these parts, and what it is told where one is not.
+func (in UserParts) claims(p Partition) map[Key]error {
+	all := map[Key]error{}
+	credential := func(id CredentialID, attribute string) {
+		all[credentialKey(p, id)] = invalid(attribute, "Id of a credential has already been taken")
+	}
+	for _, one := range in.APIKeys {
+		credential(one.ID, "api_keys")
+		all[apiKeyKey(p, one.APIKey.Digest)] = errKeyTaken
+	}
+	for _, one := range in.Authenticators {
+		credential(one.ID, "authenticators")
+	}
+	if in.RecoveryCodes != nil {
+		credential(in.RecoveryCodes.ID, "recovery_codes")
+	}
+	return all
 }
 
 // ofUser refuses an id that is not of a kind, or does not lie where the user does.
@@ -219,6 +250,9 @@ func (u *Users) bringKey(c *change, user *User, in *Credential) error {
 func (u *Users) copied(user *User, id CredentialID, kind CredentialType, name string, made Instant) (*Credential, error) {
 	if err := ofUser(user, prefixCredential, string(id)); err != nil {
 		return nil, err
+	}
+	if user.holds(id) || id == passwordID(user.ID) {
+		return nil, invalid("id", "Id of a credential must be of one alone")
 	}
 	if made.IsZero() {
 		made = user.CreatedAt

@@ -1,0 +1,132 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// copyOf returns what an import takes of a user who is there, parts and all, and deletes the user.
+func (w *world) copyOf(id core.UserID) core.UserImport {
+	w.Helper()
+	users, _, err := w.Users.Export(w.ctx, w.realm.ID, "", 100, core.ExportParts{Memberships: true, APIKeys: true, Authenticators: true})
+	w.must(err)
+	for _, u := range users {
+		if u.ID == id {
+			w.must(w.Users.Delete(w.ctx, w.realm.ID, string(id), core.Request{}))
+			return core.UserImport{ID: id, UserChange: core.UserChange{Type: &u.Type, Username: &u.Username, Email: &u.Email}, UserParts: u.UserParts}
+		}
+	}
+	w.Fatalf("Export has no %s", id)
+	return core.UserImport{}
+}
+
+// TestImportedAtOnce imports users with all that is theirs twice at once: one import makes them, and the other finds them there.
+func TestImportedAtOnce(t *testing.T) {
+	each(t, func(w *world) {
+		robot, ann := w.program("robot"), w.human("ann")
+		w.apiKey(robot, core.NewAPIKey{})
+		_, err := w.SecondFactors.Enrol(w.ctx, w.realm.ID, "ann", "phone", core.Request{})
+		w.must(err)
+		for _, id := range []core.UserID{robot.ID, ann.ID} {
+			in := w.copyOf(id)
+			const together = 2
+			at := w.another(&meeting{Store: w.store, awaited: together, all: make(chan struct{})})
+			var made [together]bool
+			var errs [together]error
+			var all sync.WaitGroup
+			for i := range together {
+				all.Go(func() { _, made[i], errs[i] = at.Users.Import(w.ctx, w.realm.ID, in, false, core.Request{}) })
+			}
+			all.Wait()
+			if made[0] == made[1] || errors.Join(errs[:]...) != nil {
+				w.Errorf("two imports of %s at once made them: %v, %v; want that one did", id, made, errs)
+			}
+		}
+	})
+}
+
+// before is a store in which something happens just before the next write.
+type before struct {
+	core.Store
+	happens func()
+}
+
+func (b *before) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, error) {
+	if f := b.happens; f != nil {
+		b.happens = nil
+		f()
+	}
+	return b.Store.Apply(ctx, tx)
+}
+
+// TestImportMeetsChangedOrg imports a member of an org that is changed in the same moment: the membership is as the org is now.
+func TestImportMeetsChangedOrg(t *testing.T) {
+	each(t, func(w *world) {
+		org, err := w.Orgs.Create(w.ctx, w.realm.ID, core.OrgChange{Name: ptr("staff")}, core.Request{})
+		w.must(err)
+		ann := w.human("ann")
+		_, err = w.Memberships.Create(w.ctx, w.realm.ID, core.NewMembership{User: ann.ID, Org: org.ID}, core.Request{})
+		w.must(err)
+		in := w.copyOf(ann.ID)
+		at := w.another(&before{Store: w.store, happens: func() {
+			_, err := w.Orgs.Update(w.ctx, w.realm.ID, org.ID, core.OrgChange{State: ptr(core.StateInactive)}, core.Request{})
+			w.must(err)
+		}})
+		if _, made, err := at.Users.Import(w.ctx, w.realm.ID, in, false, core.Request{}); !made || err != nil {
+			w.Errorf("Import = %t, %v; want the user made", made, err)
+		}
+		for _, fault := range w.MembershipFaults(w.ctx, w.realm.ID) {
+			w.Error(fault)
+		}
+	})
+}
+
+// TestImportedPartsTaken imports what is somebody else's, or twice in one user: the line says so, and nobody is made.
+func TestImportedPartsTaken(t *testing.T) {
+	each(t, func(w *world) {
+		robot := w.program("robot")
+		w.apiKey(robot, core.NewAPIKey{})
+		in := w.copyOf(robot.ID)
+		_, _, err := w.Users.Import(w.ctx, w.realm.ID, in, false, core.Request{})
+		w.must(err)
+		key := in.APIKeys[0]
+		body, bucket := string(robot.ID[4:24]), string(robot.ID[24:])
+		other := core.UserID("usr_" + strings.Repeat("1", len(body)) + bucket)
+		otherID := core.CredentialID("crd_" + strings.Repeat("2", len(body)) + bucket)
+		elsewhere, again := *key, *key
+		elsewhere.ID = otherID
+		again.APIKey = &core.APIKey{Digest: strings.Repeat("A", len(key.APIKey.Digest))}
+		again.ID = core.CredentialID("crd_" + strings.Repeat("3", len(body)) + bucket)
+		twice := again
+		twice.ID = otherID
+		taken := again
+		taken.ID = key.ID
+		another := again
+		another.ID = core.CredentialID("crd_" + string(other[4:]))
+		for name, c := range map[string]struct {
+			keys []*core.Credential
+			want string
+		}{
+			"another's id":        {[]*core.Credential{&taken}, "api_keys"},
+			"another's key":       {[]*core.Credential{&elsewhere}, "api_keys"},
+			"one id for two keys": {[]*core.Credential{&again, &again}, "id"},
+			"one key twice":       {[]*core.Credential{&again, &twice}, "api_keys"},
+			"a password's id":     {[]*core.Credential{&another}, "id"},
+		} {
+			in := core.UserImport{ID: other, UserChange: core.UserChange{Type: ptr(core.UserAPI), Username: ptr("other")}, UserParts: core.UserParts{APIKeys: c.keys}}
+			for _, dry := range []bool{true, false} {
+				if _, made, err := w.Users.Import(w.ctx, w.realm.ID, in, dry, core.Request{}); made || attributes(err) != c.want {
+					w.Errorf("%s, dry %t: Import = %t, %v; want a complaint about %s", name, dry, made, err, c.want)
+				}
+			}
+		}
+		if _, err := w.Users.Get(w.ctx, w.realm.ID, "other"); !errors.Is(err, core.ErrUserNotFound) {
+			w.Errorf("Get = %v; want nobody", err)
+		}
+	})
+}

@@ -29,49 +29,63 @@ const (
 // NewRecoveryCodes gives a human user ten new recovery codes, shown this once; those before are good for nothing. It fails
 // with KindInvalid and ErrUserNotFound.
 func (s *SecondFactors) NewRecoveryCodes(ctx context.Context, realm RealmID, idOrName string, req Request) (credential *Credential, codes []string, err error) {
-	err = retry(func() error {
-		state, now, err := s.users.begin(ctx, realm)
-		if err != nil {
-			return err
-		}
-		user, version, err := s.users.find(ctx, state.Realm, idOrName)
-		if err != nil {
-			return err
-		}
-		if user.Type != UserHuman {
-			return invalid("credential_type", "Recovery codes are for human users only")
-		}
-		data, err := s.d.realms.sealer(ctx, state)
-		if err != nil {
-			return err
-		}
-		p, _ := state.owner(string(user.ID))
-		c := s.d.change(p, now)
-		after := *user
-		if id, had := user.has(CredentialRecovery); had {
-			after.Credentials = slices.DeleteFunc(slices.Clone(after.Credentials), func(r CredentialRef) bool { return r.ID == id })
-			c.tx.Delete = append(c.tx.Delete, credentialKey(p, id).Name)
-		}
-		if credential, err = s.d.newCredential(&after, CredentialRecovery, "", Instant{now}); err != nil {
-			return err
-		}
-		if codes, err = newCodes(s.d.random); err != nil {
-			return err
-		}
-		credential.Recovery = &RecoveryCodes{Hashes: []string{}}
-		for _, code := range codes {
-			credential.Recovery.Hashes = append(credential.Recovery.Hashes, data.hash(string(credential.ID), bareCode(code)))
-		}
-		c.replace(&after, version, noExpiry)
-		c.create(credential, noExpiry)
-		c.event(Event{Realm: realm, Type: eventUserUpdated, User: user.ID, Credential: credential.ID, Request: req.clean()})
-		c.tx.Durable = true
-		return c.commit(ctx)
+	err = retry(func() (err error) {
+		credential, codes, err = s.renewCodes(ctx, realm, idOrName, req)
+		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	return credential, codes, nil
+}
+
+// renewCodes tries once.
+func (s *SecondFactors) renewCodes(ctx context.Context, realm RealmID, idOrName string, req Request) (*Credential, []string, error) {
+	state, now, err := s.users.begin(ctx, realm)
+	if err != nil {
+		return nil, nil, err
+	}
+	user, version, err := s.users.find(ctx, state.Realm, idOrName)
+	if err != nil {
+		return nil, nil, err
+	}
+	if user.Type != UserHuman {
+		return nil, nil, invalid("credential_type", "Recovery codes are for human users only")
+	}
+	data, err := s.d.realms.sealer(ctx, state)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, _ := state.owner(string(user.ID))
+	c := s.d.change(p, now)
+	after := *user
+	if id, had := user.has(CredentialRecovery); had {
+		after.Credentials = slices.DeleteFunc(slices.Clone(after.Credentials), func(r CredentialRef) bool { return r.ID == id })
+		c.tx.Delete = append(c.tx.Delete, credentialKey(p, id).Name)
+	}
+	credential, err := s.d.newCredential(&after, CredentialRecovery, "", Instant{now})
+	if err != nil {
+		return nil, nil, err
+	}
+	codes, err := newCodes(s.d.random)
+	if err != nil {
+		return nil, nil, err
+	}
+	credential.Recovery = recoveryOf(data, credential.ID, codes)
+	c.replace(&after, version, noExpiry)
+	c.create(credential, noExpiry)
+	c.event(Event{Realm: realm, Type: eventUserUpdated, User: user.ID, Credential: credential.ID, Request: req.clean()})
+	c.tx.Durable = true
+	return credential, codes, c.commit(ctx)
+}
+
+// recoveryOf returns what is kept of recovery codes.
+func recoveryOf(data *dataKey, id CredentialID, codes []string) *RecoveryCodes {
+	kept := &RecoveryCodes{Hashes: []string{}}
+	for _, code := range codes {
+		kept.Hashes = append(kept.Hashes, data.hash(string(id), bareCode(code)))
+	}
+	return kept
 }
 
 // newCodes makes recovery codes, written in two halves.

@@ -18,27 +18,11 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 	if err != nil {
 		return nil, err
 	}
-	user := &User{Realm: realm, State: StateActive, EmailVerification: EmailNone, CreatedAt: Instant{now}}
-	if in.Type != nil {
-		user.Type = *in.Type
-	}
 	if err := u.admitKey(ctx, realm, in); err != nil {
 		return nil, err
 	}
-	if user.Type != UserHuman && user.Type != UserAPI {
-		return nil, invalid("user_type", "User type must be human or api")
-	}
-	if err := user.applyNew(in); err != nil {
-		return nil, err
-	}
-	if err := user.checkUsername(state.Realm, ""); err != nil {
-		return nil, err
-	}
-	b, err := u.d.ids.bucket()
+	user, err := u.newUser(state.Realm, in, now)
 	if err != nil {
-		return nil, err
-	}
-	if err := u.name(user, b); err != nil {
 		return nil, err
 	}
 	hash, err := u.d.newHash(ctx, state.Realm, user, in)
@@ -68,6 +52,28 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 		return nil, err
 	}
 	return user, nil
+}
+
+// newUser returns the user that a creation asks for, without credentials.
+func (u *Users) newUser(realm *Realm, in UserChange, now time.Time) (*User, error) {
+	user := &User{Realm: realm.ID, State: StateActive, EmailVerification: EmailNone, CreatedAt: Instant{now}}
+	if in.Type != nil {
+		user.Type = *in.Type
+	}
+	if user.Type != UserHuman && user.Type != UserAPI {
+		return nil, invalid("user_type", "User type must be human or api")
+	}
+	if err := user.applyNew(in); err != nil {
+		return nil, err
+	}
+	if err := user.checkUsername(realm, ""); err != nil {
+		return nil, err
+	}
+	b, err := u.d.ids.bucket()
+	if err != nil {
+		return nil, err
+	}
+	return user, u.name(user, b)
 }
 
 // begin returns the realm with its keys, and the time.
@@ -245,55 +251,67 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 	if err != nil {
 		return nil, err
 	}
-	after := *before
-	if err := before.passwordFits(in); err != nil {
-		return nil, err
-	}
-	if in.Type != nil && *in.Type != before.Type {
-		return nil, invalid("user_type", "User type can't be changed")
-	}
-	if in.Org != nil || in.OrgIDs != nil || in.Permissions != nil {
-		return nil, invalid("org", "Org, org_ids and permissions are for new users; change the user's memberships instead")
-	}
-	if err := after.apply(in); err != nil {
-		return nil, err
-	}
-	if err := after.completeChange(before); err != nil {
-		return nil, err
-	}
-	if err := after.checkUsername(state.Realm, before.Username); err != nil {
-		return nil, err
-	}
-	_, hadPassword := before.has(CredentialPassword)
-	password, err := u.d.newPassword(&after, hash)
+	after, err := before.changed(state.Realm, in)
 	if err != nil {
 		return nil, err
 	}
-	key, err := u.firstKey(ctx, state.Realm, &after, in.APIKey, now)
+	password, err := u.d.newPassword(after, hash)
+	if err != nil {
+		return nil, err
+	}
+	key, err := u.firstKey(ctx, state.Realm, after, in.APIKey, now)
 	if err != nil {
 		return nil, err
 	}
 	p, _ := state.owner(string(after.ID))
 	c := u.d.change(p, now)
-	if password != nil && hadPassword || after.State == StateInactive && before.State == StateActive {
-		after.Generation++
-	}
-	if password != nil {
-		after.endTokens(prefixPasswordToken)
-	}
-	if after.Email != before.Email {
-		after.endTokens(prefixEmailToken)
-	}
-	c.replace(&after, version, noExpiry)
+	after.outdate(before, password != nil)
+	c.replace(after, version, noExpiry)
 	if password != nil {
 		c.set(password, noExpiry)
 		c.tx.Reset = append(c.tx.Reset, failuresBucket(p, after.ID).Name)
 	}
 	c.putKey(key)
-	c.reclaim(state.Realm, before, &after)
-	c.reindex(before, &after)
+	c.reclaim(state.Realm, before, after)
+	c.reindex(before, after)
 	c.event(Event{Realm: realm, Type: eventUserUpdated, User: after.ID, Request: req.clean()})
-	c.verificationEvent(before, &after, req)
+	c.verificationEvent(before, after, req)
 	c.invalidate(string(after.ID))
-	return &after, u.claimed(state.Realm, &after, key.taken(p, c.commit(ctx)))
+	return after, u.claimed(state.Realm, after, key.taken(p, c.commit(ctx)))
+}
+
+// outdate ends what a change leaves behind of the user before: all sessions where a password takes another's place or the user becomes
+// inactive, and the tokens that were about the password or the address.
+func (u *User) outdate(before *User, password bool) {
+	_, hadPassword := before.has(CredentialPassword)
+	if password && hadPassword || u.State == StateInactive && before.State == StateActive {
+		u.Generation++
+	}
+	if password {
+		u.endTokens(prefixPasswordToken)
+	}
+	if u.Email != before.Email {
+		u.endTokens(prefixEmailToken)
+	}
+}
+
+// changed returns what a change makes of a user, but for credentials.
+func (u *User) changed(realm *Realm, in UserChange) (*User, error) {
+	if err := u.passwordFits(in); err != nil {
+		return nil, err
+	}
+	if in.Type != nil && *in.Type != u.Type {
+		return nil, invalid("user_type", "User type can't be changed")
+	}
+	if in.Org != nil || in.OrgIDs != nil || in.Permissions != nil {
+		return nil, invalid("org", "Org, org_ids and permissions are for new users; change the user's memberships instead")
+	}
+	after := *u
+	if err := after.apply(in); err != nil {
+		return nil, err
+	}
+	if err := after.completeChange(u); err != nil {
+		return nil, err
+	}
+	return &after, after.checkUsername(realm, u.Username)
 }

@@ -431,10 +431,6 @@ func TestAdmin(t *testing.T) {
 			t.Errorf("GET /metrics lacks %q:\n%s", want, body)
 		}
 	}
-	v.stopping.Store(true)
-	if resp, _ := v.ask(plain(t, nil), "GET", base+"/readyz", "", nil); resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("GET /readyz while stopping = %d; want 503", resp.StatusCode)
-	}
 }
 
 // TestAccessLog holds that a line says who and what, and no secret.

@@ -193,18 +193,20 @@ func (s *Sidecar) Run(ctx context.Context) error {
 
 	s.warnOfPlainHTTP()
 	s.o.Log.Info("serving", zap.String("realm", string(s.realm.ID)), zap.String("guard", s.GuardURL()), zap.String("api", s.APIURL()), zap.String("forward_auth", s.ForwardAuthURL()))
-	servers, failed := s.start()
+	servers, admin, failed := s.start()
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
 	s.stopping.Store(true)
-	return errors.Join(err, s.drain(servers))
+	s.o.Log.Info("stopping", zap.Duration("at_most", s.o.Drain))
+	return errors.Join(err, s.drain(servers), s.drain(admin))
 }
 
-// start serves on each listener. The channel gets the error of one that fails.
-func (s *Sidecar) start() ([]*http.Server, <-chan error) {
+// start serves on each listener. The channel gets the error of one that fails. last is to be stopped after all others: whoever watches over
+// this process wants to see how it ends.
+func (s *Sidecar) start() (servers, last []*http.Server, failure <-chan error) {
 	app := s.server(&s.front)
 	api := s.server(s.parts.API)
 	api.ReadTimeout = 10 * time.Second // its bodies are small; what the app takes may be large
@@ -218,7 +220,6 @@ func (s *Sidecar) start() ([]*http.Server, <-chan error) {
 		app.Protocols.SetHTTP2(true)
 		app.Protocols.SetUnencryptedHTTP2(true)
 	}
-	var servers []*http.Server
 	failed := make(chan error, 4)
 	for _, pair := range []struct {
 		server   *http.Server
@@ -227,14 +228,18 @@ func (s *Sidecar) start() ([]*http.Server, <-chan error) {
 		if pair.listener == nil {
 			continue
 		}
-		servers = append(servers, pair.server)
+		if pair.server == admin {
+			last = append(last, admin)
+		} else {
+			servers = append(servers, pair.server)
+		}
 		l := net.Listener(patientListener{pair.listener, s.o.SlowClient})
 		if pair.server == app {
 			l = secured(l, s.certificate)
 		}
 		go func() { failed <- pair.server.Serve(l) }()
 	}
-	return servers, failed
+	return servers, last, failed
 }
 
 // server returns an HTTP server with bounds on what a slow or greedy client can hold.

@@ -87,13 +87,15 @@ func (g *Guard) Close() {
 // Handler returns next behind the guard. next gets requests as Admit leaves them; the others are answered by Refuse.
 func (g *Guard) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := g.Judge(r)
+		var v Verdict
+		g.judge(r, false, &v)
+		g.note(&v)
 		if v.Decision != Allow {
 			g.Refuse(w, g.Prepare(r, v), v)
 			return
 		}
-		r, leave := g.Admit(w, r, v)
-		defer leave()
+		r, here := g.admit(w, r, &v)
+		defer here.leave()
 		next.ServeHTTP(w, r)
 	})
 }

@@ -12,7 +12,8 @@ import (
 type visit struct {
 	who     *standing // never altered, but replaced
 	safe    bool      // it only reads; known where that matters, with Settings.StaleOK
-	cancel  context.CancelFunc
+	end     func()    // ends its context
+	release func()    // gives back what that took; nil = nothing
 	w       http.ResponseWriter
 	checked int64 // nanoseconds since the epoch: when it was last known that the user may be here
 
@@ -61,13 +62,18 @@ func (vs *visits) enter(v *visit) {
 	v.prev.next, v.next.prev = v, v
 }
 
-// leave forgets a visit.
+// leave forgets a visit. There is none where v is nil.
 func (v *visit) leave() {
+	if v == nil {
+		return
+	}
 	v.shard.mu.Lock()
 	v.prev.next, v.next.prev = v.next, v.prev
 	v.next = nil
 	v.shard.mu.Unlock()
-	v.cancel()
+	if v.release != nil {
+		v.release()
+	}
 }
 
 // cut ends a visit, unless its handler has returned. Cancelling its context ends what a proxy does; who reads no context, such
@@ -78,7 +84,7 @@ func (v *visit) cut() {
 	if v.next == nil {
 		return
 	}
-	v.cancel()
+	v.end()
 	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now()) // where it was taken over, its proxy closes it
 }
 
@@ -86,8 +92,14 @@ func (v *visit) cut() {
 // ends the request when its user may no longer enter, by cancelling its context. leave must be called when
 // the handler has returned.
 func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, v Verdict) (admitted *http.Request, leave func()) {
+	r, here := g.admit(w, r, &v)
+	return r, here.leave
+}
+
+// admit is Admit, which returns the visit, nil where it is nobody's.
+func (g *Guard) admit(w http.ResponseWriter, r *http.Request, v *Verdict) (*http.Request, *visit) {
 	if !v.admitted() {
-		return g.Prepare(r, v), func() {}
+		return g.prepare(r, v, &passage{Context: r.Context()}), nil
 	}
 	if v.source == SourceCookie {
 		g.renewCookie(w, r, &v.standing)
@@ -96,11 +108,11 @@ func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, v Verdict) (admitt
 		passage
 		visit
 	}{}
-	here.Context, here.cancel = context.WithCancel(r.Context())
-	r = g.prepare(r, &v, &here.passage)
+	here.Context, here.end, here.release = endable(r)
+	r = g.prepare(r, v, &here.passage)
 	here.visit.who, here.safe, here.w, here.checked = &here.passage.who, g.c.StaleOK > 0 && isSafe(r), w, v.at
 	g.visits.enter(&here.visit)
-	return r, here.leave
+	return r, &here.visit
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -23,19 +24,34 @@ type streams struct {
 	open atomic.Int32
 }
 
-func newStreams(t *testing.T, g *guard.Guard) *streams {
+func newStreams(t *testing.T, g *guard.Guard, change ...func(*http.Server)) *streams {
 	s := &streams{T: t}
-	server := httptest.NewServer(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.open.Add(1)
 		defer s.open.Add(-1)
 		fmt.Fprint(w, "first\n")
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})))
+	for _, c := range change {
+		c(server.Config)
+	}
+	server.Start()
 	t.Cleanup(server.Close)
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	s.url = server.URL
 	return s
+}
+
+// endedByGuard has a server's connections ended by the guard.
+func endedByGuard(s *http.Server) {
+	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		ctx, cancel := context.WithCancel(ctx)
+		return guard.WithConnection(ctx, func() {
+			cancel()
+			_ = conn.Close()
+		})
+	}
 }
 
 // begin opens a stream, and returns it once something came.
@@ -103,15 +119,17 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 			w.pass(10 * time.Second)
 		}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld()
-			w.knows("good", member(func(*core.Identity) {}))
-			g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{Require: []string{"read"}, SignedInWithin: guard.Duration(90 * time.Minute)}}})
-			s := newStreams(t, g)
-			body := s.begin("good")
-			tt.end(w)
-			s.ends(body)
-		})
+		for of, change := range map[string]func(*http.Server){"": func(*http.Server) {}, ", by its connection": endedByGuard} {
+			t.Run(tt.name+of, func(t *testing.T) {
+				w := newWorld()
+				w.knows("good", member(func(*core.Identity) {}))
+				g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{Require: []string{"read"}, SignedInWithin: guard.Duration(90 * time.Minute)}}})
+				s := newStreams(t, g, change)
+				body := s.begin("good")
+				tt.end(w)
+				s.ends(body)
+			})
+		}
 	}
 }
 

@@ -208,6 +208,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 // this process wants to see how it ends.
 func (s *Sidecar) start() (servers, last []*http.Server, failure <-chan error) {
 	app := s.server(&s.front)
+	app.ConnContext = endedByGuard
 	api := s.server(s.parts.API)
 	api.ReadTimeout = 10 * time.Second // its bodies are small; what the app takes may be large
 	admin := s.server(s.adminHandler())

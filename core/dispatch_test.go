@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -362,6 +363,57 @@ func TestLetters(t *testing.T) {
 			} else {
 				w.must(err)
 			}
+		}
+	})
+}
+
+// TestVerificationLetters holds that whoever is asked to prove an address is given what proves it, whichever call asks. The state alone,
+// said anew, asks for nothing.
+func TestVerificationLetters(t *testing.T) {
+	each(t, func(w *world) {
+		c := w.withCourier()
+		w.letterHook("user.email.verification_requested")
+		proves := func(what, address string) {
+			w.Helper()
+			w.must(w.DeliverNow(w.ctx))
+			if len(c.got) != 1 || c.got[0].To != address {
+				w.Fatalf("%s sent %d letters; want one to %s", what, len(c.got), address)
+			}
+			if err := w.verify("ann", c.got[0].Fields["token"]); err != nil {
+				w.Errorf("VerifyEmail by the token that %s sent = %v; want it verified", what, err)
+			}
+			c.told()
+		}
+		update := func(in core.UserChange) error {
+			_, err := w.Users.Update(w.ctx, w.realm.ID, "ann", in, core.Request{})
+			return err
+		}
+		requested := ptr(core.EmailRequested)
+		_, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserHuman), Username: ptr("ann"), Email: ptr("ann@example.com"),
+			EmailVerification: requested}, core.Request{})
+		w.must(err)
+		proves("a new user", "ann@example.com")
+		w.must(update(core.UserChange{EmailVerification: requested}))
+		proves("another state", "ann@example.com")
+		w.must(update(core.UserChange{EmailVerification: requested, Email: ptr("new@example.com")}))
+		proves("another address", "new@example.com")
+
+		w.must(update(core.UserChange{EmailVerification: requested}))
+		w.must(update(core.UserChange{EmailVerification: requested, Email: ptr("old@example.com")}))
+		w.must(w.DeliverNow(w.ctx))
+		if got := c.told(); got != "user.email.verification_requested user.email.verification_requested" {
+			t.Errorf("told %q; want a letter each, to the former address and to that in its place", got)
+		}
+		w.must(update(core.UserChange{EmailVerification: requested, FirstName: ptr("Ann")}))
+		w.must(update(core.UserChange{Email: ptr("ann@example.com")}))
+		w.must(w.DeliverNow(w.ctx))
+		if got := c.told(); got != "" {
+			t.Errorf("told %q of a state that was said anew, and of an address that nobody wants proved; want no letter", got)
+		}
+		w.must(update(core.UserChange{EmailVerification: requested, Email: ptr("fifth@example.com")}))
+		err = update(core.UserChange{EmailVerification: requested, Email: ptr("sixth@example.com")})
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind != core.KindThrottled {
+			t.Errorf("a sixth letter = %v; want throttled", err)
 		}
 	})
 }

@@ -52,16 +52,55 @@ func (u *Users) requestVerification(ctx context.Context, realm RealmID, id UserI
 	c := u.d.change(p, now)
 	after := *before
 	after.EmailVerification = EmailRequested
-	secret, err := c.issue(&after, prefixEmailToken, state.Settings.EmailTokenLifetime, digest(after.Email))
-	if err != nil {
-		return nil, "", err
-	}
+	e := c.verification(state.Realm, &after, req)
 	c.replace(&after, version, noExpiry)
-	c.event(Event{Realm: realm, Type: eventVerifyRequested, User: id, Request: req.clean(), Secret: secret})
+	c.eventOf(e)
 	if before.EmailVerification == EmailVerified {
 		c.invalidate(string(id))
 	}
-	return &after, secret, c.commit(ctx)
+	return &after, e.Secret, c.commit(ctx)
+}
+
+// verification returns the event that a user's state of e-mail verification asks for, nil where it asks for none. Where a verification
+// is requested, the token that its e-mail carries is made here, so that the user must be put after it. Without an address there is none.
+func (c *change) verification(realm *Realm, user *User, req Request) *Event {
+	e := &Event{Realm: realm.ID, User: user.ID, Request: req.clean()}
+	switch user.EmailVerification {
+	case EmailRequested:
+		e.Type = eventVerifyRequested
+	case EmailVerified:
+		e.Type = eventVerified
+		return e
+	default:
+		return nil
+	}
+	if user.Email != "" {
+		var err error
+		e.Secret, err = c.issue(user, prefixEmailToken, realm.Settings.EmailTokenLifetime, digest(user.Email))
+		c.err = errors.Join(c.err, err)
+	}
+	return e
+}
+
+// verificationOf is verification where a change says something new of it: another state, or the same of another address. Tokens that are
+// made for it count like those of RequestVerification; it fails with ErrThrottled.
+func (u *Users) verificationOf(ctx context.Context, c *change, realm *Realm, before, after *User, in UserChange, req Request) (*Event, error) {
+	if after.EmailVerification == before.EmailVerification && (in.EmailVerification == nil || after.Email == before.Email) {
+		return nil, nil
+	}
+	if after.EmailVerification == EmailRequested && after.Email != "" {
+		if err := u.d.limitIssues(ctx, realm, after.ID, prefixEmailToken, c.tx.Now); err != nil {
+			return nil, err
+		}
+	}
+	return c.verification(realm, after, req), nil
+}
+
+// eventOf appends an event, if there is one.
+func (c *change) eventOf(e *Event) {
+	if e != nil {
+		c.event(*e)
+	}
 }
 
 // VerifyEmail takes a token from RequestVerification back: the address that it was made for is verified, and every other

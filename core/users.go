@@ -114,26 +114,14 @@ func (u *Users) creation(realm *Realm, user *User, now time.Time, req Request) *
 func (c *change) bringIn(realm *Realm, user *User, req Request) {
 	claims := user.claims(realm)
 	c.tx.Require, c.tx.Put = slices.Grow(c.tx.Require, 1+len(claims)), slices.Grow(c.tx.Put, 1+len(claims))
+	verification := c.verification(realm, user, req)
 	c.create(user, noExpiry)
 	for _, claim := range claims {
 		c.create(claim, noExpiry)
 	}
 	c.reindex(nil, user)
 	c.event(Event{Realm: realm.ID, Type: eventUserCreated, User: user.ID, Request: req.clean()})
-	c.verificationEvent(nil, user, req)
-}
-
-// verificationEvent appends what a changed state of e-mail verification asks for.
-func (c *change) verificationEvent(before, after *User, req Request) {
-	if before != nil && before.EmailVerification == after.EmailVerification {
-		return
-	}
-	switch after.EmailVerification {
-	case EmailRequested:
-		c.event(Event{Realm: after.Realm, Type: eventVerifyRequested, User: after.ID, Request: req.clean()})
-	case EmailVerified:
-		c.event(Event{Realm: after.Realm, Type: eventVerified, User: after.ID, Request: req.clean()})
-	}
+	c.eventOf(verification)
 }
 
 // Get returns a user by id or, where that names nobody, by username or e-mail address, or
@@ -266,6 +254,10 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 	p, _ := state.owner(string(after.ID))
 	c := u.d.change(p, now)
 	after.outdate(before, password != nil)
+	verification, err := u.verificationOf(ctx, c, state.Realm, before, after, in, req)
+	if err != nil {
+		return nil, err
+	}
 	c.replace(after, version, noExpiry)
 	if password != nil {
 		c.set(password, noExpiry)
@@ -275,7 +267,7 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 	c.reclaim(state.Realm, before, after)
 	c.reindex(before, after)
 	c.event(Event{Realm: realm, Type: eventUserUpdated, User: after.ID, Request: req.clean()})
-	c.verificationEvent(before, after, req)
+	c.eventOf(verification)
 	c.invalidate(string(after.ID))
 	return after, u.claimed(state.Realm, after, key.taken(p, c.commit(ctx)))
 }

@@ -1,6 +1,7 @@
 package userfiles
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -59,6 +60,9 @@ func readAuth0(r io.Reader, o Options, emit Emit) error {
 		}
 	}
 	return each(r, "", func(u auth0User) error {
+		if u.UserID == "" && u.Email == "" { // what Auth0 imports may have the address alone
+			return foreign("a user_id")
+		}
 		line, note := u.line()
 		if line.Password == nil {
 			_, id, _ := strings.Cut(u.UserID, "|")
@@ -75,7 +79,7 @@ func (u auth0User) line() (wire.UserLine, string) {
 		first, last = split(u.Name)
 	}
 	line := wire.UserLine{
-		Source: "auth0:" + u.UserID, Reference: u.UserID, UserType: "human", State: state(!u.Blocked),
+		Source: "auth0:" + cmp.Or(u.UserID, u.Email), Reference: u.UserID, UserType: "human", State: state(!u.Blocked),
 		Username: u.Username, Email: u.Email, EmailVerification: verified(u.EmailVerified), FirstName: first, LastName: last,
 		CreatedAt: at(u.CreatedAt), LastLoginAt: at(u.LastLogin), Custom: customOf(u.UserMetadata, u.AppMetadata, phone(u.Phone)),
 	}

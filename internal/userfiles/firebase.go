@@ -65,6 +65,9 @@ var standardBase64 = strings.NewReplacer("-", "+", "_", "/")
 // readFirebase reads users of Firebase.
 func readFirebase(r io.Reader, o Options, emit Emit) error {
 	return each(r, "users", func(u firebaseUser) error {
+		if u.LocalID == "" {
+			return foreign("a localId")
+		}
 		first, last := split(u.DisplayName)
 		var claims map[string]json.RawMessage
 		_ = json.Unmarshal([]byte(u.CustomAttributes), &claims) // a text that is none says nothing

@@ -36,6 +36,9 @@ type keycloakCredential struct {
 // readKeycloak reads users of Keycloak. Accounts of services are passed over: they belong to clients, not to people.
 func readKeycloak(r io.Reader, _ Options, emit Emit) error {
 	return each(r, "users", func(u keycloakUser) error {
+		if u.ID == "" || u.Username == "" {
+			return foreign("an id and a username")
+		}
 		if u.ServiceClient != "" {
 			return nil
 		}

@@ -33,6 +33,9 @@ type kratosIdentity struct {
 // names (email, username, name, and phone) find their place, the others become custom attributes.
 func readKratos(r io.Reader, _ Options, emit Emit) error {
 	return each(r, "identities", func(k kratosIdentity) error {
+		if k.ID == "" || k.Traits == nil {
+			return foreign("an id and traits")
+		}
 		email, username := k.take("email"), k.take("username")
 		first, last := k.names()
 		line := wire.UserLine{

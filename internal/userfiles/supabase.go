@@ -11,6 +11,7 @@ import (
 // supabaseUser is a row of Supabase's table auth.users in JSON: select json_agg(u) from auth.users u, or a row a line.
 type supabaseUser struct {
 	ID               string                     `json:"id"`
+	Audience         string                     `json:"aud"`
 	Email            string                     `json:"email"`
 	Phone            string                     `json:"phone"`
 	Password         string                     `json:"encrypted_password"`
@@ -27,6 +28,9 @@ type supabaseUser struct {
 // banned is inactive.
 func readSupabase(r io.Reader, _ Options, emit Emit) error {
 	return each(r, "", func(u supabaseUser) error {
+		if u.ID == "" || u.Email == "" && u.Phone == "" && u.Audience == "" {
+			return foreign("an id and an aud")
+		}
 		if u.DeletedAt != "" {
 			return nil
 		}

@@ -55,6 +55,11 @@ func Read(format string, r io.Reader, o Options, emit Emit) error {
 	return nil
 }
 
+// foreign says that a file is not what a system writes: a user lacks what each of its users has.
+func foreign(lacks string) error {
+	return fmt.Errorf("it has a user without %s; is it a file of another system?", lacks)
+}
+
 // each calls f with every user of a file, of which it holds one at a time. The file is an array; or an object that has
 // one under a name; or, where name is "", objects one after the other.
 func each[T any](r io.Reader, name string, f func(T) error) error {

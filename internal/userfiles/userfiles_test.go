@@ -85,6 +85,11 @@ func TestOtherFiles(t *testing.T) {
 		{"keycloak", `{"users":{}}`, `its "users" is not an array`},
 		{"firebase", `{"users":[{"localId":"a","passwordHash":"x"}]}`, "need the project's hash_config"},
 		{"kratos", `[{"id":`, "EOF"},
+		{"auth0", `{"users":[{"localId":"a"}]}`, "a user without a user_id; is it a file of another system?"},
+		{"firebase", `{"users":[{"id":"a","username":"ann"}]}`, "a user without a localId"},
+		{"keycloak", `{"users":[{"localId":"a","email":"ann@example.com"}]}`, "a user without an id and a username"},
+		{"kratos", `[{"id":"a","email":"ann@example.com"}]`, "a user without an id and traits"},
+		{"supabase", `{"id":"acme","realm":"acme","users":[]}`, "a user without an id and an aud"},
 		{"okta", `[]`, "there is no format"},
 	} {
 		err := userfiles.Read(tt.format, strings.NewReader(tt.file), userfiles.Options{}, ignore)
@@ -93,12 +98,22 @@ func TestOtherFiles(t *testing.T) {
 		}
 	}
 	stop := errors.New("stop")
-	err := userfiles.Read("supabase", strings.NewReader("\ufeff [{}]"), userfiles.Options{}, func(wire.UserLine, string) error { return stop })
+	err := userfiles.Read("supabase", strings.NewReader("\ufeff "+`[{"id":"a","aud":"authenticated"}]`), userfiles.Options{}, func(wire.UserLine, string) error { return stop })
 	if !errors.Is(err, stop) {
 		t.Errorf("Read with an emit that fails = %v; want that failure", err)
 	}
 	if _, err := userfiles.ParseFirebaseHashes("hash_config { algorithm: BCRYPT }"); err == nil {
 		t.Error("ParseFirebaseHashes of another algorithm = nil error")
+	}
+}
+
+// TestAuth0WithoutIDs tells users apart who have no id, as files may have them that Auth0 imports.
+func TestAuth0WithoutIDs(t *testing.T) {
+	var sources []string
+	err := userfiles.Read("auth0", strings.NewReader(`[{"email":"ann@example.com"},{"email":"bob@example.com"}]`), userfiles.Options{},
+		func(user wire.UserLine, _ string) error { sources = append(sources, user.Source); return nil })
+	if want := "auth0:ann@example.com auth0:bob@example.com"; err != nil || strings.Join(sources, " ") != want {
+		t.Errorf("Read = %q, %v; want %q", sources, err, want)
 	}
 }
 
@@ -114,7 +129,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, format string, file []byte) {
 		_ = userfiles.Read(format, bytes.NewReader(file), userfiles.Options{}, func(user wire.UserLine, _ string) error {
-			if !strings.HasPrefix(user.Source, format+":") {
+			if !strings.HasPrefix(user.Source, format+":") || user.Source == format+":" {
 				t.Errorf("source = %q; want %s:...", user.Source, format)
 			}
 			for name, value := range user.Custom {

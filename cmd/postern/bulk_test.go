@@ -1,7 +1,10 @@
 package main_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -58,6 +61,46 @@ func TestImportFromElsewhere(t *testing.T) {
 	refused(t, "user 1: Username has already been taken\n1 users made, 0 were there already, 1 failed.", append([]string{"import", bad}, call...)...)
 	refused(t, "a management key is needed", "import", bad)
 	refused(t, "Realm not found", append([]string{"import", bad, "--realm", "nowhere"}, call...)...)
+}
+
+// TestImportFromElsewhereSays imports a file as it comes from Auth0, packed, and files that something is wrong with.
+func TestImportFromElsewhereSays(t *testing.T) {
+	dir := t.TempDir()
+	facts := dev(t, "--json", "--data", filepath.Join(dir, "data")).facts(t)
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	call := func(args ...string) []string {
+		return append([]string{"import", "--api", facts.APIURL, "--key-file", write("key", *facts.ManagementKey)}, args...)
+	}
+	packed := filepath.Join(dir, "auth0.json.gz")
+	pack(t, packed, samples+"auth0.ndjson")
+	must(t, "3 users made, 0 were there already", call("--from", "auth0", packed)...)
+	taken := write("taken.json", `[{"user_id":"auth0|9","username":"kim"},{"user_id":"auth0|10","username":"kim"}]`)
+	must(t, "1 users made", call("--from", "auth0", write("kim.json", `[{"user_id":"auth0|8","username":"kim"}]`))...)
+	refused(t, "user 2 (auth0:auth0|10): Username has already been taken", call("--from", "auth0", "--skip", "1", taken)...)
+	refused(t, "postern: firebase: it has a user without a localId", call("--from", "firebase", samples+"keycloak.json")...)
+	refused(t, "and can be repeated: supabase: unexpected EOF", call("--from", "supabase",
+		write("cut.json", "["+strings.Repeat(`{"id":"a","aud":"authenticated"},`, 2000)+`{"id"`))...)
+}
+
+// pack writes what a file holds to another, with gzip.
+func pack(t *testing.T, to, from string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, _ = w.Write(text) // a buffer takes it
+	if err := errors.Join(w.Close(), os.WriteFile(to, packed.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestExportEverything takes a realm to another by command, and compares what both then export.

@@ -2,6 +2,8 @@ package commands
 
 import (
 	"bufio"
+	"cmp"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,8 +30,11 @@ type importing struct {
 
 	orgs  int    // among those that were made
 	realm string // what became of the realm's settings; "" = the file has none
+
+	fed   chan error // what is wrong with the file, or nil, once all of it that can be is sent
+	mu    sync.Mutex // of what follows: whoever is read from and whoever is written to may both have something to say
 	errs  io.Writer
-	mu    sync.Mutex // of errs
+	asked []string // whom no answer has come about yet, by the names that they had, where they come from elsewhere
 }
 
 // Import is 'postern import'. usualAPI is as in Export.
@@ -71,13 +76,19 @@ func (in *importing) run(c *cobra.Command, name string) error {
 	defer file.Close()
 	progress := bar(size, "importing", true)
 	read, write := io.Pipe()
-	go func() { write.CloseWithError(in.feed(io.TeeReader(file, progress), o, write)) }()
+	in.fed = make(chan error, 1)
+	go func() {
+		err := in.feed(io.TeeReader(file, progress), o, write)
+		in.fed <- err
+		write.CloseWithError(err)
+	}()
 	query := url.Values{}
 	if in.dry {
 		query.Set("dry_run", "true")
 	}
 	res, err := in.api.call(c.Context(), http.MethodPost, query, read)
 	if err != nil {
+		err = in.blame(err)
 		read.CloseWithError(err) // so that feed ends
 		return err
 	}
@@ -94,6 +105,16 @@ func (in *importing) run(c *cobra.Command, name string) error {
 	return errors.New("some users failed")
 }
 
+// blame returns what is wrong with the file, where that is why a call failed: it says more than that the call did not end well.
+func (in *importing) blame(failed error) error {
+	select {
+	case wrong := <-in.fed:
+		return cmp.Or(wrong, failed)
+	default:
+		return failed
+	}
+}
+
 // options opens what else --from takes.
 func (in *importing) options() (userfiles.Options, error) {
 	var o userfiles.Options
@@ -102,7 +123,9 @@ func (in *importing) options() (userfiles.Options, error) {
 		if err != nil {
 			return o, err
 		}
-		o.Hashes = f // read to its end, once, and closed with the program
+		if o.Hashes, err = unpacked(f); err != nil { // read to its end, once, and closed with the program
+			return o, fmt.Errorf("%s: %w", in.hashFile, err)
+		}
 	}
 	if in.firebaseConfig != "" {
 		text, err := os.ReadFile(in.firebaseConfig)
@@ -132,8 +155,21 @@ func openInput(stdin io.Reader, name string) (io.ReadCloser, int64, error) {
 	return f, info.Size(), nil
 }
 
+// unpacked reads what is packed with gzip, as Auth0's exports are, and anything else as it is.
+func unpacked(file io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(file)
+	if start, _ := b.Peek(2); string(start) != "\x1f\x8b" {
+		return b, nil
+	}
+	return gzip.NewReader(b)
+}
+
 // feed writes the users of a file as lines.
 func (in *importing) feed(file io.Reader, o userfiles.Options, to io.Writer) error {
+	file, err := unpacked(file)
+	if err != nil {
+		return err
+	}
 	seen := 0
 	if in.from != "" {
 		e := json.NewEncoder(to)
@@ -144,6 +180,7 @@ func (in *importing) feed(file io.Reader, o userfiles.Options, to io.Writer) err
 			if note != "" {
 				in.say("%s: %s", user.Source, note)
 			}
+			in.ask(user.Source)
 			return e.Encode(user)
 		})
 	}
@@ -174,13 +211,14 @@ func (in *importing) follow(answer io.Reader) (sum wire.ImportSummary, err error
 			wire.ImportSummary
 		}
 		if err := d.Decode(&line); err != nil {
-			return sum, fmt.Errorf("the import ended after %d users, and can be repeated: %w", in.skip+done, err)
+			return sum, fmt.Errorf("the import ended after %d users, and can be repeated: %w", in.skip+done, in.blame(err))
 		}
 		if line.Object == "import" {
 			return line.ImportSummary, nil
 		}
+		source := in.answered()
 		if done++; line.Status == "failed" {
-			in.say("user %d: %s", in.skip+line.Line, strings.Join(line.Errors, "; "))
+			in.say("user %d%s: %s", in.skip+line.Line, source, strings.Join(line.Errors, "; "))
 		} else if line.Status == "created" && strings.HasPrefix(line.ID, "org_") {
 			in.orgs++
 		} else if strings.HasPrefix(line.ID, "rl_") {
@@ -189,7 +227,26 @@ func (in *importing) follow(answer io.Reader) (sum wire.ImportSummary, err error
 	}
 }
 
-// say writes a line about a user. Whoever is read from and whoever is written to may both have something to say.
+// ask notes whom the next answer but those that are still to come will be about.
+func (in *importing) ask(source string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.asked = append(in.asked, source)
+}
+
+// answered returns whom an answer is about, in brackets; "" where the file's own lines say it.
+func (in *importing) answered() string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.asked) == 0 {
+		return ""
+	}
+	source := in.asked[0]
+	in.asked = in.asked[1:]
+	return " (" + source + ")"
+}
+
+// say writes a line about a user.
 func (in *importing) say(format string, args ...any) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -91,7 +91,7 @@ func (a *APTs) Reissue(ctx context.Context, call APTCall) (*SignedIn, error) {
 		return nil, err
 	}
 	var in *SignedIn
-	spent, first := false, 0
+	counted, first := false, 0
 	err = retry(func() error {
 		user, version, err := a.find(ctx, apt, id)
 		if err != nil {
@@ -100,14 +100,14 @@ func (a *APTs) Reissue(ctx context.Context, call APTCall) (*SignedIn, error) {
 		if user.State != StateActive {
 			return ErrUserInactive
 		}
-		if err := a.limit(ctx, apt, user); err != nil {
-			return err
-		}
-		if !spent {
+		if !counted { // a try that something else was faster than is no other call
+			if err := a.limit(ctx, apt, user); err != nil {
+				return err
+			}
 			if err := a.spendJTI(ctx, apt); err != nil {
 				return err
 			}
-			spent = true
+			counted = true
 		}
 		first = firstOn(apt.now, user.LastLoginAt)
 		in, err = a.sessions.start(ctx, apt.state, signIn{user: user, version: version, now: apt.now,

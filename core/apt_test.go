@@ -206,3 +206,29 @@ func (w *world) named(arbitraryID string) string {
 	w.must(err)
 	return string(in.User.ID)
 }
+
+// TestReissueCountsOnce reissues while something else changes the user, so that it is tried twice: it counts once.
+func TestReissueCountsOnce(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.provided("ann")
+		change := &before{Store: w.store, happens: func() {
+			_, err := w.Users.Update(w.ctx, w.realm.ID, string(ann.User.ID), core.UserChange{FirstName: ptr("Ann")}, core.Request{})
+			w.must(err)
+		}}
+		private, _, err := providerKey()
+		w.must(err)
+		key, err := jose.ParsePrivateKey(private)
+		w.must(err)
+		now := w.clock.Now().Unix()
+		bare := core.APTCall{Token: signed(t, key, map[string]any{"exp": now + 60, "iat": now,
+			"user": map[string]any{"environment_guid": w.realm.EnvironmentGUID, "arbitrary_id": "ann"}})}
+		_, err = w.another(change).APTs.Reissue(w.ctx, bare)
+		w.must(err)
+		for range 59 {
+			_, err := w.APTs.Reissue(w.ctx, bare)
+			w.must(err)
+		}
+		_, err = w.APTs.Reissue(w.ctx, bare)
+		w.refused("Reissue for the 61st time", err, core.ErrThrottled)
+	})
+}

@@ -36,7 +36,7 @@ type APTKeyCreate struct {
 }
 
 // Create makes a key. Where it is generated, the private half is in this answer alone; GenerateAPTKey makes one that never leaves
-// this machine. It fails with ErrInvalid.
+// this machine. It fails with ErrInvalid, and with ErrConflict where five are active or the key is there in another form.
 func (s *APTKeys) Create(ctx context.Context, in APTKeyCreate, opts ...CallOption) (*APTKey, error) {
 	return do[APTKey](ctx, s.c, to("POST", "/v1/apt_keys").about("apt_key", in), opts)
 }

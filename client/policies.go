@@ -82,7 +82,7 @@ type LoginPolicyChange struct {
 	RedirectURIs  []string `json:"redirect_uris,omitzero"`
 }
 
-// Create makes a policy. It fails with ErrInvalid.
+// Create makes a policy. It fails with ErrInvalid, and with ErrConflict where there are 100.
 func (s *LoginPolicies) Create(ctx context.Context, in LoginPolicyChange, opts ...CallOption) (*LoginPolicy, error) {
 	return do[LoginPolicy](ctx, s.c, to("POST", "/v1/login_policies").about("login_policy", in), opts)
 }

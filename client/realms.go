@@ -107,7 +107,8 @@ func (s *Realms) Update(ctx context.Context, realm string, in RealmChange, opts 
 	return do[Realm](ctx, s.c, to("PUT", "/v1/realms/{realm}", realm).about("realm", in), opts)
 }
 
-// Delete deletes a realm and all that it holds. It is gone at once. It needs a key for all realms, and fails with ErrNotFound.
+// Delete deletes a realm and all that it holds. It is gone at once. It needs a key for all realms. It fails with ErrNotFound, and with
+// ErrConflict for the realm that the data store was set up with.
 func (s *Realms) Delete(ctx context.Context, realm string, opts ...CallOption) error {
 	return s.c.send(ctx, to("DELETE", "/v1/realms/{realm}", realm), nil, opts)
 }
@@ -117,7 +118,7 @@ func (s *Realms) Reset(ctx context.Context, realm string, opts ...CallOption) (*
 	return do[Realm](ctx, s.c, to("POST", "/v1/realms/{realm}/reset", realm), opts)
 }
 
-// RotateKeys makes new signing keys, with nobody signed out.
+// RotateKeys makes new signing keys, with nobody signed out. It fails with ErrConflict while new ones are about to sign.
 func (s *Realms) RotateKeys(ctx context.Context, realm string, opts ...CallOption) error {
 	return s.c.send(ctx, to("POST", "/v1/realms/{realm}/rotate_keys", realm), nil, opts)
 }

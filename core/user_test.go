@@ -108,6 +108,13 @@ func TestAllThatIsWrong(t *testing.T) {
 			}
 		}
 	}
+	_, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{}, core.Request{})
+	e, ok := errors.AsType[*core.Error](err)
+	want := []core.FieldError{{Attribute: "user_type", Message: "User type must be human or api"}, {Attribute: "username", Message: "Username can't be blank"},
+		{Attribute: "email", Message: "Email can't be blank"}}
+	if !ok || !slices.Equal(e.Fields, want) {
+		t.Errorf("Create of nothing, not even a type = %v; want %v", err, want)
+	}
 }
 
 // TestImportAgain imports what another system does not date: it is found again however late.

@@ -132,6 +132,7 @@ func (u *User) passwordFits(in UserChange) error {
 // somebody who filled in a form.
 func (u *User) applyNew(in UserChange) error {
 	var errs fieldErrors
+	errs.check(u.Type == UserHuman || u.Type == UserAPI, "user_type", "User type must be human or api")
 	errs.add(u.apply(in))
 	errs.check(u.Username != "" || u.Type == UserAPI || errs.about("username"), "username", "Username can't be blank")
 	errs.check(u.Email != "" || u.Type == UserAPI || errs.about("email"), "email", "Email can't be blank")

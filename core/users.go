@@ -60,9 +60,6 @@ func (u *Users) newUser(realm *Realm, in UserChange, now time.Time) (*User, erro
 	if in.Type != nil {
 		user.Type = *in.Type
 	}
-	if user.Type != UserHuman && user.Type != UserAPI {
-		return nil, invalid("user_type", "User type must be human or api")
-	}
 	if err := user.applyNew(in); err != nil {
 		return nil, err
 	}

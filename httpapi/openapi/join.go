@@ -3,6 +3,7 @@ package openapi
 import (
 	"embed"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -100,7 +101,35 @@ func complete(root *yaml.Node) error {
 		}
 	}
 	root.Content = slices.DeleteFunc(root.Content, func(n *yaml.Node) bool { return n == shared || n.Value == common })
+	prune(root)
 	return nil
+}
+
+// prune takes away the answers that nothing refers to any more: each operation with such a one has a copy, with what was filled in.
+func prune(root *yaml.Node) {
+	answers, used := get(root, "components", "responses"), references(root)
+	if answers == nil {
+		return
+	}
+	var kept []*yaml.Node
+	for pair := range slices.Chunk(answers.Content, 2) {
+		if used["#/components/responses/"+pair[0].Value] {
+			kept = append(kept, pair...)
+		}
+	}
+	answers.Content = kept
+}
+
+// references are all that a node refers to.
+func references(n *yaml.Node) map[string]bool {
+	all := map[string]bool{}
+	for i, inner := range n.Content {
+		if n.Kind == yaml.MappingNode && inner.Value == "$ref" && i%2 == 0 {
+			all[n.Content[i+1].Value] = true
+		}
+		maps.Copy(all, references(inner))
+	}
+	return all
 }
 
 // hasThings reports whether what is made at a path can be read below it.

@@ -75,7 +75,10 @@ func (k *APIKeys) resolve(ctx context.Context, realm RealmID, key string, from n
 	if err != nil {
 		return nil, now, fmt.Errorf("core: find API key: %w", err)
 	}
-	if !found || claim.Realm != realm {
+	if !found {
+		return nil, now, k.d.missed(ctx, realm, ErrInvalidAPIKey)
+	}
+	if claim.Realm != realm {
 		return nil, now, ErrInvalidAPIKey
 	}
 	h, err := k.d.heldBy(ctx, state.Realm, claim.User, claim.Credential)

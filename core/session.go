@@ -191,7 +191,9 @@ func (s *Sessions) alive(ctx context.Context, state *realmState, id SessionID, u
 	}
 	l.user.Memberships = len(l.joined.List)
 	switch {
-	case !haveSession || !haveUser || l.session.User != user || l.session.Realm != state.ID || l.user.Realm != state.ID,
+	case !haveSession || !haveUser:
+		return nil, s.d.missed(ctx, state.ID, ErrInvalidToken.with("its session is over"))
+	case l.session.User != user || l.session.Realm != state.ID || l.user.Realm != state.ID,
 		state.apt.ended(l.session.APTKey), l.session.Generation != l.user.Generation, !now.Before(l.session.deadline()):
 		return nil, ErrInvalidToken.with("its session is over")
 	case l.user.State != StateActive:

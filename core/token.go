@@ -93,16 +93,16 @@ func (d *deps) prove(ctx context.Context, realm RealmID, text string, now time.T
 		return nil, ErrInvalidToken
 	}
 	audience, _ := token.Unverified().String("aud")
-	if realm == "" {
-		realm = RealmID(audience)
-	}
-	if audience != string(realm) {
+	if realm != "" && audience != string(realm) {
 		return nil, ErrInvalidToken
 	}
-	state, err := d.realms.state(ctx, realm)
-	if err == ErrRealmNotFound || err == ErrRealmResetting {
+	state, err := d.realms.state(ctx, RealmID(audience))
+	switch {
+	case err == ErrRealmNotFound && realm != "": // whoever names it has found it before
+		return nil, d.missed(ctx, realm, ErrInvalidToken)
+	case err == ErrRealmNotFound || err == ErrRealmResetting:
 		return nil, ErrInvalidToken
-	} else if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	state, key, err := d.realms.verifier(ctx, state, token.KeyID(), now)

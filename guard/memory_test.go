@@ -196,6 +196,14 @@ func TestRecheckThatFails(t *testing.T) {
 		w.pass(10 * time.Second)
 		return g.Judge(with("good")).Decision == guard.Deny
 	})
+
+	w.knows("better", who)
+	wantDecision(t, g, "better", guard.Allow)
+	w.fails("better", core.ErrEmptied)
+	eventually(t, "what a store that was emptied confirmed before is not relied on", func() bool {
+		w.pass(10 * time.Second)
+		return g.Judge(with("better")).Decision == guard.CannotKnow
+	})
 }
 
 func TestGarbageDrivesOutNobody(t *testing.T) {

@@ -108,7 +108,7 @@ func (g *Guard) recheck(h *home, k known, q question) {
 	k = k.alone() // it may take a while
 	g.crew.start(func(ctx context.Context) {
 		defer func() { <-g.rechecks }()
-		if _, err := calmly(ctx, func(ctx context.Context) (known, error) { return g.read(ctx, h, q) }); isRefusal(err) {
+		if _, err := calmly(ctx, func(ctx context.Context) (known, error) { return g.read(ctx, h, q) }); isRefusal(err) || errors.Is(err, core.ErrEmptied) {
 			g.cache.drop(k)
 		}
 	})

@@ -1,0 +1,24 @@
+package core
+
+import (
+	"context"
+	"fmt"
+)
+
+// ErrEmptied says that the store lacks the very realm that something is asked for in: whatever is remembered of it is no longer true.
+var ErrEmptied = &Error{Kind: KindUnavailable, Code: "data_missing", Detail: "the data store does not hold the realm; nothing was decided"}
+
+// missed says what becomes of a credential that is genuine, or looks it, and of which a realm's partitions know nothing: refusal, if
+// the store has the realm, or what is left of it after its deletion. A store that has neither was emptied, or is another than it was, such as
+// one that lost its file and was started again. It says nothing about anybody, and who throws a token away now needs it when the
+// data is back.
+func (d *deps) missed(ctx context.Context, realm RealmID, refusal error) error {
+	_, found, err := d.load(ctx, realmKey(realm), &Realm{})
+	switch {
+	case err != nil:
+		return fmt.Errorf("core: get realm: %w", err)
+	case !found:
+		return ErrEmptied
+	}
+	return refusal
+}

@@ -1,0 +1,30 @@
+package sidecar
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/postern-auth/postern/internal/hosttest"
+	"github.com/postern-auth/postern/internal/redistest"
+)
+
+// TestEmptiedRedis loses all data under a running server, as a Redis does that is started again without its file. Nobody is told that
+// their session is over, and whoever watches is told what happened.
+func TestEmptiedRedis(t *testing.T) {
+	redis := redistest.Start(t)
+	v := serve(t, hosttest.App(), func(o *Options) { o.RedisURL, o.AdminListen = redis.URL(), "127.0.0.1:0" })
+	seen, unseen := v.signIn(v.parts.Core, v.realm.ID, "ann").Token, v.signIn(v.parts.Core, v.realm.ID, "bob").Token
+	if got := v.status(seen); got != http.StatusOK {
+		t.Fatalf("a session = %d; want 200", got)
+	}
+	v.must(redis.Client(t).FlushAll(t.Context()).Err())
+	if resp, body := v.ask(plain(t, nil), "GET", urlOf("http", v.admin)+"/readyz", "", nil); resp.StatusCode != http.StatusServiceUnavailable || body != "the store does not hold our data\n" {
+		t.Errorf("GET /readyz = %d %q; want 503", resp.StatusCode, body)
+	}
+	if got := v.status(unseen); got != http.StatusServiceUnavailable {
+		t.Errorf("a session that is asked about for the first time = %d; want 503", got)
+	}
+	if got := v.status(seen); got != http.StatusOK && got != http.StatusServiceUnavailable { // by whether the feed had news to lose
+		t.Errorf("a session that is remembered = %d; want 200 or 503", got)
+	}
+}

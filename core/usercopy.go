@@ -123,6 +123,9 @@ func (u *Users) bringParts(ctx context.Context, c *change, state *realmState, us
 
 // bringMemberships makes the memberships of an imported user.
 func (u *Users) bringMemberships(ctx context.Context, c *change, realm *Realm, user *User, in []*Membership, req Request) error {
+	if len(in) > MaxMemberships { // before as many orgs are read
+		return errTooManyMemberships
+	}
 	list := &memberships{Realm: user.Realm, User: user.ID}
 	ids := make([]OrgID, 0, len(in))
 	for _, one := range in {

@@ -125,6 +125,15 @@ func TestImportedPartsTaken(t *testing.T) {
 				}
 			}
 		}
+		many := make([]*core.Membership, core.MaxMemberships+1)
+		for i := range many {
+			many[i] = &core.Membership{Org: core.OrgID("org_" + string(other[4:]))} // which is not there
+		}
+		_, _, err = w.Users.Import(w.ctx, w.realm.ID, core.UserImport{ID: other, UserChange: core.UserChange{Username: ptr("other")},
+			UserParts: core.UserParts{Memberships: many}}, false, core.Request{})
+		if attributes(err) != "user_id" {
+			w.Errorf("Import with %d memberships = %v; want a complaint about user_id", len(many), err)
+		}
 		if _, err := w.Users.Get(w.ctx, w.realm.ID, "other"); !errors.Is(err, core.ErrUserNotFound) {
 			w.Errorf("Get = %v; want nobody", err)
 		}

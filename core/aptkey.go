@@ -36,10 +36,14 @@ type APTKey struct {
 var (
 	ErrAPTKeyNotFound = &Error{Kind: KindNotFound, Code: "apt_key_not_found", Detail: "APT key not found"}
 	errTooManyAPTKeys = &Error{Kind: KindConflict, Code: "too_many_keys", Detail: "a realm has at most 5 active APT keys; retire one first"}
+	errTooManyRetired = &Error{Kind: KindConflict, Code: "too_many_keys", Detail: "a realm has at most 100 APT keys, retired ones among them; delete one first"}
 )
 
-// maxActiveAPTKeys is how many of a realm's APT keys may be active.
-const maxActiveAPTKeys = 5
+// How many APT keys a realm may have. All of them lie in one record, which has room for as many of the longest.
+const (
+	maxActiveAPTKeys = 5
+	maxAPTKeys       = 100
+)
 
 // aptKeys are the APT keys of a realm, in one record.
 type aptKeys struct {
@@ -127,7 +131,7 @@ func (a *APTKeys) Generate(ctx context.Context, realm RealmID, name string, alg 
 
 // Add keeps a public key (PKIX or PKCS#1 PEM) that APTs of a realm may be signed with. alg "" takes
 // RS256 for an RSA key, and for others what the curve says. Adding a key that is there returns it. It fails
-// with KindInvalid, KindConflict (five are active) and ErrRealmNotFound.
+// with KindInvalid, KindConflict (five are active, or there are 100) and ErrRealmNotFound.
 func (a *APTKeys) Add(ctx context.Context, realm RealmID, name string, publicPEM []byte, alg jose.Alg, req Request) (*APTKey, error) {
 	if isPrivateKeyPEM(publicPEM) {
 		return nil, invalid("public_key", "Public key is a private key; send only its public half, and replace the key, since it was sent")
@@ -163,6 +167,9 @@ func (a *APTKeys) add(ctx context.Context, realm RealmID, key *APTKey, req Reque
 	}
 	if len(state.apt.active("", now)) >= maxActiveAPTKeys {
 		return errTooManyAPTKeys
+	}
+	if len(state.apt.Keys) >= maxAPTKeys {
+		return errTooManyRetired
 	}
 	b, _ := bucketOf(string(realm))
 	id, err := a.d.ids.id(prefixAPTKey, b)

@@ -470,3 +470,28 @@ func TestEncryptedAPTs(t *testing.T) {
 		w.refused("Create with an APT encrypted to a stranger", create(sealed(stranger.Public())), core.ErrInvalidToken)
 	})
 }
+
+// TestRetiredKeysAreBounded adds APT keys and retires them, until there are as many as there may be.
+func TestRetiredKeysAreBounded(t *testing.T) {
+	each(t, func(w *world) {
+		add := func() (*core.APTKey, error) {
+			key, err := jose.Generate(jose.EdDSA, rand.Reader)
+			w.must(err)
+			public, err := key.Public().MarshalPEM()
+			w.must(err)
+			return w.APTKeys.Add(w.ctx, w.realm.ID, strings.Repeat("n", 100), public, "", core.Request{})
+		}
+		var last *core.APTKey
+		for range 99 { // beside the provider's
+			key, err := add()
+			w.must(err)
+			last, err = w.APTKeys.Update(w.ctx, w.realm.ID, key.ID, core.APTKeyChange{State: ptr(core.StateRetired)}, core.Request{})
+			w.must(err)
+		}
+		_, err := add()
+		w.refused("Add the 101st key", err, &core.Error{Kind: core.KindConflict, Code: "too_many_keys"})
+		w.must(w.APTKeys.Delete(w.ctx, w.realm.ID, last.ID, core.Request{}))
+		_, err = add()
+		w.must(err)
+	})
+}

@@ -2,12 +2,14 @@ package core_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/jose"
 )
 
 // meeting is a store in which those who are to make something all wait, with what they read, until each is about to write.
@@ -35,6 +37,23 @@ func (m *meeting) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome
 // one fits.
 func TestLimitsHoldAtOnce(t *testing.T) {
 	const together = 5
+	public := func(w *world) []byte {
+		key, err := jose.Generate(jose.EdDSA, rand.Reader)
+		w.must(err)
+		text, err := key.Public().MarshalPEM()
+		w.must(err)
+		return text
+	}
+	held := func(w *world, kind core.CredentialType, user string) (n int, err error) {
+		u, err := w.Users.Get(w.ctx, w.realm.ID, user)
+		w.must(err)
+		for _, c := range u.Credentials {
+			if c.Type == kind {
+				n++
+			}
+		}
+		return n, nil
+	}
 	for name, c := range map[string]struct {
 		most int
 		make func(w *world, c *core.Core, name string) error
@@ -55,9 +74,26 @@ func TestLimitsHoldAtOnce(t *testing.T) {
 			policies, err := w.LoginPolicies.List(w.ctx, w.realm.ID)
 			return len(policies), err
 		}, &core.Error{Kind: core.KindConflict, Code: "too_many_policies"}},
+		"active APT keys": {5, func(w *world, c *core.Core, name string) error {
+			_, err := c.APTKeys.Add(w.ctx, w.realm.ID, name, public(w), "", core.Request{})
+			return err
+		}, func(w *world) (int, error) {
+			keys, err := w.APTKeys.List(w.ctx, w.realm.ID)
+			return len(keys), err
+		}, &core.Error{Kind: core.KindConflict, Code: "too_many_keys"}},
+		"API keys": {20, func(w *world, c *core.Core, name string) error {
+			_, _, err := c.APIKeys.Create(w.ctx, w.realm.ID, "robot", core.NewAPIKey{Name: name}, core.Request{})
+			return err
+		}, func(w *world) (int, error) { return held(w, core.CredentialAPIKey, "robot") }, &core.Error{Kind: core.KindInvalid, Code: "validation"}},
+		"authenticators": {5, func(w *world, c *core.Core, name string) error {
+			_, err := c.SecondFactors.Enrol(w.ctx, w.realm.ID, "ann", name, core.Request{})
+			return err
+		}, func(w *world) (int, error) { return held(w, core.CredentialTOTP, "ann") }, &core.Error{Kind: core.KindInvalid, Code: "validation"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(w *world) {
+				w.program("robot")
+				w.human("ann")
 				there, err := c.list(w)
 				w.must(err)
 				for i := there; i < c.most-1; i++ {

@@ -40,7 +40,7 @@ say it with placeholders. While Caddy runs over the embedded store, it carries t
 
 // addCommands adds the commands to 'caddy postern'.
 func addCommands(c *cobra.Command) {
-	c.AddCommand(commands.Key(locate), commands.Backup(locate), explainCommand(), statusCommand(), commands.APT(), commands.Import(""), commands.Export(""), commands.Hash())
+	c.AddCommand(commands.Key(locate), commands.Backup(locate), commands.Events(locate), explainCommand(), statusCommand(), commands.APT(), commands.Import(""), commands.Export(""), commands.Hash())
 }
 
 // named is the configuration that a command line names.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -149,6 +150,9 @@ type deps struct {
 	hasher   *hasher
 	report   func(Fitness, error)
 	happened func(*Event)
+
+	eventSecret atomic.Pointer[[]byte] // see eventSealer; nil = not read yet
+
 	mailless bool // the courier has no mail server
 	meter    *meter
 	touch    chan touch // what was seen, to be noted off the request path

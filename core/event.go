@@ -33,6 +33,12 @@ type Event struct {
 
 	// Notifications are the deliveries that were made out when the event was read from the log.
 	Notifications []NotificationID `json:"notifications,omitempty"`
+
+	// Its place in its chain and its seal, given when it is read from the log: see eventChain. 0 and "" say that it was read by
+	// a version that sealed none.
+	Number uint64 `json:"n,omitempty"`     // from 1
+	After  string `json:"after,omitempty"` // the Link of the event before
+	Link   string `json:"link,omitempty"`  // seals the rest of the record, of which it is the last field
 }
 
 // key says where an event is kept once it was read from the log.
@@ -44,14 +50,18 @@ func (e *Event) subjects() []string {
 	return slices.DeleteFunc(all, func(id string) bool { return id == "" })
 }
 
+// keeper returns the realm among whose events it is kept; "" for none.
+func (e *Event) keeper() RealmID {
+	if e.Type == eventRealmDeleted { // there is no realm to keep it
+		return ""
+	}
+	return e.Realm
+}
+
 // members returns an event's place in every index.
 func (e *Event) members() []IndexChange {
 	id := strings.TrimPrefix(string(e.ID), prefixEvent)
-	realm := e.Realm
-	if e.Type == eventRealmDeleted { // there is no realm to keep it
-		realm = ""
-	}
-	name, prefix := realmEventsIndex(realm, e.Type)
+	name, prefix := realmEventsIndex(e.keeper(), e.Type)
 	all := []IndexChange{{Index: name, Member: prefix + id}}
 	for _, subject := range e.subjects() {
 		name, prefix := subjectEventsIndex(subject, e.Type)

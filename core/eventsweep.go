@@ -56,6 +56,7 @@ func (o *Outbox) dropEvents(ctx context.Context, p Partition, realm RealmID, bef
 		return false, err
 	}
 	c := o.d.change(p, now)
+	last := uint64(0) // in its chain, of those removed
 	for _, kind := range eventTypes {
 		name, prefix := realmEventsIndex(realm, kind)
 		members, err := o.d.store.Range(ctx, Range{Index: Index{p, name}, From: prefix, To: prefix + idFrom(before), Limit: 50})
@@ -64,31 +65,62 @@ func (o *Outbox) dropEvents(ctx context.Context, p Partition, realm RealmID, bef
 		}
 		for _, m := range members {
 			if c.tx.operations() > batchOperations {
-				return true, c.commit(ctx)
+				return true, o.dropped(ctx, c, realm, last)
 			}
-			if err := o.drop(ctx, c, name, m, EventID(prefixEvent+m[len(prefix):])); err != nil {
+			number, err := o.drop(ctx, c, name, m, EventID(prefixEvent+m[len(prefix):]))
+			if err != nil {
 				return false, err
 			}
+			last = max(last, number)
 		}
 		more = more || len(members) == 50
 	}
 	if c.tx.operations() == 0 {
 		return false, nil
 	}
-	return more, c.commit(ctx)
+	return more, o.dropped(ctx, c, realm, last)
 }
 
-// drop removes one event with all that belongs to it.
-func (o *Outbox) drop(ctx context.Context, c *change, index, member string, id EventID) error {
-	key := eventKey(c.tx.Partition, id)
-	e := &Event{}
-	_, found, err := o.d.load(ctx, key, e)
+// dropped commits a removal of events, and notes in the same Transaction up to where their chain now lacks some: last is the
+// number of the last in it, 0 for none. Where that note was changed in the store it stays as it is, to tell of it.
+func (o *Outbox) dropped(ctx context.Context, c *change, realm RealmID, last uint64) error {
+	if last == 0 {
+		return c.commit(ctx)
+	}
+	p := c.tx.Partition
+	floor := &eventFloor{Realm: realm}
+	version, found, err := o.d.load(ctx, eventFloorKey(p, realm), floor)
 	if err != nil {
 		return err
 	}
+	s, err := o.d.eventSealer(ctx, false)
+	if err != nil {
+		return err
+	}
+	if last > floor.Number && (!found || s.holds(floor.Seal, floor.sealed(s, p))) {
+		floor.Number = last
+		floor.Seal = floor.sealed(s, p)
+		c.replace(floor, version, noExpiry)
+	}
+	return c.commit(ctx)
+}
+
+// drop removes one event with all that belongs to it. It returns its number in its chain; 0 where nothing shows that it was
+// in one.
+func (o *Outbox) drop(ctx context.Context, c *change, index, member string, id EventID) (uint64, error) {
+	key := eventKey(c.tx.Partition, id)
+	recs, err := o.d.store.Get(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	e := &Event{}
+	found, err := decode(key, recs[0], e)
+	if err != nil {
+		return 0, err
+	}
 	if !found {
 		c.unindex(index, member)
-		return nil
+		return 0, nil
 	}
 	c.tx.Delete = append(c.tx.Delete, key.Name)
 	for _, m := range e.members() {
@@ -98,12 +130,19 @@ func (o *Outbox) drop(ctx context.Context, c *change, index, member string, id E
 		n := &Notification{}
 		version, found, err := o.d.load(ctx, notificationKey(c.tx.Partition, id), n)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if found {
 			c.due(n, time.Time{})
 			c.remove(n.key(c.tx.Partition), version)
 		}
 	}
-	return nil
+	if e.Number == 0 {
+		return 0, nil
+	}
+	s, err := o.d.eventSealer(ctx, false)
+	if err != nil || !s.genuine(c.tx.Partition, recs[0].Value) {
+		return 0, err // what was altered must not pass for one that went as it should
+	}
+	return e.Number, nil
 }

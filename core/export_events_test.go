@@ -38,3 +38,8 @@ func (c *Core) AppendEvent(ctx context.Context, realm *Realm, e Event) error {
 	tx.event(e)
 	return tx.commit(ctx)
 }
+
+// DropEvents removes some of the events of a realm that were made before a time.
+func (c *Core) DropEvents(ctx context.Context, p Partition, realm RealmID, before time.Time) (more bool, err error) {
+	return c.Events.outbox.dropEvents(ctx, p, realm, before)
+}

@@ -29,6 +29,7 @@ import (
 //	  j:<job>          a job: work that is done batch by batch
 //	  index jobs       <job>
 //	  index mkeys      <management key> NUL <digest>
+//	  ek               what events are sealed with
 //	realm partition of the owner's bucket
 //	  u:<user>         User
 //	  p:<user>         password
@@ -73,6 +74,8 @@ import (
 //	  oa:<digest>:<try> the answer to such a call whose last change was here
 //	  e:<event>        Event
 //	  ec               how far the event log has been read
+//	  eh:<realm>       where the chain of a realm's sealed events ends
+//	  ef:<realm>       how much of its beginning was removed
 //	  nt:<notification> Notification
 //	  index er:<realm> events of a realm: <type> NUL <event>
 //	  index es:<bucket> events about something: <digest> <type> NUL <event>
@@ -141,9 +144,12 @@ func unsettledKey(p Partition) Key              { return Key{p, "uo"} }
 func membershipsIndex(p Partition) Index          { return Index{p, indexMemberships} }
 func orgMembersIndex(p Partition, id OrgID) Index { return Index{p, "om:" + string(id)} }
 
-func eventKey(p Partition, id EventID) Key { return Key{p, "e:" + string(id)} }
-func eventCursorKey(p Partition) Key       { return Key{p, "ec"} }
-func appHookKey(id AppHookID) Key          { return Key{Name: "h:" + string(id)} }
+func eventKey(p Partition, id EventID) Key         { return Key{p, "e:" + string(id)} }
+func eventCursorKey(p Partition) Key               { return Key{p, "ec"} }
+func eventSecretKey() Key                          { return Key{Name: "ek"} }
+func eventChainKey(p Partition, realm RealmID) Key { return Key{p, "eh:" + string(realm)} }
+func eventFloorKey(p Partition, realm RealmID) Key { return Key{p, "ef:" + string(realm)} }
+func appHookKey(id AppHookID) Key                  { return Key{Name: "h:" + string(id)} }
 func notificationKey(p Partition, id NotificationID) Key {
 	return Key{p, "nt:" + string(id)}
 }

@@ -172,6 +172,13 @@ func (w *world) livedIn() *core.Realm {
 	w.must(err)
 
 	w.webhook("user.created", "realm.updated")
+	_, err = w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) { s.EventRetention = 24 * 60 * 60 }}, core.Request{})
+	w.must(err)
+	w.human("early")
+	w.events(core.ListEvents{})
+	w.clock.Advance(25 * time.Hour)
+	_, err = w.SweepEvents(w.ctx)
+	w.must(err)
 	_, err = w.LoginPolicies.Create(w.ctx, w.realm.ID, core.LoginPolicyChange{Name: ptr("pages")}, core.Request{})
 	w.must(err)
 	secret, err := w.ManagementKeys.NewSecret()

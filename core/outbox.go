@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/postern-auth/postern/internal/fastjson"
@@ -57,7 +58,7 @@ const (
 // batchOperations bounds the operations of one Transaction; one more event takes at most eventOperations.
 const (
 	batchOperations = MaxOperations - eventOperations - 10
-	eventOperations = 1 + 7 + 2*2*maxHooks // the record, its places, and the notifications of a realm's hooks and of those for all
+	eventOperations = 2 + 7 + 2*2*maxHooks // the record and its chain's, its places, and the notifications of a realm's hooks and of those for all
 )
 
 // catchUp reads a partition's log to the end that it has now, and returns that place. Several processes may do so at
@@ -65,17 +66,15 @@ const (
 // and it goes on after them.
 func (o *Outbox) catchUp(ctx context.Context, p Partition) (Position, error) {
 	for {
-		cursor := &eventCursor{Realm: p.Realm, Number: p.Number}
-		version, _, err := o.d.load(ctx, eventCursorKey(p), cursor)
+		r, err := o.begin(ctx, p)
 		if err != nil {
 			return Position{}, fmt.Errorf("core: read events: %w", err)
 		}
-		asked := o.d.clock.local()
-		feeds, err := o.d.store.Tail(ctx, []LogPosition{{eventLog(p), cursor.position()}}, 0)
+		feeds, err := o.d.store.Tail(ctx, []LogPosition{{eventLog(p), r.cursor.position()}}, 0)
 		if err != nil {
 			return Position{}, fmt.Errorf("core: read events: %w", err)
 		}
-		r := &eventReading{o: o, cursor: cursor, version: version, asked: asked, atEnd: len(feeds[0].Entries) < MaxTail, hooks: map[RealmID][]*AppHook{}}
+		r.atEnd = len(feeds[0].Entries) < MaxTail
 		if feeds[0].Gap {
 			err = r.leap(ctx, p, feeds[0].Next)
 		} else {
@@ -102,6 +101,24 @@ type eventReading struct {
 	atEnd   bool // there was nothing behind these entries
 	hooks   map[RealmID][]*AppHook
 	kept    []*Event // in the batch that is not committed yet
+
+	sealer   *eventSealer // there once a chain is
+	chains   map[RealmID]*eventChain
+	own      Record        // of the chain of the partition's realm, read with the cursor
+	extended []*eventChain // by the batch that is not committed yet
+}
+
+// begin returns a reading of a partition's log from where the last one ended.
+func (o *Outbox) begin(ctx context.Context, p Partition) (*eventReading, error) {
+	keys := []Key{eventCursorKey(p), eventChainKey(p, p.Realm)}
+	recs, err := o.d.store.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	r := &eventReading{o: o, cursor: &eventCursor{Realm: p.Realm, Number: p.Number}, version: recs[0].Version, asked: o.d.clock.local(),
+		hooks: map[RealmID][]*AppHook{}, chains: map[RealmID]*eventChain{}, own: recs[1]}
+	_, err = decode(keys[0], recs[0], r.cursor)
+	return r, err
 }
 
 // hooksOf returns the hooks that may want to hear of events of a realm, as they were when the reading began or later.
@@ -144,7 +161,7 @@ func (r *eventReading) take(ctx context.Context, p Partition, entries []Entry) e
 		}
 		c := r.o.d.change(p, now)
 		n := 0
-		for n < len(entries) && c.tx.operations() < batchOperations {
+		for n < len(entries) && c.tx.operations()+len(r.extended) < batchOperations {
 			added, err := r.keep(ctx, c, entries[n].Data)
 			if err != nil {
 				return err
@@ -157,6 +174,7 @@ func (r *eventReading) take(ctx context.Context, p Partition, entries []Entry) e
 		if entries = entries[n:]; events == 0 {
 			continue // only marks of trimming: not worth a write, and read again with what follows
 		}
+		r.endChains(c)
 		r.trim(c, len(entries) == 0)
 		if err := r.commit(ctx, c); err != nil {
 			return err
@@ -181,12 +199,74 @@ func (r *eventReading) keep(ctx context.Context, c *change, data []byte) (int, e
 		return 0, err
 	}
 	c.notify(e, sealed, hooks)
-	c.set(e, noExpiry)
+	if err := r.seal(ctx, c, e); err != nil {
+		return 0, err
+	}
 	for _, m := range e.members() {
 		c.index(m.Index, m.Member)
 	}
 	r.kept = append(r.kept, e)
 	return 1, nil
+}
+
+// seal adds an event to c as the next of its chain.
+func (r *eventReading) seal(ctx context.Context, c *change, e *Event) error {
+	chain, err := r.chainOf(ctx, c, e.keeper())
+	if err != nil {
+		return err
+	}
+	record, err := chain.add(r.sealer, c.tx.Partition, e)
+	if err != nil {
+		return err
+	}
+	c.put(e.key(c.tx.Partition).Name, record, noExpiry)
+	if !slices.Contains(r.extended, chain) {
+		r.extended = append(r.extended, chain)
+	}
+	return nil
+}
+
+// chainOf returns the chain of a realm's events in c's partition, and begins it where there is none. It was read after the cursor, and
+// changes with it alone: where it is older or younger than that, c is not carried out.
+func (r *eventReading) chainOf(ctx context.Context, c *change, realm RealmID) (*eventChain, error) {
+	if chain := r.chains[realm]; chain != nil {
+		return chain, nil
+	}
+	p, rec := c.tx.Partition, r.own
+	key := eventChainKey(p, realm)
+	if realm != p.Realm {
+		recs, err := r.o.d.store.Get(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		rec = recs[0]
+	}
+	chain := &eventChain{Realm: realm}
+	found, err := decode(key, rec, chain)
+	if err != nil {
+		return nil, err
+	}
+	if r.sealer, err = r.o.d.eventSealer(ctx, !found); err != nil {
+		return nil, err
+	}
+	switch {
+	case !found:
+		chain.Began = Instant{c.tx.Now}
+		chain.Link = chain.start(r.sealer, p)
+	case !r.sealer.holds(chain.Seal, chain.sealed(r.sealer, p)):
+		chain.Altered = Instant{c.tx.Now} // not to be sealed as if nothing had been
+	}
+	r.chains[realm] = chain
+	return chain, nil
+}
+
+// endChains notes in c where the chains end that its events are in.
+func (r *eventReading) endChains(c *change) {
+	for _, chain := range r.extended {
+		chain.Seal = chain.sealed(r.sealer, c.tx.Partition)
+		c.set(chain, noExpiry)
+	}
+	r.extended = nil
 }
 
 // trim makes the log shorter where it was read to its end a moment ago.

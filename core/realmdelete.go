@@ -196,7 +196,7 @@ func (r *Realms) emptyLogs(ctx context.Context, realm *Realm, now time.Time) err
 		for i := range c.tx.Append {
 			c.tx.Append[i].Keep = 1
 		}
-		c.tx.Delete = append(c.tx.Delete, unsettledKey(p).Name, eventCursorKey(p).Name)
+		c.tx.Delete = append(c.tx.Delete, unsettledKey(p).Name, eventCursorKey(p).Name, eventChainKey(p, realm.ID).Name, eventFloorKey(p, realm.ID).Name)
 		if err := c.commit(ctx); err != nil {
 			return fmt.Errorf("core: empty logs: %w", err)
 		}
@@ -221,7 +221,7 @@ func (r *Realms) bury(ctx context.Context, realm *Realm, version uint64, now tim
 	}
 	c := r.d.change(Partition{}, now)
 	c.remove(realm.key(Partition{}), version)
-	c.tx.Delete = append(c.tx.Delete, aptKeysKey(realm.ID).Name)
+	c.tx.Delete = append(c.tx.Delete, aptKeysKey(realm.ID).Name, eventChainKey(Partition{}, realm.ID).Name, eventFloorKey(Partition{}, realm.ID).Name)
 	for _, kind := range rosterKinds {
 		c.tx.Delete = append(c.tx.Delete, rosterKey(kind, realm.ID).Name)
 	}

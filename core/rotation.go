@@ -204,8 +204,8 @@ func (c *Core) ReplaceMasterKey(ctx context.Context, m *MasterKey) (int, error) 
 // sealsAreWritten is by when what was sealed has been written, or has failed to be.
 const sealsAreWritten = time.Second
 
-// Reseal seals the signing keys of every realm, and what hooks hold, under the current master key. Afterwards the former one is needed no
-// more. What was done stays done where it is interrupted, and calling it again goes on. It returns how many keys it
+// Reseal seals the signing keys of every realm, what hooks hold and the key of events under the current master key. Afterwards the former one
+// is needed no more. What was done stays done where it is interrupted, and calling it again goes on. It returns how many keys it
 // sealed anew.
 func (r *Realms) Reseal(ctx context.Context) (int, error) {
 	count := 0
@@ -217,7 +217,12 @@ func (r *Realms) Reseal(ctx context.Context) (int, error) {
 		})
 	})
 	hooks, hooksErr := (&AppHooks{r.d}).reseal(ctx)
-	return count + hooks, errors.Join(err, hooksErr)
+	err = errors.Join(err, hooksErr, retry(func() error {
+		n, err := r.d.resealEventSecret(ctx)
+		count += n
+		return err
+	}))
+	return count + hooks, err
 }
 
 // reseal seals one realm's keys anew.

@@ -121,7 +121,8 @@ func TestKeyRotateMaster(t *testing.T) {
 	facts := server.facts(t)
 	token := createUser(t, facts)
 	first := key()
-	must(t, "2 keys are sealed under the new master key", rotate...)
+	must(t, "default: all ", "events", "verify", "--data", data) // so that there is a key that events are sealed with
+	must(t, "3 keys are sealed under the new master key", rotate...)
 	if status, _ := fetch(t, facts.GuardURL, token); status != http.StatusOK {
 		t.Errorf("a token under a server that replaced its master key = %d; want 200", status)
 	}
@@ -133,7 +134,7 @@ func TestKeyRotateMaster(t *testing.T) {
 	server.interrupt(t)
 
 	second := key()
-	must(t, "2 keys are sealed under the new master key", rotate...)
+	must(t, "3 keys are sealed under the new master key", rotate...)
 	if third := key(); first == second || second == third || first == third {
 		t.Errorf("the master keys are %q, %q and %q; want three", first, second, third)
 	}
@@ -154,7 +155,7 @@ func TestKeyRotateMaster(t *testing.T) {
 	if _, err := os.Stat(current + ".new"); !os.IsNotExist(err) || key() == second {
 		t.Errorf("after the mending there is still a new master key: %v", err)
 	}
-	must(t, "2 keys", rotate...)
+	must(t, "3 keys", rotate...)
 }
 
 // TestKeyRotateMasterRedis replaces the master key over Redis, under a server that knows both.
@@ -173,11 +174,12 @@ func TestKeyRotateMasterRedis(t *testing.T) {
 	first := dev(t, slices.Concat([]string{"--json", "--master-key-file", old}, data, redis)...)
 	token := createUser(t, first.facts(t))
 	first.interrupt(t)
+	must(t, "default: all ", slices.Concat([]string{"events", "verify", "--master-key-file", old}, redis)...) // as above
 
 	both := dev(t, slices.Concat([]string{"--json", "--master-key-file", fresh, "--former-master-key-file", old}, data, redis)...)
 	facts := both.facts(t)
 	refused(t, "--new-master-key-file", slices.Concat([]string{"key", "rotate-master", "--master-key-file", old}, redis)...)
-	must(t, "2 keys are sealed", slices.Concat([]string{"key", "rotate-master", "--master-key-file", old, "--new-master-key-file", fresh}, redis)...)
+	must(t, "3 keys are sealed", slices.Concat([]string{"key", "rotate-master", "--master-key-file", old, "--new-master-key-file", fresh}, redis)...)
 	if status, _ := fetch(t, facts.GuardURL, token); status != http.StatusOK {
 		t.Errorf("a token while the master key is replaced = %d; want 200", status)
 	}

@@ -30,7 +30,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(devCommand(), serveCommand(), checkCommand(), explainCommand(), commands.APT(), commands.Key(locate), commands.Backup(locate), copyCommand(), commands.Import(usualAPI), commands.Export(usualAPI), commands.Hash())
+	root.AddCommand(devCommand(), serveCommand(), checkCommand(), explainCommand(), commands.APT(), commands.Key(locate), commands.Backup(locate), commands.Events(locate), copyCommand(), commands.Import(usualAPI), commands.Export(usualAPI), commands.Hash())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "postern:", err)
 		os.Exit(1)

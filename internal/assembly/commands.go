@@ -17,6 +17,7 @@ import (
 const (
 	CommandRotate       = "key/rotate"        // realm
 	CommandManagement   = "key/management"    // name
+	CommandVerifyEvents = "events/verify"     // realm; "" = all. since: marks of an earlier call, or ""
 	CommandRotateMaster = "key/rotate-master" // master: the ID of the key that the server was given; "" = make one
 )
 
@@ -33,6 +34,15 @@ func Commands(folder string, working func() []*Assembly) map[string]control.Comm
 		},
 		CommandManagement: func(ctx context.Context, arguments url.Values) (string, error) {
 			return byNewest(working, func(a *Assembly) (string, error) { return NewManagementKey(ctx, a.Core, arguments.Get("name")) })
+		},
+		CommandVerifyEvents: func(ctx context.Context, arguments url.Values) (string, error) {
+			return byNewest(working, func(a *Assembly) (string, error) {
+				since, err := core.ParseEventMarks(arguments.Get("since"))
+				if err != nil {
+					return "", err
+				}
+				return VerifyEvents(ctx, a.Core, arguments.Get("realm"), since)
+			})
 		},
 		CommandRotateMaster: func(ctx context.Context, arguments url.Values) (string, error) {
 			one.Lock()

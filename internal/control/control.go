@@ -21,7 +21,7 @@ import (
 const socketFile = "control.sock"
 
 // maxAnswer bounds what a command is answered, in bytes.
-const maxAnswer = 64 << 10
+const maxAnswer = 4 << 20
 
 // ErrNobody says that no server is running over a data folder.
 var ErrNobody = errors.New("no server is running over this data folder")

@@ -139,7 +139,7 @@ func (s RealmSettings) validate() error {
 	var fields []FieldError
 	bound := func(name string, v, low, high Seconds) {
 		if v < low || v > high {
-			fields = append(fields, FieldError{name, fmt.Sprintf("%s must be from %s to %s", name, low.Duration(), high.Duration())})
+			fields = append(fields, FieldError{name, fmt.Sprintf("%s must be from %d to %d seconds", settingLabel(name), low, high)})
 		}
 	}
 	bound("token_lifetime", s.TokenLifetime, 60, 30*day)
@@ -159,21 +159,30 @@ func (s RealmSettings) validate() error {
 		bound("key_rotation", s.KeyRotation, day, 3660*day)
 	}
 	if s.PasswordMinLength < 8 || s.PasswordMinLength > 128 {
-		fields = append(fields, FieldError{"password_min_length", "password_min_length must be from 8 to 128 characters"})
+		fields = append(fields, FieldError{"password_min_length", "Password min length must be from 8 to 128 characters"})
 	}
 	if !isAPIKeyPrefix(s.APIKeyPrefix) || ownSecret(s.APIKeyPrefix) {
-		fields = append(fields, FieldError{"api_key_prefix", "api_key_prefix must have 1 to 20 letters, digits and underscores, and not begin like other secrets"})
+		fields = append(fields, FieldError{"api_key_prefix", "API key prefix must have 1 to 20 letters, digits and underscores, and not begin like other secrets"})
 	}
 	if !slices.Contains([]APTEncryption{APTEncryptionOff, APTEncryptionAccept, APTEncryptionRequire}, s.APTEncryption) {
-		fields = append(fields, FieldError{"apt_encryption", "apt_encryption must be accept or require, or left out"})
+		fields = append(fields, FieldError{"apt_encryption", "APT encryption must be accept or require, or left out"})
 	}
 	if !slices.Contains([]jose.Alg{jose.EdDSA, jose.ES256, jose.RS256, jose.HS256}, s.TokenAlg) {
-		fields = append(fields, FieldError{"token_alg", "token_alg must be EdDSA, ES256, RS256 or HS256"})
+		fields = append(fields, FieldError{"jwt_algo", "JWT algo must be EdDSA, ES256, RS256 or HS256"})
 	}
 	if len(fields) > 0 {
 		return &Error{Kind: KindInvalid, Code: "validation", Fields: fields}
 	}
 	return nil
+}
+
+// settingLabel returns the name of a setting as messages have it.
+func settingLabel(name string) string {
+	words := strings.ReplaceAll(name, "_", " ")
+	if of, apt := strings.CutPrefix(words, "apt "); apt {
+		return "APT " + of
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 // CharacterKind is a kind of characters (Users API, "required_chars").

@@ -64,7 +64,7 @@ func TestImportOfSettingsSaysWhatIsWrong(t *testing.T) {
 	before := w.settingsOf(w.realm.ID)
 	for _, tt := range []struct{ line, says string }{
 		{`{"object":"realm","realm":[]}`, "Realm must be an object"},
-		{`{"object":"realm","realm":{"apt_skew":1000}}`, "apt_skew must be from"},
+		{`{"object":"realm","realm":{"apt_skew":1000}}`, "APT skew must be from 0 to 300 seconds"},
 		{`{"object":"realm","realm":{"colour":"red"}}`, "Colour is not an attribute"},
 		{`{"object":"realm","realm":{},"username":"kim"}`, "Username is not an attribute"},
 		{`{"object":"realm","realm":{"require_unique_emails":false}}`, "only while the realm has no users"},

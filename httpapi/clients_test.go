@@ -78,7 +78,7 @@ func TestEventRetention(t *testing.T) {
 	w := newWorld(t)
 	path := "PUT /v1/realms/" + string(w.realm.ID)
 	w.want(w.manage(path, `{"realm":{"event_retention":86400}}`), 200, `"event_retention":86400`)
-	w.want(w.manage(path, `{"realm":{"event_retention":60}}`), 422, "event_retention must be from 24h0m0s")
+	w.want(w.manage(path, `{"realm":{"event_retention":60}}`), 422, "Event retention must be from 86400 to 316224000 seconds")
 	w.want(w.manage("GET /v1/events?event_type=realm.updated", ""), 200, "realm.updated")
 	w.clock.Advance(48 * time.Hour)
 	if got := w.want(w.manage("GET /v1/events?created_at_after=1", ""), 200, "").collection("event_type"); got != "" {

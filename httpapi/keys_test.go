@@ -179,8 +179,8 @@ func TestRealmPolicies(t *testing.T) {
 		w.want(w.manage("PUT "+path, `{"realm":{"password_min_length":null,"apt_encryption":null}}`), 200, `"apt_encryption":null,"key_rotation":7776000,"password_min_length":15`)
 		for body, want := range map[string]string{
 			`{"realm":{"apt_require_jti":"yes"}}`:    "APT require JTI must be true or false",
-			`{"realm":{"apt_lifetime":864000}}`:      "apt_lifetime must be from",
-			`{"realm":{"apt_encryption":"perhaps"}}`: "apt_encryption must be accept or require",
+			`{"realm":{"apt_lifetime":864000}}`:      "APT lifetime must be from 1 to 86400 seconds",
+			`{"realm":{"apt_encryption":"perhaps"}}`: "APT encryption must be accept or require",
 			`{"realm":{"token_alg":"none"}}`:         "can be set here",
 			`{"realm":{"name":" "}}`:                 "Name must have",
 		} {

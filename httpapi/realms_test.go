@@ -165,7 +165,8 @@ func TestRealmRefusals(t *testing.T) {
 		`{"realm":{"name":"x","api_key_minutes":5}}`:                  "must be 0",
 		`{"realm":{"name":"x","session_minutes":0}}`:                  "from 1 to 43200",
 		`{"realm":{"name":"x","session_minutes":1e300}}`:              "from 1 to 43200",
-		`{"realm":{"name":"x","jwt_algo":"none"}}`:                    "must be EdDSA",
+		`{"realm":{"name":"x","jwt_algo":"none"}}`:                    `"jwt_algo":["JWT algo must be EdDSA, ES256, RS256 or HS256"]`,
+		`{"realm":{"name":"x","session_idle":5}}`:                     "Session idle must be from 60 to 31622400 seconds",
 		`{"realm":{"name":"x","jwt_algo":7}}`:                         "JWT algo must be a text",
 		`{"realm":{"name":"x","jwt_fields":["passwords"]}}`:           "can be custom",
 		`{"realm":{"name":"x","jwt_key":"my own secret"}}`:            "can be set here",
@@ -176,7 +177,7 @@ func TestRealmRefusals(t *testing.T) {
 		`{"realm":{"name":"x","state":"deleted"}}`:                    "active or inactive",
 		`{"realm":{"name":"x","reference":"` + tooLong + `"}}`:        "too long",
 		`{"realm":{"name":"x","partitions":7}}`:                       "can be set here",
-		`{"realm":{"name":"x","api_key_prefix":"no spaces allowed"}}`: "api_key_prefix must have",
+		`{"realm":{"name":"x","api_key_prefix":"no spaces allowed"}}`: "API key prefix must have",
 	} {
 		w.want(w.manage("POST /v1/realms", body), 422, want)
 	}

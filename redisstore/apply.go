@@ -23,6 +23,7 @@ func (s *Store) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, 
 		announced = what
 	}
 	c := s.applyCall(tx, announced)
+	defer c.free()
 	err := s.run(ctx, action{name: "apply", write: true, repeats: true, durable: s.waits(tx.Durable)}, c)
 	if announced != what && (err == nil || errors.Is(err, core.ErrOutcomeUnknown)) {
 		s.announcements.later(what)
@@ -36,8 +37,8 @@ func (s *Store) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, 
 // applyCall spells tx out as apply.lua expects it, with what is to be announced.
 func (s *Store) applyCall(tx *core.Transaction, announced string) *call {
 	steps := len(tx.Require) + len(tx.Put) + len(tx.Delete) + len(tx.Index) + len(tx.Append) + len(tx.Reset)
-	at := s.keys.in(tx.Partition).withRoom(2 + steps)
-	c := newCall(applyScript, 2+steps, 12+2*steps)
+	at := s.keys.in(tx.Partition).withRoom(2+steps, sizeOfTexts(tx))
+	c := newCall(applyScript, 2+steps, 12+2*steps, len(tx.Put)+len(tx.Append))
 	c.key(at.outcome(tx.ID))
 	c.key(at.version())
 	c.arg(&tx.ID, floor(tx.Now), core.OutcomeLifetime.Milliseconds(), s.keys.wake(), announced, s.waits(tx.Durable),
@@ -47,7 +48,9 @@ func (s *Store) applyCall(tx *core.Transaction, announced string) *call {
 	}
 	for i := range tx.Put {
 		put := &tx.Put[i]
-		c.add(at.record(put.Name), encode(put), lifetime(put.Expires, tx.Now))
+		c.key(at.record(put.Name))
+		c.text(at.kept(put))
+		c.arg(lifetime(put.Expires, tx.Now))
 	}
 	for _, name := range tx.Delete {
 		c.add(at.record(name))
@@ -57,12 +60,26 @@ func (s *Store) applyCall(tx *core.Transaction, announced string) *call {
 		c.add(at.index(change.Index), sign(change), &change.Member)
 	}
 	for _, entry := range tx.Append {
-		c.add(at.log(entry.Log), entry.Data, entry.Keep)
+		c.key(at.log(entry.Log))
+		c.text(at.text(entry.Data))
+		c.arg(entry.Keep)
 	}
 	for _, name := range tx.Reset {
 		c.add(at.bucket(name))
 	}
 	return c
+}
+
+// sizeOfTexts returns about how many bytes the values and entries of tx have, as they are sent.
+func sizeOfTexts(tx *core.Transaction) int {
+	size := 0
+	for i := range tx.Put {
+		size += len(tx.Put[i].Value) + usualHead
+	}
+	for i := range tx.Append {
+		size += len(tx.Append[i].Data)
+	}
+	return size
 }
 
 // versionEpoch is where floor begins to count: 2025-01-01, in milliseconds.

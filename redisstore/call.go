@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -22,6 +24,7 @@ type call struct {
 	script *script
 	keys   []string // at least one
 	words  []any    // the command: three words that command sets, the keys, the call number, the arguments
+	texts  []string // those of the arguments that words point to
 
 	number string // of the last attempt
 	reply  []any  // but for the call number; set by a run that succeeded
@@ -30,11 +33,26 @@ type call struct {
 // keysAt is where the keys stand among a call's words.
 const keysAt = 3
 
-// newCall returns a call with room for its keys, which must be as many in the end, and for arguments.
-func newCall(s *script, keys, args int) *call {
-	c := &call{script: s, keys: make([]string, 0, keys), words: make([]any, keysAt+keys+1, keysAt+keys+1+args)}
+// calls are those that were freed.
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// newCall returns a call with room for its keys, which must be as many in the end, and for arguments, some of which are texts.
+// It may be freed.
+func newCall(s *script, keys, args, texts int) *call {
+	c := calls.Get().(*call)
+	c.script, c.keys, c.texts = s, slices.Grow(c.keys, keys), slices.Grow(c.texts, texts)
+	c.words = slices.Grow(c.words, keysAt+keys+1+args)[:keysAt+keys+1]
 	c.words[keysAt+keys] = &c.number
 	return c
+}
+
+// free lets another call use the room of this one, of which nobody may hold a part: neither keys nor reply are theirs.
+func (c *call) free() {
+	clear(c.keys)
+	clear(c.words)
+	clear(c.texts)
+	*c = call{keys: c.keys[:0], words: c.words[:0], texts: c.texts[:0]}
+	calls.Put(c)
 }
 
 // key adds a key.
@@ -45,6 +63,12 @@ func (c *call) key(key string) {
 
 // arg adds arguments. Texts may be pointers, which cost no allocation.
 func (c *call) arg(args ...any) { c.words = append(c.words, args...) }
+
+// text adds an argument. It costs no allocation.
+func (c *call) text(text string) {
+	c.texts = append(c.texts, text)
+	c.arg(&c.texts[len(c.texts)-1])
+}
 
 // add adds a key with its arguments.
 func (c *call) add(key string, args ...any) {

@@ -19,7 +19,7 @@ func (s *Store) Get(ctx context.Context, wanted ...core.Key) ([]core.Record, err
 	groups := group(wanted, func(k core.Key) core.Partition { return k.Partition })
 	calls := make([]*call, len(groups))
 	for i, g := range groups {
-		calls[i] = newCall(getScript, len(g.at), 0)
+		calls[i] = newCall(getScript, len(g.at), 0, 0)
 		in := s.keys.in(g.partition)
 		for _, at := range g.at {
 			calls[i].key(in.record(wanted[at].Name))

@@ -21,7 +21,7 @@ func (s *Store) Hit(ctx context.Context, bucket core.Bucket, rate core.Rate, now
 		return core.Allowance{}, fmt.Errorf("redisstore: hit: %w", err)
 	}
 	interval := rate.Every.Microseconds()
-	c := newCall(hitScript, 1, 4)
+	c := newCall(hitScript, 1, 4, 0)
 	c.add(s.keys.in(bucket.Partition).bucket(bucket.Name), now.UnixMicro(), interval, int64(rate.Burst)*interval, bucketSlack.Milliseconds())
 	// It is not repeated: a hit whose answer was lost may have taken its unit.
 	if err := s.run(ctx, action{name: "hit", write: true, durable: s.waits(rate.Durable)}, c); err != nil {

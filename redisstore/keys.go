@@ -18,17 +18,24 @@ func (k keys) wake() string { return string(k) + "wake" }
 // place builds the keys of one partition.
 type place struct {
 	prefix string           // what they all begin with
-	room   *strings.Builder // where they stand one behind the other; nil = each by itself
+	room   *strings.Builder // where they stand one behind the other, and what is sent beside them; nil = each by itself
 }
 
 // usualName is how long the names of records and indexes usually are, with what says which of them it is.
 const usualName = 32
 
-// withRoom returns a place whose keys, as many as is said, share one allocation.
-func (p place) withRoom(keys int) place {
+// withRoom returns a place whose keys, as many as is said, and texts, so many bytes, share one allocation.
+func (p place) withRoom(keys, texts int) place {
 	p.room = &strings.Builder{}
-	p.room.Grow(keys * (len(p.prefix) + usualName))
+	p.room.Grow(keys*(len(p.prefix)+usualName) + texts)
 	return p
+}
+
+// text returns data as a text, in the room.
+func (p place) text(data []byte) string {
+	begin := p.room.Len()
+	p.room.Write(data)
+	return p.room.String()[begin:]
 }
 
 // key builds a key.

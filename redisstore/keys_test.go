@@ -10,7 +10,7 @@ import (
 // TestKeysWithRoom holds keys that share an allocation, and those that do not fit into it any more, against keys by themselves.
 func TestKeysWithRoom(t *testing.T) {
 	alone := keys("postern:").in(core.Partition{Realm: "rl_x", Number: 7})
-	sharing := alone.withRoom(3)
+	sharing := alone.withRoom(3, 0)
 	names := []string{"u:usr_1", "", "n:" + strings.Repeat("x", 200), "u:usr_2"}
 	var got []string
 	for _, name := range names {

@@ -15,7 +15,7 @@ func (s *Store) Range(ctx context.Context, r core.Range) ([]string, error) {
 		return nil, fmt.Errorf("redisstore: range: %w", err)
 	}
 	begin, end, order := lexBounds(r)
-	c := newCall(rangeScript, 1, 4)
+	c := newCall(rangeScript, 1, 4, 0)
 	c.add(s.keys.in(r.Index.Partition).index(r.Index.Name), begin, end, r.Limit, order)
 	if err := s.run(ctx, rangeAction, c); err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func (t *tailing) poll(ctx context.Context) (news bool, err error) {
 	calls := make([]*call, len(t.groups))
 	for i, g := range t.groups {
 		in := t.store.keys.in(g.partition)
-		c := newCall(tailScript, 1+len(g.at), 1+3*len(g.at))
+		c := newCall(tailScript, 1+len(g.at), 1+3*len(g.at), 0)
 		c.add(in.heartbeat(), core.MaxTail)
 		for _, at := range g.at {
 			c.add(in.log(t.feeds[at].Log.Name), positionArgs(t.feeds[at].Next)...)

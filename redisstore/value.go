@@ -15,16 +15,30 @@ import (
 // errNotARecord says that a value has another form.
 var errNotARecord = errors.New("not in the form of a record: does another program use our key prefix?")
 
+// usualHead is about how many bytes stand before a value, without its version.
+const usualHead = 16
+
 // encode returns what is kept of a record, but for its version.
 func encode(p *core.Put) []byte {
-	b := make([]byte, 0, len(p.Value)+16)
+	return append(appendHead(make([]byte, 0, len(p.Value)+usualHead), p), p.Value...)
+}
+
+// appendHead appends what stands between a record's version and its value.
+func appendHead(b []byte, p *core.Put) []byte {
 	b = strconv.AppendInt(b, int64(p.Schema), 10)
 	b = append(b, ' ')
 	if !p.Expires.IsZero() {
 		b = strconv.AppendInt(b, p.Expires.UnixMilli(), 36)
 	}
-	b = append(b, ' ')
-	return append(b, p.Value...)
+	return append(b, ' ')
+}
+
+// kept is encode in the place's room.
+func (p place) kept(put *core.Put) string {
+	begin := p.room.Len()
+	p.room.Write(appendHead(make([]byte, 0, usualHead), put))
+	p.room.Write(put.Value)
+	return p.room.String()[begin:]
 }
 
 // decode reads a kept record. It accepts what encode and apply.lua write, and nothing else.

@@ -195,14 +195,14 @@ func hasChecksum(key string) bool {
 	return checksum(body) == sum
 }
 
-// encode writes the 128-bit number hi:lo as n base62 digits, zero-padded.
+// encode writes the 128-bit number hi:lo as n base62 digits, zero-padded: at most idLength of them.
 func encode(hi, lo uint64, n int) string {
-	out := make([]byte, n)
+	var out [idLength]byte
 	for i := n - 1; i >= 0; i-- {
 		var rem uint64
 		hi, rem = hi/62, hi%62
 		lo, rem = bits.Div64(rem, lo, 62)
 		out[i] = base62[rem]
 	}
-	return string(out)
+	return string(out[:n])
 }

@@ -260,14 +260,18 @@ func bucketOfText(s string) bucket {
 // digest returns the SHA-256 of s in 43 characters. Secrets are kept by it.
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 // shortDigest returns half a SHA-256 in 22 characters, for names, of which there are many. Two names
 // that share one would take 2^64 tries to make, and would only be in each other's way.
 func shortDigest(s string) string {
 	sum := sha256.Sum256([]byte(s))
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
+	var text [22]byte
+	base64.RawURLEncoding.Encode(text[:], sum[:16])
+	return string(text[:])
 }
 
 // sessionMember is a session's place among its user's: by expiry, so that the dead are in front.

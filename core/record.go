@@ -224,8 +224,8 @@ func conflictOn(err error, key Key) bool {
 
 // isConflict reports whether err says that something else was faster.
 func isConflict(err error) bool {
-	var conflict *ConflictError
-	return errors.As(err, &conflict)
+	_, is := errors.AsType[*ConflictError](err)
+	return is
 }
 
 // maxTries is how often a change is tried anew when something else was faster, and longestPause the longest time between two tries.

@@ -178,8 +178,12 @@ func (f *fieldErrors) text(to, from *string, attribute, label string) {
 	if from == nil {
 		return
 	}
-	f.check(utf8.RuneCountInString(*from) <= maxTextLength, attribute, label+" is too long (maximum is 255 characters)")
-	f.check(utf8.ValidString(*from) && !strings.ContainsRune(*from, 0), attribute, label+" contains characters that are not allowed")
+	if utf8.RuneCountInString(*from) > maxTextLength {
+		f.check(false, attribute, label+" is too long (maximum is 255 characters)")
+	}
+	if !utf8.ValidString(*from) || strings.ContainsRune(*from, 0) {
+		f.check(false, attribute, label+" contains characters that are not allowed")
+	}
 	*to = *from
 }
 

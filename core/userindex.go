@@ -82,8 +82,9 @@ func (u *User) members() []placement {
 	if u == nil {
 		return nil
 	}
-	all := make([]placement, 0, 2*len(userOrders))
-	for _, g := range u.groups() {
+	groups := u.groups()
+	all := make([]placement, 0, len(groups)*len(userOrders))
+	for _, g := range groups {
 		index, prefix := userIndex(g)
 		for _, order := range userOrders {
 			if order == OrderEmail && u.Email == "" {

@@ -53,13 +53,14 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 	if isCoded(c.Header) {
 		return nil, errCoded
 	}
-	if isForm(c.Header.Get("Content-Type")) {
+	if c.sent == otherFamily {
+		if !isForm(c.Header.Get("Content-Type")) {
+			return nil, errMediaType
+		}
 		c.body.top.form, c.body.object.form = true, true
 		if text, err = formObject(string(text)); err != nil {
 			return nil, err
 		}
-	} else if c.sent == otherFamily {
-		return nil, errMediaType
 	}
 	if c.body.top.members, err = parseObject(text); err != nil {
 		return nil, err

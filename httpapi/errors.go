@@ -240,14 +240,15 @@ func asProblem(e *core.Error) any {
 
 // write sends a JSON body.
 func write(w http.ResponseWriter, status int, media string, body any) {
-	text, err := fastjson.Marshal(body)
+	err := fastjson.Use(body, func(text []byte) {
+		w.Header().Set("Content-Type", media)
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+		w.WriteHeader(status)
+		_, _ = w.Write(text) // a caller that has gone
+	})
 	if err != nil { // our own types: a programming error, which the recovery answers
 		panic(err)
 	}
-	w.Header().Set("Content-Type", media)
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // a caller that has gone
 }
 
 // isRefusal reports whether err says that a credential proves nothing, or nothing any more.

@@ -65,10 +65,14 @@ func (f *fields) time(name string) *time.Time {
 
 // reference takes an app's own id of something, which is a text here. Apps that have numbers send numbers.
 func (f *fields) reference() *string {
-	if _, err := strconv.ParseInt(string(f.members["reference"]), 10, 64); err != nil {
+	raw, there := f.members["reference"]
+	if !there {
+		return nil
+	}
+	if _, err := strconv.ParseInt(string(raw), 10, 64); err != nil {
 		return f.optional("reference")
 	}
-	raw, _ := f.take("reference")
+	delete(f.members, "reference")
 	return new(string(raw))
 }
 

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -15,6 +16,13 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{`{}`, `{"user":{"username":"ann","custom":{"a":[1,null,true]}}}`, `{"a":1,"a":2}`, `{"a":"\ud83d\ude00"}`,
 		`{"\ud800":1}`, `{"\\ud800":1}`, `{"a":1}{}`, `null`, `[]`, `"\u`, "{\"\xff\":1}", strings.Repeat("[", 17), `{"a":1e999}`, ` {"K":0} `} {
 		f.Add([]byte(seed))
+	}
+	var many strings.Builder // names that no list holds any more
+	for i := range manyNames + 4 {
+		fmt.Fprintf(&many, `"n%d":0,`, i)
+	}
+	for _, last := range []string{`"other"`, `"n0"`, `"n15"`, `"n16"`, `"n19"`, `"\u006e0"`, `"\u006e19"`} {
+		f.Add([]byte(`{` + many.String() + last + `:1}`))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		object, err := parseObject(text)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -119,9 +118,9 @@ func (s *scan) nested(depth int, members map[string]json.RawMessage) error {
 		if b := s.next(); b == '}' || b == ']' { // it is empty
 			break
 		}
-		var name string
+		var name []byte
 		if object {
-			name, _ = unquote(s.quoted()) // which json.Valid has seen
+			name = plain(s.quoted())
 			if !seen.add(name) {
 				return errBadRequestWith("a name is there twice")
 			}
@@ -134,7 +133,7 @@ func (s *scan) nested(depth int, members map[string]json.RawMessage) error {
 			return err
 		}
 		if members != nil {
-			members[name] = s.text[begin:s.at:s.at]
+			members[string(name)] = s.text[begin:s.at:s.at]
 		}
 		if s.next() != ',' {
 			break
@@ -146,26 +145,33 @@ func (s *scan) nested(depth int, members map[string]json.RawMessage) error {
 
 // names are those in an object: a list while there are few, as in most.
 type names struct {
-	few  []string
-	many map[string]bool
+	few   [manyNames][]byte
+	count int
+	many  map[string]bool // the others
 }
 
 // manyNames is from how many on a list is slower than a map.
 const manyNames = 16
 
 // add adds a name, and reports false where it is there already.
-func (n *names) add(name string) bool {
-	if slices.Contains(n.few, name) || n.many[name] {
-		return false
+func (n *names) add(name []byte) bool {
+	for _, other := range n.few[:n.count] {
+		if bytes.Equal(other, name) {
+			return false
+		}
 	}
-	if len(n.few) < manyNames {
-		n.few = append(n.few, name)
+	if n.count < manyNames {
+		n.few[n.count] = name
+		n.count++
 		return true
+	}
+	if n.many[string(name)] {
+		return false
 	}
 	if n.many == nil {
 		n.many = map[string]bool{}
 	}
-	n.many[name] = true
+	n.many[string(name)] = true
 	return true
 }
 
@@ -203,6 +209,15 @@ func unquote(quoted []byte) (string, error) {
 		return text, err
 	}
 	return string(quoted[1 : len(quoted)-1]), nil
+}
+
+// plain is unquote for what json.Valid has seen to be a text. Mostly it is a part of quoted.
+func plain(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		text, _ := unquote(quoted)
+		return []byte(text)
+	}
+	return quoted[1 : len(quoted)-1]
 }
 
 // hasHalfCharacter reports whether valid JSON escapes one half of a surrogate pair without the other. Go reads

@@ -162,7 +162,7 @@ func (a *API) writeUser(w http.ResponseWriter, c *call, status int, user *core.U
 		}
 	}
 	body.Token, body.APIKey, body.Device = token, user.NewAPIKey, c.device
-	write(w, status, mediaJSON, body)
+	write(w, status, mediaJSON, &body) // a value would be copied
 	return nil
 }
 

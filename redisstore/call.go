@@ -93,7 +93,7 @@ func (s *Store) run(ctx context.Context, a action, calls ...*call) error {
 			return nil
 		}
 		err := s.attempt(ctx, a, whole, calls)
-		whole = whole || redis.HasErrorPrefix(err, "NOSCRIPT")
+		whole = whole || err != nil && redis.HasErrorPrefix(err, "NOSCRIPT")
 		return err
 	})
 }

@@ -25,17 +25,23 @@ func Append(b []byte, v any) ([]byte, error) {
 }
 
 // Marshal returns v as encoding/json's Marshal does.
-func Marshal(v any) ([]byte, error) {
+func Marshal(v any) (text []byte, err error) {
+	err = Use(v, func(lent []byte) { text = bytes.Clone(lent) })
+	return text, err
+}
+
+// Use has somebody use what Marshal returns. The text is lent: use must not keep it. It is not called where Marshal fails.
+func Use(v any, use func(text []byte)) error {
 	room := rooms.Get().(*[]byte)
 	text, err := Append((*room)[:0], v)
 	if cap(text) <= maxRoom {
 		*room = text
 		defer rooms.Put(room)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		use(text)
 	}
-	return bytes.Clone(text), nil
+	return err
 }
 
 // rooms are where texts grow until their length is known; longer ones than maxRoom are not kept.

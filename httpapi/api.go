@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -25,6 +27,7 @@ type Options struct {
 type API struct {
 	core    *core.Core
 	log     *zap.Logger
+	outages *zap.Logger // the same, which tells an outage every 10 seconds only
 	observe func(route string, status int)
 	routes  []route   // the table
 	paths   []address // the same, by path
@@ -41,7 +44,8 @@ func New(o Options) (*API, error) {
 	if o.Observe == nil {
 		o.Observe = func(string, int) {}
 	}
-	a := &API{core: o.Core, log: o.Logger, observe: o.Observe}
+	seldom := zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewSamplerWithOptions(c, 10*time.Second, 1, 0) })
+	a := &API{core: o.Core, log: o.Logger, outages: o.Logger.WithOptions(seldom), observe: o.Observe}
 	a.compile()
 	return a, nil
 }

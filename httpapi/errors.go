@@ -74,6 +74,8 @@ func (a *API) fail(w http.ResponseWriter, c *call, err error) {
 		e = core.ErrInternal
 	case errors.Is(err, core.ErrWrongMasterKey): // nobody else would hear of it
 		a.log.Error("master key does not open what the store keeps", zap.String("route", c.pattern), zap.String("request_id", c.id), zap.Error(err))
+	case e.Kind == core.KindUnavailable && c.Context().Err() == nil: // a disk that is full is told of nowhere else
+		a.outages.Warn("calls cannot be served", zap.String("route", c.pattern), zap.String("request_id", c.id), zap.Error(err))
 	}
 	tell(w, c, e, a.core.Now())
 }

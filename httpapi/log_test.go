@@ -2,8 +2,12 @@ package httpapi_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
+
+	"github.com/postern-auth/postern/core"
 )
 
 // TestLogTellsNoSecret uses every call, well and badly, over a store that fails; the world searches its log for every
@@ -38,6 +42,13 @@ func TestLogTellsNoSecret(t *testing.T) {
 	if failures < 20 {
 		t.Errorf("%d failures in the log; want them all, or there is nothing to search", failures)
 	}
+	w.store.breakWith(func() error { return fmt.Errorf("%w: no space left on device", core.ErrOutcomeUnknown) })
+	calls(http.StatusServiceUnavailable)
+	outages := w.logs.FilterMessage("calls cannot be served")
+	if n := outages.Len(); n < 1 || n > 4 || !strings.Contains(fmt.Sprint(outages.All()[0].ContextMap()["error"]), "no space left on device") {
+		t.Errorf("%d entries of an outage in the log; want one every now and then, that says why", n)
+	}
+	failures += outages.Len()
 	w.store.breakWith(nil)
 	calls(0)
 	if n := w.logs.Len(); n != failures {

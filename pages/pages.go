@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
@@ -115,6 +116,8 @@ type Pages struct {
 	o      Options
 	mux    *http.ServeMux
 	policy string // Content-Security-Policy
+
+	outages *zap.Logger // tells an outage every 10 seconds only
 }
 
 // New returns Pages. The error joins all that is wrong with o.
@@ -124,6 +127,7 @@ func New(o Options) (*Pages, error) {
 	}
 	p := &Pages{o: o, mux: http.NewServeMux()}
 	p.policy = policyFor(o.Origins)
+	p.outages = o.Logger.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewSamplerWithOptions(c, 10*time.Second, 1, 0) }))
 	p.mux.HandleFunc("GET "+o.Mount+"/sign-in", p.showSignIn)
 	p.mux.HandleFunc("POST "+o.Mount+"/sign-in", p.signIn)
 	p.mux.HandleFunc("POST "+o.Mount+"/second-factor", p.secondFactor)

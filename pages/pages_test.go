@@ -432,6 +432,9 @@ func TestOutage(t *testing.T) {
 	if a := w.signIn("ann", password, "/"); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
 		t.Errorf("sign in = %d, Retry-After %q; want 503", a.StatusCode, a.Header.Get("Retry-After"))
 	}
+	if n := w.logged.FilterMessage("pages cannot be served").Len(); n != 1 {
+		t.Errorf("%d entries of the outage in the log; want one", n)
+	}
 	if a := w.send("POST", "/auth/sign-out", nil, "Cookie", "session=x"); a.StatusCode != http.StatusServiceUnavailable || a.session() != nil {
 		t.Errorf("sign out = %d with cookie %v; want 503 and none", a.StatusCode, a.session())
 	}

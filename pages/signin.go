@@ -154,6 +154,7 @@ func (p *Pages) explain(w http.ResponseWriter, err error, wrong string) (int, st
 		return http.StatusTooManyRequests, "There were too many tries. Wait " + wait + ", then try again."
 	case core.KindUnavailable:
 		setRetryAfter(w.Header(), e.RetryAfter)
+		p.outages.Warn("pages cannot be served", zap.Error(err))
 		return http.StatusServiceUnavailable, "This cannot be checked right now. Try again in a moment."
 	}
 	p.o.Logger.Error("page failed", zap.Error(err))

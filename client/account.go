@@ -16,7 +16,8 @@ func (s *Users) Me(ctx context.Context, token string) (*User, error) {
 	return do[User](ctx, s.c, to("GET", "/v1/users/me").as(fixed(token)), nil)
 }
 
-// DeleteMe deletes the user of a session token. It fails with ErrUnauthenticated.
+// DeleteMe deletes the user of a session token. It fails with ErrUnauthenticated where the token proves nothing, as it does when a first try
+// deleted the user and its answer was lost.
 func (s *Users) DeleteMe(ctx context.Context, token string) error {
 	return s.c.send(ctx, to("DELETE", "/v1/users/me").as(fixed(token)), nil, nil)
 }

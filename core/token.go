@@ -14,7 +14,7 @@ import (
 const typeSession = "session+jwt"
 
 // ErrTokenTooLong says that what a token would tell of a user makes it longer than any client could send.
-var ErrTokenTooLong = &Error{Kind: KindInvalid, Code: "token_too_long", Detail: "the token would be longer than 8 KiB"}
+var ErrTokenTooLong = &Error{Kind: KindInvalid, Code: "token_too_long", Detail: "the token would be longer than 8 KiB: take some of the realm's jwt_fields out of it"}
 
 // errCookieTooLong is ErrTokenTooLong of a slim token.
 var errCookieTooLong = ErrTokenTooLong.with("the token would be too long for a cookie")

@@ -98,7 +98,7 @@ func (a *API) permitted(c *call, p core.Permission) (*core.ManagementKey, error)
 }
 
 // namedRealm returns the realm that a call names: in its query or body, which may do so each time, else in the
-// header. Two that differ are refused: whoever stands between us and the caller may have read the other.
+// headers. Two that differ are refused: whoever stands between us and the caller may have read the other.
 func (c *call) namedRealm() (core.RealmID, error) {
 	named := c.query()["realm_id"]
 	if c.body != nil {
@@ -108,15 +108,20 @@ func (c *call) namedRealm() (core.RealmID, error) {
 			}
 		}
 	}
-	named = slices.DeleteFunc(named, func(id string) bool { return id == "" })
-	slices.Sort(named)
-	switch named = slices.Compact(named); len(named) {
-	case 0:
-		return core.RealmID(c.header("X-Authrocket-Realm", "Authrocket-Realm")), nil
-	case 1:
-		return core.RealmID(named[0]), nil
+	if named = distinct(named); len(named) == 0 {
+		named = distinct(slices.Concat(c.Header["X-Authrocket-Realm"], c.Header["Authrocket-Realm"]))
 	}
-	return "", errTwoRealms
+	if len(named) > 1 {
+		return "", errTwoRealms
+	}
+	return core.RealmID(strings.Join(named, "")), nil
+}
+
+// distinct returns what there is to read in texts, each once.
+func distinct(texts []string) []string {
+	texts = slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+	slices.Sort(texts)
+	return slices.Compact(texts)
 }
 
 // named returns the id or the name of the user that the path is about. Clients escape a space as "+", and a plus as

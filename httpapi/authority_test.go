@@ -62,6 +62,11 @@ func TestRealmNamedTwice(t *testing.T) {
 			t.Errorf("PUT %s %s = %d %s; want %d", c.query, c.body, a.StatusCode, a.text, c.status)
 		}
 	}
+	headers += "\nX-Authrocket-Realm: " + here
+	w.want(w.do("GET /v1/users/ann", headers+"\nX-Authrocket-Realm: "+there, ""), http.StatusUnprocessableEntity, "named twice")
+	w.want(w.do("GET /v1/users/ann", headers+"\nAuthrocket-Realm: "+there, ""), http.StatusUnprocessableEntity, "named twice")
+	w.want(w.do("GET /v1/users/ann", headers+"\nAuthrocket-Realm: "+here, ""), http.StatusOK, `"ann"`)
+	w.want(w.do("GET /v1/users/ann?realm_id="+here, "X-Authrocket-Realm: "+there+"\nX-Authrocket-Api-Key: "+w.key, ""), http.StatusOK, `"ann"`)
 }
 
 // TestHeadOfMe asks whether a token is good: the answer promises no length, since that of GET has a token more.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -114,6 +115,31 @@ func TestRemovedEventsAreNoFlaw(t *testing.T) {
 		w.update("ann", "Anew")
 		if proof := w.proof(today...); proof.Events != 1 {
 			t.Errorf("Verify after all was over = %d events; want 1", proof.Events)
+		}
+	})
+}
+
+// TestSweepRemovesNothingElse holds that somebody who puts an old event with the number of a young one before the sweep does not have
+// it say that all up to there may be gone.
+func TestSweepRemovesNothingElse(t *testing.T) {
+	each(t, func(w *world) {
+		e := w.history(6)
+		v := w.vandal()
+		old := core.EventID("ev_" + strings.Repeat("0", 22))
+		for _, value := range []string{
+			strings.Replace(string(v.value("e:"+string(e[4].ID))), string(e[4].ID), string(old), 1), // with the seal of the young one
+			fmt.Sprintf(`{"id":"%s","realm":"%s","type":"user.updated","at":1,"n":5,"after":"%s"}`, old, w.realm.ID, e[3].Link),
+		} {
+			v.put("e:"+string(old), []byte(value))
+			v.place(old, "user.updated", false)
+			if done, err := w.SweepEvents(w.ctx); !done || err != nil || v.value("e:"+string(old)) != nil {
+				t.Fatalf("sweep = %v, %v; want it done, and the old event gone", done, err)
+			}
+			v.undo = nil
+			w.proof()
+			v.remove(e[2])
+			w.flawed("one was removed after a sweep", "an event was removed before event "+string(e[3].ID))
+			v.restore()
 		}
 	})
 }
@@ -258,6 +284,29 @@ func FuzzParseEventMarks(f *testing.F) {
 			}
 		}
 	})
+}
+
+// replaced is a store whose data is replaced under those who use it.
+type replaced struct{ core.Store }
+
+// TestEventsOfARestoredStore replaces the data under a process that remembers the key of what was there before, and holds that it seals
+// with the key of what is there now.
+func TestEventsOfARestoredStore(t *testing.T) {
+	before, after := newWorldOnBolt(t), newWorldOnBolt(t)
+	before.history(2)
+	after.history(2)
+	store := &replaced{before.store}
+	c := before.another(store)
+	before.update("ann", "Read by the process")
+	_, err := c.Events.List(before.ctx, before.realm.ID, core.ListEvents{})
+	before.must(err)
+	store.Store = after.store
+	after.update("ann", "Read by it too")
+	page, err := c.Events.List(after.ctx, after.realm.ID, core.ListEvents{})
+	after.must(err)
+	if proof := after.proof(); proof.Events != 5 || len(page.Events) != 5 {
+		t.Errorf("Verify = %d events, and the list has %d; want 5", proof.Events, len(page.Events))
+	}
 }
 
 // TestVerifyBesidesASweep verifies events while others are made and old ones are removed, and holds that nothing seems wrong.

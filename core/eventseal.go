@@ -199,6 +199,11 @@ func (c *eventChain) sealed(s *eventSealer, p Partition) string {
 	return s.seal("end", c.start(s, p), strconv.FormatUint(c.Number, 10), c.Link, millis(c.Altered))
 }
 
+// holds reports whether c is as it was sealed.
+func (c *eventChain) holds(s *eventSealer, p Partition) bool {
+	return s.holds(c.Seal, c.sealed(s, p))
+}
+
 // add seals an event as the next of c and returns its record.
 func (c *eventChain) add(s *eventSealer, p Partition, e *Event) ([]byte, error) {
 	e.Number, e.After, e.Link = c.Number+1, c.Link, ""

@@ -106,7 +106,7 @@ func (w *eventWalk) bounds(ctx context.Context) (*eventChain, error) {
 	w.floor = floor
 	switch {
 	case w.sealer == nil: // which open tells
-	case !w.sealer.holds(end.Seal, end.sealed(w.sealer, w.p)):
+	case !end.holds(w.sealer, w.p):
 		return nil, w.flaw("the record of the last event was altered")
 	case !end.Altered.IsZero():
 		return nil, w.flaw("the record of the last event was altered before %s, and events may have been removed then", end.Altered.UTC().Format(time.RFC3339))

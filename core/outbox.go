@@ -246,18 +246,26 @@ func (r *eventReading) chainOf(ctx context.Context, c *change, realm RealmID) (*
 	if err != nil {
 		return nil, err
 	}
-	if r.sealer, err = r.o.d.eventSealer(ctx, !found); err != nil {
+	if err := r.openChain(ctx, chain, p, found); err != nil {
 		return nil, err
 	}
-	switch {
-	case !found:
+	if !found {
 		chain.Began = Instant{c.tx.Now}
 		chain.Link = chain.start(r.sealer, p)
-	case !r.sealer.holds(chain.Seal, chain.sealed(r.sealer, p)):
+	} else if !chain.holds(r.sealer, p) {
 		chain.Altered = Instant{c.tx.Now} // not to be sealed as if nothing had been
 	}
 	r.chains[realm] = chain
 	return chain, nil
+}
+
+// openChain gets ready to seal events of a chain. The key that is remembered will do where it made the chain's seal; else the data may have been
+// restored or replaced since it was read.
+func (r *eventReading) openChain(ctx context.Context, chain *eventChain, p Partition, found bool) (err error) {
+	if r.sealer, err = r.o.d.eventSealer(ctx, !found); err == nil && found && !chain.holds(r.sealer, p) {
+		r.sealer, err = r.o.d.eventSealer(ctx, true)
+	}
+	return err
 }
 
 // endChains notes in c where the chains end that its events are in.

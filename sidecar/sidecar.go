@@ -254,13 +254,25 @@ func (s *Sidecar) server(h http.Handler) *http.Server {
 	}
 }
 
-// warnOfPlainHTTP says so where tokens cross a network in the clear.
+// warnOfPlainHTTP says so where tokens, or the keys and passwords that the API is given, cross a network in the clear.
 func (s *Sidecar) warnOfPlainHTTP() {
-	at, overTCP := s.app.Addr().(*net.TCPAddr)
-	if s.certificate == nil && overTCP && !at.IP.IsLoopback() && len(s.o.TrustedProxies) == 0 {
+	if len(s.o.TrustedProxies) > 0 { // with TLS, as far as we know
+		return
+	}
+	if s.certificate == nil && reachesBeyond(s.app) {
 		s.o.Log.Warn("the guarded address is plain HTTP beyond this machine: tokens can be read on the way; "+
 			"set tls_cert and tls_key, or put a proxy with TLS in front and name it in trusted_proxies", zap.String("guard", s.GuardURL()))
 	}
+	if s.api != nil && reachesBeyond(s.api) {
+		s.o.Log.Warn("the API is plain HTTP beyond this machine: management keys and passwords can be read on the way; "+
+			"have api_listen on loopback, or put a proxy with TLS in front and name it in trusted_proxies", zap.String("api", s.APIURL()))
+	}
+}
+
+// reachesBeyond reports whether other machines reach a listener.
+func reachesBeyond(l net.Listener) bool {
+	at, overTCP := l.Addr().(*net.TCPAddr)
+	return overTCP && !at.IP.IsLoopback()
 }
 
 // drain stops accepting, waits for requests under way, and cuts what is left after Options.Drain.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +20,7 @@ func (l patientListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &patientConn{Conn: conn, limit: l.limit}, nil
+	return newPatientConn(conn, l.limit), nil
 }
 
 // patientConn is a connection of a patientListener. It keeps the deadline for writes to itself, because net/http takes away what
@@ -27,16 +28,24 @@ func (l patientListener) Accept() (net.Conn, error) {
 type patientConn struct {
 	net.Conn
 	limit time.Duration
+	begun time.Time
 
 	mu    sync.Mutex
-	asked time.Time // until when others let writes wait; zero = as long as we do
-	set   time.Time // the deadline that Conn has
+	asked time.Time    // until when others let writes wait; zero = as long as we do
+	set   time.Time    // the deadline that Conn has
+	suits atomic.Int64 // nanoseconds since begun, which are read in half the time of the time of day: until when set will do for writes
+}
+
+func newPatientConn(conn net.Conn, limit time.Duration) *patientConn {
+	return &patientConn{Conn: conn, limit: limit, begun: time.Now()}
 }
 
 // Write waits for between three quarters of the limit and all of it, or until the deadline that was asked for if that is earlier.
 func (c *patientConn) Write(p []byte) (int, error) {
-	if err := c.bound(time.Now()); err != nil {
-		return 0, err
+	if int64(time.Since(c.begun)) >= c.suits.Load() {
+		if err := c.bound(time.Now()); err != nil {
+			return 0, err
+		}
 	}
 	return c.Conn.Write(p)
 }
@@ -51,8 +60,11 @@ func (c *patientConn) bound(now time.Time) error {
 		return c.setTo(c.asked)
 	}
 	if c.set.Before(now.Add(c.limit*3/4)) || c.set.After(latest) {
-		return c.setTo(latest)
+		if err := c.setTo(latest); err != nil {
+			return err
+		}
 	}
+	c.suits.Store(int64(c.set.Sub(c.begun) - c.limit*3/4))
 	return nil
 }
 
@@ -74,6 +86,7 @@ func (c *patientConn) SetWriteDeadline(t time.Time) error {
 	if t.IsZero() {
 		return nil
 	}
+	c.suits.Store(0)
 	return c.setTo(t)
 }
 

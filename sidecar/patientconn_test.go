@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/postern-auth/postern/internal/redistest"
@@ -63,13 +64,38 @@ func TestSlowTaker(t *testing.T) {
 	}
 }
 
+// TestPatientConnOverTime writes to somebody who takes a little every ten seconds for an hour, and then nothing more.
+func TestPatientConnOverTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		const takes = 360
+		go func() { _, _ = io.CopyN(io.Discard, theirs, takes) }()
+		conn := newPatientConn(ours, time.Minute)
+		for i := range takes {
+			if _, err := conn.Write([]byte("x")); err != nil {
+				t.Fatalf("Write %d = %v; want nil", i, err)
+			}
+			if left := time.Until(conn.set); left < 45*time.Second || left > time.Minute {
+				t.Fatalf("Write %d waits for %v; want 45s to 1m", i, left)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		begun := time.Now()
+		_, err := conn.Write([]byte("x"))
+		if waited := time.Since(begun); !errors.Is(err, os.ErrDeadlineExceeded) || waited < 45*time.Second || waited > time.Minute {
+			t.Errorf("a write that nobody takes = %v after %v; want os.ErrDeadlineExceeded after 45s to 1m", err, waited)
+		}
+	})
+}
+
 // TestPatientConnIsTold holds that a deadline which somebody asks for is kept, and that ours is there again when they no longer do.
 func TestPatientConnIsTold(t *testing.T) {
 	for _, writes := range []int{0, 1} { // before anything is asked for
 		ours, theirs := net.Pipe()
 		defer ours.Close()
 		go func() { _, _ = io.Copy(io.Discard, theirs) }()
-		conn := &patientConn{Conn: ours, limit: time.Hour}
+		conn := newPatientConn(ours, time.Hour)
 		write := func() error { _, err := conn.Write([]byte("x")); return err }
 		for range writes {
 			if err := write(); err != nil {

@@ -20,6 +20,8 @@ type passage struct {
 	former *passage
 
 	authorization, cookies, keys []string // as the guard found them
+
+	texts [4]string // of the headers about who, unless there are more
 }
 
 // Value returns the passage itself, and what the request's context holds otherwise.

@@ -167,8 +167,10 @@ func (c *compiled) remove(h http.Header, passBearer bool) {
 	if c.sources.key {
 		delete(h, c.APIKeyHeader)
 	}
-	removeCookie(h, c.Cookie.Name)
-	removeCookie(h, c.device)
+	if h["Cookie"] != nil {
+		removeCookie(h, c.Cookie.Name)
+		removeCookie(h, c.device)
+	}
 }
 
 // isOurs reports whether an Authorization header holds a credential of an enabled source.

@@ -226,7 +226,10 @@ func (g *Guard) Prepare(r *http.Request, v Verdict) *http.Request {
 // prepare is Prepare for a request that is to have p's context, and has p itself from there on.
 func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
 	p.guard, p.source, p.former = g, v.source, passageOf(p.Context)
-	p.authorization, p.cookies, p.keys = r.Header["Authorization"], r.Header["Cookie"], r.Header[g.c.APIKeyHeader]
+	p.authorization, p.cookies = r.Header["Authorization"], r.Header["Cookie"]
+	if g.c.sources.key {
+		p.keys = r.Header[g.c.APIKeyHeader]
+	}
 	var told map[string][]string
 	if v.admitted() {
 		p.who = v.standing
@@ -240,19 +243,19 @@ func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
 		r.Header[name] = values
 	}
 	if v.admitted() {
-		g.tell(r.Header, &p.who, v.assertion)
+		g.tell(r.Header, p, v.assertion)
 	}
 	r = r.WithContext(p)
 	g.names.stripTrailers(r)
 	return r
 }
 
-// tell sets the identity headers.
-func (g *Guard) tell(h http.Header, s *standing, assertion string) {
-	if s.by == g {
-		g.c.headers.set(h, s.known.told(len(g.c.headers)))
+// tell sets the identity headers to what they say of whom p is of.
+func (g *Guard) tell(h http.Header, p *passage, assertion string) {
+	if p.who.by == g {
+		g.c.headers.set(h, p.who.known.told(len(g.c.headers), p.texts[:]))
 	} else { // another guard found who it is, and tells other things
-		who := s.known.identity()
+		who := p.who.known.identity()
 		g.c.headers.set(h, g.c.headers.told(&who))
 	}
 	if assertion != "" {

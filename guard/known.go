@@ -83,15 +83,15 @@ func (k known) first() known { return k[:k.offset(atSize)] }
 // alone returns k in memory of its own: what is remembered lies with others', and whoever keeps a part keeps them all.
 func (k known) alone() known { return known(strings.Clone(string(k))) }
 
-// told returns the text for each header of the guard that read k; "" = it is absent. The texts are parts of k.
-func (k known) told(headers int) []string {
-	all := make([]string, headers)
+// told returns the text for each header of the guard that read k, in room if that is enough; "" = it is absent. The texts are parts of k.
+func (k known) told(headers int, room []string) []string {
+	room = room[:0]
 	places := unpacker(k[k.offset(atTold):])
-	for i := range all {
+	for range headers {
 		at := places.number()
-		all[i] = string(k[at:][:places.number()])
+		room = append(room, string(k[at:][:places.number()]))
 	}
-	return all
+	return room
 }
 
 // assertion returns what was signed, as a part of k, unless it is due again at now; else "".

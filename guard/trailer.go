@@ -25,8 +25,11 @@ func (b *strippedBody) Read(p []byte) (int, error) {
 // stripTrailers removes identity from the trailers of r, both that were announced and that are still to come. A request that announced
 // none shows none: its copy, which is all that those behind see, has nowhere to keep them.
 func (n *Names) stripTrailers(r *http.Request) {
+	if r.Trailer == nil {
+		return
+	}
 	n.strip(r.Trailer)
-	if r.Trailer != nil && r.Body != nil && r.Body != http.NoBody {
+	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = &strippedBody{r.Body, n, r.Trailer}
 	}
 }

@@ -140,7 +140,10 @@ func New(o Options) (*Pages, error) {
 func (p *Pages) Owns(r *http.Request) bool { return IsUnder(p.o.Mount, r) }
 
 // IsUnder reports whether a request is for pages that are under mount.
-func IsUnder(mount string, r *http.Request) bool { return strings.HasPrefix(r.URL.Path, mount+"/") }
+func IsUnder(mount string, r *http.Request) bool {
+	rest, is := strings.CutPrefix(r.URL.Path, mount)
+	return is && strings.HasPrefix(rest, "/")
+}
 
 // SignInPath returns the path of the page to sign in, for guards to send browsers to.
 func (p *Pages) SignInPath() string { return p.o.Mount + "/sign-in" }

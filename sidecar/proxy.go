@@ -145,11 +145,19 @@ type edge struct {
 	next    http.Handler
 }
 
+// inHosts are the characters that a host may have, and its port.
+var inHosts = func() (all [256]bool) {
+	for c := byte('!'); c < 0x7f; c++ {
+		all[c] = strings.IndexByte("\"#,/<>?@\\^`{|}", c) < 0
+	}
+	return all
+}()
+
 // isHost reports whether a text may be the host that a request is for (RFC 9110 §4.2), none included. net/http asks that of Host alone, and not of
 // the :authority of HTTP/2; the app takes it for the beginning of its own address.
 func isHost(text string) bool {
 	for i := range len(text) {
-		if c := text[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"#,/<>?@\\^`{|}", c) >= 0 {
+		if !inHosts[text[i]] {
 			return false
 		}
 	}

@@ -49,6 +49,15 @@ func FromContext(ctx context.Context) (core.Identity, bool) {
 	return core.Identity{}, false
 }
 
+// FieldsFrom returns what FieldOf says of who the last guard let in, in a handler behind it; nil where it let pass without identity. It
+// costs less than FromContext while nobody asks.
+func FieldsFrom(ctx context.Context) func(name string) (value string, exists bool) {
+	if p := passageOf(ctx); p != nil && p.who.known != "" {
+		return p.who.known.fields()
+	}
+	return nil
+}
+
 // found returns the passage in which a guard of the same house found who it is, by a credential that g accepts too; or nil.
 func (p *passage) found(g *Guard) *passage {
 	for ; p != nil; p = p.former {

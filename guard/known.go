@@ -118,6 +118,14 @@ func (k known) sameUser(other known) bool {
 	return one.User == two.User && one.Realm == two.Realm
 }
 
+// fields returns what FieldOf says of who k is.
+func (k known) fields() func(name string) (value string, exists bool) {
+	return func(name string) (string, bool) {
+		who := k.identity()
+		return FieldOf(name, &who)
+	}
+}
+
 // identity returns who k is. Its texts are parts of k.
 func (k known) identity() core.Identity {
 	var f facts

@@ -109,11 +109,7 @@ func (v Verdict) Fields() func(name string) (value string, exists bool) {
 	if v.known == "" || v.Decision == CannotKnow {
 		return nil
 	}
-	k := v.known.alone()
-	return func(name string) (string, bool) {
-		who := k.identity()
-		return FieldOf(name, &who)
-	}
+	return v.known.alone().fields()
 }
 
 // Refusal is what the client of a refused request is told. It never holds a secret.

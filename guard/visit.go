@@ -108,7 +108,7 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, v *Verdict) (*http
 		passage
 		visit
 	}{}
-	here.Context, here.end, here.release = endable(r)
+	here.Context, here.end, here.release = ending(r)
 	r = g.prepare(r, v, &here.passage)
 	here.visit.who, here.safe, here.w, here.checked = &here.passage.who, g.c.StaleOK > 0 && isSafe(r), w, v.at
 	g.visits.enter(&here.visit)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -44,15 +43,7 @@ func newStreams(t *testing.T, g *guard.Guard, change ...func(*http.Server)) *str
 }
 
 // endedByGuard has a server's connections ended by the guard.
-func endedByGuard(s *http.Server) {
-	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		ctx, cancel := context.WithCancel(ctx)
-		return guard.WithConnection(ctx, func() {
-			cancel()
-			_ = conn.Close()
-		})
-	}
-}
+func endedByGuard(s *http.Server) { s.ConnContext = guard.ConnContext }
 
 // begin opens a stream, and returns it once something came.
 func (s *streams) begin(token string) io.ReadCloser {

@@ -106,21 +106,3 @@ func TestRevocationSparesOtherStreams(t *testing.T) {
 		t.Errorf("%d streams are open; want the other user's", n)
 	}
 }
-
-// TestEndOfAConnection holds that nothing comes over a connection any more once it was ended.
-func TestEndOfAConnection(t *testing.T) {
-	for _, secure := range []bool{false, true} {
-		ours, theirs := net.Pipe()
-		defer theirs.Close()
-		conn := ours
-		if secure {
-			conn = tls.Server(ours, &tls.Config{})
-		}
-		ctx, end := endable(t.Context(), conn)
-		end()
-		end()
-		if _, err := theirs.Read(make([]byte, 1)); err != io.EOF || ctx.Err() == nil {
-			t.Errorf("TLS %t: after the end, Read = %v and the context %v; want io.EOF, and that it has ended", secure, err, ctx.Err())
-		}
-	}
-}

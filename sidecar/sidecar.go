@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/internal/delivery"
 	"github.com/postern-auth/postern/internal/egress"
@@ -208,7 +209,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 // this process wants to see how it ends.
 func (s *Sidecar) start() (servers, last []*http.Server, failure <-chan error) {
 	app := s.server(&s.front)
-	app.ConnContext = endedByGuard
+	app.ConnContext = guard.ConnContext
 	api := s.server(s.parts.API)
 	api.ReadTimeout = 10 * time.Second // its bodies are small; what the app takes may be large
 	admin := s.server(s.adminHandler())

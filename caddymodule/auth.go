@@ -58,6 +58,9 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("public: %w", err)
 		}
 	}
+	if server, is := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); is {
+		server.RegisterConnContext(guard.ConnContext)
+	}
 	a.guard, err = app.guard(a.Settings)
 	return err
 }
@@ -91,7 +94,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	r, leave := a.guard.Admit(w, r, v)
 	defer leave()
-	introduce(r, userPrefix, v)
+	introduce(r, userPrefix, guard.FieldsFrom(r.Context()))
 	keepBody(r)
 	return next.ServeHTTP(w, r)
 }
@@ -114,7 +117,7 @@ func (a *Auth) judge(r *http.Request) (guard.Verdict, error) {
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) error {
 	leaveBody(w, r)
 	replacerOf(r).Set("http.auth.postern.error", v.Refusal.Reason)
-	introduce(r, candidatePrefix, v)
+	introduce(r, candidatePrefix, v.Fields())
 	failure := caddyhttp.Error(v.Refusal.Status, errors.New(v.Refusal.Reason))
 	if a.guard.MustAnswer(r, v) || !hasErrorRoute(r, failure) {
 		a.guard.Refuse(w, r, v)
@@ -140,10 +143,9 @@ const (
 	candidatePrefix = "http.auth.candidate."
 )
 
-// introduce makes the placeholders of a request speak of whom a verdict is about, if anybody, and no longer of whom another
+// introduce makes the placeholders of a request speak of whom fields are of, if anybody, and no longer of whom another
 // handler saw.
-func introduce(r *http.Request, prefix string, v guard.Verdict) {
-	field := v.Fields()
+func introduce(r *http.Request, prefix string, field func(name string) (string, bool)) {
 	if field == nil {
 		return
 	}

@@ -161,6 +161,9 @@ func TestAllowedRequest(t *testing.T) {
 	if !ok || who.User != ann.User || who.Name != ann.Name || who.Session != ann.Session {
 		t.Errorf("FromContext = %+v, %t; want %+v", who, ok, ann)
 	}
+	if name, there := guard.FieldsFrom(seen.Context())("name"); name != ann.Name || !there {
+		t.Errorf("FieldsFrom(name) = %q, %t; want %q", name, there, ann.Name)
+	}
 }
 
 func wantHeaders(t *testing.T, got http.Header, want map[string]string) {
@@ -280,6 +283,9 @@ func TestPreflightPassesWithoutIdentity(t *testing.T) {
 	wantHeaders(t, seen.Header, map[string]string{"Origin": "https://example.com", "Access-Control-Request-Method": "PUT"})
 	if who, ok := guard.FromContext(seen.Context()); ok {
 		t.Errorf("FromContext = %+v, want nobody", who)
+	}
+	if guard.FieldsFrom(seen.Context()) != nil {
+		t.Error("FieldsFrom speaks of somebody, want nobody")
 	}
 	for what, alter := range map[string]func(r *http.Request){
 		"with a body":             func(r *http.Request) { r.ContentLength = 1 },

@@ -44,10 +44,9 @@ type Event struct {
 // key says where an event is kept once it was read from the log.
 func (e *Event) key(p Partition) Key { return eventKey(p, e.ID) }
 
-// subjects returns the ids of what an event is about and can be looked for by.
-func (e *Event) subjects() []string {
-	all := []string{string(e.User), string(e.Org), string(e.Membership), string(e.AppHook), string(e.AuthProvider), string(e.LoginPolicy)}
-	return slices.DeleteFunc(all, func(id string) bool { return id == "" })
+// subjects returns the ids of what an event is about and can be looked for by; "" for what it is not about.
+func (e *Event) subjects() [6]string {
+	return [...]string{string(e.User), string(e.Org), string(e.Membership), string(e.AppHook), string(e.AuthProvider), string(e.LoginPolicy)}
 }
 
 // keeper returns the realm among whose events it is kept; "" for none.
@@ -62,8 +61,11 @@ func (e *Event) keeper() RealmID {
 func (e *Event) members() []IndexChange {
 	id := strings.TrimPrefix(string(e.ID), prefixEvent)
 	name, prefix := realmEventsIndex(e.keeper(), e.Type)
-	all := []IndexChange{{Index: name, Member: prefix + id}}
+	all := append(make([]IndexChange, 0, 2), IndexChange{Index: name, Member: prefix + id}) // most are about one thing
 	for _, subject := range e.subjects() {
+		if subject == "" {
+			continue
+		}
 		name, prefix := subjectEventsIndex(subject, e.Type)
 		all = append(all, IndexChange{Index: name, Member: prefix + id})
 	}

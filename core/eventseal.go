@@ -80,9 +80,13 @@ const (
 	linkEnd   = `"}`
 )
 
+// usualEvent is how many bytes the records of most events have room in.
+const usualEvent = 256
+
 // withLink returns the record of an event that is sealed.
 func withLink(body []byte, link string) []byte {
-	return append(body[:len(body)-1], linkBegin+link+linkEnd...) // less the brace that ends it
+	body = append(body[:len(body)-1], linkBegin...) // less the brace that ends it
+	return append(append(body, link...), linkEnd...)
 }
 
 // genuine returns whether the record of an event in a partition is as it was sealed.
@@ -207,7 +211,7 @@ func (c *eventChain) holds(s *eventSealer, p Partition) bool {
 // add seals an event as the next of c and returns its record.
 func (c *eventChain) add(s *eventSealer, p Partition, e *Event) ([]byte, error) {
 	e.Number, e.After, e.Link = c.Number+1, c.Link, ""
-	body, err := fastjson.Marshal(e)
+	body, err := fastjson.Append(make([]byte, 0, usualEvent), e)
 	if err != nil {
 		return nil, err
 	}

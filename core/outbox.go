@@ -160,6 +160,8 @@ func (r *eventReading) take(ctx context.Context, p Partition, entries []Entry) e
 			return err
 		}
 		c := r.o.d.change(p, now)
+		most := min(len(entries), batchOperations/3) // each a record and two places, or more
+		c.tx.Put, c.tx.Index = slices.Grow(c.tx.Put, most), slices.Grow(c.tx.Index, 2*most)
 		n := 0
 		for n < len(entries) && c.tx.operations()+len(r.extended) < batchOperations {
 			added, err := r.keep(ctx, c, entries[n].Data)

@@ -100,16 +100,6 @@ func settle(w http.ResponseWriter, c *call) {
 	h["X-Content-Type-Options"], h["Vary"] = values[2:3:3], values[3:4:4]
 }
 
-// header returns the first of several headers that is there.
-func (c *call) header(names ...string) string {
-	for _, name := range names {
-		if v := c.Header.Get(name); v != "" {
-			return v
-		}
-	}
-	return ""
-}
-
 // bearer returns the token of the Authorization header. there is false where the header is missing or names
 // another scheme; a bearer without a token is there, and empty.
 func (c *call) bearer() (token string, there bool) {

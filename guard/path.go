@@ -20,6 +20,13 @@ import (
 var refuseAmbiguous = Refusal{Status: http.StatusBadRequest, Reason: "ambiguous_path",
 	Detail: "The path of this request can be read in more than one way. Send it without encoded separators or dots, dot segments, double slashes, semicolons and backslashes."}
 
+// IsPlain reports whether all applications read the path of u alike. One that they do not is refused where rules look at paths; whoever puts a
+// path in front of it must refuse it likewise.
+func IsPlain(u *url.URL) bool {
+	_, ok := plainPath(u)
+	return ok
+}
+
 // plainPath returns the path of u in the one way that everybody reads it, decoded, or false where readings may differ.
 func plainPath(u *url.URL) (string, bool) {
 	path := u.Path

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/guard"
 )
 
 // upstream is the app, and the way to it.
@@ -116,6 +118,21 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 			http.Error(w, "The app behind this address does not answer. Try again shortly.", http.StatusBadGateway)
 		},
 	}
+}
+
+// confined keeps requests below the path of an app that has one, as http://127.0.0.1:3000/shop: what may be read as a way out, such as
+// /../admin, is refused.
+func confined(up *upstream, app http.Handler) http.Handler {
+	if up.url.Path == "" || up.url.Path == "/" {
+		return app
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !guard.IsPlain(r.URL) {
+			http.Error(w, "The path of this request can be read in more than one way.", http.StatusBadRequest)
+			return
+		}
+		app.ServeHTTP(w, r)
+	})
 }
 
 // buffers lends the proxy what it copies bodies with.

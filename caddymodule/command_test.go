@@ -64,6 +64,7 @@ func TestCaddyCommands(t *testing.T) {
 	if got := w.get("/v1/realms/"+string(p.realm.ID), key); got.status != http.StatusOK {
 		t.Errorf("a key that was made by command = %+v; want 200", got)
 	}
+	w.commands("default: all ", "postern", "events", "verify", "--config", file)
 	w.commands("keys are sealed under the new master key", "postern", "key", "rotate-master", "--config", file)
 	w.commands("allow", "postern", "explain", "GET", "http://"+w.site+"/page", "--token", p.tokens.Valid, "--config", file)
 	w.commands("deny, 401", "postern", "explain", "GET", "http://"+w.site+"/page", "--address", admin)

@@ -41,9 +41,9 @@ func TestAnnouncements(t *testing.T) {
 			}
 			a.later("p ev")
 		}
-		time.Sleep(announceEvery - 1)
+		time.Sleep(announceEvery - time.Nanosecond)
 		told("before the end")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		told("at the end", "p ev")
 		if a.now("p ev") {
 			t.Error("now = true just after the rest was announced; want false")

@@ -76,7 +76,7 @@ func TestGuessesAreCounted(t *testing.T) {
 					case errors.Is(err, core.ErrThrottled):
 						throttled.Add(1)
 					case errors.Is(err, core.ErrBusy):
-						time.Sleep(5 * time.Millisecond)
+						time.Sleep(50 * time.Millisecond)
 						continue
 					default:
 						w.Errorf("Authenticate = %v", err)

@@ -70,7 +70,7 @@ func TestTraefik(t *testing.T) {
 
 // judge sends what must pass, what must not, and what tries to pass for somebody.
 func (s *site) judge(proxy string) {
-	forged := http.Header{"X-Postern-User-Id": {"evil"}, "X-Postern-Email": {"evil@example.com"}, "X-Original-Uri": {"/assets/x"}, "X-Original-Method": {"OPTIONS"},
+	forged := http.Header{"X-Postern-User-Id": {"evil"}, "X-Postern-Email": {"evil@example.com"}, "X-Postern-Assertion": {"evil"}, "X-Original-Uri": {"/assets/x"}, "X-Original-Method": {"OPTIONS"},
 		"X-Forwarded-Uri": {"/assets/x"}, "X-Forwarded-Method": {"OPTIONS"}, "X-Forwarded-For": {"6.6.6.6"}}
 	bearer := http.Header{"Authorization": {"Bearer " + s.token}}
 	misspelt := http.StatusOK // nginx and Caddy leave such headers out by themselves
@@ -194,7 +194,8 @@ func open(t *testing.T) (*site, *strings.Replacer) {
 				fmt.Fprintf(w, "%s=%s\n", name, values)
 			}
 		}
-		fmt.Fprintf(w, "id=%s name=%s mail=%s authorization=%s\ncookie=%s\n", id, h.Get("X-Postern-Username"), h.Get("X-Postern-Email"), h.Get("Authorization"), h.Get("Cookie"))
+		fmt.Fprintf(w, "id=%s name=%s mail=%s authorization=%s\nassertion=%s\ncookie=%s\n", id, h.Get("X-Postern-Username"), h.Get("X-Postern-Email"), h.Get("Authorization"),
+			h.Get("X-Postern-Assertion"), h.Get("Cookie"))
 	}))
 	t.Cleanup(app.Close)
 	s := &site{T: t}

@@ -32,6 +32,8 @@ func main() {
 		err = run(ctx, o)
 	case "load":
 		err = generateLoad(os.Stdin, os.Stdout)
+	case "flood":
+		err = makeFlood(os.Stdin, os.Stdout)
 	case "barecalls":
 		err = bareCalls(flag.Arg(0), flag.Arg(1))
 	case "httputil":

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"runtime"
@@ -30,10 +27,9 @@ const (
 // flooded is a sidecar under a flood of sign-ins.
 type flooded struct {
 	*process
-	guard, api string // URLs
-	token, key string
-	client     *http.Client
-	idle       float64 // MB resident before the first sign-in
+	caller
+	guard, token string  // URL, and who may enter
+	idle         float64 // MB resident before the first sign-in
 }
 
 // measureFlood is goal P6.
@@ -88,8 +84,8 @@ func (b *bench) startFlooded(ctx context.Context, core int) (f *flooded, stop fu
 	if err != nil {
 		return nil, nil, err
 	}
-	f = &flooded{process: p, guard: "http://" + listen + "/", api: "http://" + api + "/v1", token: crowd.tokens[0], key: crowd.managementKey,
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * floodUsers}, Timeout: 30 * time.Second}}
+	f = &flooded{process: p, guard: "http://" + listen + "/", token: crowd.tokens[0],
+		caller: caller{API: "http://" + api + "/v1", Key: crowd.managementKey, client: newClient()}}
 	stop = func() { p.stop(); up.Close() }
 	if _, err = p.await(ctx, f.guard, f.token, http.StatusOK); err == nil {
 		f.idle = p.resident()
@@ -112,26 +108,6 @@ func (f *flooded) makeUsers(ctx context.Context) error {
 	return nil
 }
 
-// call sends a call to the API, and returns the status.
-func (f *flooded) call(ctx context.Context, path, body string) (int, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, f.api+path, bytes.NewReader([]byte(body)))
-	if err != nil {
-		return 0, err
-	}
-	r.Header = http.Header{"Content-Type": {"application/json"}, "X-Authrocket-Api-Key": {f.key}, "X-Authrocket-Realm": {"default"}}
-	return f.send(r)
-}
-
-// send sends a request and reads the answer.
-func (f *flooded) send(r *http.Request) (int, error) {
-	res, err := f.client.Do(r)
-	if err != nil {
-		return 0, err
-	}
-	_, err = io.Copy(io.Discard, res.Body)
-	return res.StatusCode, errors.Join(err, res.Body.Close())
-}
-
 // measure compares guarded requests in quiet and under a flood, and sign-ins with bare hashing. Quiet and flood take turns: a p99
 // hangs on few requests, and what else disturbs the machine should disturb both.
 func (f *flooded) measure(ctx context.Context, b *bench, where string, slots int) error {
@@ -140,66 +116,32 @@ func (f *flooded) measure(ctx context.Context, b *bench, where string, slots int
 	bare := 0.0
 	var quiet, busy waits
 	var total flood
+	peak := 0.0
 	for range turns {
 		bare += bareHashes(took/2) / turns
 		if err := f.watch(ctx, took, &quiet); err != nil {
 			return err
 		}
-		if err := f.flood(ctx, took, &busy, &total); err != nil {
+		came, err := b.during(&f.caller, func() error {
+			defer func() { peak = max(peak, f.resident()) }()
+			return f.watch(ctx, took, &busy)
+		})
+		if err != nil {
 			return err
 		}
+		total = flood{total.In + came.In, total.Refused + came.Refused, total.Seconds + came.Seconds}
 	}
 	ratio := busy.quantile(0.99) / quiet.quantile(0.99)
-	signIns := float64(total.in.Load()) / total.lasted.Seconds()
+	signIns := float64(total.In) / total.Seconds
 	share := signIns / (float64(slots) * bare)
 	most := f.idle + float64(slots)*2.5*hashMemoryKiB*1024/1e6 + 50
 	b.judge(ratio <= 2, line{What: "guarded requests under a flood of sign-ins / in quiet, p99, " + where, Value: ratio, Limit: "<= 2",
 		Detail: fmt.Sprintf("%s / %s ms; p50 %s / %s ms", number(busy.quantile(0.99)), number(quiet.quantile(0.99)), number(busy.quantile(0.5)), number(quiet.quantile(0.5)))})
 	b.judge(share >= 0.95, line{What: "sign-ins / slots x bare x/crypto hashes, " + where, Value: share, Limit: ">= 0.95",
-		Detail: fmt.Sprintf("%s/s, %d refused; %d x %s/s", number(signIns), total.refused.Load(), slots, number(bare))})
-	b.judge(total.peak <= most, line{What: "resident memory under the flood, " + where, Value: total.peak, Unit: "MB", Limit: "<= " + number(most),
+		Detail: fmt.Sprintf("%s/s, %d refused; %d x %s/s", number(signIns), total.Refused, slots, number(bare))})
+	b.judge(peak <= most, line{What: "resident memory under the flood, " + where, Value: peak, Unit: "MB", Limit: "<= " + number(most),
 		Detail: "idle " + number(f.idle)})
 	return nil
-}
-
-// flood is what came of the sign-ins.
-type flood struct {
-	in, refused atomic.Int64
-	lasted      time.Duration
-	peak        float64 // MB resident
-}
-
-// flood watches guarded requests while all users sign in all the time, which begins a second before.
-func (f *flooded) flood(ctx context.Context, d time.Duration, busy *waits, total *flood) error {
-	ctx, stop := context.WithCancel(ctx)
-	var in atomic.Int64
-	var all sync.WaitGroup
-	for i := range floodUsers {
-		all.Go(func() { f.signIns(ctx, i, &in, &total.refused) })
-	}
-	defer func() { stop(); all.Wait() }()
-	time.Sleep(time.Second)
-	before, begun := in.Load(), time.Now()
-	err := f.watch(ctx, d, busy)
-	total.in.Add(in.Load() - before)
-	total.lasted += time.Since(begun)
-	total.peak = max(total.peak, f.resident())
-	return err
-}
-
-// signIns signs one user in until ctx ends. Whoever is refused for want of a slot comes again soon: a flood does not wait for
-// as long as it is told to.
-func (f *flooded) signIns(ctx context.Context, user int, in, refused *atomic.Int64) {
-	body := fmt.Sprintf(`{"password":%q}`, floodPassword)
-	for ctx.Err() == nil {
-		switch status, err := f.call(ctx, fmt.Sprintf("/users/flood-%d/authenticate", user), body); {
-		case err == nil && status == http.StatusOK:
-			in.Add(1)
-		default:
-			refused.Add(1)
-			time.Sleep(100 * time.Millisecond)
-		}
-	}
 }
 
 // waits are how long guarded requests took, in ms.

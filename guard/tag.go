@@ -17,19 +17,13 @@ type tag struct {
 	home      uint32 // 31 bits
 }
 
-// tagger makes tags, so that a credential need not be kept to be known again: to look for a tag is to look at one line of memory; to
-// compare whole tokens, among many, is to wait for a dozen. Safe for concurrent use.
-//
-// Whoever does not hold a credential cannot show another with its tag. Half of that is GMAC (NIST SP 800-38D), under a key that is drawn when
-// the tagger is made and that nobody learns: a universal hash, so a text of at most 8 KiB, whoever chose it, meets a given other one with a
-// chance of at most 2^-119. Of an API key it takes all bytes. Of a session token it takes the end, where the signature is, which
-// says as much as the whole: nobody knows it who was not shown the token, and no issuer gives it to two. The other half is
-// a quick hash of all bytes, for what has a token's end and is not it. That can only be made of a token one holds, who gains nothing
-// by it; and yet it is seen, but for once in 2^64 times.
+// tagger makes tags, with GMAC (NIST SP 800-38D) under a key that is drawn when it is made and that nobody learns. Whoever does
+// not hold a credential cannot show another with its tag: GMAC is a universal hash, so a text of at most 8 KiB, whoever chose
+// it, meets a given other one with a chance of at most 2^-119. So a credential need not be kept to be known again. To look for a
+// tag is to look at one line of memory; to compare whole tokens, among many, is to wait for a dozen. Safe for concurrent use.
 type tagger struct {
 	gmac    cipher.AEAD
 	seed    maphash.Seed // of homes
-	whole   maphash.Seed // of the hash of all bytes
 	buffers sync.Pool    // of *[16]byte
 }
 
@@ -51,32 +45,24 @@ func newTagger() (*tagger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a key for the memory of tokens: %w", err)
 	}
-	return &tagger{gmac: gmac, seed: maphash.MakeSeed(), whole: maphash.MakeSeed(), buffers: sync.Pool{New: func() any { return new([16]byte) }}}, nil
+	return &tagger{gmac: gmac, seed: maphash.MakeSeed(), buffers: sync.Pool{New: func() any { return new([16]byte) }}}, nil
 }
 
 // tag returns the tag of a session token, or of an API key.
 func (t *tagger) tag(text string, byKey bool) tag { return t.tagAt(t.home(text, byKey), text, byKey) }
 
-// How much of a session token's end is from its signature, whatever it is signed with; and how much of it GMAC takes, which holds
-// all that an Ed25519 or HMAC signature has, and is what GMAC does in one go.
-const (
-	lastBytes   = 32
-	signedBytes = 128
-)
-
-// end returns the last n bytes of a session token, and all of an API key, whose end its owner may have chosen.
-func end(text string, n int, byKey bool) string {
-	if from := len(text) - n; from > 0 && !byKey {
-		return text[from:]
-	}
-	return text
-}
+// lastBytes of a session token are from its signature, whatever it is signed with.
+const lastBytes = 32
 
 // home returns where a credential is looked for, in a fraction of the time that its tag takes, so that the memory there comes while that is made. It
-// proves nothing: what is found there has the tag, or is another. Many session tokens that end alike would be looked for one behind the
-// other, but only good ones are kept, and nobody can make good ones end alike.
+// proves nothing: what is found there has the tag, or is another. Of a session token it depends on the last bytes alone. Many that end
+// alike would be looked for one behind the other, but only good ones are kept, and nobody can make good ones end alike: the end is of a
+// signature. API keys may be chosen by their owners, and count in whole.
 func (t *tagger) home(text string, byKey bool) uint32 {
-	return uint32(maphash.String(t.seed, end(text, lastBytes, byKey))) >> 1
+	if from := len(text) - lastBytes; from > 0 && !byKey {
+		text = text[from:]
+	}
+	return uint32(maphash.String(t.seed, text)) >> 1
 }
 
 // tagAt returns the tag of a session token, or of an API key, whose home is known.
@@ -85,12 +71,11 @@ func (t *tagger) tagAt(home uint32, text string, byKey bool) tag {
 	if byKey {
 		nonce = keyNonce
 	}
-	signed := end(text, signedBytes, byKey)
 	// The bytes of the text as they lie there: nothing writes to what is only authenticated, and a copy costs as much as the tag.
-	bytes := unsafe.Slice(unsafe.StringData(signed), len(signed))
+	bytes := unsafe.Slice(unsafe.StringData(text), len(text))
 	out := t.buffers.Get().(*[16]byte)
 	t.gmac.Seal(out[:0], nonce, nil, bytes)
-	made := tag{binary.LittleEndian.Uint64(out[:8]) ^ maphash.String(t.whole, text), binary.LittleEndian.Uint64(out[8:]), home}
+	made := tag{binary.LittleEndian.Uint64(out[:8]), binary.LittleEndian.Uint64(out[8:]), home}
 	t.buffers.Put(out)
 	return made
 }

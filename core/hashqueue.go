@@ -12,7 +12,7 @@ import (
 const queuePerSlot = 16
 
 // ErrBusy says that more passwords are being checked than this machine can bear. It counts as no attempt.
-var ErrBusy = &Error{Kind: KindUnavailable, Code: "busy", Detail: "too many sign-ins at once; try again shortly", RetryAfter: 2 * time.Second}
+var ErrBusy = &Error{Kind: KindUnavailable, Code: "busy", Detail: "too many passwords to check at once; try again shortly", RetryAfter: 2 * time.Second}
 
 // busyTimes is after how many seconds at most those who are refused are told to come again. Each is told a time of their own from 1
 // on, so that many who came at once do not come again at once.

@@ -127,19 +127,14 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		{`{"email":"dora@example.com"}`, "created", ""},
 	}
 	var body strings.Builder
-	for _, tt := range tests[:1] { // first, so that what repeats it comes after
-		body.WriteString(tt.line + "\n")
-	}
-	w.bulk("POST", "", w.realm.ID, strings.NewReader(body.String()))
-	body.Reset()
-	for _, tt := range tests[1:] {
+	for _, tt := range tests {
 		body.WriteString(tt.line + "\r\n\n")
 	}
 	_, lines := w.bulk("POST", "", w.realm.ID, strings.NewReader(body.String()))
-	if len(lines) != len(tests) {
-		t.Fatalf("the import answers %d lines; want %d: %q", len(lines), len(tests), lines)
+	if len(lines) != len(tests)+1 {
+		t.Fatalf("the import answers %d lines; want %d: %q", len(lines), len(tests)+1, lines)
 	}
-	for i, tt := range tests[1:] {
+	for i, tt := range tests {
 		var got wire.ImportLine
 		w.must(json.Unmarshal([]byte(lines[i]), &got))
 		if got.Status != tt.status || got.Line != 2*i+1 || !strings.Contains(strings.Join(got.Errors, "; "), tt.says) {
@@ -148,6 +143,23 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 	}
 	if user, err := w.Users.Get(w.ctx, w.realm.ID, "dora@example.com"); err != nil || user.Username != "dora@example.com" {
 		t.Errorf("a user who came without a username = %+v, %v; want the address as one", user, err)
+	}
+}
+
+// TestImportGoesByTheOrderOfTheFile has the first of several users who want one name get it, though lines are carried out at once.
+func TestImportGoesByTheOrderOfTheFile(t *testing.T) {
+	w := newWorld(t)
+	var body strings.Builder
+	for i := range 10 {
+		fmt.Fprintf(&body, `{"username":"kim","name":"%d"}`+"\n"+`{"username":"lee-%d","email":"Lee@example.com"}`+"\n"+`{"username":"lee@example.com","name":"%d"}`+"\n", i, i, i)
+	}
+	_, lines := w.bulk("POST", "", w.realm.ID, strings.NewReader(body.String()))
+	for i, line := range lines[:30] {
+		var got wire.ImportLine
+		w.must(json.Unmarshal([]byte(line), &got))
+		if want := map[bool]string{true: "created", false: "failed"}[i < 2]; got.Status != want {
+			t.Errorf("line %d = %+v; want %s", i+1, got, want)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,10 +75,11 @@ func (in *importer) carryOut(batch []importLine) ([]wire.ImportLine, error) {
 	for i, line := range batch {
 		lines[i] = parseLine(line)
 	}
-	for turn := range turns { // users may be members of orgs in the same batch
+	turns, most := turnsOf(lines)
+	for turn := range most + 1 {
 		var all sync.WaitGroup
 		for i, line := range lines {
-			if line.turn() == turn {
+			if turns[i] == turn {
 				all.Go(func() { results[i], errs[i] = in.one(batch[i].number, line) })
 			}
 		}
@@ -173,18 +175,38 @@ type parsedLine struct {
 	err   error
 }
 
-// turns is how many there are: lines of one are carried out once those of the turns before it are.
-const turns = 3
-
-// turn returns when a line is carried out, among others that were read at once.
-func (l *parsedLine) turn() int {
-	switch {
-	case l.realm != nil:
-		return 0
-	case l.org != nil:
-		return 1
+// turnsOf returns when each line is carried out, among others that were read at once: a realm's settings first, and then orgs, since users may be
+// members of them. Users who want the same name come one after another: it goes to the first in the file.
+func turnsOf(lines []parsedLine) (turns []int, most int) {
+	turns = make([]int, len(lines))
+	free := map[string]int{} // the turn in which a name may be asked for next
+	for i, line := range lines {
+		switch {
+		case line.org != nil:
+			turns[i] = 1
+		case line.user != nil:
+			turns[i] = 2
+			names := namesOf(line.user)
+			for _, name := range names {
+				turns[i] = max(turns[i], free[name])
+			}
+			for _, name := range names {
+				free[name] = turns[i] + 1
+			}
+		}
+		most = max(most, turns[i])
 	}
-	return 2
+	return turns, most
+}
+
+// namesOf returns what no two users may both have.
+func namesOf(user *core.UserImport) (names []string) {
+	for _, name := range []string{string(user.ID), user.Source, user.ArbitraryID, orEmpty(user.Username), orEmpty(user.Email)} {
+		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // errLineTooLong says that a line is longer than any user is.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,20 +96,8 @@ func makeFlood(in io.Reader, out io.Writer) error {
 
 // during runs a flood, and do once it has begun.
 func (b *bench) during(c *caller, do func() error) (came flood, err error) {
-	self, err := os.Executable()
+	p, orders, answers, err := b.play(anyCore, "flood")
 	if err != nil {
-		return came, err
-	}
-	in, orders, err := os.Pipe()
-	if err != nil {
-		return came, err
-	}
-	answers, out, err := os.Pipe()
-	if err != nil {
-		return came, err
-	}
-	p, err := b.launch(anyCore, in, out, self, "-role", "flood")
-	if err = errors.Join(err, in.Close(), out.Close()); err != nil {
 		return came, err
 	}
 	defer p.stop()

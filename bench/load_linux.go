@@ -67,20 +67,8 @@ const (
 
 // startGenerator starts the process and gives it tokens.
 func (b *bench) startGenerator(tokens []string) (*generator, error) {
-	self, err := os.Executable()
+	p, orders, answers, err := b.play(generatorCore, "load")
 	if err != nil {
-		return nil, err
-	}
-	in, orders, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	answers, out, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	p, err := b.launch(generatorCore, in, out, self, "-role", "load")
-	if err = errors.Join(err, in.Close(), out.Close()); err != nil {
 		return nil, err
 	}
 	g := &generator{process: p, orders: json.NewEncoder(orders), tallies: json.NewDecoder(answers)}

@@ -54,6 +54,24 @@ func (b *bench) launch(core int, stdin io.Reader, stdout io.Writer, program stri
 	return p, nil
 }
 
+// play starts the bench's own program in a role that is played over its standard input and output.
+func (b *bench) play(core int, role string) (p *process, in io.WriteCloser, out io.ReadCloser, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	theirIn, ours, err := os.Pipe()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	from, theirOut, err := os.Pipe()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	p, err = b.launch(core, theirIn, theirOut, self, "-role", role)
+	return p, ours, from, errors.Join(err, theirIn.Close(), theirOut.Close())
+}
+
 // stop asks the process to end, and insists after a while.
 func (p *process) stop() {
 	_ = p.Process.Signal(syscall.SIGTERM)

@@ -101,11 +101,11 @@ func restore(h http.Header, name string, values []string) {
 	}
 }
 
-// told returns the headers that former guards set about the same user, which g would take for the client's. The client's own
-// are gone: the first guard has removed all that any guard sets.
+// told returns the headers that former guards set, which g would take for the client's: those about the user that g knows, and where it lets
+// pass without identity, about whom they let in. The client's own are gone: the first guard has removed all that any guard sets.
 func (p *passage) told(g *Guard, h http.Header, k known) map[string][]string {
 	for ; p != nil; p = p.former {
-		if p.guard.names != g.names || p.who.known == "" || !p.who.known.sameUser(k) {
+		if p.guard.names != g.names || p.who.known == "" || k != "" && !p.who.known.sameUser(k) {
 			continue
 		}
 		told := map[string][]string{}

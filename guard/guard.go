@@ -234,6 +234,8 @@ func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
 	if v.admitted() {
 		p.who = v.standing
 		p.who.known = v.known.alone()
+	}
+	if v.Decision == Allow {
 		told = p.former.told(g, r.Header, p.who.known)
 	}
 	g.names.strip(r.Header)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -117,10 +116,13 @@ func (a *Auth) judge(r *http.Request) (guard.Verdict, error) {
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) error {
 	leaveBody(w, r)
 	replacerOf(r).Set("http.auth.postern.error", v.Refusal.Reason)
-	introduce(r, candidatePrefix, v.Fields())
+	if known := v.Fields(); known != nil {
+		introduce(r, candidatePrefix, known)
+	}
 	failure := caddyhttp.Error(v.Refusal.Status, errors.New(v.Refusal.Reason))
-	if a.guard.MustAnswer(r, v) || !hasErrorRoute(r, failure) {
-		a.guard.Refuse(w, r, v)
+	asked := asAsked(r)
+	if a.guard.MustAnswer(asked, v) || !hasErrorRoute(r, failure) {
+		a.guard.Refuse(w, asked, v)
 		return nil
 	}
 	h := w.Header()
@@ -132,32 +134,15 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) e
 	return failure
 }
 
-// replacerOf returns what resolves the placeholders of a request.
-func replacerOf(r *http.Request) *caddy.Replacer {
-	return r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-}
-
-// Where placeholders speak of who a request comes from, and of who was known and refused.
-const (
-	userPrefix      = "http.auth.user."
-	candidatePrefix = "http.auth.candidate."
-)
-
-// introduce makes the placeholders of a request speak of whom fields are of, if anybody, and no longer of whom another
-// handler saw.
-func introduce(r *http.Request, prefix string, field func(name string) (string, bool)) {
-	if field == nil {
-		return
+// asAsked returns a refused request as its client sent it, before anything was rewritten: that is where a browser returns to.
+func asAsked(r *http.Request) *http.Request {
+	original, is := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !is || original.URL == nil {
+		return r
 	}
-	replacer := replacerOf(r)
-	replacer.DeleteByPrefix(prefix)
-	replacer.Map(func(name string) (any, bool) {
-		name, ok := strings.CutPrefix(name, prefix)
-		if !ok {
-			return nil, false
-		}
-		return field(name)
-	})
+	asked := *r
+	asked.Method, asked.URL = original.Method, original.URL
+	return &asked
 }
 
 // Interface guards.

@@ -265,26 +265,6 @@ func TestHandleErrors(t *testing.T) {
 	}
 }
 
-// TestPlaceholders holds {http.auth.user.*} and the user_id of access logs.
-func TestPlaceholders(t *testing.T) {
-	w := newWorld(t)
-	p := w.settle()
-	w.load(w.config("", `log
-	postern_auth
-	respond "{http.auth.user.id} {http.auth.user.username} {http.auth.user.email} {http.auth.user.user_type} {http.auth.user.realm} {http.auth.user.session} [{http.auth.user.arbitrary_id}]"`))
-	got := w.get("/", p.tokens.Valid)
-	want := strings.Join([]string{string(p.ann.User.ID), "ann", "ann@example.com", "human", string(p.realm.ID), string(p.ann.Session.ID), "[]"}, " ")
-	if got.body != want {
-		t.Errorf("placeholders = %q, want %q", got.body, want)
-	}
-	w.eventually("the access log has the user", func() bool {
-		return len(w.logged(`"user_id":"`+string(p.ann.User.ID)+`"`)) == 1
-	})
-	if len(w.logged(p.tokens.Valid)) != 0 {
-		t.Error("the log holds the token")
-	}
-}
-
 // TestRevokedAtOnce ends a session through the API, and is refused.
 func TestRevokedAtOnce(t *testing.T) {
 	w := newWorld(t)
@@ -332,22 +312,6 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// TestCandidate names who was known and refused, to the site's error routes and the access log alike.
-func TestCandidate(t *testing.T) {
-	w := newWorld(t)
-	p := w.settle()
-	w.load(w.config("", `postern_auth {
-		require app:read
-	}
-	reverse_proxy APP
-	handle_errors 403 {
-		respond "{http.auth.postern.error} {http.auth.candidate.username}"
-	}`))
-	if got := w.get("/", p.tokens.Valid); got.status != http.StatusForbidden || got.body != "missing_permission ann" {
-		t.Errorf("without the permission = %+v", got)
-	}
-}
-
 // TestMatcher routes by who was let in.
 func TestMatcher(t *testing.T) {
 	w := newWorld(t)
@@ -385,32 +349,5 @@ func TestProvider(t *testing.T) {
 	}
 	if got := w.get("/", p.tokens.Revoked); got.status != http.StatusUnauthorized {
 		t.Errorf("revoked = %d, want 401", got.status)
-	}
-}
-
-// TestCookieAndSignIn lets a browser in by its cookie, and sends it to sign in without, whatever error routes the site has.
-func TestCookieAndSignIn(t *testing.T) {
-	w := newWorld(t)
-	p := w.settle()
-	w.load(w.config("", `postern_auth {
-		login_url /auth/sign-in
-		assertion shop
-	}
-	reverse_proxy APP
-	handle_errors 401 {
-		respond "no"
-	}`))
-	seen := w.get("/", "", "Cookie", "a=1; __Host-postern="+p.tokens.Valid+"; b=2").seen(t)
-	if seen.Get("X-Postern-Username") != "ann" || seen.Get("Cookie") != "a=1; b=2" || strings.Count(seen.Get("X-Postern-Assertion"), ".") != 2 {
-		t.Errorf("the App saw %v; want ann, an assertion, and the other cookies", seen)
-	}
-	if got := w.do("POST", "/", "", "", "Cookie", "__Host-postern="+p.tokens.Valid, "Origin", "https://evil.example"); got.status != http.StatusForbidden {
-		t.Errorf("from another site = %d, want 403", got.status)
-	}
-	if got := w.get("/a?b", "", "Accept", "text/html"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/auth/sign-in?return_to=%2Fa%3Fb" {
-		t.Errorf("a browser = %+v; want the way to sign in", got)
-	}
-	if got := w.get("/a?b", ""); got.body != "no" {
-		t.Errorf("a program = %+v; want the site's words", got)
 	}
 }

@@ -53,6 +53,35 @@ func TestPages(t *testing.T) {
 	w.eventually("the cookie is good for nothing", func() bool { return w.get("/reports", "", "Cookie", cookie).status == http.StatusUnauthorized })
 }
 
+// TestErrorRoutesBeforeTheGuard ask an app about what never came to the guard: the pages while the data is in use by another
+// process, and what another directive refuses. Nothing that is forged may reach it.
+func TestErrorRoutesBeforeTheGuard(t *testing.T) {
+	w := newWorld(t)
+	w.settle()
+	other := openHouse(w)
+	defer other.close()
+	w.load(w.config("", withPages+`
+	basic_auth /reports {
+		bob $2a$04$yC3Q6ubd8dPfUWbUSVpHyuQKWvaHXcdkPDcSCMFiY1eNcJ1fDIyS.
+	}
+	handle_errors 401 {
+		postern_auth {
+			optional
+			cookie session insecure
+		}
+		reverse_proxy APP
+	}
+	handle_errors 503 {
+		reverse_proxy APP
+	}`))
+	for path, cookie := range map[string]string{"/account/sign-in": "session=mine", "/reports": "other=kept"} {
+		seen := w.get(path, "", "X-Postern-User-Id", "evil", "Cookie", cookie).seen(t)
+		if seen.Get("X-Postern-User-Id") != "" || strings.Contains(seen.Get("Cookie"), "mine") {
+			t.Errorf("%s: the App saw %v; want nothing forged, and no cookie of ours", path, seen)
+		}
+	}
+}
+
 // TestMetricsOutliveReloads holds that what was counted is counted still after a reload, also by another guard and engine.
 func TestMetricsOutliveReloads(t *testing.T) {
 	w := newWorld(t)

@@ -13,6 +13,7 @@ var transactions = chapter{"Transactions", []test{
 	{"a refused transaction leaves nothing", leavesNothing},
 	{"preconditions alone are a transaction", preconditionsAlone},
 	{"everything happens together", happensTogether},
+	{"of two puts of a record the later stays", laterStays},
 }}
 
 var outcomes = chapter{"Outcomes", []test{
@@ -56,6 +57,7 @@ func namesFirst(s *scene) {
 	s.refuse(core.Transaction{Require: []core.Precondition{at("a", v), absent("b"), at("c", 7), absent("a"), at("d", 7)}}, "c")
 	s.refuse(core.Transaction{Require: []core.Precondition{at("a", v), absent("a"), at("c", 7)}}, "a")
 	s.refuse(core.Transaction{Require: []core.Precondition{at("d", 7), at("c", 7)}}, "d")
+	s.refuse(core.Transaction{Require: []core.Precondition{absent("b"), absent("c"), absent("a"), absent("d")}}, "a")
 }
 
 // everyChange returns a transaction that does one of everything.
@@ -130,6 +132,20 @@ func happensTogether(s *scene) {
 	s.reads("m", "first")
 	if a := s.hit("rate", rate, noon); !a.OK || a.Remaining != 1 {
 		s.Errorf("Hit = %+v; want the bucket filled up", a)
+	}
+}
+
+func laterStays(s *scene) {
+	expires := noon.Add(time.Hour)
+	s.apply(core.Transaction{Put: []core.Put{
+		{Name: "a", Value: []byte("for ever")}, {Name: "b", Value: []byte("for a while"), Expires: expires}, {Name: "c", Value: []byte("first")},
+		{Name: "a", Value: []byte("for a while"), Expires: expires}, {Name: "b", Value: []byte("for ever")}, {Name: "c", Value: []byte("second")},
+	}})
+	s.holds("a", "for a while")
+	s.holds("b", "for ever")
+	s.holds("c", "second")
+	if a, b := s.get("a").Expires, s.get("b").Expires; !a.Equal(expires) || !b.IsZero() {
+		s.Errorf("Get = records that expire at %s and %s; want %s and never", a, b, expires)
 	}
 }
 

@@ -33,12 +33,25 @@ if outcome then
   return {call, 'again', outcome}
 end
 
-for i = 1, tonumber(ARGV[8]) do
-  k, a = k + 1, a + 1
-  local head = redis.call('GETRANGE', KEYS[k], 0, 16)
-  if (string.match(head, '^%d+') or '0') ~= ARGV[a] then
-    redis.call('DEL', KEYS[1]) -- not there: changes nothing, and fails where the view may be stale
-    return {call, 'conflict', i}
+-- clear says that nothing is required but that records are absent, and all are: what makes something new asks once for all of it.
+local required = tonumber(ARGV[8])
+local function clear()
+  for i = a + 1, a + required do
+    if ARGV[i] ~= '0' then return false end
+  end
+  return redis.call('EXISTS', unpack(KEYS, k + 1, k + required)) == 0
+end
+
+if required > 1 and clear() then
+  k, a = k + required, a + required
+else
+  for i = 1, required do
+    k, a = k + 1, a + 1
+    local head = redis.call('GETRANGE', KEYS[k], 0, 16)
+    if (string.match(head, '^%d+') or '0') ~= ARGV[a] then
+      redis.call('DEL', KEYS[1]) -- not there: changes nothing, and fails where the view may be stale
+      return {call, 'conflict', i}
+    end
   end
 end
 
@@ -49,20 +62,31 @@ local version = '0'
 if puts > 0 then
   version = redis.call('GET', KEYS[2])
   version = string.format('%.0f', math.max(tonumber(version or '0') + 1, tonumber(ARGV[3])))
-  redis.call('SET', KEYS[2], version)
 end
 redis.call('SET', KEYS[1], version, 'PX', ARGV[4])
 
+-- What is kept for ever and stands side by side is set by one command, the version counter among it: to carry out a command costs
+-- more than to set one value more.
+local kept = {}
+local function flush()
+  if #kept > 0 then redis.call('MSET', unpack(kept)) end
+  kept = {}
+end
+
+if puts > 0 then kept = {KEYS[2], version} end
 for _ = 1, puts do
   k = k + 1
   local value, keep = version .. ' ' .. ARGV[a + 1], ARGV[a + 2]
   a = a + 2
   if keep == '0' then
-    redis.call('SET', KEYS[k], value)
+    kept[#kept + 1] = KEYS[k]
+    kept[#kept + 1] = value
   else
+    flush()
     redis.call('SET', KEYS[k], value, 'PX', keep)
   end
 end
+flush()
 
 for _ = 1, deletes do
   k = k + 1

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -31,7 +32,7 @@ func (g *sharedGuard) Destruct() error {
 // guard returns the guard for settings: the one that a former configuration used, with all that it
 // remembers, if there was one alike. It is given back with guards.Delete.
 func (a *App) guard(settings guard.Settings) (*sharedGuard, error) {
-	key := hash(a.engine.key, settings)
+	key := guardKey(a.engine.key, settings)
 	g, _, err := guards.LoadOrNew(key, func() (caddy.Destructor, error) {
 		own := source{a.engine}
 		made, err := guard.New(guard.Options{Settings: settings, Realms: own, Resolver: own, Renewer: own, Keys: keySource{a.engine}, Asserter: own, Feed: own,
@@ -47,6 +48,18 @@ func (a *App) guard(settings guard.Settings) (*sharedGuard, error) {
 		return nil, err
 	}
 	return g.(*sharedGuard), nil
+}
+
+// guardKey identifies a guard: two over one engine that are configured alike are one. A file counts by what it holds, so that a
+// reload takes up a new one. One that cannot be read is for the guard to complain of.
+func guardKey(engine string, settings guard.Settings) string {
+	files := make([][]byte, len(settings.Issuers))
+	for i, issuer := range settings.Issuers {
+		if issuer.CAFile != "" {
+			files[i], _ = os.ReadFile(issuer.CAFile)
+		}
+	}
+	return hash(engine, settings, files)
 }
 
 // clientAddress returns the address that Caddy takes a request to come from, which is the client's own where the server's

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/internal/redistest"
 )
 
@@ -321,6 +322,28 @@ func TestSettingsKey(t *testing.T) {
 		if engine, store := was.key() == is.key(), was.storeKey() == is.storeKey(); engine != test.engine || store != test.store {
 			t.Errorf("%s: shares engine %t and store %t, want %t and %t", name, engine, store, test.engine, test.store)
 		}
+	}
+}
+
+// TestGuardKey holds that guards are one as long as their settings and the files in them are.
+func TestGuardKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	settings := func() guard.Settings {
+		return guard.Settings{Realm: "staff", Issuers: []guard.Issuer{{Name: "idp", CAFile: file}}}
+	}
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("one")
+	former := guardKey("engine", settings())
+	if guardKey("engine", settings()) != former {
+		t.Error("the same settings have two keys")
+	}
+	write("two")
+	if guardKey("engine", settings()) == former {
+		t.Error("a file that holds something else has the same key")
 	}
 }
 

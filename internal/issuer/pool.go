@@ -16,7 +16,7 @@ import (
 	"github.com/postern-auth/postern/internal/jose"
 )
 
-// Config says whose keys they are and where they lie. Who takes the keys of equal Configs shares them.
+// Config says whose keys they are and where they lie. Who takes the keys of equal Configs shares them, as long as CAFile holds the same.
 type Config struct {
 	Issuer  string // as tokens and the discovery document name it
 	JWKSURL string // where the keys are; "" = where the discovery document says
@@ -58,24 +58,38 @@ func (c Config) allowed() []string {
 	return strings.Split(c.Allow, ",")
 }
 
+// shared is whose keys are shared: those of equal Configs, as long as their CAFile holds the same.
+type shared struct {
+	Config
+	certificates string // in PEM
+}
+
+// read returns c with what its CAFile holds.
+func (c Config) read() (shared, error) {
+	if c.CAFile == "" {
+		return shared{Config: c}, nil
+	}
+	text, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return shared{}, fmt.Errorf("cannot read the certificates for issuer %s: %w", c.Issuer, err)
+	}
+	return shared{c, string(text)}, nil
+}
+
 // fetcher returns what fetches the keys.
-func (c Config) fetcher() (*fetcher, error) {
+func (c shared) fetcher() (*fetcher, error) {
 	allow, err := egress.ParseNetworks(c.allowed())
 	if err != nil {
 		return nil, err
 	}
 	trust := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile != "" {
-		text, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the certificates for issuer %s: %w", c.Issuer, err)
-		}
 		trust.RootCAs = x509.NewCertPool()
-		if !trust.RootCAs.AppendCertsFromPEM(text) {
+		if !trust.RootCAs.AppendCertsFromPEM([]byte(c.certificates)) {
 			return nil, fmt.Errorf("%s holds no certificate in PEM", c.CAFile)
 		}
 	}
-	return &fetcher{config: c, client: newClient(allow, trust)}, nil
+	return &fetcher{config: c.Config, client: newClient(allow, trust)}, nil
 }
 
 // Pool holds the keys of issuers, each as long as somebody needs them. The zero Pool is empty. Safe for concurrent use.
@@ -88,7 +102,7 @@ type Pool struct {
 	AskEvery time.Duration
 
 	mu      sync.Mutex
-	sources map[Config]*source
+	sources map[shared]*source
 }
 
 // Keys are an issuer's keys as they were when they were fetched.
@@ -111,7 +125,11 @@ func (p *Pool) Take(c Config, log *zap.Logger, gone func(fingerprints []string))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l := &Lease{pool: p, gone: gone}
-	if s := p.sources[c]; s != nil {
+	of, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	if s := p.sources[of]; s != nil {
 		l.source = s
 		s.add(l, log)
 		return l, nil
@@ -119,14 +137,14 @@ func (p *Pool) Take(c Config, log *zap.Logger, gone func(fingerprints []string))
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	f, err := c.fetcher()
+	f, err := of.fetcher()
 	if err != nil {
 		return nil, err
 	}
 	if p.sources == nil {
-		p.sources = map[Config]*source{}
+		p.sources = map[shared]*source{}
 	}
-	p.sources[c] = newSource(c, f, p, l, log)
+	p.sources[of] = newSource(of, f, p, l, log)
 	return l, nil
 }
 

@@ -1,15 +1,20 @@
 package issuer_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -139,6 +144,12 @@ func TestTakeOverTLS(t *testing.T) {
 	if u := take(t, &p, c); u.Keys() == nil {
 		t.Errorf("under the server's certificate there are no keys; the log says %v", u.log.All())
 	}
+	if err := os.WriteFile(file, certificateOfNobody(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if u := take(t, &p, c); u.Keys() != nil {
+		t.Error("there are keys from a server for which the file no longer vouches, as somebody took them before")
+	}
 	c.CAFile = ""
 	if u := take(t, &p, c); u.Keys() != nil {
 		t.Error("there are keys from a server whose certificate nobody vouches for")
@@ -147,6 +158,21 @@ func TestTakeOverTLS(t *testing.T) {
 	if _, err := p.Take(c, zap.NewNop(), nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Take with certificates that are not there: %v, want %v", err, os.ErrNotExist)
 	}
+}
+
+// certificateOfNobody returns a certificate, in PEM, that vouches for no server.
+func certificateOfNobody(t *testing.T) []byte {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 // TestPoolShares one goroutine among all who use the same keys, which ends with the last of them.

@@ -25,7 +25,7 @@ const (
 
 // source fetches the keys of one issuer, in one goroutine, until it is closed.
 type source struct {
-	config   Config
+	config   shared
 	fetcher  *fetcher
 	fetched  func(issuer string, err error)
 	askEvery time.Duration
@@ -43,7 +43,7 @@ type source struct {
 }
 
 // newSource starts to fetch, for l.
-func newSource(c Config, f *fetcher, p *Pool, l *Lease, log *zap.Logger) *source {
+func newSource(c shared, f *fetcher, p *Pool, l *Lease, log *zap.Logger) *source {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &source{config: c, fetcher: f, fetched: p.Fetched, askEvery: cmp.Or(p.AskEvery, usualAsk),
 		asked: make(chan struct{}, 1), tried: make(chan struct{}), cancel: cancel, done: make(chan struct{})}

@@ -75,7 +75,7 @@ func scripted(s *script) (l *Lease, log *observer.ObservedLogs, gone func() []st
 		defer mu.Unlock()
 		prints = append(prints, more...)
 	}}
-	newSource(config, &fetcher{config, &http.Client{Transport: s}}, l.pool, l, zap.New(core))
+	newSource(shared{Config: config}, &fetcher{config, &http.Client{Transport: s}}, l.pool, l, zap.New(core))
 	synctest.Wait()
 	return l, log, func() []string {
 		mu.Lock()

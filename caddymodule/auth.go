@@ -26,6 +26,8 @@ import (
 //
 // Do not use a matcher to leave some paths open: on those nothing is removed, and a client can pretend to be anybody. That is
 // what `public` is for.
+//
+// Texts may hold `{env.NAME}` and `{file./path}`, which are read when the configuration is loaded.
 type Auth struct {
 	guard.Settings
 
@@ -46,6 +48,9 @@ func (*Auth) CaddyModule() caddy.ModuleInfo {
 func (a *Auth) Provision(ctx caddy.Context) error {
 	app, err := appOf(ctx)
 	if err != nil {
+		return err
+	}
+	if err := resolveTexts(&a.Settings); err != nil {
 		return err
 	}
 	if a.PublicMatchers != nil {

@@ -64,10 +64,7 @@ func (a *Auth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := block(d, known, "public", "rule", "issuer"); err != nil {
 		return err
 	}
-	if err := a.Settings.Validate(); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
+	return checkParsed(d, &a.Settings, a.Settings.Validate)
 }
 
 // words are what the block may hold besides what users must be.

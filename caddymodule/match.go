@@ -13,7 +13,7 @@ import (
 
 // MatchUser matches requests of users that a guard has let in, and that are what it asks for; without settings, of anybody
 // who is signed in. It looks nothing up, and matches nothing that passed no `postern_auth` before: in a Caddyfile, use it
-// on directives that come later, such as `reverse_proxy`.
+// on directives that come later, such as `reverse_proxy`. Texts may hold `{env.NAME}` and `{file./path}`.
 type MatchUser struct {
 	guard.Policy
 }
@@ -22,6 +22,9 @@ type MatchUser struct {
 func (*MatchUser) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.matchers.postern", New: func() caddy.Module { return new(MatchUser) }}
 }
+
+// Provision resolves the placeholders.
+func (m *MatchUser) Provision(caddy.Context) error { return resolveTexts(&m.Policy) }
 
 // Validate refuses settings that make no sense.
 func (m *MatchUser) Validate() error { return m.Policy.Validate() }
@@ -55,14 +58,12 @@ func (m *MatchUser) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := block(d, policyWords(&m.Policy)); err != nil {
 		return err
 	}
-	if err := m.Policy.Validate(); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
+	return checkParsed(d, &m.Policy, m.Policy.Validate)
 }
 
 // Interface guards.
 var (
+	_ caddy.Provisioner                 = (*MatchUser)(nil)
 	_ caddy.Validator                   = (*MatchUser)(nil)
 	_ caddyhttp.RequestMatcherWithError = (*MatchUser)(nil)
 	_ caddyfile.Unmarshaler             = (*MatchUser)(nil)

@@ -19,7 +19,7 @@ import (
 // request for any other path is passed on.
 //
 // Set `login_url` of the guard to `/auth/sign-in`, so that browsers are sent there. Where the guard has a `realm`, a `cookie` or
-// `origins`, give the pages the same. While the store cannot be opened, the pages answer 503 with `Retry-After`.
+// `origins`, give the pages the same. While the store cannot be opened, the pages answer 503 with `Retry-After`. Texts may hold `{env.NAME}` and `{file./path}`.
 type Pages struct {
 	// Mount is the path that the pages are under, without a slash at its end. The default is `/auth`.
 	Mount string `json:"mount,omitempty"`
@@ -48,7 +48,7 @@ func (*Pages) CaddyModule() caddy.ModuleInfo {
 
 // Provision takes the app and a guard, for its cookie. It opens nothing.
 func (p *Pages) Provision(ctx caddy.Context) (err error) {
-	if err := p.check(); err != nil {
+	if err := errors.Join(resolveTexts(p), p.check()); err != nil {
 		return err
 	}
 	if p.app, err = appOf(ctx); err != nil {
@@ -156,10 +156,7 @@ func (p *Pages) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	if err := p.check(); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
+	return checkParsed(d, p, p.check)
 }
 
 // Interface guards.

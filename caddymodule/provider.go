@@ -33,6 +33,9 @@ func (p *Provider) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := resolveTexts(&p.Settings); err != nil {
+		return err
+	}
 	p.guard, err = app.guard(p.Settings)
 	return err
 }

@@ -100,14 +100,14 @@ type TLS struct {
 // options returns the store's options, with all placeholders resolved. What is wrong with them goes to r.
 func (c *Redis) options(r *resolver) redisstore.Options {
 	o := redisstore.Options{
-		URL: r.url("redis url", c.URL), Mode: redisstore.Mode(c.Mode), MasterName: r.text("redis master_name", c.MasterName),
+		URL: r.url("redis url", c.URL), Mode: redisstore.Mode(r.text("redis mode", c.Mode)), MasterName: r.text("redis master_name", c.MasterName),
 		Username: r.text("redis username", c.Username), Password: r.secret("redis password", c.Password),
 		SentinelUsername: r.text("redis sentinel_username", c.SentinelUsername),
 		SentinelPassword: r.secret("redis sentinel_password", c.SentinelPassword),
 		DB:               c.DB, KeyPrefix: r.text("redis key_prefix", c.KeyPrefix), PoolSize: c.PoolSize,
 		DialTimeout: time.Duration(c.DialTimeout), ReadTimeout: time.Duration(c.ReadTimeout),
 		WriteTimeout: time.Duration(c.WriteTimeout), CallTimeout: time.Duration(c.CallTimeout),
-		Durability: redisstore.Durability(c.Durability), WaitReplicas: c.WaitReplicas,
+		Durability: redisstore.Durability(r.text("redis durability", c.Durability)), WaitReplicas: c.WaitReplicas,
 		WaitTimeout: time.Duration(c.WaitTimeout), WaitAll: c.WaitAll,
 	}
 	for _, a := range c.Addresses {

@@ -30,7 +30,7 @@ type APTCall struct {
 type apt struct {
 	state       *realmState
 	key         *APTKey
-	text        string
+	said        string  // the signed part, which one signature stands under, or several
 	arbitraryID *string // nil = for any user of the environment
 	id          string  // jti, "" = none
 	expires     time.Time
@@ -229,7 +229,7 @@ func (a *APTs) open(ctx context.Context, call APTCall) (APTCall, error) {
 // readAPT takes from verified claims what is needed, and refuses an APT outside its time or that lacks what the
 // environment demands.
 func readAPT(state *realmState, key *APTKey, text string, claims jose.Claims, now time.Time) (*apt, error) {
-	a := &apt{state: state, key: key, text: text, now: now}
+	a := &apt{state: state, key: key, said: text[:strings.LastIndexByte(text, '.')], now: now}
 	if err := a.readTimes(claims); err != nil {
 		return nil, err
 	}

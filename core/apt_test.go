@@ -1,8 +1,11 @@
 package core_test
 
 import (
+	"crypto/elliptic"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -196,6 +199,33 @@ func TestReplay(t *testing.T) {
 		w.refused("Reissue with a jti that was used", reissue(once), core.ErrInvalidToken)
 		w.clock.Advance(2 * time.Minute)
 		w.refused("Reissue after expiry", reissue(bare), core.ErrInvalidToken)
+	})
+}
+
+// TestReplayWithAnotherSignature makes, of an APT that was used, the one with the other signature that an ECDSA key verifies, as anybody can:
+// it is the same APT.
+func TestReplayWithAnotherSignature(t *testing.T) {
+	each(t, func(w *world) {
+		key, err := jose.Generate(jose.ES256, rand.Reader)
+		w.must(err)
+		public, err := key.Public().MarshalPEM()
+		w.must(err)
+		_, err = w.APTKeys.Add(w.ctx, w.realm.ID, "curve", public, "", core.Request{})
+		w.must(err)
+		now := w.clock.Now().Unix()
+		first := signed(t, key, map[string]any{"exp": now + 60, "iat": now, "user": map[string]any{"environment_guid": w.realm.EnvironmentGUID, "arbitrary_id": "ann"}})
+		cut := strings.LastIndexByte(first, '.') + 1
+		signature, err := base64.RawURLEncoding.DecodeString(first[cut:])
+		w.must(err)
+		s := new(big.Int).SetBytes(signature[32:])
+		s.Sub(elliptic.P256().Params().N, s).FillBytes(signature[32:])
+		twin := first[:cut] + base64.RawURLEncoding.EncodeToString(signature)
+
+		_, err = w.APTs.Create(w.ctx, core.APTCall{Token: first})
+		w.must(err)
+		w.must(w.APTs.Delete(w.ctx, core.APTCall{Token: first}))
+		_, err = w.APTs.Create(w.ctx, core.APTCall{Token: twin})
+		w.refused("Create a deleted user again", err, core.ErrInvalidToken)
 	})
 }
 

@@ -18,9 +18,9 @@ var errSpent = ErrInvalidToken.with("this APT was used before")
 
 // mark returns the mark of an APT that is used for an operation on a user in partition p, and where it belongs. An APT with
 // a jti works once in its environment; one without works once for each arbitrary_id that it creates or deletes, so that a
-// captured one cannot bring a deleted user back.
+// captured one cannot bring a deleted user back. It is known by what was signed: of an ECDSA signature anybody can make another.
 func (a *apt) mark(p Partition, operation, arbitraryID string) (*spentAPT, Partition) {
-	what := operation + "\x00" + arbitraryID + "\x00" + a.text
+	what := operation + "\x00" + arbitraryID + "\x00" + a.said
 	if a.id != "" {
 		what = "jti\x00" + a.id
 		p = a.state.partition(bucketOfText(what))

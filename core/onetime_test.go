@@ -143,6 +143,34 @@ func TestRememberedPassword(t *testing.T) {
 	})
 }
 
+// TestAnotherAddress gives a user another e-mail address: nothing is proven of it, and what was sent to the one before has no use.
+func TestAnotherAddress(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		w.must(w.verify("ann", w.emailToken("ann")))
+		token := w.resetToken("ann")
+		change := func(in core.UserChange) core.EmailVerification {
+			u, err := w.Users.Update(w.ctx, w.realm.ID, "ann", in, core.Request{})
+			w.must(err)
+			return u.EmailVerification
+		}
+		if got := change(core.UserChange{FirstName: ptr("Ann"), Email: ptr("Ann@Example.com")}); got != core.EmailVerified {
+			t.Errorf("the same address, written otherwise, is %s; want verified", got)
+		}
+		if got := change(core.UserChange{Email: ptr("new@example.com")}); got != core.EmailNone {
+			t.Errorf("another address is %s; want none", got)
+		}
+		w.refused("Reset by a token for the address before", w.reset("ann", token, newPassword), core.ErrTokenNotFound)
+		if got := change(core.UserChange{Email: ptr("known@example.com"), EmailVerification: ptr(core.EmailVerified)}); got != core.EmailVerified {
+			t.Errorf("an address that the caller says is verified is %s", got)
+		}
+		w.emailToken("ann")
+		if got := change(core.UserChange{Email: ptr("other@example.com")}); got != core.EmailRequested {
+			t.Errorf("another address while a proof is asked for is %s; want requested", got)
+		}
+	})
+}
+
 // TestOneTimeOnce shows one token fifty times at once. One is served, and all others are told that it was used.
 func TestOneTimeOnce(t *testing.T) {
 	each(t, func(w *world) {

@@ -270,7 +270,7 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 }
 
 // outdate ends what a change leaves behind of the user before: all sessions where a password takes another's place or the user becomes
-// inactive, and the tokens that were about the password or the address.
+// inactive, and the tokens that were about the password, or were sent to another address.
 func (u *User) outdate(before *User, password bool) {
 	_, hadPassword := before.has(CredentialPassword)
 	if password && hadPassword || u.State == StateInactive && before.State == StateActive {
@@ -279,8 +279,9 @@ func (u *User) outdate(before *User, password bool) {
 	if password {
 		u.endTokens(prefixPasswordToken)
 	}
-	if u.Email != before.Email {
+	if u.Email != before.Email { // of what was sent to the old one, whoever reads there must have no use
 		u.endTokens(prefixEmailToken)
+		u.endTokens(prefixPasswordToken)
 	}
 }
 
@@ -298,6 +299,9 @@ func (u *User) changed(realm *Realm, in UserChange) (*User, error) {
 	after := *u
 	if err := after.apply(in); err != nil {
 		return nil, err
+	}
+	if after.Email != u.Email && in.EmailVerification == nil && u.EmailVerification == EmailVerified {
+		after.EmailVerification = EmailNone // it was the other address that was proven
 	}
 	if err := after.completeChange(u); err != nil {
 		return nil, err

@@ -90,7 +90,7 @@ func (c *change) reform(before, after *Org, version uint64, req Request) {
 	} else {
 		kind = eventOrgDeleted
 		c.remove(before.key(c.tx.Partition), version)
-		c.create(before.former(), c.tx.Now.Add(keepPlace))
+		c.set(before.former(), c.tx.Now.Add(keepPlace)) // one that was imported after a deletion has left a place before
 	}
 	c.reindexOrg(before, after)
 	c.event(Event{Realm: before.Realm, Type: kind, Org: before.ID, Request: req.clean()})

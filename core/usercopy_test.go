@@ -139,3 +139,23 @@ func TestImportedPartsTaken(t *testing.T) {
 		}
 	})
 }
+
+// TestImportedAfterADeletion brings a user and an org back from an export, and deletes them once more.
+func TestImportedAfterADeletion(t *testing.T) {
+	each(t, func(w *world) {
+		org, ann := w.org("staff"), w.human("ann")
+		token := w.signIn("ann").Token
+		copied := core.UserImport{ID: ann.ID, UserChange: core.UserChange{Username: ptr("ann"), Email: ptr("ann@example.com")}}
+		for range 2 {
+			w.must(w.Users.Delete(w.ctx, w.realm.ID, "ann", core.Request{}))
+			w.must(w.Orgs.Delete(w.ctx, w.realm.ID, org.ID, core.Request{}))
+			_, err := w.Orgs.Import(w.ctx, w.realm.ID, core.OrgImport{ID: org.ID, OrgChange: core.OrgChange{Name: ptr("staff")}}, false, core.Request{})
+			w.must(err)
+			_, made, err := w.Users.Import(w.ctx, w.realm.ID, copied, false, core.Request{})
+			if err != nil || !made {
+				w.Errorf("Import after a deletion = %v, %v; want ann made", made, err)
+			}
+			w.refused("a session of before", w.knows(token), core.ErrInvalidToken)
+		}
+	})
+}

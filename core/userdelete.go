@@ -98,7 +98,7 @@ func (u *Users) drop(c *change, realm *Realm, user *User, version uint64, req Re
 		c.tx.Delete = append(c.tx.Delete, claim.key(p).Name)
 	}
 	c.reindex(user, nil)
-	c.create(user.former(), c.tx.Now.Add(keepPlace))
+	c.set(user.former(), c.tx.Now.Add(keepPlace)) // who was imported after a deletion has left a place before
 	c.event(Event{Realm: realm.ID, Type: eventUserDeleted, User: user.ID, Request: req.clean()})
 	c.invalidate(string(user.ID))
 }

@@ -135,7 +135,8 @@ func TestNormalise(t *testing.T) {
 			t.Errorf("normalise(%q) = %q, %v; want %q", in, got, ok, want)
 		}
 	}
-	for _, bad := range []string{"\xff", "a\u200bb", "a\x00", "a\u202eb", "\ue000", "\u0378"} {
+	for _, bad := range []string{"\xff", "a\u200bb", "a\x00", "a\u202eb", "\ue000", "\u0378",
+		"a\u034f", "a\ufe0f", "a\U000e0100", "a\u115f", "a\u3164", "a\uffa0", "a\u17b4", "a\u180b", "a\u2800"} {
 		if got, ok := normalise(bad); ok {
 			t.Errorf("normalise(%q) = %q; want a refusal", bad, got)
 		}

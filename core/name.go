@@ -34,12 +34,18 @@ func normaliseAny(s string) (string, bool) {
 	}
 	folded := norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
 	for _, r := range folded {
-		if !unicode.IsGraphic(r) {
+		if !unicode.IsGraphic(r) || unicode.In(r, unseen...) {
 			return "", false
 		}
 	}
 	return folded, true
 }
+
+// unseen are the characters that Unicode calls letters, marks or symbols and that look like nothing at all: those that are to be ignored
+// where they have no glyph (Default_Ignorable_Code_Point, UAX #44), and the blank of braille. Somebody could be named like somebody
+// else but for one of them.
+var unseen = []*unicode.RangeTable{unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
+	{R16: []unicode.Range16{{Lo: '\u2800', Hi: '\u2800', Stride: 1}}}}
 
 // isVisibleASCII reports whether a text is of visible ASCII and spaces alone, as most names are.
 func isVisibleASCII(s string) bool {

@@ -18,8 +18,10 @@ import (
 // maxIdempotencyKey bounds an Idempotency-Key, in bytes.
 const maxIdempotencyKey = 255
 
-// streams are calls whose bodies are read and answered line by line, so that neither is ever there as a whole.
-var streams = map[string]bool{"POST /v1/bulk/users": true}
+// unrepeated are calls to which the header means nothing, whoever sends it: one whose body is read and answered line by line, so that
+// neither is ever there as a whole, and one that looks at an APT alone, so that with the same management key beside it another APT may
+// be another user's.
+var unrepeated = map[string]bool{"POST /v1/bulk/users": true, "POST /v1/users/reauth": true}
 
 // errIdempotencyKey says that a key is none.
 var errIdempotencyKey = &core.Error{Kind: core.KindMalformed, Code: "bad_idempotency_key", Detail: "send one Idempotency-Key of 1 to 255 visible ASCII characters"}
@@ -27,7 +29,7 @@ var errIdempotencyKey = &core.Error{Kind: core.KindMalformed, Code: "bad_idempot
 // repeatable serves a call, and if it names itself by an Idempotency-Key, only once.
 func (a *API) repeatable(w http.ResponseWriter, c *call, rt *routed) error {
 	names, secret := c.Header["Idempotency-Key"], ""
-	if len(names) > 0 && c.Method == http.MethodPost && !streams[c.pattern] {
+	if len(names) > 0 && c.Method == http.MethodPost && !unrepeated[c.pattern] {
 		secret, _ = c.managementKey()
 	}
 	if secret == "" {

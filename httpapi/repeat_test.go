@@ -235,6 +235,19 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
+// TestRepeatIsOfOneUser reissues for two users with one management key and one Idempotency-Key beside their APTs: the answer to one is
+// not for the other.
+func TestRepeatIsOfOneUser(t *testing.T) {
+	w := newWorld(t)
+	headers := func(apt string) string { return w.asManager() + "\nIdempotency-Key: a\nAuthorization: Bearer " + apt }
+	for _, id := range []string{"ann", "bob"} {
+		w.want(w.provide("POST /v1/users", w.apt(""), w.document(id)), 201, "")
+	}
+	for _, id := range []string{"ann", "bob"} {
+		w.want(w.do("POST /v1/users/reauth", headers(w.apt(id)), `{}`), 201, `"arbitrary_id":"`+id+`"`)
+	}
+}
+
 // TestRepeatIsOneStep counts what the store is asked to change: with a claim, and where the claim lies in another partition a
 // note of that, there is one Transaction for all that a call changes and its answer. docs/safe-writes.md names the exceptions.
 func TestRepeatIsOneStep(t *testing.T) {

@@ -191,6 +191,7 @@ func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id Credential
 		c := s.d.change(h.at, now)
 		c.replace(verified, h.version, noExpiry)
 		c.tx.Reset = append(c.tx.Reset, failuresBucket(h.at, h.User).Name)
+		c.tx.Durable = true // the loss would let the code count again
 		if !h.TOTP.Active {
 			c.activate(h, req)
 		}
@@ -220,7 +221,6 @@ func (c *change) activate(h *held, req Request) {
 		}
 	}
 	c.replace(&after, h.userVersion, noExpiry)
-	c.tx.Durable = true
 	c.event(Event{Realm: h.Realm, Type: eventUserUpdated, User: h.User, Credential: h.ID, Request: req.clean()})
 }
 

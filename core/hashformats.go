@@ -122,7 +122,7 @@ func parseScrypt(f *hashText) importedHash {
 	f.require(len(f.parts) == 5)
 	p := f.parameters(f.part(2), "ln", "r", "p")
 	h := scryptHash{logN: f.number(p[0], 1, maxScryptLogN), r: f.number(p[1], 1, maxScryptR), p: f.number(p[2], 1, maxScryptWork)}
-	f.require(1<<h.logN*h.r*h.p <= maxScryptWork)
+	f.require(int64(h.r)*int64(h.p)<<h.logN <= maxScryptWork) // where int has 32 bits they would overflow
 	h.salt, h.hash = f.bytes(f.part(3), 1, 64), f.bytes(f.part(4), 16, 128)
 	return h
 }

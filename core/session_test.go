@@ -104,6 +104,35 @@ func TestSessionGrowsOld(t *testing.T) {
 	})
 }
 
+// TestSessionEndsBeforeItsToken leaves a session alone for longer than its realm allows, while its token has hours to go.
+func TestSessionEndsBeforeItsToken(t *testing.T) {
+	each(t, func(w *world) {
+		realm := w.realmOf(core.RealmSettings{SessionIdle: 600})
+		token := w.people(realm.ID, 1)
+		resolve := func() error { _, err := w.Sessions.Resolve(w.ctx, realm.ID, token); return err }
+		w.clock.Advance(9 * time.Minute)
+		w.must(resolve())
+		w.clock.Advance(time.Minute)
+		w.refused("Resolve after ten minutes", resolve(), core.ErrInvalidToken)
+		_, err := w.Sessions.Refresh(w.ctx, token)
+		w.refused("Refresh after ten minutes", err, core.ErrInvalidToken)
+	})
+}
+
+// TestRefreshMeetsSignOut ends a session in the moment between what a refresh reads and what it writes: it stays ended.
+func TestRefreshMeetsSignOut(t *testing.T) {
+	each(t, func(w *world) {
+		in := w.provided("acct")
+		w.clock.Advance(10 * time.Minute) // so that the refresh notes that the session was seen
+		signOut := &before{Store: w.store, happens: func() {
+			w.must(w.Sessions.Delete(w.ctx, w.realm.ID, in.Session.ID, core.Request{}))
+		}}
+		_, err := w.another(signOut).Sessions.Refresh(w.ctx, in.Token)
+		w.refused("Refresh", err, core.ErrInvalidToken)
+		w.refused("Resolve", w.knows(in.Token), core.ErrInvalidToken)
+	})
+}
+
 // TestRefreshNeverOutlivesRevocation races refreshes against a sign-out; no token may survive.
 func TestRefreshNeverOutlivesRevocation(t *testing.T) {
 	each(t, func(w *world) {

@@ -2,8 +2,11 @@ package jose_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"math/big"
 	"strings"
@@ -101,6 +104,42 @@ func TestVerifyRefusesConfusion(t *testing.T) {
 	unverified(t, "another kid", bare, keys[jose.EdDSA].Public())
 	if _, err := (jose.Token{}).Verify(keys[jose.EdDSA].Public()); err != jose.ErrSignature {
 		t.Errorf("Verify of no token = %v; want %v", err, jose.ErrSignature)
+	}
+}
+
+// TestVerifyGoesByTheHeader signs headers that say something else than the key, with that very key: what other readers would take for
+// another token is none.
+func TestVerifyGoesByTheHeader(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := jose.ParsePublicKey(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), jose.EdDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func(header string) error {
+		signed := compact(header, plainClaims)
+		parsed, err := jose.Parse(signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private, []byte(signed))))
+		if err != nil {
+			t.Fatalf("Parse with the header %s: %v", header, err)
+		}
+		_, err = parsed.Verify(key)
+		return err
+	}
+	for _, good := range []string{`{"alg":"EdDSA"}`, `{"alg":"EdDSA","kid":"` + key.ID() + `"}`} {
+		if err := verify(good); err != nil {
+			t.Errorf("Verify with the header %s = %v", good, err)
+		}
+	}
+	for _, bad := range []string{`{"alg":"EdDSA","kid":"other"}`, `{"alg":"ES256"}`, `{"alg":"RS256","kid":"` + key.ID() + `"}`, `{"alg":"HS256"}`} {
+		if err := verify(bad); err != jose.ErrSignature {
+			t.Errorf("Verify with the header %s = %v; want %v", bad, err, jose.ErrSignature)
+		}
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 // auth0User is a user in an export of Auth0 (a job of users-exports, NDJSON), and in the files that it imports itself.
 type auth0User struct {
 	UserID        string                     `json:"user_id"`
+	OtherID       json.RawMessage            `json:"id"`      // has nobody in a file of Auth0: what most other systems write
+	FirebaseID    string                     `json:"localId"` // likewise
 	Email         string                     `json:"email"`
 	EmailVerified bool                       `json:"email_verified"`
 	Username      string                     `json:"username"`
@@ -60,7 +62,8 @@ func readAuth0(r io.Reader, o Options, emit Emit) error {
 		}
 	}
 	return each(r, "", func(u auth0User) error {
-		if u.UserID == "" && u.Email == "" { // what Auth0 imports may have the address alone
+		// What Auth0 imports may have the address alone, but no id by another name.
+		if u.UserID == "" && (u.Email == "" || u.OtherID != nil || u.FirebaseID != "") {
 			return foreign("a user_id")
 		}
 		line, note := u.line()

@@ -12,6 +12,8 @@ import (
 type supabaseUser struct {
 	ID               string                     `json:"id"`
 	Audience         string                     `json:"aud"`
+	Username         string                     `json:"username"`  // is no column of that table: other systems write it
+	UserType         string                     `json:"user_type"` // likewise, and we do
 	Email            string                     `json:"email"`
 	Phone            string                     `json:"phone"`
 	Password         string                     `json:"encrypted_password"`
@@ -28,7 +30,7 @@ type supabaseUser struct {
 // banned is inactive.
 func readSupabase(r io.Reader, _ Options, emit Emit) error {
 	return each(r, "", func(u supabaseUser) error {
-		if u.ID == "" || u.Email == "" && u.Phone == "" && u.Audience == "" {
+		if u.ID == "" || u.Email == "" && u.Phone == "" && u.Audience == "" || u.Username != "" || u.UserType != "" {
 			return foreign("an id and an aud")
 		}
 		if u.DeletedAt != "" {

@@ -118,10 +118,11 @@ func firstByte(b *bufio.Reader) (byte, error) {
 // objects calls f with objects that stand one after the other.
 func objects[T any](d *json.Decoder, f func(T) error) error {
 	for {
-		var v T
-		if err := d.Decode(&v); errors.Is(err, io.EOF) {
+		v, err := next[T](d)
+		if errors.Is(err, io.EOF) {
 			return nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return err
 		}
 		if err := f(v); err != nil {
@@ -133,8 +134,8 @@ func objects[T any](d *json.Decoder, f func(T) error) error {
 // elements calls f with the elements of an array that was opened.
 func elements[T any](d *json.Decoder, f func(T) error) error {
 	for d.More() {
-		var v T
-		if err := d.Decode(&v); err != nil {
+		v, err := next[T](d)
+		if err != nil {
 			return err
 		}
 		if err := f(v); err != nil {
@@ -143,6 +144,16 @@ func elements[T any](d *json.Decoder, f func(T) error) error {
 	}
 	_, err := d.Token()
 	return err
+}
+
+// next reads one user, io.EOF where there are no more. One whose fields hold other things than they must is foreign.
+func next[T any](d *json.Decoder) (T, error) {
+	var v T
+	err := d.Decode(&v)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		err = fmt.Errorf("it has a user whose %q is a JSON %s; is it a file of another system?", wrong.Field, wrong.Value)
+	}
+	return v, err
 }
 
 // customOf returns facts as custom attributes: names cut to what Postern allows, and what is nested as JSON in a text.

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,7 +81,7 @@ func TestOtherFiles(t *testing.T) {
 	for _, tt := range []struct{ format, file, says string }{
 		{"auth0", "", "it is empty"},
 		{"auth0", "user_id,email", "it holds no JSON objects"},
-		{"auth0", `[{"user_id":1}]`, "cannot unmarshal"},
+		{"auth0", `[{"user_id":1}]`, `a user whose "user_id" is a JSON number; is it a file of another system?`},
 		{"keycloak", `{"realm":"acme"}`, `it holds no "users"`},
 		{"keycloak", `{"users":{}}`, `its "users" is not an array`},
 		{"firebase", `{"users":[{"localId":"a","passwordHash":"x"}]}`, "need the project's hash_config"},
@@ -105,6 +106,47 @@ func TestOtherFiles(t *testing.T) {
 	if _, err := userfiles.ParseFirebaseHashes("hash_config { algorithm: BCRYPT }"); err == nil {
 		t.Error("ParseFirebaseHashes of another algorithm = nil error")
 	}
+}
+
+// TestSamplesOfOthers reads the users of each system, and of an export of ours, as those of every other: nobody is taken for
+// one, by an address alone for instance. The users stand in an array, so that it is they who are told apart.
+func TestSamplesOfOthers(t *testing.T) {
+	files := map[string]string{"ours": `[{"id":"usr_0N8KYbVfZlJ4rNwOZ0qLJ2","user_type":"human","email":"ann@example.com"}]`}
+	for format, sample := range samples {
+		text, err := os.ReadFile(filepath.Join("testdata", sample))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[format] = string(array(t, text))
+	}
+	for of, file := range files {
+		for _, format := range userfiles.Formats() {
+			if format == of {
+				continue
+			}
+			err := userfiles.Read(format, strings.NewReader(file), options(t), func(user wire.UserLine, _ string) error {
+				t.Errorf("Read(%s) of users of %s takes %s", format, of, user.Source)
+				return nil
+			})
+			if err == nil || !strings.Contains(err.Error(), "is it a file of another system?") {
+				t.Errorf("Read(%s) of users of %s = %v; want a refusal that asks for the system", format, of, err)
+			}
+		}
+	}
+}
+
+// array returns the users in a sample as an array: the sample itself, what it has as "users" or "identities", or its lines.
+func array(t *testing.T, sample []byte) []byte {
+	t.Helper()
+	if sample[0] == '[' {
+		return sample
+	}
+	var object struct{ Users, Identities json.RawMessage }
+	if json.Unmarshal(sample, &object) == nil && (object.Users != nil || object.Identities != nil) {
+		return append(object.Users, object.Identities...)
+	}
+	lines := bytes.Split(bytes.TrimSpace(sample), []byte("\n"))
+	return slices.Concat([]byte("["), bytes.Join(lines, []byte(",")), []byte("]"))
 }
 
 // TestAuth0WithoutIDs tells users apart who have no id, as files may have them that Auth0 imports.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -74,10 +72,7 @@ func (*Admin) status(w http.ResponseWriter, _ *http.Request) error {
 	if parts := app.engine.parts.Load(); parts != nil {
 		s.Open, s.Status = true, parts.Status()
 	}
-	file := filepath.Join(app.engine.settings.data, assembly.FirstKeyFile)
-	if _, err := os.Stat(file); err == nil {
-		s.FirstKey = file
-	}
+	s.FirstKey = assembly.FirstKeyLeft(app.engine.settings.data)
 	return reply(w, s)
 }
 

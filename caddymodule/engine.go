@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,11 +190,7 @@ func (e *engine) assembleOver(ctx context.Context, store core.Store) (*assembly.
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(e.settings.data, assembly.FirstKeyFile)
-	if _, err := os.Stat(file); err == nil {
-		e.log.Warn("the first management key lies in a file; keep it in a safe place and remove the file",
-			zap.String("file", file), zap.String("realm", string(realm.ID)))
-	}
+	parts.RemindOfFirstKey(e.settings.data, realm.ID)
 	return parts, nil
 }
 

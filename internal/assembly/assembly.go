@@ -142,6 +142,23 @@ func (a *Assembly) SetUp(ctx context.Context, folder string) (*core.Realm, error
 	return realm, err
 }
 
+// FirstKeyLeft returns the file in folder where the first management key still lies, "" if there is none.
+func FirstKeyLeft(folder string) string {
+	file := filepath.Join(folder, FirstKeyFile)
+	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	return file
+}
+
+// RemindOfFirstKey logs where the first management key lies, as long as nobody has taken it from folder.
+func (a *Assembly) RemindOfFirstKey(folder string, realm core.RealmID) {
+	if file := FirstKeyLeft(folder); file != "" {
+		a.log.Warn("the first management key lies in a file; keep it in a safe place and remove the file",
+			zap.String("file", file), zap.String("realm", string(realm)))
+	}
+}
+
 // FirstKey returns the first management key, if it still lies in folder, else "". Whoever has shown it calls
 // DropFirstKey.
 func (a *Assembly) FirstKey(ctx context.Context, folder string) (string, error) {

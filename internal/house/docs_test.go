@@ -1,0 +1,104 @@
+package house_test
+
+import (
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+// read returns the text of a file of the repository.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// files returns the files that git tracks, or would after 'git add', by what ends their names.
+func files(t *testing.T, pattern string) []string {
+	t.Helper()
+	list := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", pattern)
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("git ls-files %s: %v", pattern, err)
+	}
+	return strings.Fields(string(out))
+}
+
+// TestDocsLeadOn follows every link from one page of the repository to another, to the heading that it names, and holds that the index
+// leads to every page of docs.
+func TestDocsLeadOn(t *testing.T) {
+	link, code := regexp.MustCompile(`\]\(([^)\s:]*)\)`), regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+	for _, page := range append(files(t, ":(glob)*.md"), files(t, "docs/*.md")...) {
+		for _, found := range link.FindAllStringSubmatch(code.ReplaceAllString(read(t, page), ""), -1) {
+			file, heading, _ := strings.Cut(found[1], "#")
+			to := page
+			if file != "" {
+				to = path.Join(path.Dir(page), file)
+			}
+			if _, err := os.Stat(filepath.Join(root, to)); err != nil {
+				t.Errorf("%s leads to %s, which is not there", page, to)
+			} else if heading != "" && !headings(read(t, to))[heading] {
+				t.Errorf("%s leads to %s, which has no heading #%s", page, to, heading)
+			}
+		}
+	}
+	index := read(t, "docs/README.md")
+	for _, page := range files(t, "docs/*.md") {
+		if name := path.Base(page); name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("docs/README.md does not lead to %s", name)
+		}
+	}
+}
+
+// headings returns the anchors of a page's headings, as GitHub makes them.
+func headings(page string) map[string]bool {
+	all := map[string]bool{}
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		anchor := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		all[strings.ReplaceAll(anchor, " ", "-")] = true
+	}
+	return all
+}
+
+// TestDocsNameWhatIsThere holds that docs/production.md names every metric and none that is not there, and that what docs/troubleshooting.md
+// quotes in its first columns is said somewhere in the code.
+func TestDocsNameWhatIsThere(t *testing.T) {
+	var code strings.Builder
+	for _, name := range files(t, "*.go") {
+		if !strings.HasSuffix(name, "_test.go") {
+			code.WriteString(read(t, name))
+		}
+	}
+	production, metric := read(t, "docs/production.md"), regexp.MustCompile(`\bpostern_(?:guard|api|store|background|issuer|start)_\w+`)
+	for _, name := range metric.FindAllString(read(t, "internal/assembly/meters.go"), -1) {
+		if !strings.Contains(production, name) {
+			t.Errorf("docs/production.md does not name %s", name)
+		}
+	}
+	for _, name := range metric.FindAllString(production, -1) {
+		if !strings.Contains(code.String(), `"`+name+`"`) {
+			t.Errorf("docs/production.md names %s, which is no metric", name)
+		}
+	}
+	rows := regexp.MustCompile("(?m)^\\| (?:[0-9]{3} )?(`[^|]*) \\|").FindAllStringSubmatch(read(t, "docs/troubleshooting.md"), -1)
+	if len(rows) < 20 {
+		t.Fatalf("docs/troubleshooting.md quotes %d messages; want more", len(rows))
+	}
+	for _, row := range rows {
+		for _, quoted := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			if !strings.Contains(code.String(), quoted[1]) {
+				t.Errorf("docs/troubleshooting.md quotes %q, which nothing says", quoted[1])
+			}
+		}
+	}
+}

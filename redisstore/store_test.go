@@ -46,11 +46,14 @@ var prefixes atomic.Int64
 
 // shared returns options for a shared server, with key prefix of one test. The machine may be busy.
 func shared(s *redistest.Server) redisstore.Options {
-	return redisstore.Options{
-		URL:       s.URL(),
-		KeyPrefix: fmt.Sprintf("test-%d-%d:", os.Getpid(), prefixes.Add(1)),
-		PoolSize:  50, ReadTimeout: 10 * time.Second, CallTimeout: 20 * time.Second,
-	}
+	o := options(s.URL())
+	o.KeyPrefix = fmt.Sprintf("test-%d-%d:", os.Getpid(), prefixes.Add(1))
+	return o
+}
+
+// options are patient enough for a busy machine.
+func options(url string) redisstore.Options {
+	return redisstore.Options{URL: url, PoolSize: 50, ReadTimeout: 10 * time.Second, CallTimeout: 20 * time.Second}
 }
 
 // open returns a store that is closed with the test.

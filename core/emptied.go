@@ -22,3 +22,39 @@ func (d *deps) missed(ctx context.Context, realm RealmID, refusal error) error {
 	}
 	return refusal
 }
+
+// lookForRealms has those forget everything whose realm the store does not hold, about every second. No news tells of a store that was
+// emptied: where a log was empty before, it lacks nothing. What is asked again from then on is refused to nobody (see missed).
+func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) error {
+	var keys []Key
+	now, of := f.d.clock.local(), map[Key][]*Watch{}
+	for _, w := range watches {
+		if w.realm == "" {
+			continue
+		}
+		key := realmKey(w.realm)
+		if of[key] == nil {
+			keys = append(keys, key)
+		}
+		of[key] = append(of[key], w)
+	}
+	if len(keys) == 0 || now.Sub(f.looked) < feedWait {
+		return nil
+	}
+	recs, err := f.d.store.Get(ctx, keys...)
+	if err != nil {
+		return fmt.Errorf("core: look for the realms of the feed: %w", err)
+	}
+	f.looked = now
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, key := range keys {
+		if recs[i].Version > 0 {
+			continue
+		}
+		for _, w := range of[key] {
+			w.listener.ForgetAll()
+		}
+	}
+	return nil
+}

@@ -54,3 +54,34 @@ func TestEmptiedStoreIsNoVerdict(t *testing.T) {
 		w.refused("Resolve of a session that was ended", err, core.ErrInvalidToken)
 	})
 }
+
+// TestFeedForgetsAnEmptiedRealm holds that whoever remembers verdicts of a realm forgets them all once the store does not hold it any
+// more, though no news says so, and is left in peace while it does.
+func TestFeedForgetsAnEmptiedRealm(t *testing.T) {
+	each(t, func(w *world) {
+		var gone atomic.Bool
+		c := w.another(emptied{w.store, &gone})
+		var heard oblivious
+		_, err := c.Feed.Follow(w.ctx, w.realm.ID, &heard)
+		w.must(err)
+		w.run(c)
+		w.becomes("the feed is joined", func() bool { return heard.all.Load() > 0 })
+		for range 2 { // rounds that look for the realm and find it
+			w.clock.Advance(time.Second)
+			now := w.clock.Now()
+			w.becomes("the feed goes on", func() bool { return !c.Feed.Heard().Before(now) })
+		}
+		if n := heard.all.Load(); n != 1 {
+			w.Errorf("everything was forgotten %d times while the realm was there; want once, on joining", n)
+		}
+		gone.Store(true)
+		w.clock.Advance(time.Second)
+		w.becomes("everything is forgotten", func() bool { return heard.all.Load() > 1 })
+	})
+}
+
+// oblivious counts how often it is told to forget everything.
+type oblivious struct{ all atomic.Int64 }
+
+func (f *oblivious) Forget([]string) {}
+func (f *oblivious) ForgetAll()      { f.all.Add(1) }

@@ -29,11 +29,14 @@ type InvalidationFeed struct {
 	positions map[Log]Position
 	watches   []*Watch // in the order they came: core's own first, so that whoever asks core again after news gets new answers
 	changed   func()   // ends the Tail under way, so that a new log is followed at once
+
+	looked time.Time // when the realms were last looked for, by the local clock; of the goroutine that runs
 }
 
 // Watch is one listener's subscription.
 type Watch struct {
 	feed      *InvalidationFeed
+	realm     RealmID // whose news it is; "" = all realms'
 	logs      []Log
 	listener  Listener
 	joined    bool         // it has been told to forget what it read before it was followed
@@ -62,16 +65,21 @@ func (f *InvalidationFeed) Follow(ctx context.Context, realm RealmID, l Listener
 	for _, p := range r.partitions() {
 		logs = append(logs, invalidationLog(p))
 	}
-	return f.watch(l, logs...), nil
+	return f.subscribe(&Watch{realm: realm, logs: logs, listener: l}), nil
 }
 
 // watch subscribes l to logs.
 func (f *InvalidationFeed) watch(l Listener, logs ...Log) *Watch {
-	w := &Watch{feed: f, logs: logs, listener: l}
+	return f.subscribe(&Watch{logs: logs, listener: l})
+}
+
+// subscribe begins a subscription.
+func (f *InvalidationFeed) subscribe(w *Watch) *Watch {
+	w.feed = f
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.watches = append(f.watches, w)
-	for _, log := range logs {
+	for _, log := range w.logs {
 		if _, followed := f.positions[log]; !followed {
 			f.positions[log] = End
 		}
@@ -149,7 +157,7 @@ func (f *InvalidationFeed) round(ctx context.Context) error {
 		return fmt.Errorf("core: follow the feed: %w", err)
 	}
 	f.pass(feeds, watches, asked)
-	return nil
+	return f.lookForRealms(call, watches)
 }
 
 // begin returns what to tail, for whom and for how long, under a context that a new subscription ends. For a watch that has

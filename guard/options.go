@@ -100,6 +100,10 @@ type Options struct {
 	// Secure reports whether the browser speaks TLS; default that of the connection. See Settings.Origins, too.
 	Secure func(*http.Request) bool
 
+	// Host returns the host that the browser asked for, and its port, as it stands in Host; default that of the request. A host behind a
+	// proxy that puts another there must know which proxies to believe.
+	Host func(*http.Request) string
+
 	// Observe is told of each verdict, for metrics. It must not block.
 	Observe func(Verdict)
 
@@ -142,7 +146,10 @@ func (o *Options) validate() (*compiled, error) {
 	if o.Secure == nil {
 		o.Secure = func(r *http.Request) bool { return r.TLS != nil }
 	}
-	c.secure = o.Secure
+	if o.Host == nil {
+		o.Host = func(r *http.Request) string { return r.Host }
+	}
+	c.secure, c.host = o.Secure, o.Host
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}

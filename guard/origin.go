@@ -57,15 +57,16 @@ func parseOrigins(texts []string) ([]origin, error) {
 
 // ownOrigin returns the origin that r was sent to. Where TLS ends before us, only the settings know its scheme.
 func (c *compiled) ownOrigin(r *http.Request) origin {
+	host := c.host(r)
 	if c.secure(r) {
-		return newOrigin("https", r.Host)
+		return newOrigin("https", host)
 	}
 	for _, o := range c.origins {
-		if o == newOrigin(o.scheme, r.Host) {
+		if o == newOrigin(o.scheme, host) {
 			return o
 		}
 	}
-	return newOrigin("http", r.Host)
+	return newOrigin("http", host)
 }
 
 // isOwn reports whether a page of o belongs to the application. Where no origins are configured and TLS ends before
@@ -77,7 +78,7 @@ func (c *compiled) isOwn(o origin, r *http.Request) bool {
 		}
 	}
 	if len(c.origins) == 0 && !c.secure(r) {
-		return o == newOrigin(o.scheme, r.Host)
+		return o == newOrigin(o.scheme, c.host(r))
 	}
 	return o == c.ownOrigin(r)
 }

@@ -240,7 +240,8 @@ type compiled struct {
 	login   *url.URL // nil = none
 	origins []origin
 	issuers []*outside
-	secure  func(*http.Request) bool // see Options
+	secure  func(*http.Request) bool   // see Options
+	host    func(*http.Request) string // likewise
 }
 
 // compile checks settings, whose defaults it fills, and prepares them.

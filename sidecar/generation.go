@@ -124,7 +124,7 @@ func withPages(o *Options, parts *assembly.Assembly, g *guard.Guard, next http.H
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if hosted.Owns(r) {
-			hosted.ServeHTTP(w, r)
+			hosted.ServeHTTP(w, asClient(r))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -79,7 +79,7 @@ func (o *Options) guard() guard.Options {
 	if o.Pages != off && settings.LoginURL == "" {
 		settings.LoginURL = o.Pages + "/sign-in"
 	}
-	return guard.Options{Settings: settings, Secure: isSecure}
+	return guard.Options{Settings: settings, Secure: isSecure, Host: hostOf}
 }
 
 // validate fills the defaults and returns all complaints at once.

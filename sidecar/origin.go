@@ -92,13 +92,21 @@ func (p proxies) locate(r *http.Request) *http.Request {
 		from.chain = strings.Join(believed, ", ")
 		r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
 	}
-	if proto := r.Header.Get("X-Forwarded-Proto"); proto == "http" || proto == "https" {
+	if proto := only(r.Header["X-Forwarded-Proto"]); proto == "http" || proto == "https" {
 		from.proto = proto
 	}
-	if host := r.Header.Get("X-Forwarded-Host"); host != "" && isHost(host) {
+	if host := only(r.Header["X-Forwarded-Host"]); host != "" && isHost(host) {
 		from.host = host
 	}
 	return r.WithContext(context.WithValue(r.Context(), originKey{}, from))
+}
+
+// only returns the one value of a header, and "" where there are several: one of them may be the client's own, which the proxy left there.
+func only(values []string) string {
+	if len(values) != 1 {
+		return ""
+	}
+	return values[0]
 }
 
 // seen returns what the connection shows.
@@ -134,6 +142,26 @@ func isSecure(r *http.Request) bool {
 		return from.proto == "https"
 	}
 	return r.TLS != nil
+}
+
+// hostOf returns the host that the client asked for: from us, or from a proxy that we believe.
+func hostOf(r *http.Request) string {
+	if from, located := r.Context().Value(originKey{}).(origin); located {
+		return from.host
+	}
+	return r.Host
+}
+
+// asClient returns r with the host that the client asked for, for those who answer it themselves: an app is asked by the name that the
+// proxy in front gave it.
+func asClient(r *http.Request) *http.Request {
+	host := hostOf(r)
+	if host == r.Host {
+		return r
+	}
+	r = r.WithContext(r.Context())
+	r.Host = host
+	return r
 }
 
 // setForwarded tells the app where a request comes from.

@@ -35,14 +35,29 @@ func parseProxies(list []string) (proxies, error) {
 		}
 		network, err := netip.ParsePrefix(item)
 		if address, isAddress := netip.ParseAddr(item); isAddress == nil {
+			address = address.Unmap()
 			network, err = address.Prefix(address.BitLen())
 		}
-		if err != nil {
+		if err != nil || network.Addr().Is4In6() { // a network of which would hold nobody, since addresses are compared in their plain form
 			return proxies{}, fmt.Errorf("trusted_proxies: %q is no address, no network like 10.0.0.0/8, and neither private nor unix", item)
 		}
 		p.networks = append(p.networks, network.Masked())
 	}
 	return p, nil
+}
+
+// widest is how many bits at least say which network a proxy is in that somebody may have meant. The largest that belong to one owner have
+// eight, but for the private ones of IPv6 (fc00::/7).
+const widest = 7
+
+// everybody returns a network that holds much of the internet, as 0.0.0.0/0 does, and so clients too; "" = there is none.
+func (p proxies) everybody() string {
+	for _, network := range p.networks {
+		if network.Bits() < widest {
+			return network.String()
+		}
+	}
+	return ""
 }
 
 // trust reports whether an address, as net/http has it, is one of them.

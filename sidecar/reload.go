@@ -41,6 +41,7 @@ func (s *Sidecar) Reload(ctx context.Context, o Options) error {
 	}
 	before := s.front.take(next)
 	go before.retire()
+	o.warn()
 	s.o.Log.Info("goes on with new settings", zap.String("upstream", o.Upstream))
 	return nil
 }

@@ -192,6 +192,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	defer stop()
 	defer func() { s.front.begin().guard.Close() }()
 
+	s.o.warn()
 	s.warnOfPlainHTTP()
 	s.parts.RemindOfFirstKey(s.o.Data, s.realm.ID)
 	s.o.Log.Info("serving", zap.String("realm", string(s.realm.ID)), zap.String("guard", s.GuardURL()), zap.String("api", s.APIURL()), zap.String("forward_auth", s.ForwardAuthURL()))

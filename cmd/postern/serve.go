@@ -139,6 +139,9 @@ func checkCommand() *cobra.Command {
 		if err = errors.Join(err, o.CheckFiles()); err != nil {
 			return err
 		}
+		for _, text := range o.Warnings() {
+			fmt.Fprintln(c.ErrOrStderr(), "Warning:", text)
+		}
 		fmt.Fprintln(c.OutOrStdout(), "The configuration is good.")
 		return nil
 	}

@@ -37,7 +37,15 @@ func (f *fields) texts(name string) []string {
 
 // read reads what is no text, and reports whether it could. null leaves it as it is.
 func (f *fields) read(raw json.RawMessage, to any) bool {
-	return json.Unmarshal(raw, to) == nil || f.form && json.Unmarshal(formValue(raw, to), to) == nil
+	return json.Unmarshal(raw, to) == nil || (f.form || isQuoted(raw)) && json.Unmarshal(formValue(raw, to), to) == nil
+}
+
+// isQuoted reports whether there is a text with nothing but a number or a truth in it: "60" or "true". Apps hand on in JSON what
+// their own web forms have sent them. An empty text is not nothing there: it could mean that a limit goes.
+func isQuoted(raw json.RawMessage) bool {
+	text, err := unquote(raw)
+	_, notNumber := strconv.ParseFloat(text, 64)
+	return err == nil && (notNumber == nil || text == "true" || text == "false")
 }
 
 // flag takes a truth. One that is missing or null is false.

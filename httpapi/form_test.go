@@ -47,6 +47,36 @@ func TestForms(t *testing.T) {
 	})
 }
 
+// TestNumbersInTexts takes from JSON what an app's own web form gave the app: texts that are numbers and truths, and nothing else.
+func TestNumbersInTexts(t *testing.T) {
+	each(t, func(w *world) {
+		made := w.want(w.manage("POST /v1/realms", `{"realm":{"name":"Shop","session_minutes":"60","require_unique_emails":"false","apt_require_jti":"1","event_retention":"864000"}}`), 201, `"session_minutes":60`)
+		w.want(made, 201, `"require_unique_emails":false`)
+		w.want(made, 201, `"apt_require_jti":true`)
+		w.want(made, 201, `"event_retention":864000`)
+		realm := "PUT /v1/realms/" + made.field("id")
+		for value, message := range map[string]string{
+			`"session_minutes":""`:              "Session minutes must be from 1 to 43200",
+			`"session_minutes":"null"`:          "Session minutes must be from 1 to 43200",
+			`"session_minutes":"0x10"`:          "Session minutes must be from 1 to 43200",
+			`"session_minutes":" 5"`:            "Session minutes must be from 1 to 43200",
+			`"session_minutes":"0"`:             "Session minutes must be from 1 to 43200",
+			`"event_retention":"NaN"`:           "Event retention must be a whole number of seconds",
+			`"require_unique_emails":""`:        "Require unique emails must be true or false",
+			`"require_unique_emails":"2"`:       "Require unique emails must be true or false",
+			`"require_unique_emails":1`:         "Require unique emails must be true or false",
+			`"apt_require_jti":"\"true\""`:      "APT require JTI must be true or false",
+			`"jwt_fields":"[\"custom\"]"`:       "JWT fields must be an array of texts",
+			`"password_min_length":"{\"a\":1}"`: "Password min length must be a whole number",
+		} {
+			w.want(w.manage(realm, `{"realm":{`+value+`}}`), 422, message)
+		}
+		w.human("ann")
+		member := w.want(w.manage("POST /v1/memberships", `{"membership":{"user_id":"`+w.want(w.manage("GET /v1/users/ann", ""), 200, "").field("id")+`","expires_at":"1900000000"}}`), 201, `"expires_at":1900000000`)
+		w.want(w.manage("PUT /v1/memberships/"+member.field("id"), `{"membership":{"expires_at":""}}`), 422, "Expires at must be a number of seconds since 1970")
+	})
+}
+
 // TestReferenceIsAText takes an app's own id as the app has it.
 func TestReferenceIsAText(t *testing.T) {
 	each(t, func(w *world) {

@@ -1,7 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -34,7 +37,7 @@ func (a *API) verifyCredential(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	code := orEmpty(b.object.text("code"))
+	code := b.object.code()
 	if err := b.end(); err != nil {
 		return err
 	}
@@ -44,6 +47,16 @@ func (a *API) verifyCredential(w http.ResponseWriter, c *call) error {
 	}
 	write(w, http.StatusOK, mediaJSON, credentialBody(credential))
 	return nil
+}
+
+// code takes a code. Some programs have it as a number, which has lost the zeros that a code of an authenticator begins with.
+func (f *fields) code() string {
+	n, err := strconv.ParseUint(string(f.members["code"]), 10, 64)
+	if err != nil {
+		return orEmpty(f.text("code"))
+	}
+	delete(f.members, "code")
+	return fmt.Sprintf("%06d", n)
 }
 
 // updateTOTP renames an authenticator.
@@ -92,7 +105,7 @@ func (a *API) complete(w http.ResponseWriter, c *call, who func(core.RealmID) (s
 	if err != nil {
 		return err
 	}
-	token, code := orEmpty(b.either("token")), orEmpty(b.either("code"))
+	token, code := orEmpty(b.either("token")), cmp.Or(b.object.code(), b.top.code())
 	if err := b.end(); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,4 +84,27 @@ func (w *world) code(secret string) string {
 	w.must(binary.Write(mac, binary.BigEndian, w.clock.Now().Unix()/30))
 	sum := mac.Sum(nil)
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[sum[19]&15:])&0x7fffffff%1_000_000)
+}
+
+// TestCodeAsNumber takes a code from a program that has it as a number, with the zeros that it begins with or without them.
+func TestCodeAsNumber(t *testing.T) {
+	each(t, func(w *world) {
+		u := w.human("ann")
+		made := w.want(w.manage("POST /v1/credentials", `{"credential":{"user_id":"`+string(u.ID)+`","credential_type":"totp","name":"phone"}}`), 201, `"state":"new"`)
+		number := func(first string) string {
+			for {
+				w.clock.Advance(time.Minute)
+				if code := w.code(made.field("otp_secret")); strings.HasPrefix(code, first) {
+					return strings.TrimLeft(code, "0")
+				}
+			}
+		}
+		w.want(w.manage("POST /v1/credentials/"+made.field("id")+"/verify", `{"credential":{"code":`+number("")+`}}`), 200, `"state":"active"`)
+		code := number("0")
+		token := w.want(w.manage("POST /v1/users/ann/authenticate", `{"password":"`+goodPassword+`"}`), 200, `"token":"kli_`).field("token")
+		for _, other := range []string{code + ".5", "-" + code, "[" + code + "]", "true"} {
+			w.want(w.manage("POST /v1/users/ann/authenticate_code", `{"user":{"token":"`+token+`","code":`+other+`}}`), 422, "Code must be a text")
+		}
+		w.want(w.manage("POST /v1/users/ann/authenticate_code", `{"user":{"token":"`+token+`","code":`+code+`}}`), 200, `"token":"eyJ`)
+	})
 }

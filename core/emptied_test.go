@@ -68,7 +68,7 @@ func TestFeedForgetsAnEmptiedRealm(t *testing.T) {
 		w.becomes("the feed is joined", func() bool { return heard.all.Load() > 0 })
 		for range 2 { // rounds that look for the realm and find it
 			w.clock.Advance(time.Second)
-			now := w.clock.Now()
+			now := c.Now() // by the store's clock, as the feed
 			w.becomes("the feed goes on", func() bool { return !c.Feed.Heard().Before(now) })
 		}
 		if n := heard.all.Load(); n != 1 {

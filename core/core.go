@@ -158,57 +158,66 @@ type deps struct {
 	touch    chan touch // what was seen, to be noted off the request path
 }
 
-// New returns a Core over o.Store. It reads and writes nothing yet.
+// New returns a Core over o.Store. It reads and writes nothing yet. It fails where the Options are not good.
 func New(o Options) (*Core, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
-	c := &clock{local: o.Now}
-	d := &deps{
-		store: view{o.Store}, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL, linkBase: o.LinkBase,
-		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
-		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.HashBusy, o.Random),
-		report: o.Report, happened: o.Happened,
-		touch: make(chan touch, touchBacklog),
-
-		troubles: &troubles{tell: o.Trouble, failing: map[string]bool{}},
-	}
-	var err error
-	if d.process, err = d.ids.text(idLength); err != nil {
+	d, err := newDeps(o)
+	if err != nil {
 		return nil, fmt.Errorf("core: %w", err)
 	}
-	d.feed = newFeed(d, o.MaxStaleness)
-	d.meter = newMeter(d)
-	d.jobs = &jobs{d: d, steps: map[jobKind]func(context.Context, *job) (progress, error){}}
-	d.realms = newRealms(d)
-	d.jobs.does(jobResetRealm, d.realms.resetStep)
-	d.jobs.does(jobDeleteRealm, d.realms.deleteStep)
-	core := &Core{
+	c := &Core{
 		Realms: d.realms, Feed: d.feed, d: d,
 		ManagementKeys: newManagementKeys(d),
 		APTKeys:        &APTKeys{d},
 		LoginPolicies:  &LoginPolicies{d},
 		Users:          &Users{d},
 		Sessions:       &Sessions{d},
+		Orgs:           &Orgs{d},
+		AppHooks:       &AppHooks{d},
+		Repeats:        &Repeats{d},
 	}
-	core.Orgs = &Orgs{d}
-	d.jobs.does(jobOrg, core.Orgs.settle)
-	core.Memberships = &Memberships{d, core.Users, core.Orgs}
-	core.Passwords = &Passwords{d, core.Users, core.Sessions}
-	core.Credentials = &Credentials{d, core.Users}
-	core.APIKeys = &APIKeys{d, core.Users}
-	core.SecondFactors = &SecondFactors{d, core.Users, core.Sessions}
-	core.APTs = &APTs{d, core.Users, core.Sessions}
-	core.AppHooks = &AppHooks{d}
-	core.Repeats = &Repeats{d}
-	core.Events = &Events{d, &Outbox{d, core.AppHooks}}
-	d.mailless = o.Courier != nil && !o.Courier.Mails()
-	core.dispatcher = newDispatcher(core.Events.outbox, o.Courier)
-	return core, nil
+	c.Memberships = &Memberships{d, c.Users, c.Orgs}
+	c.Passwords = &Passwords{d, c.Users, c.Sessions}
+	c.Credentials = &Credentials{d, c.Users}
+	c.APIKeys = &APIKeys{d, c.Users}
+	c.SecondFactors = &SecondFactors{d, c.Users, c.Sessions}
+	c.APTs = &APTs{d, c.Users, c.Sessions}
+	c.Events = &Events{d, &Outbox{d, c.AppHooks}}
+	c.dispatcher = newDispatcher(c.Events.outbox, o.Courier)
+	d.jobs.does(jobResetRealm, d.realms.resetStep)
+	d.jobs.does(jobDeleteRealm, d.realms.deleteStep)
+	d.jobs.does(jobOrg, c.Orgs.settle)
+	return c, nil
 }
 
-// Run follows the feed, keeps the clock in step with the store's, notes which sessions and API keys were seen and what was used, and
-// rotates signing keys that are due, until ctx ends. Without it a Core works, and reads the store for everything.
+// newDeps returns what the services share, of Options that are whole. It fails where randomness does.
+func newDeps(o Options) (*deps, error) {
+	c := &clock{local: o.Now}
+	d := &deps{
+		store: view{o.Store}, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL, linkBase: o.LinkBase,
+		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
+		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.HashBusy, o.Random),
+		report: o.Report, happened: o.Happened,
+		mailless: o.Courier != nil && !o.Courier.Mails(),
+		touch:    make(chan touch, touchBacklog),
+		troubles: &troubles{tell: o.Trouble, failing: map[string]bool{}},
+	}
+	var err error
+	if d.process, err = d.ids.text(idLength); err != nil {
+		return nil, err
+	}
+	d.feed = newFeed(d, o.MaxStaleness)
+	d.meter = newMeter(d)
+	d.jobs = &jobs{d: d, steps: map[jobKind]func(context.Context, *job) (progress, error){}}
+	d.realms = newRealms(d)
+	return d, nil
+}
+
+// Run follows the feed, keeps the clock in step with the store's, notes which sessions and API keys were seen and what was used, rotates
+// signing keys that are due, carries on large deletions, and reads the event log and delivers what hooks are to hear of, until ctx ends.
+// Without it a Core works, reads the store for everything, and does none of these.
 func (c *Core) Run(ctx context.Context) {
 	var work sync.WaitGroup
 	for _, part := range []func(context.Context){c.d.feed.run, c.d.keepTime, c.noteSeen, c.Realms.rotateOnSchedule, c.d.meter.run, c.d.jobs.run, c.dispatcher.run} {

@@ -274,7 +274,7 @@ func FuzzParseEventMarks(f *testing.F) {
 			}
 			return
 		}
-		again, err := core.ParseEventMarks(core.EventMarks(marks))
+		again, err := core.ParseEventMarks(core.FormatEventMarks(marks))
 		if err != nil || len(again) != len(marks) {
 			t.Fatalf("ParseEventMarks of what it read of %q = %v, %v", line, again, err)
 		}

@@ -30,8 +30,8 @@ func (m EventMark) String() string {
 	return fmt.Sprintf("%s/%s:%d:%s", realm, partition, m.Number, m.Link)
 }
 
-// EventMarks writes marks as a line without an end, which ParseEventMarks reads.
-func EventMarks(marks []EventMark) string {
+// FormatEventMarks writes marks as a line, without the line's end, that ParseEventMarks reads.
+func FormatEventMarks(marks []EventMark) string {
 	words := make([]string, len(marks))
 	for i, m := range marks {
 		words[i] = m.String()
@@ -39,7 +39,7 @@ func EventMarks(marks []EventMark) string {
 	return strings.Join(words, " ")
 }
 
-// ParseEventMarks reads what EventMarks wrote. It returns none where a word of it is no mark.
+// ParseEventMarks reads what FormatEventMarks wrote. Where one word is no mark it fails, and returns none.
 func ParseEventMarks(line string) ([]EventMark, error) {
 	var marks []EventMark
 	for word := range strings.FieldsSeq(line) {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// ErrThrottled says that there were too many attempts. A copy of it says of how many, and when there is another.
+// ErrThrottled says that there were too many attempts. What is returned is a copy that says how many there are at
+// once, and after what time there is another (Limit, RetryAfter).
 var ErrThrottled = &Error{Kind: KindThrottled, Code: "too_many_attempts", Detail: "too many attempts; try again later"}
 
 // take takes one of the attempts that a bucket holds, or fails with ErrThrottled.

@@ -23,7 +23,7 @@ func (d *Data) VerifyEvents(ctx context.Context, realm, since string) (string, e
 	if err != nil {
 		return "", err
 	}
-	arguments := url.Values{"realm": {realm}, "since": {core.EventMarks(marks)}}
+	arguments := url.Values{"realm": {realm}, "since": {core.FormatEventMarks(marks)}}
 	return d.Command(ctx, CommandVerifyEvents, arguments, func(c *core.Core) (string, error) {
 		return VerifyEvents(ctx, c, realm, marks)
 	})
@@ -66,7 +66,7 @@ func verifyEvents(ctx context.Context, c *core.Core, realms []*core.Realm, since
 		lines = append(lines, r.Name+": "+intact(proof))
 		marks = append(marks, proof.Marks...)
 	}
-	return strings.Join(append(lines, sealLine+core.EventMarks(marks)), "\n"), errors.Join(flaws...)
+	return strings.Join(append(lines, sealLine+core.FormatEventMarks(marks)), "\n"), errors.Join(flaws...)
 }
 
 // marksIn returns the marks in what an earlier call of VerifyEvents said.

@@ -66,8 +66,9 @@ func (in *ListUsers) groups() []userGroup {
 }
 
 // List returns a page of a realm's users. Any page of any list costs the same: ranges of the groups' indexes, all
-// read at once, and one read of the records, after one of the place of After where that is given. A page of 1000 may
-// take another range to know whether there are more. Users that change while a list is read may be missed or met
+// read at once, and one read of the records, after one of the place of After where that is given. Where more
+// programs or inactive users come next than is usual, their indexes are read again, at worst three times; and a page of
+// 1000 may take another range to know whether there are more. Users that change while a list is read may be missed or met
 // twice on its later pages, as their place moves.
 //
 // It fails with KindInvalid, also where After is nobody, or was deleted more than 24 hours ago, and with
@@ -153,10 +154,12 @@ type userMerge struct {
 // merge returns the merge of all indexes that hold users asked for, from after a place on.
 func (d *deps) merge(realm *Realm, in ListUsers, after string) *userMerge {
 	m := &userMerge{merge: merge{store: d.store, descending: in.Descending}, d: d, realm: realm, in: in, groups: map[*lane]userGroup{}}
-	for _, g := range in.groups() {
+	for i, g := range in.groups() {
 		name, prefix := userIndex(g)
 		for _, p := range realm.partitions() {
-			m.groups[m.addFrom(Index{p, name(in.Sort)}, prefix, sortable(in.Prefix), after)] = g
+			l := m.addFrom(Index{p, name(in.Sort)}, prefix, sortable(in.Prefix), after)
+			l.sparse = i > 0 // most users are active, and people
+			m.groups[l] = g
 		}
 	}
 	return m

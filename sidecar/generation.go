@@ -60,7 +60,7 @@ func (g *generation) guarded(o *Options) http.Handler {
 			http.Error(w, "There is no app at this address: a proxy goes there itself.", http.StatusNotFound)
 		})
 	}
-	app := confined(g.upstream, newProxy(g.upstream, o.Log.Named("proxy")))
+	app := confined(g.upstream, answered(newProxy(g.upstream, o.Log.Named("proxy"))))
 	if o.AccessLog {
 		app = identified(app)
 	}

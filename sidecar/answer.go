@@ -1,0 +1,55 @@
+package sidecar
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// answered has the proxy answer as the app does. httputil.ReverseProxy sends what was set on an answer beforehand, such as a renewed cookie or that
+// the connection ends, with the first answer of the app that only informs (1xx), and clears it; and of a body whose type the app does not
+// tell, net/http tells one by how it begins, which may be text/html for what somebody else uploaded.
+func answered(proxy http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := &answer{ResponseWriter: w}
+		h := w.Header()
+		if len(h) > 0 {
+			a.before = maps.Clone(h)
+		}
+		h["Content-Type"] = nil
+		proxy.ServeHTTP(a, r)
+	})
+}
+
+// answer is what the proxy writes an answer of the app to.
+type answer struct {
+	http.ResponseWriter
+	before   http.Header // what was set before the app was asked; nil = nothing
+	informed bool        // the app has informed, after which all headers were cleared
+}
+
+// Unwrap lets a ResponseController reach what is below.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// WriteHeader sends the headers of the app with an answer that only informs, and those that were set before with the last.
+func (a *answer) WriteHeader(status int) {
+	h := a.Header()
+	informs := status < http.StatusOK && status != http.StatusSwitchingProtocols
+	switch {
+	case informs && !a.informed:
+		for name, values := range a.before { // the app's come after them
+			if h[name] = h[name][len(values):]; len(h[name]) == 0 {
+				delete(h, name)
+			}
+		}
+		a.informed = true
+	case !informs && a.informed:
+		if _, told := h["Content-Type"]; !told {
+			h["Content-Type"] = nil // which is there, so that none is made up
+		}
+		for name, values := range a.before {
+			h[name] = slices.Concat(values, h[name])
+		}
+	}
+	a.ResponseWriter.WriteHeader(status)
+}

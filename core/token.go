@@ -46,7 +46,7 @@ func (d *deps) mint(ctx context.Context, state *realmState, m minting) (string, 
 	said := tokenClaims{
 		Issuer: state.Issuer, Subject: user.ID, Audience: state.ID, IssuedAt: m.now.Unix(), Expires: expires.Unix(),
 		ID: id, Session: session.ID, Gen: session.Generation,
-		UID: user.ID, Username: user.Username, FirstName: user.FirstName, LastName: user.LastName, Name: user.Name(), Ticket: session.ID,
+		UID: user.ID, Username: user.Username, FirstName: nameOrNull(&user.FirstName), LastName: nameOrNull(&user.LastName), Name: user.Name(), Ticket: session.ID,
 		User: tokenUser{user.ID, user.ArbitraryID},
 	}
 	if !m.slim {

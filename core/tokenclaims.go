@@ -19,12 +19,12 @@ type tokenClaims struct {
 	Gen         int               `json:"gen"`
 	UID         UserID            `json:"uid"`
 	Username    string            `json:"un"`
-	FirstName   string            `json:"fn"`
-	LastName    string            `json:"ln"`
+	FirstName   *string           `json:"fn"` // null where there is none, as in the user
+	LastName    *string           `json:"ln"`
 	Name        string            `json:"n"`
 	Ticket      SessionID         `json:"tk"`
-	Custom      Custom            `json:"cs,omitempty"` // where the realm asks for TokenCustom
-	Memberships []tokenMembership `json:"m,omitempty"`  // where it asks for TokenMemberships or TokenOrgs
+	Custom      Custom            `json:"cs,omitzero"` // where the realm asks for TokenCustom, if only to say that there are none
+	Memberships []tokenMembership `json:"m,omitzero"`  // likewise where it asks for TokenMemberships or TokenOrgs
 	User        tokenUser         `json:"user"`
 }
 
@@ -37,10 +37,26 @@ type tokenUser struct {
 // tokenMembership is a membership as the Users API's clients read it.
 type tokenMembership struct {
 	Org         OrgID    `json:"oid,omitempty"` // none where it is in no org
-	Permissions []string `json:"p,omitempty"`   // this and the next by TokenMemberships
-	Custom      Custom   `json:"cs,omitempty"`
+	Permissions []string `json:"p,omitzero"`    // this and the next by TokenMemberships, if only to say that there are none
+	Custom      Custom   `json:"cs,omitzero"`
 	OrgName     string   `json:"o,omitempty"` // this and the next by TokenOrgs
-	OrgCustom   Custom   `json:"ocs,omitempty"`
+	OrgCustom   Custom   `json:"ocs,omitzero"`
+}
+
+// orNone returns custom attributes of which the claims say that there are none rather than nothing: programs look into them.
+func (c Custom) orNone() Custom {
+	if c == nil {
+		return Custom{}
+	}
+	return c
+}
+
+// nameOrNull returns a first or last name for a token.
+func nameOrNull(name *string) *string {
+	if *name == "" {
+		return nil
+	}
+	return name
 }
 
 // TokenField is something that a realm's session tokens may tell (Users API, "jwt_fields").
@@ -61,7 +77,7 @@ var tokenFields = []TokenField{TokenCustom, TokenMemberships, TokenOrgs}
 func (said *tokenClaims) tell(ctx context.Context, d *deps, state *realmState, user *User, known *joined, now time.Time) error {
 	asks := func(f TokenField) bool { return slices.Contains(state.Settings.TokenFields, f) }
 	if asks(TokenCustom) {
-		said.Custom = user.Custom
+		said.Custom = user.Custom.orNone()
 	}
 	if !asks(TokenMemberships) && !asks(TokenOrgs) {
 		return nil
@@ -80,13 +96,14 @@ func (said *tokenClaims) tell(ctx context.Context, d *deps, state *realmState, u
 			return err
 		}
 	}
+	said.Memberships = []tokenMembership{}
 	for _, one := range counting {
 		told := tokenMembership{Org: one.Org}
 		if asks(TokenMemberships) {
-			told.Permissions, told.Custom = one.Permissions, one.Custom
+			told.Permissions, told.Custom = append([]string{}, one.Permissions...), one.Custom.orNone()
 		}
 		if org := orgs[one.Org]; org != nil {
-			told.OrgName, told.OrgCustom = org.Name, org.Custom
+			told.OrgName, told.OrgCustom = org.Name, org.Custom.orNone()
 		} else if !asks(TokenMemberships) || asks(TokenOrgs) && one.Org != "" {
 			continue // nothing to say of no org, nor of one that was deleted this moment
 		}

@@ -47,10 +47,10 @@ func TestTokenTellsMemberships(t *testing.T) {
 			want   string
 		}{
 			{nil, ""},
-			{[]core.TokenField{core.TokenMemberships}, `[{` + id + `,"p":["read","write"]},{"p":["admin"]}]`},
+			{[]core.TokenField{core.TokenMemberships}, `[{` + id + `,"p":["read","write"],"cs":{}},{"p":["admin"],"cs":{}}]`},
 			{[]core.TokenField{core.TokenOrgs}, `[{` + id + `,"o":"Acme","ocs":{"plan":"gold"}}]`},
 			{[]core.TokenField{core.TokenMemberships, core.TokenOrgs},
-				`[{` + id + `,"p":["read","write"],"o":"Acme","ocs":{"plan":"gold"}},{"p":["admin"]}]`},
+				`[{` + id + `,"p":["read","write"],"cs":{},"o":"Acme","ocs":{"plan":"gold"}},{"p":["admin"],"cs":{}}]`},
 		} {
 			w.asks(c.fields...)
 			in := w.signIn("ann")
@@ -65,6 +65,34 @@ func TestTokenTellsMemberships(t *testing.T) {
 					t.Errorf("%v, %s: the token tells %s; want %s", c.fields, what, told, got[1])
 				}
 			}
+		}
+	})
+}
+
+// TestTokenTellsThatThereIsNothing where the realm asks for it: the Users API's clients look into what they were promised, and take null
+// for a name that is missing.
+func TestTokenTellsThatThereIsNothing(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		bob := w.human("bob")
+		w.joins(bob.ID, "")
+		w.joins(bob.ID, w.org("Acme").ID)
+		for _, c := range []struct{ field, ann, bob string }{
+			{"custom", `{}`, `{}`},
+			{"memberships", `[]`, `"p":[],"cs":{}}`},
+			{"orgs", `[]`, `"o":"Acme","ocs":{}}]`},
+		} {
+			w.asks(core.TokenField(c.field))
+			for name, want := range map[string]string{"ann": c.ann, "bob": c.bob} {
+				if told := w.told(w.signIn(name).Token); !strings.HasSuffix(told, want) && strings.Count(told, want) != 2 {
+					t.Errorf("%s: the token of %s tells %s; want %s", c.field, name, told, want)
+				}
+			}
+		}
+		body, err := base64.RawURLEncoding.DecodeString(strings.Split(w.signIn("ann").Token, ".")[1])
+		w.must(err)
+		if !strings.Contains(string(body), `"fn":null,"ln":null,"n":"ann"`) {
+			t.Errorf("claims = %s; want no names as null", body)
 		}
 	})
 }

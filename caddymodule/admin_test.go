@@ -102,8 +102,10 @@ func TestAdminExplain(t *testing.T) {
 		public /healthz
 		public {
 			method GET
-			header X-Probe *
 			path /probe
+		}
+		public {
+			path /assets/* /admin
 		}
 	}
 	postern_auth /admin/* {
@@ -123,6 +125,8 @@ func TestAdminExplain(t *testing.T) {
 		{"GET", "/healthz", "", []string{"GET /healthz: allow", "Anybody may pass"}},
 		{"GET", "/named", p.tokens.Valid, []string{"GET /named: deny, 403"}},
 		{"GET", "/either", p.tokens.Valid, []string{"one of the providers", "GET /either: allow"}},
+		{"GET", "", p.tokens.Valid, []string{"GET /: allow"}},
+		{"GET", "/assets/%2e%2e/admin", "", []string{"deny, 400 ambiguous_path"}},
 		{"GET", "/inner/open", "", []string{"GET /open: allow", "Anybody may pass"}},
 	} {
 		body, _ := json.Marshal(map[string]string{"method": test.method, "url": "http://" + w.site + test.path, "credential": test.credential})

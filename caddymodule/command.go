@@ -129,7 +129,7 @@ func (a *adminAddress) ask(method, path string, body []byte) ([]byte, error) {
 	}
 	res, err := caddycmd.AdminAPIRequest(address, method, path, nil, sent)
 	if err != nil {
-		return nil, fmt.Errorf("the admin API of the running Caddy is needed for this: %w", err)
+		return nil, fmt.Errorf("this asks the admin API of the running Caddy: %w", err)
 	}
 	defer res.Body.Close()
 	return io.ReadAll(res.Body)

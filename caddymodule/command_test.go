@@ -78,11 +78,13 @@ func TestCaddyCommands(t *testing.T) {
 	w.commands("", append([]string{"postern", "export", "-o", export}, call...)...)
 	w.commands("0 users made, 4 were there already, 0 failed.", append([]string{"postern", "import", export}, call...)...)
 
+	w.load(withAdmin(w.config("", "respond ok"), admin))
+	w.refuses("does not use Postern", "postern", "status", "--address", admin)
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	w.commands("ko_", "postern", "key", "management", "--config", file)
-	w.refuses("the admin API of the running Caddy is needed", "postern", "status", "--config", file)
+	w.refuses("this asks the admin API of the running Caddy", "postern", "status", "--config", file)
 	w.refuses("realm not found", "postern", "key", "rotate", "--realm", "nowhere", "--config", file)
 	w.refuses("no such file", "postern", "key", "rotate", "--config", "/nowhere/Caddyfile")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 
+	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/pages"
 )
 
@@ -25,6 +26,7 @@ func explain(ctx context.Context, sites *caddyhttp.App, method, address, credent
 	if err != nil || r.Host == "" {
 		return "", errors.New("the url must look like https://app.example.com/page")
 	}
+	r.URL.Path = cmp.Or(r.URL.Path, "/") // as every client asks
 	r.RequestURI, r.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:0"
 	if r.URL.Scheme == "https" {
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: r.URL.Hostname()}
@@ -138,6 +140,9 @@ func (a *Auth) explain(r *http.Request, credential string) (string, error) {
 		return "", err
 	}
 	if len(a.public) > 0 && public {
+		if !guard.IsPlain(r.URL) {
+			return fmt.Sprintf("%s %s: deny, 400 ambiguous_path. It is public by matchers, but its path can be read in more than one way.\n", r.Method, r.URL.EscapedPath()), nil
+		}
 		return fmt.Sprintf("%s %s: allow\nDecided by the matchers of public. Anybody may pass.\n", r.Method, r.URL.EscapedPath()), nil
 	}
 	return a.guard.Explain(r.Context(), r.Method, r.URL.String(), credential)

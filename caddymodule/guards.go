@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -36,7 +37,7 @@ func (a *App) guard(settings guard.Settings) (*sharedGuard, error) {
 	g, _, err := guards.LoadOrNew(key, func() (caddy.Destructor, error) {
 		own := source{a.engine}
 		made, err := guard.New(guard.Options{Settings: settings, Realms: own, Resolver: own, Renewer: own, Keys: keySource{a.engine}, Asserter: own, Feed: own,
-			Names: &a.engine.names, Address: clientAddress, Now: own.now, Logger: a.engine.log.Named("guard"), IssuerKeys: meters.IssuerKeys,
+			Names: &a.engine.names, Address: clientAddress, Secure: speaksTLS, Now: own.now, Logger: a.engine.log.Named("guard"), IssuerKeys: meters.IssuerKeys,
 			Observe: meters.Judged(cmp.Or(settings.Realm, core.DefaultRealm))})
 		if err != nil {
 			return nil, err
@@ -71,6 +72,15 @@ func clientAddress(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	return address.Unmap().WithZone("")
+}
+
+// speaksTLS reports whether the browser speaks TLS: to Caddy, or to a proxy in front that says so, and that the server's trusted_proxies name.
+func speaksTLS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
 // source is where a guard looks things up. It opens the engine at the first look, so that a guard can be made, and its

@@ -68,3 +68,25 @@ func TestWayBackIsAsAsked(t *testing.T) {
 		t.Errorf("the App was asked for %s; want the path without its prefix", seen.Get("X-Path"))
 	}
 }
+
+// TestTLSEndsInFront believes a proxy in front that TLS ends there, if the server trusts it: the way back is then by https, and a page
+// by plain http is another site's.
+func TestTLSEndsInFront(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	const body = "postern_auth {\n\t\tlogin_url https://login.example.com/\n\t}\n\treverse_proxy APP"
+	for trusted, want := range map[string]struct {
+		scheme string
+		plain  int // status of a form on a page by http
+	}{"127.0.0.0/8": {"https", 403}, "10.0.0.0/8": {"http", 200}} {
+		w.load(w.config("servers {\n\t\ttrusted_proxies static "+trusted+"\n\t}", body))
+		back := want.scheme + "%3A%2F%2F" + strings.Replace(w.site, ":", "%3A", 1)
+		if got := w.get("/", "", "Accept", "text/html", "X-Forwarded-Proto", "https").header.Get("Location"); !strings.Contains(got, "return_to="+back) {
+			t.Errorf("with %s trusted, a browser goes to %s; want it back at %s", trusted, got, back)
+		}
+		got := w.do("POST", "/", "", "", "Cookie", "__Host-postern="+p.tokens.Valid, "X-Forwarded-Proto", "https", "Origin", "http://"+w.site)
+		if got.status != want.plain {
+			t.Errorf("with %s trusted, a form on a page by http = %d, want %d", trusted, got.status, want.plain)
+		}
+	}
+}

@@ -30,9 +30,21 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(devCommand(), serveCommand(), checkCommand(), explainCommand(), commands.APT(), commands.Key(locate), commands.Backup(locate), commands.Events(locate), copyCommand(), commands.Import(usualAPI), commands.Export(usualAPI), commands.Hash())
+	cobra.EnableCommandSorting = false // a newcomer reads from the top
+	group(root, "Begin:", devCommand(), serveCommand(), checkCommand(), explainCommand())
+	group(root, "Users, and the data as a whole:", commands.Import(usualAPI), commands.Export(usualAPI), commands.Backup(locate), copyCommand(), commands.Events(locate))
+	group(root, "Keys and passwords:", commands.Key(locate), commands.APT(), commands.Hash())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "postern:", err)
 		os.Exit(1)
+	}
+}
+
+// group adds commands that stand together in the help.
+func group(root *cobra.Command, title string, all ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range all {
+		c.GroupID = title
+		root.AddCommand(c)
 	}
 }

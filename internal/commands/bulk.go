@@ -113,7 +113,7 @@ func Export(usualAPI string) *cobra.Command {
 	c.Flags().BoolVar(parts["api_keys"], "api-keys", false, "with API keys, as they are kept: digests")
 	c.Flags().BoolVar(parts["authenticators"], "authenticators", false, "with authenticators, whose secrets are sealed under the master key")
 	c.Flags().BoolVar(parts["recovery_codes"], "recovery-codes", false, "with the recovery codes that are left, sealed under the master key")
-	c.Flags().BoolVar(&everything, "everything", false, "with all of these")
+	c.Flags().BoolVar(&everything, "everything", false, "with all that can be asked for")
 	c.Flags().StringVarP(&to, "output", "o", "", "write to this new file, which only its owner may read (default standard output)")
 	c.Flags().StringVar(&after, "after", "", "go on after this user's id")
 	return c

@@ -1,6 +1,9 @@
 package core
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Kind says what sort of failure an Error is. One table in httpapi turns a Kind into a status.
 type Kind int
@@ -52,6 +55,13 @@ func (e *Error) Error() string {
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Kind == e.Kind && t.Code == e.Code
+}
+
+// IsRefusal reports whether err says that a credential proves nothing, or that its user may not enter: KindUnauthenticated or
+// KindForbidden. Any other failure says nothing about who is asking.
+func IsRefusal(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Kind == KindUnauthenticated || e.Kind == KindForbidden)
 }
 
 // with returns a copy of e that says more: "<detail of e>: <more>".

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -225,7 +224,7 @@ func (s *Sessions) Get(ctx context.Context, realm RealmID, id SessionID) (*Sessi
 		return nil, nil, ErrSessionNotFound
 	}
 	l, err := s.alive(ctx, state, id, session.User, now)
-	if e, ok := errors.AsType[*Error](err); ok && (e.Kind == KindUnauthenticated || e.Kind == KindForbidden) {
+	if IsRefusal(err) {
 		return nil, nil, ErrSessionNotFound
 	}
 	if err != nil {

@@ -108,7 +108,7 @@ func (g *Guard) recheck(h *home, k known, q question) {
 	k = k.alone() // it may take a while
 	g.crew.start(func(ctx context.Context) {
 		defer func() { <-g.rechecks }()
-		if _, err := calmly(ctx, func(ctx context.Context) (known, error) { return g.read(ctx, h, q) }); isRefusal(err) || errors.Is(err, core.ErrEmptied) {
+		if _, err := calmly(ctx, func(ctx context.Context) (known, error) { return g.read(ctx, h, q) }); core.IsRefusal(err) || errors.Is(err, core.ErrEmptied) {
 			g.cache.drop(k)
 		}
 	})
@@ -129,12 +129,6 @@ func (g *Guard) readAgain(ctx context.Context, s *standing) (known, error) {
 		return "", err
 	}
 	return g.verify(ctx, g.foreign[from.Issuer.Issuer], token, s.asked)
-}
-
-// isRefusal reports whether err says something about the credential or its user, and not about us.
-func isRefusal(err error) bool {
-	kind := coreError(err).Kind
-	return kind == core.KindUnauthenticated || kind == core.KindForbidden
 }
 
 // coreError returns the core.Error in err. Anything else is our own fault.

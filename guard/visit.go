@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/postern-auth/postern/core"
 )
 
 // visit is a request under way, from Admit until its handler returns. A WebSocket, a stream of events and a long
@@ -184,7 +186,7 @@ func (g *Guard) confirm(ctx context.Context, v *visit, now time.Time) bool {
 	again := *v.who
 	k, err := calmly(ctx, func(ctx context.Context) (known, error) { return g.readAgain(ctx, &again) })
 	if err != nil {
-		return !isRefusal(err) && v.safe && !again.overtaken() &&
+		return !core.IsRefusal(err) && v.safe && !again.overtaken() &&
 			now.UnixNano() < again.known.nanos(atExpires) && now.UnixNano()-max(v.checked, g.lastFresh.Load()) <= int64(g.c.StaleOK)
 	}
 	again.known, again.by = k, g

@@ -28,7 +28,7 @@ func (a *API) authenticateKey(w http.ResponseWriter, c *call) error {
 	}
 	from, _ := netip.ParseAddr(strings.TrimSpace(b.request.IP)) // an unreadable one is none that a key is bound to
 	user, err := a.core.APIKeys.Authenticate(c.Context(), realm, *key, from, b.request)
-	if isRefusal(err) && !errors.Is(err, core.ErrRealmInactive) {
+	if core.IsRefusal(err) && !errors.Is(err, core.ErrRealmInactive) {
 		return core.ErrUserNotFound
 	}
 	if err != nil {

@@ -252,9 +252,3 @@ func write(w http.ResponseWriter, status int, media string, body any) {
 		panic(err)
 	}
 }
-
-// isRefusal reports whether err says that a credential proves nothing, or nothing any more.
-func isRefusal(err error) bool {
-	e, ok := errors.AsType[*core.Error](err)
-	return ok && (e.Kind == core.KindUnauthenticated || e.Kind == core.KindForbidden)
-}

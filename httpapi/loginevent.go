@@ -15,7 +15,7 @@ func (a *API) loginEvent(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	session, user, err := a.core.Sessions.ByToken(c.Context(), realm, c.segment("token"))
-	if isRefusal(err) {
+	if core.IsRefusal(err) {
 		return core.ErrEventNotFound
 	} else if err != nil {
 		return err

@@ -65,7 +65,7 @@ func (a *API) session(c *call, realm core.RealmID) (*core.Session, *core.User, e
 		return a.core.Sessions.Get(c.Context(), realm, core.SessionID(name))
 	}
 	session, user, err := a.core.Sessions.ByToken(c.Context(), realm, name)
-	if isRefusal(err) {
+	if core.IsRefusal(err) {
 		err = core.ErrSessionNotFound
 	}
 	return session, user, err

@@ -73,5 +73,5 @@ func (p *Pages) endSession(r *http.Request) error {
 // isOver reports whether err says that there is no session to end.
 func isOver(err error) bool {
 	e, ok := errors.AsType[*core.Error](err)
-	return ok && (e.Kind == core.KindUnauthenticated || e.Kind == core.KindForbidden || e.Kind == core.KindNotFound)
+	return core.IsRefusal(err) || ok && e.Kind == core.KindNotFound
 }

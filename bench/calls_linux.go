@@ -50,7 +50,12 @@ func measureCalls(ctx context.Context, b *bench) error {
 	if err := g.use(b, foreignSet, ids); err != nil {
 		return err
 	}
-	shown := fmt.Sprintf("Host: %s\r\nUser-Agent: bench\r\nAccept: */*\r\nX-Authrocket-Api-Key: %s\r\nX-Authrocket-Realm: %s\r\n", api, crowd.managementKey, crowd.realm)
+	return b.compareWithBare(ctx, g, server, crowd, &contender{process: p, addr: api}, ids[0])
+}
+
+// compareWithBare has a bare handler do what the API does for each kind of call, and compares them. subject is a user to get.
+func (b *bench) compareWithBare(ctx context.Context, g *generator, server *redisServer, crowd *population, api *contender, subject string) error {
+	shown := fmt.Sprintf("Host: %s\r\nUser-Agent: bench\r\nAccept: */*\r\nX-Authrocket-Api-Key: %s\r\nX-Authrocket-Realm: %s\r\n", api.addr, crowd.managementKey, crowd.realm)
 	kinds := []callKind{
 		{name: "get a user by id", method: http.MethodGet, path: "/v1/users/", atLeast: 0.8, set: foreignSet, head: shown},
 		{name: "create a user without a password", method: http.MethodPost, path: "/v1/users", atLeast: 0.7, set: liveSet, head: shown},
@@ -62,7 +67,7 @@ func measureCalls(ctx context.Context, b *bench) error {
 	defer own.Kill()
 	script := bareScript{Redis: own.addr, Calls: map[string]spied{}}
 	for i := range kinds {
-		if script.Calls[kinds[i].method], err = kinds[i].spy(ctx, server, crowd, api, ids[0]); err != nil {
+		if script.Calls[kinds[i].method], err = kinds[i].spy(ctx, server, crowd, api.addr, subject); err != nil {
 			return err
 		}
 	}
@@ -74,7 +79,7 @@ func measureCalls(ctx context.Context, b *bench) error {
 	defer again.Kill()
 	for _, k := range kinds {
 		all := [3]*contender{
-			{name: "the API: " + k.name, process: p, addr: api},
+			{name: "the API: " + k.name, process: api.process, addr: api.addr},
 			{name: "a bare handler: " + k.name, process: bare.process, addr: bare.addr},
 			{name: "another one", process: again.process, addr: again.addr},
 		}

@@ -45,17 +45,8 @@ func measureSidecar(ctx context.Context, b *bench) error {
 		{name: "Caddy with forward_auth to a server that says yes for nothing", atLeast: 4.5, start: b.forwardAuth},
 		{name: "oauth2-proxy, RS256 bearer tokens", atLeast: 6, start: b.oauth2Proxy},
 	}
-	all := []*contender{sidecar}
-	for i := range yardsticks {
-		y := &yardsticks[i]
-		if y.contender, y.failed = y.start(ctx, g, y.name); y.failed != nil {
-			continue
-		}
-		defer y.process.Kill()
-		if y.failed = g.warm(ctx, y.contender, 3000); y.failed == nil {
-			all = append(all, y.contender)
-		}
-	}
+	defer killAll(yardsticks)
+	all := append([]*contender{sidecar}, startAll(ctx, g, yardsticks)...)
 	again, err := b.httputil(ctx, g, "bare httputil.ReverseProxy, another one")
 	if err != nil {
 		return err
@@ -63,13 +54,7 @@ func measureSidecar(ctx context.Context, b *bench) error {
 	defer again.process.Kill()
 	all = append(all, again)
 	upstream := &contender{name: "the app, reached directly: the load generator's ceiling", addr: g.upstream}
-	if err := contest(ctx, g, 3, 500*time.Millisecond, upstream); err != nil {
-		return err
-	}
-	if err := contest(ctx, g, b.rounds(13, 31), b.turn(), all...); err != nil {
-		return err
-	}
-	if err := contestAlone(ctx, g, b.rounds(9, 31), all...); err != nil {
+	if err := b.contestAll(ctx, g, upstream, all); err != nil {
 		return err
 	}
 	for _, y := range yardsticks {
@@ -90,6 +75,40 @@ type yardstick struct {
 	start   func(ctx context.Context, g *generator, name string) (*contender, error)
 	failed  error
 	*contender
+}
+
+// startAll starts yardsticks and returns those that are ready. Of the others it notes why.
+func startAll(ctx context.Context, g *generator, yardsticks []yardstick) (ready []*contender) {
+	for i := range yardsticks {
+		y := &yardsticks[i]
+		if y.contender, y.failed = y.start(ctx, g, y.name); y.failed != nil {
+			continue
+		}
+		if y.failed = g.warm(ctx, y.contender, 3000); y.failed == nil {
+			ready = append(ready, y.contender)
+		}
+	}
+	return ready
+}
+
+// killAll ends what was started of yardsticks, also where they did not become ready.
+func killAll(yardsticks []yardstick) {
+	for _, y := range yardsticks {
+		if y.contender != nil && y.process != nil {
+			y.process.Kill()
+		}
+	}
+}
+
+// contestAll loads the app by itself, and then all servers by turns, in numbers and one request at a time.
+func (b *bench) contestAll(ctx context.Context, g *generator, app *contender, all []*contender) error {
+	if err := contest(ctx, g, 3, 500*time.Millisecond, app); err != nil {
+		return err
+	}
+	if err := contest(ctx, g, b.rounds(13, 31), b.turn(), all...); err != nil {
+		return err
+	}
+	return contestAlone(ctx, g, b.rounds(9, 31), all...)
 }
 
 // judgeSidecar holds the sidecar against one yardstick.

@@ -306,7 +306,7 @@ func TestIssuerRotates(t *testing.T) {
 	keys.AskOften()
 	w := worldToday()
 	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
-	s := newStreams(t, g)
+	s := newStreams(t, g.Handler)
 	first := e.token(old, nil)
 	body := s.begin(first)
 	e.publishes(old, next)

@@ -85,7 +85,14 @@ func (g *Guard) Close() {
 }
 
 // Handler returns next behind the guard. next gets requests as Admit leaves them; the others are answered by Refuse.
-func (g *Guard) Handler(next http.Handler) http.Handler {
+func (g *Guard) Handler(next http.Handler) http.Handler { return g.before(next, false) }
+
+// ProxyHandler is Handler for a next that passes requests on, keeps nothing of them, and learns by the headers alone who they come from:
+// FromContext finds nobody there, and another guard no credential. It spares a request a copy of itself and of what is known.
+func (g *Guard) ProxyHandler(next http.Handler) http.Handler { return g.before(next, true) }
+
+// before returns next, which may be a proxy, behind the guard.
+func (g *Guard) before(next http.Handler, proxy bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var v Verdict
 		g.judge(r, false, &v)
@@ -94,7 +101,12 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			g.Refuse(w, g.Prepare(r, v), v)
 			return
 		}
-		r, here := g.admit(w, r, &v)
+		var here *visit
+		if proxy {
+			r, here = g.escort(w, r, &v)
+		} else {
+			r, here = g.admit(w, r, &v)
+		}
 		defer here.leave()
 		next.ServeHTTP(w, r)
 	})
@@ -230,38 +242,41 @@ func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
 	if g.c.sources.key {
 		p.keys = r.Header[g.c.APIKeyHeader]
 	}
-	var told map[string][]string
 	if v.admitted() {
+		v.known = v.known.alone()
 		p.who = v.standing
-		p.who.known = v.known.alone()
 	}
-	if v.Decision == Allow {
-		told = p.former.told(g, r.Header, p.who.known)
-	}
-	g.names.strip(r.Header)
-	keepWebSocketsOnly(r.Header)
-	g.c.remove(r.Header, g.c.PassToken && v.admitted())
-	for name, values := range told {
-		r.Header[name] = values
-	}
-	if v.admitted() {
-		g.tell(r.Header, p, v.assertion)
-	}
-	r = r.WithContext(p)
-	g.names.stripTrailers(r)
-	return r
+	g.rewrite(r.Header, v, p.former, p.texts[:])
+	return g.names.withoutTrailers(r, p)
 }
 
-// tell sets the identity headers to what they say of whom p is of.
-func (g *Guard) tell(h http.Header, p *passage, assertion string) {
-	if p.who.by == g {
-		g.c.headers.set(h, p.who.known.told(len(g.c.headers), p.texts[:]))
+// rewrite makes the headers of a request what Prepare says. room is for the texts of those about who it is.
+func (g *Guard) rewrite(h http.Header, v *Verdict, former *passage, room []string) {
+	var told map[string][]string
+	if v.Decision == Allow {
+		told = former.told(g, h, v.known)
+	}
+	g.names.strip(h)
+	keepWebSocketsOnly(h)
+	g.c.remove(h, g.c.PassToken && v.admitted())
+	for name, values := range told {
+		h[name] = values
+	}
+	if v.admitted() {
+		g.tell(h, v, room)
+	}
+}
+
+// tell sets the identity headers to what they say of whom v allows.
+func (g *Guard) tell(h http.Header, v *Verdict, room []string) {
+	if v.by == g {
+		g.c.headers.set(h, v.known.told(len(g.c.headers), room))
 	} else { // another guard found who it is, and tells other things
-		who := p.who.known.identity()
+		who := v.known.identity()
 		g.c.headers.set(h, g.c.headers.told(&who))
 	}
-	if assertion != "" {
-		h[assertionHeader] = []string{strings.Clone(assertion)}
+	if v.assertion != "" {
+		h[assertionHeader] = []string{strings.Clone(v.assertion)}
 	}
 }
 

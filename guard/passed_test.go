@@ -16,29 +16,31 @@ func TestTrailersThatNobodyAnnounced(t *testing.T) {
 	w := newWorld()
 	w.knows("good", ann)
 	g := w.guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/open/*"}, CopyHeaders: map[string]string{"Remote-User": "username"}}})
-	seen := make(chan http.Header, 1)
-	app := httptest.NewServer(g.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		seen <- r.Trailer
-	})))
-	defer app.Close()
-	for _, announced := range []string{"X-Sum", "X-Sum, X-Postern-User-Id, Remote-User", "X-Postern-User-Id", ""} {
-		for path, token := range map[string]string{"/page": "good", "/open/page": "bad"} {
-			conn, err := net.Dial("tcp", app.Listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: app\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\nTrailer: %s\r\n\r\n4\r\nbody\r\n0\r\n"+
-				"X-Sum: 42\r\nX-Postern-User-Id: evil\r\nx_postern.email: evil\r\nremote_user: evil\r\n\r\n", path, token, announced)
-			got := <-seen
-			_ = conn.Close()
-			for name := range got {
-				if name != "X-Sum" {
-					t.Errorf("%s, with %q announced: the handler saw the trailer %s", path, announced, name)
+	for name, behind := range map[string]func(http.Handler) http.Handler{"Handler": g.Handler, "ProxyHandler": g.ProxyHandler} {
+		seen := make(chan http.Header, 1)
+		app := httptest.NewServer(behind(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			seen <- r.Trailer
+		})))
+		defer app.Close()
+		for _, announced := range []string{"X-Sum", "X-Sum, X-Postern-User-Id, Remote-User", "X-Postern-User-Id", ""} {
+			for path, token := range map[string]string{"/page": "good", "/open/page": "bad"} {
+				conn, err := net.Dial("tcp", app.Listener.Addr().String())
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			if announced == "X-Sum" && got.Get("X-Sum") != "42" {
-				t.Errorf("%s: trailers = %v; want X-Sum kept", path, got)
+				fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: app\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\nTrailer: %s\r\n\r\n4\r\nbody\r\n0\r\n"+
+					"X-Sum: 42\r\nX-Postern-User-Id: evil\r\nx_postern.email: evil\r\nremote_user: evil\r\n\r\n", path, token, announced)
+				got := <-seen
+				_ = conn.Close()
+				for trailer := range got {
+					if trailer != "X-Sum" {
+						t.Errorf("%s, %s, with %q announced: the handler saw the trailer %s", name, path, announced, trailer)
+					}
+				}
+				if announced == "X-Sum" && got.Get("X-Sum") != "42" {
+					t.Errorf("%s, %s: trailers = %v; want X-Sum kept", name, path, got)
+				}
 			}
 		}
 	}

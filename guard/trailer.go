@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"io"
 	"net/http"
 )
@@ -22,14 +23,19 @@ func (b *strippedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// stripTrailers removes identity from the trailers of r, both that were announced and that are still to come. A request that announced
-// none shows none: its copy, which is all that those behind see, has nowhere to keep them.
-func (n *Names) stripTrailers(r *http.Request) {
+// withoutTrailers returns a copy of r, in a context, without identity in its trailers: both those that were announced and those that are
+// still to come. A request that announced none shows none: its copy, which is all that those behind see, has nowhere to keep them.
+func (n *Names) withoutTrailers(r *http.Request, ctx context.Context) *http.Request {
+	r = r.WithContext(ctx)
 	if r.Trailer == nil {
-		return
+		return r
 	}
 	n.strip(r.Trailer)
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = &strippedBody{r.Body, n, r.Trailer}
 	}
+	return r
 }
+
+// mayHaveTrailers reports whether there may be trailers, which follow a body.
+func mayHaveTrailers(r *http.Request) bool { return r.Body != http.NoBody || r.Trailer != nil }

@@ -112,9 +112,47 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, v *Verdict) (*http
 	}{}
 	here.Context, here.end, here.release = ending(r)
 	r = g.prepare(r, v, &here.passage)
-	here.visit.who, here.safe, here.w, here.checked = &here.passage.who, g.c.StaleOK > 0 && isSafe(r), w, v.at
-	g.visits.enter(&here.visit)
+	g.enter(w, r, v, &here.passage.who, &here.visit)
 	return r, &here.visit
+}
+
+// escort is admit for a handler that asks nobody but the headers who a request comes from, and so needs no passage.
+func (g *Guard) escort(w http.ResponseWriter, r *http.Request, v *Verdict) (*http.Request, *visit) {
+	former := passageOf(r.Context())
+	if !v.admitted() {
+		g.rewrite(r.Header, v, former, nil)
+		if mayHaveTrailers(r) {
+			r = g.names.withoutTrailers(r, r.Context())
+		}
+		return r, nil
+	}
+	if v.source == SourceCookie {
+		g.renewCookie(w, r, &v.standing)
+	}
+	if r.Header["Upgrade"] != nil {
+		// It may last for days, and what is known lies in a book of 8 KiB (shelf), all of which is kept while a part of it is. Beside the
+		// buffers of a request that is little, unless there are many that do not end, each with a book that was given up long ago.
+		v.known = v.known.alone()
+	}
+	here := &struct {
+		standing
+		visit
+		texts [4]string
+	}{standing: v.standing}
+	ctx, end, release := ending(r)
+	here.end, here.release = end, release
+	g.rewrite(r.Header, v, former, here.texts[:])
+	if release != nil || mayHaveTrailers(r) {
+		r = g.names.withoutTrailers(r, ctx)
+	}
+	g.enter(w, r, v, &here.standing, &here.visit)
+	return r, &here.visit
+}
+
+// enter notes a visit to r's end of who v allows.
+func (g *Guard) enter(w http.ResponseWriter, r *http.Request, v *Verdict, who *standing, here *visit) {
+	here.who, here.safe, here.w, here.checked = who, g.c.StaleOK > 0 && isSafe(r), w, v.at
+	g.visits.enter(here)
 }
 
 const (

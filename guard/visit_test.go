@@ -16,16 +16,16 @@ import (
 	"github.com/postern-auth/postern/guard"
 )
 
-// streams serves an endless stream behind g, and counts those that are open.
+// streams serves an endless stream behind a guard, and counts those that are open.
 type streams struct {
 	*testing.T
 	url  string
 	open atomic.Int32
 }
 
-func newStreams(t *testing.T, g *guard.Guard, change ...func(*http.Server)) *streams {
+func newStreams(t *testing.T, behind func(http.Handler) http.Handler, change ...func(*http.Server)) *streams {
 	s := &streams{T: t}
-	server := httptest.NewUnstartedServer(g.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(behind(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.open.Add(1)
 		defer s.open.Add(-1)
 		fmt.Fprint(w, "first\n")
@@ -110,12 +110,25 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 			w.pass(10 * time.Second)
 		}},
 	} {
-		for of, change := range map[string]func(*http.Server){"": func(*http.Server) {}, ", by its connection": endedByGuard} {
-			t.Run(tt.name+of, func(t *testing.T) {
+		for _, way := range []struct {
+			name   string
+			change func(*http.Server)
+			proxy  bool
+		}{
+			{"", func(*http.Server) {}, false},
+			{", by its connection", endedByGuard, false},
+			{", of a proxy", func(*http.Server) {}, true},
+			{", of a proxy, by its connection", endedByGuard, true},
+		} {
+			t.Run(tt.name+way.name, func(t *testing.T) {
 				w := newWorld()
 				w.knows("good", member(func(*core.Identity) {}))
 				g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{Require: []string{"read"}, SignedInWithin: guard.Duration(90 * time.Minute)}}})
-				s := newStreams(t, g, change)
+				behind := g.Handler
+				if way.proxy {
+					behind = g.ProxyHandler
+				}
+				s := newStreams(t, behind, way.change)
 				body := s.begin("good")
 				tt.end(w)
 				s.ends(body)
@@ -129,7 +142,7 @@ func TestStreamsOutliveOtherNews(t *testing.T) {
 	w := newWorld()
 	w.knows("good", ann)
 	g := w.guard(t, guard.Options{})
-	s := newStreams(t, g)
+	s := newStreams(t, g.Handler)
 	body := s.begin("good")
 	before := w.readsOf("good")
 	w.listener.Forget([]string{"usr_ann"}) // another name, say

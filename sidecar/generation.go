@@ -62,9 +62,9 @@ func (g *generation) guarded(o *Options) http.Handler {
 	}
 	app := confined(g.upstream, answered(newProxy(g.upstream, o.Log.Named("proxy"))))
 	if o.AccessLog {
-		app = identified(app)
+		return g.guard.Handler(identified(app))
 	}
-	return g.guard.Handler(app)
+	return g.guard.ProxyHandler(app)
 }
 
 // retire ends what no request uses any more, as soon as that is so.

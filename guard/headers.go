@@ -13,10 +13,12 @@ import (
 // prefix is where all identity headers live that nobody named otherwise, folded.
 const prefix = "x-postern-"
 
-// reserved are names that mean something to HTTP itself, or carry credentials, folded.
+// reserved are names that mean something to HTTP itself, carry credentials, or tell of the request that a proxy passes on, folded.
 var reserved = []string{
 	"authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive",
 	"proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+	"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-method", "x-forwarded-proto", "x-forwarded-uri",
+	"x-original-method", "x-original-uri", "x-original-url", "x-rewrite-url",
 }
 
 // identityHeader is a header that tells the application something about the user.

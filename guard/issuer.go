@@ -261,6 +261,17 @@ func (c *compiled) validateVouchers() error {
 	return errors.Join(errs...)
 }
 
+// CheckFiles says all that is wrong with the files that issuers name, which New reads. It changes nothing.
+func (s *Settings) CheckFiles() error {
+	var errs []error
+	for _, i := range s.Issuers {
+		if err := (issuer.Config{Issuer: i.Issuer, CAFile: i.CAFile}).CheckFile(); err != nil {
+			errs = append(errs, fmt.Errorf("issuers: %s: %w", i.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // claimPath leads to a claim: names, from the outermost object inwards; none = to nothing.
 type claimPath []string
 

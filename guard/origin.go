@@ -24,7 +24,7 @@ func parseOrigin(text string) (origin, bool) {
 		return origin{}, false
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Host != host || u.Hostname() == "" || strings.ContainsAny(host, "@\\%") {
+	if err != nil || u.Host != host || u.Hostname() == "" || strings.ContainsAny(host, "@\\%*") {
 		return origin{}, false
 	}
 	return newOrigin(scheme, host), true

@@ -32,7 +32,7 @@ func newPolicy(where string, p Policy) (policy, error) {
 	}
 	for _, name := range slices.Concat(p.Require, p.RequireAny) {
 		if name == "" || strings.TrimSpace(name) != name {
-			complain("%q is no permission", name)
+			complain("require: %q is no permission", name)
 		}
 	}
 	for _, name := range p.VouchedBy {

@@ -47,7 +47,7 @@ type Settings struct {
 	// Rules say otherwise for some paths and methods. The first that matches decides, in the place of Policy.
 	Rules []Rule `json:"rules,omitempty" yaml:"rules"`
 
-	// LoginURL is where a browser that navigates is sent to sign in: a path, or an https address. Without one it gets 401.
+	// LoginURL is where a browser that navigates is sent to sign in: a path, or an address elsewhere. Without one it gets 401.
 	LoginURL string `json:"login_url,omitempty" yaml:"login_url"`
 
 	// ReturnParam is the parameter of LoginURL that says where to go after signing in; default `return_to`.

@@ -119,6 +119,8 @@ func TestLoadComplains(t *testing.T) {
 		{"a slip of the finger", "upstream: http://a\nrule: []\nmfaa: true\nreqiure: [x]\norgs: x\n", []string{"POSTERN_PUBLC=/a"}, []string{"did you mean rules?",
 			"did you mean require?", "there is no setting orgs", "POSTERN_PUBLC in the environment is no setting; did you mean public?"}},
 		{"the store", "upstream: http://a\nredis_url: foo\ndurability: fast\nmaster_key_file: x\n", nil, []string{`Durability is "fast"`, "URL"}},
+		{"nothing at all", "upstream: http://a\ndrain: 0s\nslow_client: 0s\n", nil, []string{`line 2: drain is "0s"`, `line 3: slow_client is "0s"`}},
+		{"durability of what", "upstream: http://a\ndurability: replicas\n", nil, []string{"durability and wait_replicas are for Redis"}},
 		{"addresses", "upstream: http://a\npublic_url: ftp://x\nmail_links: app.example.com\n", nil, []string{"the public URL must look like", "the base of links in e-mails must"}},
 		{"no settings", "- a\n", nil, []string{"line 1: it must be settings"}},
 		{"two documents", "upstream: http://a\n---\nupstream: http://b\n", nil, []string{"more than one document"}},
@@ -184,12 +186,12 @@ func TestCheckFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := Load(Source{File: configured(t, "upstream: http://a\ntls_cert: /no/cert\ntls_key: /no/key\nmaster_key_file: "+key+
-		"\nformer_master_key_file: /no/former\n")})
+		"\nformer_master_key_file: /no/former\nissuers: [{name: elsewhere, issuer: https://a, audience: [a], ca_file: /no/ca}]\n")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = o.CheckFiles()
-	for _, want := range []string{"cannot use the certificate /no/cert", "master.key: it must be 32 random bytes", "/no/former"} {
+	for _, want := range []string{"cannot use the certificate /no/cert", "master.key: it must be 32 random bytes", "/no/former", "issuers: elsewhere: cannot read the certificates"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("CheckFiles = %v; want it to say %q", err, want)
 		}

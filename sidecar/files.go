@@ -8,7 +8,7 @@ import (
 	"github.com/postern-auth/postern/internal/assembly"
 )
 
-// CheckFiles says all that is wrong with the files that o names for its certificate and its master keys, which Open reads. It changes
+// CheckFiles says all that is wrong with the files that o names for its certificate, its master keys and its issuers, which Open reads. It changes
 // nothing.
 func (o *Options) CheckFiles() error {
 	var errs []error
@@ -22,5 +22,5 @@ func (o *Options) CheckFiles() error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.Guard.CheckFiles())...)
 }

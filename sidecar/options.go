@@ -14,6 +14,7 @@ import (
 	"github.com/postern-auth/postern/internal/delivery"
 	"github.com/postern-auth/postern/internal/egress"
 	"github.com/postern-auth/postern/pages"
+	"github.com/postern-auth/postern/redisstore"
 )
 
 // Options configures a Sidecar. Data is required, and Upstream unless there is ForwardAuthListen. Settings has the words for them in files, in the environment and
@@ -102,12 +103,7 @@ func (o *Options) validate() error {
 	}
 	complain(o.ForwardAuthListen != off && len(o.TrustedProxies) == 0, "forward_auth_listen answers only who is named in trusted_proxies; name the proxy there")
 	_, err = parseProxies(o.TrustedProxies)
-	errs = append(errs, err, checkAddress("listen address", o.Listen))
-	for name, address := range map[string]string{"API listen address": o.APIListen, "admin listen address": o.AdminListen, "forward auth listen address": o.ForwardAuthListen} {
-		if address != off {
-			errs = append(errs, checkAddress(name, address))
-		}
-	}
+	errs = append(errs, err, o.checkListeners())
 	if o.Pages != off {
 		errs = append(errs, pages.CheckMount(o.Pages))
 	}
@@ -118,12 +114,25 @@ func (o *Options) validate() error {
 	if o.RedisURL != "" {
 		errs = append(errs, o.redis().Validate())
 	}
+	complain(o.RedisURL == "" && (o.Durability != "" && o.Durability != string(redisstore.DurabilityDefault) || o.WaitReplicas != 0),
+		"durability and wait_replicas are for Redis; name it in redis_url")
 	complain(o.APIMount != "" && o.APIMount != mountAccount && o.APIMount != mountAll, "api_mount is %q; it must be %s or %s, or left out", o.APIMount, mountAccount, mountAll)
 	complain(o.SlowClient < time.Second || o.SlowClient > time.Hour, "slow_client must be from 1s to 1h")
-	complain(o.Drain < 0 || o.Drain > time.Hour, "drain must be from 0s to 1h")
+	complain(o.Drain < 0 || o.Drain > time.Hour, "drain must be at most 1h")
 	complain(o.RedisURL != "" && o.MasterKeyFile == "" && !o.MakeMasterKey, "with Redis, a master key file is required: "+
 		"make one with 'head -c 32 /dev/urandom | base64 > master.key; chmod 600 master.key' and name it in "+
 		"POSTERN_MASTER_KEY_FILE; keep a copy, without it no data can be read")
+	return errors.Join(errs...)
+}
+
+// checkListeners refuses addresses that cannot be listened on.
+func (o *Options) checkListeners() error {
+	errs := []error{checkAddress("listen address", o.Listen)}
+	for name, address := range map[string]string{"API listen address": o.APIListen, "admin listen address": o.AdminListen, "forward auth listen address": o.ForwardAuthListen} {
+		if address != off {
+			errs = append(errs, checkAddress(name, address))
+		}
+	}
 	return errors.Join(errs...)
 }
 

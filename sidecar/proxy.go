@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -41,6 +42,8 @@ func parseUpstream(text, caFile string) (*upstream, error) {
 		err = errors.New("incomplete")
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c":
 		err = errors.New("unknown scheme")
+	case u.Port() != "" && !isPort(u.Port()):
+		err = errors.New("no port")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("upstream %q must be a URL like http://127.0.0.1:3000, https://app.internal, h2c://127.0.0.1:3000 or unix:/run/app.sock", text)
@@ -59,6 +62,12 @@ func parseUpstream(text, caFile string) (*upstream, error) {
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	return &upstream{u, t}, nil
+}
+
+// isPort reports whether a text is the number of a port that there can be.
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
 }
 
 // newTransport returns the connections to the app, through a socket where one is named.

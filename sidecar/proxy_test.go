@@ -101,7 +101,7 @@ func TestUpstreams(t *testing.T) {
 
 // TestUpstreamIsChecked holds that what cannot be an app is refused at the start.
 func TestUpstreamIsChecked(t *testing.T) {
-	for _, upstream := range []string{"", "127.0.0.1:3000", "ftp://a", "http://", "http://user:secret@a", "http://a?b=c", "unix:", "://", "http://a#b"} {
+	for _, upstream := range []string{"http://a:99999", "h2c://a:0", "", "127.0.0.1:3000", "ftp://a", "http://", "http://user:secret@a", "http://a?b=c", "unix:", "://", "http://a#b"} {
 		if _, err := parseUpstream(upstream, ""); err == nil || !strings.Contains(err.Error(), "must be a URL like") {
 			t.Errorf("parseUpstream(%q) = %v; want a refusal", upstream, err)
 		}

@@ -107,7 +107,7 @@ func (s Setting) Set(o *Options, text string) error {
 		*to = n
 	case *time.Duration:
 		d, err := time.ParseDuration(text)
-		if err != nil {
+		if err != nil || d == 0 { // which would be the default
 			return fmt.Errorf("%s is %q; it must be a duration like 10s or 5m", s.Name, text)
 		}
 		*to = d

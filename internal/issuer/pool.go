@@ -76,6 +76,15 @@ func (c Config) read() (shared, error) {
 	return shared{c, string(text)}, nil
 }
 
+// CheckFile says what is wrong with CAFile, which is read when the keys are wanted.
+func (c Config) CheckFile() error {
+	s, err := c.read()
+	if err == nil {
+		_, err = s.fetcher()
+	}
+	return err
+}
+
 // fetcher returns what fetches the keys.
 func (c shared) fetcher() (*fetcher, error) {
 	allow, err := egress.ParseNetworks(c.allowed())

@@ -100,8 +100,10 @@ func escaped(value func(string) string) func(string) string {
 	return func(field string) string { return html.EscapeString(value(field)) }
 }
 
-// oneLine keeps what a value brings into a subject from beginning a line of its own.
+// oneLine keeps what a value brings into a subject from beginning a line of its own, and from being decoded: mail programs take =?utf-8?q?...?=
+// for what it encodes (RFC 2047 §2), line ends among that.
 func oneLine(s string) string {
+	s = strings.ReplaceAll(s, "=?", "= ?")
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\u0085' || r == '\u2028' || r == '\u2029' {
 			return ' '

@@ -1,0 +1,60 @@
+package delivery
+
+import (
+	"bytes"
+	"mime"
+	"net/mail"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// headers are all that an e-mail has.
+var headers = []string{"Date", "Mime-Version", "Message-Id", "Subject", "Auto-Submitted", "From", "To", "Content-Type", "Content-Transfer-Encoding"}
+
+// FuzzMessage writes e-mails to people whose names and addresses are somebody's idea: each goes to the one address, under headers of ours,
+// each of them once, and says in one line what it is about.
+func FuzzMessage(f *testing.F) {
+	for _, seed := range []struct{ name, to string }{
+		{"Ann", "ann@example.com"}, {"Ann\r\nBcc: eve@example.com", "ann@example.com"}, {"Ann\nBcc: eve@example.com\n\nbody", "ann@example.com"}, {"Ann\r.\r", "ann@example.com"},
+		{"\r\n.\r\nRCPT TO:<eve@example.com>", "ann@example.com"}, {"=?utf-8?q?=0d=0aBcc:_eve@example.com?=", "ann@example.com"}, {"\u2028Bcc: eve@example.com", "ann@example.com"},
+		{strings.Repeat("ä", 300), "ann@example.com"}, {"\xff\x00", "ann@example.com"}, {"Ann", "ann@example.com, eve@example.com"}, {"Ann", "ann@example.com\r\nBcc: eve@example.com"},
+		{"Ann", "ann@example.com>\r\nRCPT TO:<eve@example.com"}, {"Ann", "Eve <eve@example.com>"}, {"Ann", "jörg@exämple.com"}, {"Ann", "@a,@b:ann@example.com"}, {"Ann", "ann+tag=x@example.com"},
+	} {
+		f.Add(seed.name, seed.to)
+	}
+	m := &mailer{smtp: SMTP{Host: "mail.example.com", From: "noreply@example.com"}}
+	f.Fuzz(func(t *testing.T, name, to string) {
+		d := &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: to,
+			Fields: map[string]string{"user.name": name, "realm.name": name},
+			Hook:   &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}, Letter: core.Letter{Subject: "Hello {{user.name}}", FromName: "App"}}}
+		msg, err := m.message(d)
+		if err != nil {
+			return // it is not sent
+		}
+		var written bytes.Buffer
+		if _, err := msg.WriteTo(&written); err != nil {
+			return
+		}
+		read, err := mail.ReadMessage(&written)
+		if err != nil {
+			t.Fatalf("an e-mail to %q for %q cannot be read: %v", to, name, err)
+		}
+		for header, values := range read.Header {
+			if !slices.Contains(headers, header) || len(values) != 1 {
+				t.Errorf("an e-mail to %q for %q has %s: %q", to, name, header, values)
+			}
+		}
+		list, err := read.Header.AddressList("To")
+		if err != nil || len(list) != 1 {
+			t.Errorf("an e-mail to %q goes to %v, %v; want one", to, list, err)
+		}
+		subject, err := new(mime.WordDecoder).DecodeHeader(read.Header.Get("Subject"))
+		if err != nil || strings.ContainsAny(subject, "\r\n") || !strings.HasPrefix(subject, "Hello") {
+			t.Errorf("an e-mail for %q is about %q, %v; want one line", name, subject, err)
+		}
+	})
+}

@@ -38,7 +38,7 @@ const (
 // Attempt is one try to deliver.
 type Attempt struct {
 	At          Instant `json:"at"`
-	Destination string  `json:"to,omitempty"` // without credentials
+	Destination string  `json:"to,omitempty"` // without credentials and query
 	Result      string  `json:"result"`       // a line for people: "200 OK"
 }
 

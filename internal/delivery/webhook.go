@@ -30,7 +30,7 @@ func (c *Courier) call(ctx context.Context, d *core.Delivery) core.Attempted {
 	}
 	user := u.User
 	u.User = nil
-	done := core.Attempted{Destination: u.String()}
+	done := core.Attempted{Destination: shown(u)}
 	body, err := json.Marshal(httpapi.EventBody(d.Event))
 	if err != nil {
 		done.Line = "the event cannot be written"
@@ -58,6 +58,14 @@ func (c *Courier) call(ctx context.Context, d *core.Delivery) core.Attempted {
 		done.Result = core.Delivered
 	}
 	return done
+}
+
+// shown returns a destination for the log of deliveries, which more keys may read than the hook itself: without its query, which holds a secret
+// as often as user and password do, and which u has no more.
+func shown(u *url.URL) string {
+	public := *u
+	public.RawQuery = ""
+	return public.String()
 }
 
 // sign sets the headers by which a receiver knows that a message is ours, that it is fresh, and whether it came before

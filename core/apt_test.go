@@ -202,6 +202,21 @@ func TestReplay(t *testing.T) {
 	})
 }
 
+// TestAPTKeyOutOfTime shows APTs of a key before and after the moment from which on it verifies nothing.
+func TestAPTKeyOutOfTime(t *testing.T) {
+	each(t, func(w *world) {
+		keys, err := w.APTKeys.List(w.ctx, w.realm.ID)
+		w.must(err)
+		_, err = w.APTKeys.Update(w.ctx, w.realm.ID, keys[0].ID, core.APTKeyChange{NotAfter: ptr(w.clock.Now().Add(time.Minute))}, core.Request{})
+		w.must(err)
+		_, err = w.APTs.Create(w.ctx, core.APTCall{Token: w.aptAt("before")})
+		w.must(err)
+		w.clock.Advance(time.Minute)
+		_, err = w.APTs.Create(w.ctx, core.APTCall{Token: w.aptAt("after")})
+		w.refused("Create by a key that is out of time", err, core.ErrInvalidToken)
+	})
+}
+
 // TestReplayWithAnotherSignature makes, of an APT that was used, the one with the other signature that an ECDSA key verifies, as anybody can:
 // it is the same APT.
 func TestReplayWithAnotherSignature(t *testing.T) {

@@ -102,3 +102,22 @@ func TestGuessesAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// TestPasswordChangesMeanwhile changes a password between the moment in which the old one was found to be right and the one in which
+// something comes of it: nothing does.
+func TestPasswordChangesMeanwhile(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		changing := func(to string) *core.Core {
+			return w.another(&before{Store: w.store, happens: func() {
+				_, err := w.Users.Update(w.ctx, w.realm.ID, "ann", core.UserChange{Password: &to}, core.Request{})
+				w.must(err)
+			}})
+		}
+		_, err := changing(newPassword).Passwords.Authenticate(w.ctx, w.realm.ID, "ann", goodPassword, core.Request{})
+		w.refused("Authenticate with a password that was changed meanwhile", err, core.ErrWrongPassword)
+		err = changing(goodPassword).Passwords.Change(w.ctx, w.realm.ID, "ann", core.PasswordChange{Current: newPassword, Password: "a third one of many letters"}, core.Request{})
+		w.said("Change of a password that was changed meanwhile", err, "current_password", "Current password does not match")
+		w.signIn("ann")
+	})
+}

@@ -181,6 +181,38 @@ func TestCodesAreCounted(t *testing.T) {
 	})
 }
 
+// TestCodesToEnrolAreCounted guesses at an authenticator outside of any sign-in: the same count holds there.
+func TestCodesToEnrolAreCounted(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		e, err := w.SecondFactors.Enrol(w.ctx, w.realm.ID, "ann", "phone", core.Request{})
+		w.must(err)
+		for range 10 {
+			_, err = w.SecondFactors.Verify(w.ctx, w.realm.ID, e.ID, "000000", core.Request{})
+			w.said("Verify", err, "code", "Verification failed")
+		}
+		_, err = w.SecondFactors.Verify(w.ctx, w.realm.ID, e.ID, w.code(e, 0), core.Request{})
+		w.refused("Verify for the eleventh time", err, core.ErrThrottled)
+		_, err = w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", goodPassword, core.Request{})
+		w.refused("Authenticate", err, core.ErrThrottled)
+	})
+}
+
+// TestNewAuthenticatorOpensNothing signs in with an authenticator that has yet to show a good code, beside one that counts.
+func TestNewAuthenticatorOpensNothing(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		e := w.authenticator("ann")
+		planted, err := w.SecondFactors.Enrol(w.ctx, w.realm.ID, "ann", "planted", core.Request{})
+		w.must(err)
+		token := w.signIn("ann").LoginToken
+		_, err = w.complete(token, w.code(planted, 0))
+		w.refused("Complete by an authenticator that is new", err, core.ErrWrongCode)
+		_, err = w.complete(token, w.code(e, 0))
+		w.must(err)
+	})
+}
+
 // TestCodesFromAKnownDevice has somebody who knows the password use up the account's attempts at codes. A device that a
 // sign-in was completed from has its own, in both steps; the first step makes no device known.
 func TestCodesFromAKnownDevice(t *testing.T) {

@@ -2,6 +2,9 @@ package sidecar
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -9,7 +12,7 @@ import (
 	"github.com/postern-auth/postern/guard"
 )
 
-// accessLog writes a line for each guarded request. It holds no header and no query: both may hold secrets.
+// accessLog writes a line for each guarded request. It holds no header, no query and no token in a path: all may hold secrets.
 type accessLog struct {
 	log  *zap.Logger
 	next http.Handler
@@ -19,7 +22,7 @@ func (a *accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	rec := &recorder{ResponseWriter: w}
 	defer func() {
-		fields := []zap.Field{zap.String("method", r.Method), zap.String("host", r.Host), zap.String("path", r.URL.EscapedPath()),
+		fields := []zap.Field{zap.String("method", r.Method), zap.String("host", r.Host), zap.String("path", shownPath(r.URL.EscapedPath())),
 			zap.Int("status", rec.status), zap.Int64("bytes", rec.bytes), zap.Duration("duration", time.Since(start)),
 			zap.String("remote_ip", addressOf(r))}
 		if rec.user != "" {
@@ -28,6 +31,28 @@ func (a *accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.log.Info("request", fields...)
 	}()
 	a.next.ServeHTTP(rec, r)
+}
+
+// tokens are what the secrets begin with that have a place in paths of the API, and others that may get there by mistake.
+var tokens = []string{"utk_", "kpw_", "kv_", "kli_", "ko_", "dv_"}
+
+// shownPath returns an escaped path with three dots in the place of each token: GET /v1/sessions/<token> is a call of the API.
+func shownPath(path string) string {
+	if !strings.Contains(path, "_") && strings.Count(path, ".") < 2 && !strings.Contains(path, "%") { // as nearly all
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		text, err := url.PathUnescape(segment)
+		if err != nil {
+			text = segment
+		}
+		begins := func(prefix string) bool { return strings.HasPrefix(text, prefix) }
+		if strings.HasPrefix(text, "ey") && strings.Count(text, ".") >= 2 || slices.ContainsFunc(tokens, begins) {
+			segments[i] = "..."
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // recorder notes what became of a request.

@@ -432,27 +432,3 @@ func TestAdmin(t *testing.T) {
 		}
 	}
 }
-
-// TestAccessLog holds that a line says who and what, and no secret.
-func TestAccessLog(t *testing.T) {
-	v := serve(t, hosttest.App(), func(o *Options) { o.AccessLog = true })
-	in := v.signIn(v.parts.Core, v.realm.ID, "ann")
-	v.ask(plain(t, nil), "GET", v.GuardURL()+"/a%20b?token=hush", in.Token, nil)
-	v.ask(plain(t, nil), "GET", v.GuardURL()+"/", "", nil)
-	lines := v.logged.FilterMessage("request").All()
-	if len(lines) != 2 {
-		t.Fatalf("%d lines; want 2", len(lines))
-	}
-	got := lines[0].ContextMap()
-	if got["user_id"] != string(in.User.ID) || got["path"] != "/a%20b" || got["status"] != int64(200) || got["remote_ip"] != "127.0.0.1" {
-		t.Errorf("line = %v", got)
-	}
-	if _, there := lines[1].ContextMap()["user_id"]; there || lines[1].ContextMap()["status"] != int64(401) {
-		t.Errorf("line of a refusal = %v", lines[1].ContextMap())
-	}
-	for _, line := range lines {
-		if text := fmt.Sprint(line.ContextMap()); strings.Contains(text, "hush") || strings.Contains(text, in.Token) {
-			t.Errorf("a line holds a secret: %s", text)
-		}
-	}
-}

@@ -1,0 +1,39 @@
+package sidecar
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/postern-auth/postern/internal/hosttest"
+)
+
+// TestAccessLog holds that a line says who and what, and no secret.
+func TestAccessLog(t *testing.T) {
+	v := serve(t, hosttest.App(), func(o *Options) { o.AccessLog = true })
+	in := v.signIn(v.parts.Core, v.realm.ID, "ann")
+	v.ask(plain(t, nil), "GET", v.GuardURL()+"/a%20b?token=hush", in.Token, nil)
+	v.ask(plain(t, nil), "GET", v.GuardURL()+"/", "", nil)
+	for _, secret := range []string{in.Token, strings.ReplaceAll(in.Token, ".", "%2e"), "utk_hush"} { // as the API has them in paths, where it is mounted
+		v.ask(plain(t, nil), "GET", v.GuardURL()+"/v1/sessions/"+secret+"/x", "", nil)
+	}
+	lines := v.logged.FilterMessage("request").All()
+	if len(lines) != 5 {
+		t.Fatalf("%d lines; want 5", len(lines))
+	}
+	got := lines[0].ContextMap()
+	if got["user_id"] != string(in.User.ID) || got["path"] != "/a%20b" || got["status"] != int64(200) || got["remote_ip"] != "127.0.0.1" {
+		t.Errorf("line = %v", got)
+	}
+	if _, there := lines[1].ContextMap()["user_id"]; there || lines[1].ContextMap()["status"] != int64(401) {
+		t.Errorf("line of a refusal = %v", lines[1].ContextMap())
+	}
+	for _, line := range lines {
+		if text := fmt.Sprint(line.ContextMap()); strings.Contains(text, "hush") || strings.Contains(text, strings.Split(in.Token, ".")[2]) {
+			t.Errorf("a line holds a secret: %s", text)
+		}
+	}
+	if path := lines[4].ContextMap()["path"]; path != "/v1/sessions/.../x" {
+		t.Errorf("a path with a token is shown as %s", path)
+	}
+}

@@ -4,6 +4,7 @@ package wire
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -23,6 +24,12 @@ func (t Time) AppendJSON(b []byte) []byte {
 	return strconv.AppendFloat(b, float64(t.UnixMilli())/1000, 'f', -1, 64)
 }
 
+// Bounds of times in seconds since the epoch: well within what a time of milliseconds holds, and after the zero Time, which stands for none.
+const (
+	firstSecond = -60_000_000_000 // in the year 68
+	lastSecond  = 253_402_300_800 // the end of the year 9999
+)
+
 // UnmarshalJSON reads a number of seconds, or null.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
@@ -32,6 +39,9 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	seconds, err := strconv.ParseFloat(string(b), 64)
 	if err != nil {
 		return err
+	}
+	if seconds < firstSecond || seconds > lastSecond {
+		return fmt.Errorf("%s is no time in seconds since 1970", b)
 	}
 	t.Time = time.UnixMilli(int64(seconds*1000 + 0.5)).UTC()
 	return nil

@@ -25,8 +25,10 @@ func TestTime(t *testing.T) {
 			t.Errorf("Unmarshal(%s) = %s, %v; want %s", got, back, err, at)
 		}
 	}
-	var back wire.Time
-	if err := json.Unmarshal([]byte(`"today"`), &back); err == nil {
-		t.Errorf("Unmarshal of a text = %s; want an error", back)
+	for _, bad := range []string{`"today"`, "1e30", "-1e30", "9223372036854775807", "253402300801", "-62135596800"} { // the last would be none
+		var back wire.Time
+		if err := json.Unmarshal([]byte(bad), &back); err == nil {
+			t.Errorf("Unmarshal(%s) = %s; want an error", bad, back)
+		}
 	}
 }

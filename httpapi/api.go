@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
-	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/seldom"
 )
 
 // Options configures an API. Core is required.
@@ -27,7 +26,7 @@ type Options struct {
 type API struct {
 	core    *core.Core
 	log     *zap.Logger
-	outages *zap.Logger // the same, which tells an outage every 10 seconds only
+	outages *seldom.Log // the same, for what fails every call
 	observe func(route string, status int)
 	routes  []route   // the table
 	paths   []address // the same, by path
@@ -44,8 +43,7 @@ func New(o Options) (*API, error) {
 	if o.Observe == nil {
 		o.Observe = func(string, int) {}
 	}
-	seldom := zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewSamplerWithOptions(c, 10*time.Second, 1, 0) })
-	a := &API{core: o.Core, log: o.Logger, outages: o.Logger.WithOptions(seldom), observe: o.Observe}
+	a := &API{core: o.Core, log: o.Logger, outages: seldom.New(o.Logger), observe: o.Observe}
 	a.compile()
 	return a, nil
 }

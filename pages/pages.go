@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/seldom"
 )
 
 // DefaultMount is the path that the pages are under unless told otherwise.
@@ -117,7 +117,7 @@ type Pages struct {
 	mux    *http.ServeMux
 	policy string // Content-Security-Policy
 
-	outages *zap.Logger // tells an outage every 10 seconds only
+	outages *seldom.Log // for what fails every request
 }
 
 // New returns Pages. The error joins all that is wrong with o.
@@ -127,7 +127,7 @@ func New(o Options) (*Pages, error) {
 	}
 	p := &Pages{o: o, mux: http.NewServeMux()}
 	p.policy = policyFor(o.Origins)
-	p.outages = o.Logger.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewSamplerWithOptions(c, 10*time.Second, 1, 0) }))
+	p.outages = seldom.New(o.Logger)
 	p.mux.HandleFunc("GET "+o.Mount+"/sign-in", p.showSignIn)
 	p.mux.HandleFunc("POST "+o.Mount+"/sign-in", p.signIn)
 	p.mux.HandleFunc("POST "+o.Mount+"/second-factor", p.secondFactor)

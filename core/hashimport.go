@@ -64,6 +64,13 @@ func parseImportedHash(text string) (importedHash, error) {
 	return nil, errImportedHash
 }
 
+// IsKnownHash reports whether an import takes a hash of another system: it is of a kind that is known (docs/passwords.md), and
+// costs no more than is allowed.
+func IsKnownHash(text string) bool {
+	_, err := parseImportedHash(text)
+	return err == nil
+}
+
 // hashText is the text of a hash while it is read. What cannot be read makes it bad.
 type hashText struct {
 	text  string

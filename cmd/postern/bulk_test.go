@@ -32,13 +32,13 @@ func TestImportFromElsewhere(t *testing.T) {
 	imported("3 users would be made, 0 were there already, 0 failed.", "--dry-run", "--from", "auth0", samples+"auth0.ndjson")
 	imported("a password hash of the kind md5 is not imported", "--from", "auth0", "--hashes", samples+"auth0-hashes.ndjson", samples+"auth0.ndjson")
 	imported("0 users made, 3 were there already", "--from", "auth0", samples+"auth0.ndjson")
-	imported("2 users made", "--from", "firebase", "--firebase-hash-config", samples+"firebase-hash-config.txt", samples+"firebase.json")
+	imported("3 users made", "--from", "firebase", "--firebase-hash-config", samples+"firebase-hash-config.txt", samples+"firebase.json")
 	imported("2 users made", "--from", "keycloak", samples+"keycloak.json")
-	imported("2 users made", "--from", "kratos", samples+"kratos.json")
+	imported("4 users made", "--from", "kratos", samples+"kratos.json")
 	imported("2 users made", "--from", "supabase", samples+"supabase.json")
 	c := &crashed{T: t, facts: facts, http: http.DefaultClient}
 	for who, password := range map[string]string{"ana.lima@example.com": "Z\u00fcrich-2024 tram", "user1@example.com": "user1password",
-		"kim": "Z\u00fcrich-2024 tram", "pia": "Z\u00fcrich-2024 tram", "rui@example.com": "Z\u00fcrich-2024 tram"} {
+		"kim": "Z\u00fcrich-2024 tram", "pia": "Z\u00fcrich-2024 tram", "rui@example.com": "Z\u00fcrich-2024 tram", "rio@example.com": "correct horse 9"} {
 		body, _ := json.Marshal(map[string]string{"password": password})
 		if status, answer := c.manage("POST", "/users/"+who+"/authenticate", string(body)); status != 200 || answer.Token == "" {
 			t.Errorf("authenticate %s with the password from elsewhere = %d; want 200", who, status)
@@ -47,8 +47,8 @@ func TestImportFromElsewhere(t *testing.T) {
 	export := filepath.Join(t.TempDir(), "users.ndjson")
 	must(t, "", append([]string{"export", "--password-hashes", "-o", export}, call...)...)
 	text, err := os.ReadFile(export)
-	if err != nil || strings.Count(string(text), "\n") < 11 || !strings.Contains(string(text), "$argon2id$") {
-		t.Errorf("the export holds %d users (%v); want 11 at least, with hashes", strings.Count(string(text), "\n"), err)
+	if err != nil || strings.Count(string(text), "\n") < 14 || !strings.Contains(string(text), "$argon2id$") {
+		t.Errorf("the export holds %d users (%v); want 14 at least, with hashes", strings.Count(string(text), "\n"), err)
 	}
 	imported("0 users made", export)
 	call[1] = strings.TrimSuffix(facts.APIURL, "/v1")

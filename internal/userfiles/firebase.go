@@ -42,21 +42,30 @@ func ParseFirebaseHashes(config string) (FirebaseHashes, error) {
 
 // firebaseUser is a user in what 'firebase auth:export --format=json' writes.
 type firebaseUser struct {
-	LocalID          string `json:"localId"`
-	Email            string `json:"email"`
-	EmailVerified    bool   `json:"emailVerified"`
-	PasswordHash     string `json:"passwordHash"`
-	Salt             string `json:"salt"`
-	DisplayName      string `json:"displayName"`
-	Phone            string `json:"phoneNumber"`
-	Disabled         bool   `json:"disabled"`
-	CreatedAt        string `json:"createdAt"` // milliseconds
-	LastSignedInAt   string `json:"lastSignedInAt"`
-	CustomAttributes string `json:"customAttributes"` // JSON in a text
+	LocalID          string       `json:"localId"`
+	Email            string       `json:"email"`
+	EmailVerified    bool         `json:"emailVerified"`
+	PasswordHash     string       `json:"passwordHash"`
+	Salt             string       `json:"salt"`
+	DisplayName      string       `json:"displayName"`
+	Phone            string       `json:"phoneNumber"`
+	Disabled         bool         `json:"disabled"`
+	CreatedAt        firebaseTime `json:"createdAt"`
+	LastSignedInAt   firebaseTime `json:"lastSignedInAt"`
+	CustomAttributes string       `json:"customAttributes"` // JSON in a text
 	Providers        []struct {
 		ProviderID string `json:"providerId"`
 	} `json:"providerUserInfo"`
 	MFA []json.RawMessage `json:"mfaInfo"`
+}
+
+// firebaseTime is a time in milliseconds: a text in what Firebase exports, a number in many files that were made for it to import.
+type firebaseTime string
+
+// UnmarshalJSON takes either.
+func (t *firebaseTime) UnmarshalJSON(b []byte) error {
+	*t = firebaseTime(strings.Trim(string(b), `"`))
+	return nil
 }
 
 // standardBase64 turns the alphabet for URLs, which some versions write, into the usual one.
@@ -74,7 +83,7 @@ func readFirebase(r io.Reader, o Options, emit Emit) error {
 		line := wire.UserLine{
 			Source: "firebase:" + u.LocalID, Reference: u.LocalID, UserType: "human", State: state(!u.Disabled),
 			Email: u.Email, EmailVerification: verified(u.EmailVerified), FirstName: first, LastName: last,
-			CreatedAt: millis(u.CreatedAt), LastLoginAt: millis(u.LastSignedInAt), Custom: customOf(claims, phone(u.Phone)),
+			CreatedAt: millis(string(u.CreatedAt)), LastLoginAt: millis(string(u.LastSignedInAt)), Custom: customOf(claims, phone(u.Phone)),
 		}
 		note := noteIf(len(u.MFA) > 0, "second factors are not imported")
 		switch {

@@ -55,6 +55,9 @@ func readKeycloak(r io.Reader, _ Options, emit Emit) error {
 		}
 		note := noteIf(len(u.Federated) > 0, "links to other providers are not imported")
 		for _, c := range u.Credentials {
+			if c.Type == "password-history" { // former ones, which may not be used again
+				continue
+			}
 			if c.Type != "password" {
 				note = notes(note, "a credential of the kind "+c.Type+" is not imported")
 				continue

@@ -2,7 +2,11 @@ package userfiles
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/bits"
+	"strconv"
+	"strings"
 
 	"github.com/postern-auth/postern/httpapi/wire"
 )
@@ -42,10 +46,10 @@ func readKratos(r io.Reader, _ Options, emit Emit) error {
 			Source: "kratos:" + k.ID, Reference: k.ID, UserType: "human", State: state(k.State != "inactive"),
 			Username: username, Email: email, EmailVerification: "none", FirstName: first, LastName: last,
 			CreatedAt: at(k.CreatedAt), Custom: customOf(k.MetadataAdmin, k.MetadataPublic, k.Traits),
-			Password: hashed(k.Credentials["password"].Config.HashedPassword),
+			Password: hashed(kratosHash(k.Credentials["password"].Config.HashedPassword)),
 		}
 		for _, a := range k.Addresses {
-			if a.Via == "email" && a.Value == email {
+			if a.Via == "email" && strings.EqualFold(a.Value, email) { // which is in lower case, as the trait need not be
 				line.EmailVerification = verified(a.Verified)
 			}
 		}
@@ -56,6 +60,20 @@ func readKratos(r io.Reader, _ Options, emit Emit) error {
 		}
 		return emit(line, note)
 	})
+}
+
+// kratosHash returns a hash as it is, but for scrypt: where others have the logarithm of its cost (ln=14), Kratos has the cost (ln=16384).
+func kratosHash(hash string) string {
+	rest, ok := strings.CutPrefix(hash, "$scrypt$ln=")
+	if !ok {
+		return hash
+	}
+	cost, parameters, _ := strings.Cut(rest, ",")
+	n, err := strconv.ParseUint(cost, 10, 32)
+	if err != nil || bits.OnesCount64(n) != 1 {
+		return hash
+	}
+	return fmt.Sprintf("$scrypt$ln=%d,%s", bits.TrailingZeros64(n), parameters)
 }
 
 // take takes a trait that is a text.

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
 )
 
@@ -49,7 +50,13 @@ func Read(format string, r io.Reader, o Options, emit Emit) error {
 	if !ok {
 		return fmt.Errorf("there is no format %q; there are %s", format, strings.Join(Formats(), ", "))
 	}
-	if err := read(r, o, emit); err != nil {
+	err := read(r, o, func(user wire.UserLine, note string) error {
+		if user.Password != nil && !core.IsKnownHash(user.Password.Hash) {
+			user.Password, note = nil, notes(note, "a password hash that is of no known kind, or costs too much, is not imported")
+		}
+		return emit(user, note)
+	})
+	if err != nil {
 		return fmt.Errorf("%s: %w", format, err)
 	}
 	return nil

@@ -25,6 +25,7 @@ func TestCloseUnderLoad(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var acknowledged []string
+	underLoad := make(chan struct{}) // closed once each writer could have written some
 	var running sync.WaitGroup
 	for w := range childWriters {
 		running.Go(func() {
@@ -39,6 +40,9 @@ func TestCloseUnderLoad(t *testing.T) {
 				}
 				mu.Lock()
 				acknowledged = append(acknowledged, id)
+				if len(acknowledged) == 10*childWriters {
+					close(underLoad)
+				}
 				mu.Unlock()
 			}
 		})
@@ -49,7 +53,11 @@ func TestCloseUnderLoad(t *testing.T) {
 			t.Errorf("Tail under Close = %v; want ErrUnavailable", err)
 		}
 	})
-	time.Sleep(30 * time.Millisecond)
+	select {
+	case <-underLoad:
+	case <-time.After(20 * time.Second):
+		t.Error("hardly anything was written in 20 seconds")
+	}
 	for range 2 {
 		if err := s.Close(); err != nil {
 			t.Errorf("Close = %v; want it closed", err)

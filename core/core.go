@@ -35,7 +35,7 @@ type Options struct {
 	// Report is told what Check found, or why it failed, every minute while Run runs; default nobody is.
 	Report func(Fitness, error)
 
-	// Trouble is told when some work that Run does begins to fail, by the work's name, and with nil when it goes well
+	// Trouble is told when some work that Run does begins to fail, or WorkWrites, by the work's name, and with nil when it goes well
 	// again; default nobody is. It must not block.
 	Trouble func(work string, err error)
 
@@ -143,6 +143,7 @@ type deps struct {
 	linkBase  string
 	process   string // random; tells the holders of leases apart
 	troubles  *troubles
+	writes    *writes
 
 	feed     *InvalidationFeed
 	realms   *Realms
@@ -202,7 +203,7 @@ func newDeps(o Options) (*deps, error) {
 		report: o.Report, happened: o.Happened,
 		mailless: o.Courier != nil && !o.Courier.Mails(),
 		touch:    make(chan touch, touchBacklog),
-		troubles: &troubles{tell: o.Trouble, failing: map[string]bool{}},
+		troubles: &troubles{tell: o.Trouble, failing: map[string]bool{}}, writes: &writes{},
 	}
 	var err error
 	if d.process, err = d.ids.text(idLength); err != nil {

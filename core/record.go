@@ -186,6 +186,7 @@ func (c *change) carryOut(ctx context.Context) (uint64, error) {
 		return 0, c.err
 	}
 	out, err := c.d.apply(ctx, &c.tx)
+	c.d.writes.note(ctx, c.d.troubles, c.d.clock.local(), err)
 	if err == nil || errors.Is(err, ErrOutcomeUnknown) {
 		c.d.feed.announce(&c.tx)
 	}

@@ -1,6 +1,12 @@
 package core
 
-import "sync"
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // troubles knows which work in the background fails, so that somebody is told once when it begins to and once when it
 // goes well again, and not at each try. Safe for concurrent use.
@@ -20,4 +26,32 @@ func (t *troubles) note(work string, err error) {
 	}
 	t.failing[work] = err != nil
 	t.tell(work, err)
+}
+
+// WorkWrites names what changes the store, for Options.Trouble. It fails alone where a disk is full or Redis takes no more: whoever is
+// signed in is let in as ever, and nobody can sign in or out.
+const WorkWrites = "writes to the store"
+
+// writesRecover is for how long no write must have failed before they go well again: of a store that is almost full, some fail and some do not.
+const writesRecover = 10 * time.Second
+
+// writes knows whether writes fail. Safe for concurrent use.
+type writes struct {
+	failing atomic.Bool
+	failed  atomic.Int64 // when one last did, in nanoseconds since the epoch
+}
+
+// note takes how a write went at now. What the store refuses, as a precondition that does not hold, says nothing, and neither does a
+// write whose caller has left.
+func (w *writes) note(ctx context.Context, t *troubles, now time.Time, err error) {
+	switch {
+	case err == nil && !w.failing.Load(), ctx.Err() != nil:
+	case err == nil && now.UnixNano()-w.failed.Load() >= int64(writesRecover):
+		w.failing.Store(false)
+		t.note(WorkWrites, nil)
+	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrOutcomeUnknown):
+		w.failed.Store(now.UnixNano())
+		w.failing.Store(true)
+		t.note(WorkWrites, err)
+	}
 }

@@ -237,6 +237,9 @@ func (r *Realms) changeOnce(ctx context.Context, id RealmID, e Event, to func(*R
 
 // record reads a realm as the store has it now, without defaults, or returns ErrRealmNotFound.
 func (r *Realms) record(ctx context.Context, id RealmID) (*Realm, uint64, error) {
+	if !validID(prefixRealm, string(id)) {
+		return nil, 0, ErrRealmNotFound
+	}
 	realm := &Realm{}
 	version, found, err := r.d.load(ctx, realmKey(id), realm)
 	if err != nil {

@@ -39,6 +39,22 @@ func TestTriesFromOneAddress(t *testing.T) {
 	})
 }
 
+// TestMappedAddresses tries from addresses of IPv4 as a socket of IPv6 shows them: each is one person's own, and no part of a network that they
+// all lie in.
+func TestMappedAddresses(t *testing.T) {
+	w := newWorldOnBolt(t)
+	try := func(who, from string) error {
+		_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, who, "wrong", core.Request{Address: netip.MustParseAddr(from)})
+		return err
+	}
+	for i := range 100 {
+		w.refused("a try on a stranger", try(fmt.Sprintf("nobody%d", i), "::ffff:192.0.2.1"), core.ErrUserNotFound)
+	}
+	w.refused("a try too many", try("nobody", "::ffff:192.0.2.1"), core.ErrThrottled)
+	w.refused("a try too many from what is the same address", try("nobody", "192.0.2.1"), core.ErrThrottled)
+	w.refused("a try from another address", try("nobody", "::ffff:192.0.2.2"), core.ErrUserNotFound)
+}
+
 // TestAddressesThatAreNobodys holds that what a back end says of an address counts nothing, nor does the machine's own, which is
 // that of a proxy.
 func TestAddressesThatAreNobodys(t *testing.T) {

@@ -3,6 +3,8 @@ package core_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -248,6 +250,36 @@ func TestOutageIsNoVerdict(t *testing.T) {
 	_, err = blind.APTs.Create(w.ctx, core.APTCall{Token: w.apt(""), ArbitraryID: ptr("x")})
 	if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind != core.KindUnavailable {
 		t.Errorf("Create with the store away = %v; want unavailable", err)
+	}
+}
+
+// mixedUp is a store that answers, when asked for one user, with what it has of another, as one does that has lost count of its replies.
+type mixedUp struct {
+	core.Store
+	wanted, given string
+}
+
+func (s mixedUp) Get(ctx context.Context, keys ...core.Key) ([]core.Record, error) {
+	asked := slices.Clone(keys)
+	for i := range asked {
+		asked[i].Name = strings.ReplaceAll(asked[i].Name, s.wanted, s.given)
+	}
+	return s.Store.Get(ctx, asked...)
+}
+
+// TestRecordsSayWhoseTheyAre signs in and resolves over a store that gives somebody else's records: it is a failure, and nobody's identity.
+func TestRecordsSayWhoseTheyAre(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	ann, bob := w.human("ann"), w.human("bob")
+	token := w.signIn("ann").Token
+	blind := w.another(mixedUp{w.store, string(ann.ID), string(bob.ID)})
+	who, err := blind.Sessions.Resolve(w.ctx, w.realm.ID, token)
+	if e, ok := errors.AsType[*core.Error](err); err == nil || ok && e.Kind != core.KindInternal {
+		t.Errorf("Resolve = %+v, %v; want a failure of ours", who, err)
+	}
+	in, err := blind.Passwords.Authenticate(w.ctx, w.realm.ID, string(ann.ID), goodPassword, core.Request{})
+	if e, ok := errors.AsType[*core.Error](err); err == nil || ok && e.Kind != core.KindInternal {
+		t.Errorf("Authenticate = %+v, %v; want a failure of ours", in, err)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/postern-auth/postern/core"
@@ -33,5 +35,32 @@ func TestSignInEndsTheOneBefore(t *testing.T) {
 	w := newWorld(t, teststore.Bolt(t), func(o *pages.Options) { o.Sessions = away{} })
 	if in := again(w, "x"); in.StatusCode != http.StatusSeeOther || in.session() == nil {
 		t.Errorf("sign in where the session before cannot be ended = %d with cookie %v", in.StatusCode, in.session())
+	}
+}
+
+// TestLargeForm sends more than any form of ours is.
+func TestLargeForm(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	for path, form := range map[string]url.Values{
+		"/auth/sign-in":       {"username": {"ann"}, "password": {password}},
+		"/auth/second-factor": {"token": {"kli_"}, "code": {"1"}},
+	} {
+		form.Set("more", strings.Repeat("x", 17<<10))
+		if a := w.send("POST", path, form); a.StatusCode != http.StatusBadRequest || a.session() != nil {
+			t.Errorf("POST %s of 17 KiB = %d, cookie %v; want 400", path, a.StatusCode, a.session())
+		}
+	}
+}
+
+// TestWrongHeaders holds that the headers of an answer tell a user who is there from one who is not as little as its text does.
+func TestWrongHeaders(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	headers := func(name string) http.Header {
+		h := w.signIn(name, "wrong-password-1", "/").Header
+		h.Del("Date")
+		return h
+	}
+	if known, unknown := headers("ann"), headers("bob"); !reflect.DeepEqual(known, unknown) {
+		t.Errorf("a known user has the headers %v, an unknown one %v", known, unknown)
 	}
 }

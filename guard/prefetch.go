@@ -2,8 +2,10 @@
 
 package guard
 
-// prefetch has the processor fetch the memory of a slot, and does not wait for it. A load would be waited for as soon as some 300
+import "unsafe"
+
+// prefetch has the processor fetch the line of memory at an address, and does not wait for it. A load would be waited for as soon as some 300
 // instructions behind it are done, long before a tag is made.
 //
 //go:noescape
-func prefetch(s *slot)
+func prefetch(at unsafe.Pointer)

@@ -1,7 +1,7 @@
 #include "textflag.h"
 
-// func prefetch(s *slot)
+// func prefetch(at unsafe.Pointer)
 TEXT ·prefetch(SB), NOSPLIT, $0-8
-	MOVD s+0(FP), R0
+	MOVD at+0(FP), R0
 	PRFM (R0), PLDL1KEEP
 	RET

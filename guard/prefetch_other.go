@@ -2,4 +2,6 @@
 
 package guard
 
-func prefetch(*slot) {}
+import "unsafe"
+
+func prefetch(unsafe.Pointer) {}

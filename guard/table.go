@@ -4,6 +4,7 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // table finds what is known by tag: open addressing with linear probing, so that looking costs one line of
@@ -149,7 +150,7 @@ func (t *table) place(g tag) int {
 func (t *table) home(g tag) int { return int(g.home/maxShards) & (len(t.slots) - 1) }
 
 // fetch begins to fetch the memory where the search for a tag begins.
-func (t *table) fetch(home uint32) { prefetch(&t.slots[t.home(tag{home: home})]) }
+func (t *table) fetch(home uint32) { prefetch(unsafe.Pointer(&t.slots[t.home(tag{home: home})])) }
 
 func (t *table) next(at int) int { return (at + 1) & (len(t.slots) - 1) }
 

@@ -11,5 +11,7 @@ func keepWebSocketsOnly(h http.Header) {
 	if wished := h["Upgrade"]; wished != nil && (len(wished) != 1 || !strings.EqualFold(wished[0], "websocket")) {
 		delete(h, "Upgrade")
 	}
-	delete(h, "Http2-Settings")
+	if h["Http2-Settings"] != nil { // to look for a name takes less than to delete none
+		delete(h, "Http2-Settings")
+	}
 }

@@ -103,6 +103,7 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, v *Verdict) (*http
 	if !v.admitted() {
 		return g.prepare(r, v, &passage{Context: r.Context()}), nil
 	}
+	v.known.fetch() // while room is made for the visit
 	if v.source == SourceCookie {
 		g.renewCookie(w, r, &v.standing)
 	}
@@ -118,6 +119,7 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, v *Verdict) (*http
 
 // escort is admit for a handler that asks nobody but the headers who a request comes from, and so needs no passage.
 func (g *Guard) escort(w http.ResponseWriter, r *http.Request, v *Verdict) (*http.Request, *visit) {
+	v.known.fetch() // while the headers are gone through
 	former := passageOf(r.Context())
 	if !v.admitted() {
 		g.rewrite(r.Header, v, former, nil)

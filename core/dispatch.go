@@ -36,18 +36,21 @@ type dispatcher struct {
 	listed     time.Time // when partitions were last looked for, by the machine's clock
 	swept      time.Time // when all that was over was last removed, by the same
 
-	mu      sync.Mutex
-	flying  map[NotificationID]AppHookID // deliveries under way
-	landed  chan struct{}                // holds something when one has ended
-	flights sync.WaitGroup
+	mu       sync.Mutex
+	flying   map[NotificationID]AppHookID // deliveries under way
+	landings int                          // how many have ended
+	landed   chan struct{}                // holds something when one has ended
+	flights  sync.WaitGroup
 }
 
 // followed is where the dispatcher is in a partition.
 type followed struct {
-	at     Position  // in the log, as far as it was looked at
-	unread bool      // there may be something behind the cursor
-	next   time.Time // when something may be due; zero = look
-	looked time.Time // by the machine's clock
+	at       Position  // in the log, as far as it was looked at
+	unread   bool      // there may be something behind the cursor
+	next     time.Time // when something may be due; zero = look
+	crowded  bool      // something was due and found no room: look again once a delivery has ended
+	landings int       // of the dispatcher, when it was last looked
+	looked   time.Time // by the machine's clock
 }
 
 func newDispatcher(o *Outbox, courier Courier) *dispatcher {
@@ -204,10 +207,12 @@ func (d *dispatcher) deliver(ctx context.Context) error {
 	look := max(dispatchLook, time.Duration(len(d.partitions))*dispatchLookEach)
 	var errs []error
 	for p, f := range d.partitions {
-		if now.Before(f.next) && local.Sub(f.looked) < look {
+		landings := d.landingsSoFar()
+		roomier := f.crowded && landings != f.landings
+		if now.Before(f.next) && local.Sub(f.looked) < look && !roomier {
 			continue
 		}
-		f.looked = local
+		f.looked, f.landings = local, landings
 		errs = append(errs, d.deliverIn(ctx, p, f, now))
 	}
 	return errors.Join(errs...)
@@ -219,7 +224,7 @@ func (d *dispatcher) deliverIn(ctx context.Context, p Partition, f *followed, no
 	if err != nil {
 		return fmt.Errorf("core: find due notifications: %w", err)
 	}
-	f.next = now.Add(dispatchLook)
+	f.next, f.crowded = now.Add(dispatchLook), false
 	for _, m := range members {
 		at, id, hook, err := parseDue(m)
 		if err != nil {
@@ -230,7 +235,8 @@ func (d *dispatcher) deliverIn(ctx context.Context, p Partition, f *followed, no
 			return nil
 		}
 		if !d.takeOff(id, hook) {
-			continue // under way, or no room: looked at again when a delivery has ended
+			f.crowded = true // under way, or no room
+			continue
 		}
 		d.flights.Go(func() {
 			err := d.o.attempt(ctx, d.courier, p, id)
@@ -267,9 +273,17 @@ func (d *dispatcher) takeOff(id NotificationID, hook AppHookID) bool {
 func (d *dispatcher) land(id NotificationID) {
 	d.mu.Lock()
 	delete(d.flying, id)
+	d.landings++
 	d.mu.Unlock()
 	select {
 	case d.landed <- struct{}{}:
 	default:
 	}
+}
+
+// landingsSoFar returns how many deliveries have ended.
+func (d *dispatcher) landingsSoFar() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.landings
 }

@@ -64,17 +64,17 @@ func (u *Users) requestVerification(ctx context.Context, realm RealmID, id UserI
 // verification returns the event that a user's state of e-mail verification asks for, nil where it asks for none. Where a verification
 // is requested, the token that its e-mail carries is made here, so that the user must be put after it. Without an address there is none.
 func (c *change) verification(realm *Realm, user *User, req Request) *Event {
-	e := &Event{Realm: realm.ID, User: user.ID, Request: req.clean()}
+	var kind string
 	switch user.EmailVerification {
 	case EmailRequested:
-		e.Type = eventVerifyRequested
+		kind = eventVerifyRequested
 	case EmailVerified:
-		e.Type = eventVerified
-		return e
+		kind = eventVerified
 	default:
 		return nil
 	}
-	if user.Email != "" {
+	e := &Event{Realm: realm.ID, Type: kind, User: user.ID, Request: req.clean()}
+	if kind == eventVerifyRequested && user.Email != "" {
 		var err error
 		e.Secret, err = c.issue(user, prefixEmailToken, realm.Settings.EmailTokenLifetime, digest(user.Email))
 		c.err = errors.Join(c.err, err)

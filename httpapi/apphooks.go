@@ -87,7 +87,7 @@ func (a *API) createAppHook(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	var realm core.RealmID
-	if string(b.object.members["realm_id"]) != "null" {
+	if string(b.object.members.value("realm_id")) != "null" {
 		if realm, err = a.realm(c, key); err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (a *API) hookBody(w http.ResponseWriter, c *call) (*body, *core.AppHook, er
 // appHook takes what may be set of a hook.
 func (f *fields) appHook() core.AppHookChange {
 	in := core.AppHookChange{State: word[core.State](f, "state"), Destination: f.optional("destination"), Delay: f.delay()}
-	if _, there := f.members["event_type"]; there {
+	if f.members.has("event_type") {
 		types := f.texts("event_type")
 		in.EventTypes = &types
 	}

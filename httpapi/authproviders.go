@@ -134,7 +134,7 @@ func providerChange(b *body, kind core.ProviderType) (core.AuthProviderChange, e
 			f.complain("min_length", "must be a number")
 		}
 	}
-	if _, there := f.members["required_chars"]; there {
+	if f.members.has("required_chars") {
 		kinds := []core.CharacterKind{}
 		for _, k := range f.texts("required_chars") {
 			kinds = append(kinds, core.CharacterKind(k))

@@ -40,8 +40,8 @@ func (f *fields) realmLine() *core.RealmChange {
 
 // providersLine takes the ways to sign in that a realm has, and returns what sets them. Where they are missing it sets nothing.
 func (f *fields) providersLine() func(*core.RealmSettings) {
-	raw, there := f.members["auth_providers"]
-	there = there && string(raw) != "null"
+	raw := f.members.value("auth_providers")
+	there := raw != nil && string(raw) != "null"
 	all := map[core.ProviderType]core.State{}
 	var required []core.CharacterKind
 	for p := range f.objects("auth_providers") {

@@ -144,11 +144,11 @@ func (a *API) updatePassword(w http.ResponseWriter, c *call, b *body, credential
 func (a *API) updateAPIKey(w http.ResponseWriter, c *call, b *body, credential *core.Credential) error {
 	f := &b.object
 	in := core.APIKeyChange{Key: f.text("api_key"), Name: f.optional("name"), ExpiresAt: f.time("expires_at")}
-	if _, there := f.members["permissions"]; there {
+	if f.members.has("permissions") {
 		permissions := f.texts("permissions")
 		in.Permissions = &permissions
 	}
-	if _, there := f.members["allowed_addresses"]; there {
+	if f.members.has("allowed_addresses") {
 		addresses := f.texts("allowed_addresses")
 		in.Addresses = &addresses
 	}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/core"
@@ -22,7 +20,7 @@ const (
 // fields are the members of a JSON object. Reading one takes it out, so that what is left at the end is what nobody
 // asked for.
 type fields struct {
-	members map[string]json.RawMessage
+	members object
 	form    bool // they come from a form, in which every value is a text
 	errs    []core.FieldError
 }
@@ -115,13 +113,13 @@ func (b *body) unwrapDocument() error {
 	if resource == nil {
 		return errBadRequestWith(`"data" must be an object`)
 	}
-	if raw, there := resource["type"]; there {
+	if raw, there := resource.take("type"); there {
 		var kind string
 		if json.Unmarshal(raw, &kind) != nil || kind != "user" && kind != "users" {
 			return errType
 		}
 	}
-	if raw, there := resource["attributes"]; there {
+	if raw, there := resource.take("attributes"); there {
 		if b.object.members = members(raw); b.object.members == nil {
 			return errBadRequestWith(`"attributes" must be an object`)
 		}
@@ -145,8 +143,7 @@ func (b *body) readRequest() {
 			continue
 		}
 		sent := fields{members: members(raw)}
-		_, named := sent.members["device"]
-		b.devices = b.devices || named
+		b.devices = b.devices || sent.members.has("device")
 		for name, to := range map[string]*string{"client": &b.request.Client, "ip": &b.request.IP, "device": &b.request.Device} {
 			if text := sent.text(name); text != nil {
 				*to = *text
@@ -180,24 +177,20 @@ func (f *fields) text(name string) *string {
 
 // optional takes a text where null means to empty it.
 func (f *fields) optional(name string) *string {
-	if string(f.members[name]) == "null" {
-		delete(f.members, name)
+	if string(f.members.value(name)) == "null" {
+		f.ignore(name)
 		return new(string)
 	}
 	return f.text(name)
 }
 
 // take takes a member as it was sent.
-func (f *fields) take(name string) (json.RawMessage, bool) {
-	raw, there := f.members[name]
-	delete(f.members, name)
-	return raw, there
-}
+func (f *fields) take(name string) (json.RawMessage, bool) { return f.members.take(name) }
 
 // ignore drops members that callers may send and that mean nothing here.
 func (f *fields) ignore(names ...string) {
 	for _, name := range names {
-		delete(f.members, name)
+		f.members.take(name)
 	}
 }
 
@@ -215,7 +208,7 @@ func (f *fields) rest() []core.FieldError {
 	if len(f.members) == 0 { // as nearly always
 		return f.errs
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.members)) {
+	for _, name := range f.members.names() {
 		f.complain(name, "is not an attribute that can be set here")
 	}
 	return f.errs

@@ -73,14 +73,14 @@ func (f *fields) time(name string) *time.Time {
 
 // reference takes an app's own id of something, which is a text here. Apps that have numbers send numbers.
 func (f *fields) reference() *string {
-	raw, there := f.members["reference"]
-	if !there {
+	raw := f.members.value("reference")
+	if raw == nil {
 		return nil
 	}
 	if _, err := strconv.ParseInt(string(raw), 10, 64); err != nil {
 		return f.optional("reference")
 	}
-	delete(f.members, "reference")
+	f.ignore("reference")
 	return new(string(raw))
 }
 

@@ -68,12 +68,12 @@ func formValue(raw json.RawMessage, to any) []byte {
 func formArray(raw json.RawMessage) json.RawMessage {
 	indexed := members(raw)
 	list := make([]json.RawMessage, len(indexed))
-	for i := range list {
-		value, there := indexed[strconv.Itoa(i)]
-		if !there {
+	for _, one := range indexed {
+		at, err := strconv.Atoi(string(one.name))
+		if err != nil || at < 0 || at >= len(list) || strconv.Itoa(at) != string(one.name) {
 			return raw
 		}
-		list[i] = value
+		list[at] = one.value // no two have one name
 	}
 	if len(list) == 0 {
 		return raw

@@ -33,3 +33,23 @@ func FuzzFormObject(f *testing.F) {
 		}
 	})
 }
+
+func TestFormArray(t *testing.T) {
+	for _, c := range []struct{ object, want string }{
+		{`{"0":"a","1":"b"}`, `["a","b"]`},
+		{`{"1":"b","0":"a"}`, `["a","b"]`},
+		{`{"\u0030":"a"}`, `["a"]`},
+		{`{}`, `{}`},
+		{`{"1":"b"}`, `{"1":"b"}`},
+		{`{"0":"a","2":"c"}`, `{"0":"a","2":"c"}`},
+		{`{"0":"a","00":"b"}`, `{"0":"a","00":"b"}`},
+		{`{"-0":"a"}`, `{"-0":"a"}`},
+		{`{"+0":"a"}`, `{"+0":"a"}`},
+		{`{"a":"a"}`, `{"a":"a"}`},
+		{`"0"`, `"0"`},
+	} {
+		if got := formArray([]byte(c.object)); string(got) != c.want {
+			t.Errorf("formArray(%s) = %s; want %s", c.object, got, c.want)
+		}
+	}
+}

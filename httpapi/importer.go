@@ -341,13 +341,13 @@ func (f *fields) objects(name string) iter.Seq[*fields] {
 		if !there || string(raw) == "null" {
 			return
 		}
-		var list []map[string]json.RawMessage
-		if json.Unmarshal(raw, &list) != nil || slices.ContainsFunc(list, func(m map[string]json.RawMessage) bool { return m == nil }) {
+		var list []json.RawMessage
+		if json.Unmarshal(raw, &list) != nil || slices.ContainsFunc(list, func(one json.RawMessage) bool { return members(one) == nil }) {
 			f.complain(name, "must be an array of objects")
 			return
 		}
-		for _, members := range list {
-			one := &fields{members: members}
+		for _, text := range list {
+			one := &fields{members: members(text)}
 			if !yield(one) {
 				return
 			}

@@ -37,7 +37,11 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		again, err := json.Marshal(object)
+		named := map[string]json.RawMessage{}
+		for _, one := range object {
+			named[string(one.name)] = one.value
+		}
+		again, err := json.Marshal(named)
 		if err != nil {
 			t.Fatalf("parseObject(%q) does not encode: %v", text, err)
 		}

@@ -102,7 +102,7 @@ func policyChange(b *body) (core.LoginPolicyChange, error) {
 
 // optionalTexts takes an array of texts where null means to empty it. One that is missing gives nil.
 func (f *fields) optionalTexts(name string) *[]string {
-	if _, there := f.members[name]; !there {
+	if !f.members.has(name) {
 		return nil
 	}
 	list := f.texts(name)

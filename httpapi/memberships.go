@@ -117,8 +117,7 @@ func (a *API) updateMembership(w http.ResponseWriter, c *call) error {
 
 // sameMembership lets user and org be sent back as they were got, and complains about others.
 func (a *API) sameMembership(c *call, realm core.RealmID, id core.MembershipID, f *fields) error {
-	_, user := f.members["user_id"]
-	_, org := f.members["org_id"]
+	user, org := f.members.has("user_id"), f.members.has("org_id")
 	if !user && !org {
 		return nil
 	}
@@ -160,7 +159,7 @@ func membershipChange(f *fields) core.MembershipChange {
 
 // granted takes permissions, one or an array. Those that are missing give nil, null gives none.
 func (f *fields) granted() *[]string {
-	if _, there := f.members["permissions"]; !there {
+	if !f.members.has("permissions") {
 		return nil
 	}
 	list := f.texts("permissions")

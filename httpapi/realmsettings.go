@@ -92,7 +92,7 @@ func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
 
 // choice takes one of two words. null stands for the first.
 func (f *fields) choice(name, first, second string) (word string, there bool) {
-	if _, there = f.members[name]; !there {
+	if !f.members.has(name) {
 		return "", false
 	}
 	word = first

@@ -51,11 +51,11 @@ func (a *API) verifyCredential(w http.ResponseWriter, c *call) error {
 
 // code takes a code. Some programs have it as a number, which has lost the zeros that a code of an authenticator begins with.
 func (f *fields) code() string {
-	n, err := strconv.ParseUint(string(f.members["code"]), 10, 64)
+	n, err := strconv.ParseUint(string(f.members.value("code")), 10, 64)
 	if err != nil {
 		return orEmpty(f.text("code"))
 	}
-	delete(f.members, "code")
+	f.ignore("code")
 	return fmt.Sprintf("%06d", n)
 }
 

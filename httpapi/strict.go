@@ -12,7 +12,7 @@ import (
 
 // parseObject reads one strict JSON object: valid UTF-8, no half characters, no name twice at any depth, bounded
 // depth, nothing after it. Decoders disagree about each of these. It fails with KindMalformed.
-func parseObject(text []byte) (map[string]json.RawMessage, error) {
+func parseObject(text []byte) (object, error) {
 	switch {
 	case !utf8.Valid(text):
 		return nil, errBadRequestWith("it is not UTF-8")
@@ -25,38 +25,38 @@ func parseObject(text []byte) (map[string]json.RawMessage, error) {
 	if s.next() != '{' {
 		return nil, errBadRequestWith("it is not a JSON object")
 	}
-	object := map[string]json.RawMessage{}
-	if err := s.nested(1, object); err != nil {
+	all := object{}
+	if err := s.nested(1, &all); err != nil {
 		return nil, err
 	}
-	return object, nil
+	return all, nil
 }
 
 // members returns the members of a JSON object, which are parts of text, nil where the text is something else. It must be valid
 // JSON.
-func members(text []byte) map[string]json.RawMessage {
+func members(text []byte) object {
 	s := &scan{text: text}
 	if s.next() != '{' {
 		return nil
 	}
-	object := map[string]json.RawMessage{}
+	all := make(object, 0, usualMembers)
 	for s.at++; s.next() != '}'; {
-		name, err := unquote(s.quoted())
-		if err != nil {
-			return nil
-		}
+		name := plain(s.quoted())
 		s.next()
 		s.at++ // the colon
 		s.next()
 		begin := s.at
 		s.pass()
-		object[name] = text[begin:s.at:s.at]
+		all = append(all, member{name, text[begin:s.at:s.at]})
 		if s.next() == ',' {
 			s.at++
 		}
 	}
-	return object
+	return all
 }
+
+// usualMembers is how many members most objects have room for.
+const usualMembers = 8
 
 // scan walks through valid JSON, down to the bottom, and refuses names that are there twice and too much depth.
 type scan struct {
@@ -108,18 +108,18 @@ func (s *scan) word() {
 }
 
 // nested passes over an object or an array. members, unless it is nil, gets those of the object.
-func (s *scan) nested(depth int, members map[string]json.RawMessage) error {
+func (s *scan) nested(depth int, members *object) error {
 	if depth > maxDepth {
 		return errBadRequestWith("it is nested too deep")
 	}
-	object := s.text[s.at] == '{'
+	named := s.text[s.at] == '{'
 	var seen names
 	for s.at++; ; s.at++ {
 		if b := s.next(); b == '}' || b == ']' { // it is empty
 			break
 		}
 		var name []byte
-		if object {
+		if named {
 			name = plain(s.quoted())
 			if !seen.add(name) {
 				return errBadRequestWith("a name is there twice")
@@ -133,7 +133,7 @@ func (s *scan) nested(depth int, members map[string]json.RawMessage) error {
 			return err
 		}
 		if members != nil {
-			members[string(name)] = s.text[begin:s.at:s.at]
+			*members = append(*members, member{name, s.text[begin:s.at:s.at]})
 		}
 		if s.next() != ',' {
 			break

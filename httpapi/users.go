@@ -106,7 +106,7 @@ var readOnly = []string{"id", "object", "created_at", "last_login_at", "membersh
 
 // mayImport refuses a password hash from a key without the permission to manage: whoever may set one can plant any.
 func (a *API) mayImport(c *call, b *body) error {
-	if _, sent := b.object.members["password_hash"]; !sent {
+	if !b.object.members.has("password_hash") {
 		return nil
 	}
 	_, err := a.permitted(c, core.PermissionManage)

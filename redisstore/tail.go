@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/core"
@@ -117,9 +118,11 @@ func readFeed(feed *core.Feed, reply any) error {
 	if len(parts) < 3 {
 		return errBadReply
 	}
-	newest, err := readPosition(parts[1], parts[2])
-	if err != nil {
-		return err
+	sequence, _ := parts[1].(string)
+	operation, whole := parts[2].(string)
+	newest, err := readPosition(sequence, operation)
+	if err != nil || !whole {
+		return errBadReply
 	}
 	if feed.Gap = parts[0] == "gap"; feed.Gap || feed.Next == core.End {
 		feed.Next = newest
@@ -127,13 +130,10 @@ func readFeed(feed *core.Feed, reply any) error {
 	}
 	feed.Entries = make([]core.Entry, 0, len(parts)-3)
 	for _, part := range parts[3:] {
-		fields, _ := part.([]any)
-		if len(fields) != 3 {
-			return errBadReply
-		}
-		data, ok := fields[2].(string)
-		feed.Next, err = readPosition(fields[0], fields[1])
-		if err != nil || !ok {
+		entry, _ := part.(string)
+		sequence, after, _ := strings.Cut(entry, " ")
+		operation, data, whole := strings.Cut(after, " ")
+		if feed.Next, err = readPosition(sequence, operation); err != nil || !whole {
 			return errBadReply
 		}
 		feed.Entries = append(feed.Entries, core.Entry{Position: feed.Next, Data: []byte(data)})
@@ -142,12 +142,10 @@ func readFeed(feed *core.Feed, reply any) error {
 }
 
 // readPosition reads the sequence and the operation id of an entry.
-func readPosition(sequence, operation any) (core.Position, error) {
-	text, _ := sequence.(string)
-	n, err := strconv.ParseUint(text, 10, 64)
-	id, ok := operation.(string)
-	if err != nil || !ok {
+func readPosition(sequence, operation string) (core.Position, error) {
+	n, err := strconv.ParseUint(sequence, 10, 64)
+	if err != nil {
 		return core.Position{}, errBadReply
 	}
-	return core.Position{Sequence: n, Operation: id}, nil
+	return core.Position{Sequence: n, Operation: operation}, nil
 }

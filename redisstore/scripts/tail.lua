@@ -9,7 +9,7 @@
 --
 -- Returns {call number, log, ...}, where a log is {state, sequence, operation id, entry, ...}: state is
 -- "ok" or "gap", sequence and operation id are those of the newest entry ("0", "" if there is none), and
--- an entry is {sequence, operation id, data}.
+-- an entry is "<sequence> <operation id> <data>".
 --
 -- The heartbeat is a key that is never there. Deleting it changes and replicates nothing, but Redis
 -- refuses it (READONLY, NOREPLICAS, MISCONF) where it would refuse a write: a master that was deposed does
@@ -45,7 +45,7 @@ for i = 2, #KEYS do
     feed[1] = 'gap'
   elseif sequence ~= 'end' and sequence ~= feed[2] then
     for n, entry in ipairs(redis.call('XRANGE', log, following .. '-0', '+', 'COUNT', ARGV[2])) do
-      feed[3 + n] = {parts(entry)}
+      feed[3 + n] = table.concat({parts(entry)}, ' ')
     end
   end
   reply[i] = feed

@@ -19,7 +19,8 @@ import (
 )
 
 // spied is a call as it was seen: what was asked of Redis for it, and what was answered. Whatever must differ from call to
-// call, as no two users have one id, stands there as unique.
+// call stands there as unique or named: no two users have one id, and names that were all alike would be filed at one place of each
+// index, which costs Redis less.
 type spied struct {
 	Command []string    // to Redis
 	Header  http.Header // of the answer
@@ -27,8 +28,50 @@ type spied struct {
 	Status  int
 }
 
-// unique stands for 22 characters that differ each time.
-const unique = "\x00unique\x00"
+// unique stands for 20 characters that differ each time, and named for a name in the order of those that the load asks for.
+const (
+	unique = "\x00unique\x00"
+	named  = "\x00named\x00"
+)
+
+// holes are what stands for something.
+var holes = []string{unique, named}
+
+// varying is an argument of a command, with holes in it.
+type varying struct {
+	texts []string // around the holes
+	holes []int    // which of holes each is
+}
+
+// newVarying returns an argument that was spied on.
+func newVarying(argument string) varying {
+	var v varying
+	for {
+		hole, at := -1, len(argument)
+		for i, mark := range holes {
+			if found := strings.Index(argument, mark); found >= 0 && found < at {
+				hole, at = i, found
+			}
+		}
+		v.texts = append(v.texts, argument[:at])
+		if hole < 0 {
+			return v
+		}
+		v.holes, argument = append(v.holes, hole), argument[at+len(holes[hole]):]
+	}
+}
+
+// filled returns the argument with something in each of its holes.
+func (v varying) filled(with [2]string) string {
+	if len(v.holes) == 0 {
+		return v.texts[0]
+	}
+	text := make([]byte, 0, 512)
+	for i, hole := range v.holes {
+		text = append(append(text, v.texts[i]...), with[hole]...)
+	}
+	return string(append(text, v.texts[len(v.holes)]...))
+}
 
 // bareScript is what a bare handler serves: one call, the same way each time.
 type bareScript struct {
@@ -59,22 +102,20 @@ func bareCalls(listen, file string) error {
 
 // bareCall reads a request, asks Redis what was asked for the call that was spied on, and gives the same answer.
 func bareCall(client *redis.Client, s spied) http.HandlerFunc {
-	parts := make([][]string, len(s.Command))
+	arguments := make([]varying, len(s.Command))
 	for i, argument := range s.Command {
-		parts[i] = strings.Split(argument, unique)
+		arguments[i] = newVarying(argument)
 	}
 	var count atomic.Uint64
 	return func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
 		}
-		id := fmt.Sprintf("%022d", count.Add(1))
-		command := make([]any, len(parts))
-		for i := range parts {
-			command[i] = parts[i][0]
-			if len(parts[i]) > 1 {
-				command[i] = strings.Join(parts[i], id)
-			}
+		n := count.Add(1)
+		differ := [...]string{fmt.Sprintf("%020d", n), nameAt(n)}
+		command := make([]any, len(arguments))
+		for i, argument := range arguments {
+			command[i] = argument.filled(differ)
 		}
 		reply, err := client.Do(r.Context(), command...).Slice()
 		if err != nil || len(reply) < 2 || reply[1] == "conflict" {
@@ -110,6 +151,7 @@ func spy(ctx context.Context, server *redisServer, r *http.Request, subject stri
 	if err = errors.Join(err, answer.Body.Close()); err != nil {
 		return spied{}, err
 	}
+	answer.Header.Del("Date") // net/http writes it
 	s := spied{Header: answer.Header, Body: string(body), Status: answer.StatusCode}
 	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return spied{}, err
@@ -145,11 +187,16 @@ func monitored(text string) ([]string, error) {
 	return command, nil
 }
 
-// vary marks each of some texts in a command, so that it differs from call to call.
+// vary marks each of some texts of 22 characters in a command, so that it differs from call to call, and from the others.
 func (s *spied) vary(texts ...string) {
-	for _, text := range texts {
-		for i := range s.Command {
-			s.Command[i] = strings.ReplaceAll(s.Command[i], text, unique)
-		}
+	for n, text := range texts {
+		s.mark(text, unique+fmt.Sprintf("%02d", n))
+	}
+}
+
+// mark puts a mark for a text.
+func (s *spied) mark(text, mark string) {
+	for i := range s.Command {
+		s.Command[i] = strings.ReplaceAll(s.Command[i], text, mark)
 	}
 }

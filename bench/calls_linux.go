@@ -31,7 +31,7 @@ func measureCalls(ctx context.Context, b *bench) error {
 	defer server.Kill()
 	names := make([]string, newNames)
 	for i := range names {
-		names[i] = newName(fmt.Sprintf("user-%08d", i))
+		names[i] = newName(nameOf(i))
 	}
 	g, err := b.startGenerator(names)
 	if err != nil {
@@ -146,6 +146,12 @@ const (
 	bodyAfter  = `}}`
 )
 
+// nameOf is the name of the i-th user to be made.
+func nameOf(i int) string { return fmt.Sprintf("user-%08d", i) }
+
+// nameAt is the name of the n-th user that the load asks for, at first: it walks through all of them.
+func nameAt(n uint64) string { return nameOf(int(n * walkStep % newNames)) }
+
 // newName is what differs: as long for every name that is.
 func newName(name string) string {
 	return fmt.Sprintf(`"username":%q,"email":"%s@example.com"`, name, name)
@@ -198,6 +204,7 @@ func (k *callKind) spy(ctx context.Context, server *redisServer, crowd *populati
 		}
 	}
 	s.vary(differ...)
+	s.mark(subject, named)
 	return s, nil
 }
 

@@ -224,6 +224,9 @@ type conn struct {
 	busy   bool
 }
 
+// walkStep is how far in its set the loop goes from one token to the next.
+const walkStep = 7919
+
 // task is an order under way.
 type task struct {
 	order
@@ -302,7 +305,7 @@ func (l *loop) send(c *conn) {
 	case t.Count > 0:
 		token = t.next
 	default:
-		l.walk = (l.walk + 7919) % len(tokens)
+		l.walk = (l.walk + walkStep) % len(tokens)
 		token = l.walk
 	}
 	t.next++

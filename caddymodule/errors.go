@@ -9,8 +9,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// hasErrorRoute reports whether the server has an error route that answers failure.
+// hasErrorRoute reports whether the server has an error route that answers failure. An error on an error route, none does.
 func hasErrorRoute(r *http.Request, failure error) bool {
+	if r.Context().Value(caddyhttp.ErrorCtxKey) != nil {
+		return false
+	}
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server.Errors == nil || len(server.Errors.Routes) == 0 {
 		return false

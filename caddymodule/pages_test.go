@@ -82,6 +82,27 @@ func TestErrorRoutesBeforeTheGuard(t *testing.T) {
 	}
 }
 
+// TestGuardOnErrorRoute lets in and refuses there as elsewhere, and answers by itself: no further error route would.
+func TestGuardOnErrorRoute(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `route {
+		error /gone 404
+		respond "there"
+	}
+	handle_errors {
+		postern_auth
+		reverse_proxy APP
+	}`))
+	if seen := w.get("/gone", p.tokens.Valid).seen(t); seen.Get("X-Postern-Username") != "ann" {
+		t.Errorf("the App saw %v; want ann", seen)
+	}
+	got := w.get("/gone", p.tokens.Revoked)
+	if got.status != http.StatusUnauthorized || !strings.Contains(got.body, "invalid_token") || got.header.Get("WWW-Authenticate") == "" {
+		t.Errorf("revoked = %+v; want 401, which says why", got)
+	}
+}
+
 // TestMetricsOutliveReloads holds that what was counted is counted still after a reload, also by another guard and engine.
 func TestMetricsOutliveReloads(t *testing.T) {
 	w := newWorld(t)

@@ -82,6 +82,24 @@ func TestErrorRoutesBeforeTheGuard(t *testing.T) {
 	}
 }
 
+// TestMatcherFails has an error route ask an app about a request of which a matcher of public cannot say whether it is for it.
+func TestMatcherFails(t *testing.T) {
+	w := newWorld(t)
+	w.settle()
+	w.load(w.config("", `postern_auth {
+		public {
+			expression `+"`int({http.request.header.X-Count}) > 1`"+`
+		}
+	}
+	reverse_proxy APP
+	handle_errors {
+		reverse_proxy APP
+	}`))
+	if seen := w.get("/", "", "X-Count", "many", "X-Postern-User-Id", "evil").seen(t); seen.Get("X-Postern-User-Id") != "" || seen.Get("X-Count") != "many" {
+		t.Errorf("the App saw %v; want nothing forged", seen)
+	}
+}
+
 // TestGuardOnErrorRoute lets in and refuses there as elsewhere, and answers by itself: no further error route would.
 func TestGuardOnErrorRoute(t *testing.T) {
 	w := newWorld(t)

@@ -81,7 +81,11 @@ func FuzzTOTPMatch(f *testing.F) {
 func FuzzBareCode(f *testing.F) {
 	f.Add("abcde-fgh12")
 	f.Add("O0 Il-1")
+	f.Add("\xbd\xbdİİ")
 	f.Fuzz(func(t *testing.T, code string) {
+		if len(code) > 21 { // no code is: it is cut, and what is not ASCII may grow beyond that once more
+			return
+		}
 		if bare := bareCode(code); bareCode(bare) != bare {
 			t.Errorf("bareCode(%q) = %q, which is %q", code, bare, bareCode(bare))
 		}

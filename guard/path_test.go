@@ -197,6 +197,9 @@ func FuzzRemoveCookie(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
+		if strings.ContainsFunc(line, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+			return // net/http takes no header with such (RFC 9110 §5.5)
+		}
 		h := http.Header{"Cookie": {line, "z=1"}}
 		sent := h["Cookie"]
 		removeCookie(h, "s")

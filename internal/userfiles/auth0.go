@@ -78,7 +78,7 @@ func readAuth0(r io.Reader, o Options, emit Emit) error {
 // line returns the user as one to import.
 func (u auth0User) line() (wire.UserLine, string) {
 	first, last := u.GivenName, u.FamilyName
-	if first == "" && last == "" && u.Name != u.Email {
+	if first == "" && last == "" && u.Name != u.Email && u.Name != u.Phone { // either stands there for a name that nobody gave
 		first, last = split(u.Name)
 	}
 	line := wire.UserLine{

@@ -159,6 +159,25 @@ func TestAuth0WithoutIDs(t *testing.T) {
 	}
 }
 
+// TestAuth0NamesNobody by their address or number, which Auth0 puts in the place of a name that nobody gave.
+func TestAuth0NamesNobody(t *testing.T) {
+	for user, want := range map[string]string{
+		`"email":"ann@example.com","name":"ann@example.com"`: "",
+		`"phone_number":"+15551234","name":"+15551234"`:      "",
+		`"phone_number":"+15551234","name":"Ann Lee"`:        "Ann Lee",
+	} {
+		err := userfiles.Read("auth0", strings.NewReader(`{"user_id":"sms|1",`+user+`}`), userfiles.Options{}, func(user wire.UserLine, _ string) error {
+			if got := strings.TrimSpace(user.FirstName + " " + user.LastName); got != want {
+				t.Errorf("the name of %s = %q; want %q", user.Source, got, want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("Read(%s) = %v", user, err)
+		}
+	}
+}
+
 // FuzzRead holds every reader to what imports rest on: no user without the name that they have in their system, and
 // custom attributes that are flat.
 func FuzzRead(f *testing.F) {

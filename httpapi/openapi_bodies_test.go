@@ -17,6 +17,8 @@ var bases = map[string][]string{
 	"createCredential":   {`{"user_id":"ann","credential_type":"password"}`, `{"user_id":"bot","credential_type":"api_key"}`, `{"user_id":"ann","credential_type":"totp"}`},
 	"createAuthProvider": {`{"provider_type":"password"}`},
 	"createAppHook":      {`{"hook_type":"webhook"}`},
+	"authenticateCode":   {`{}`, `{"code":true}`}, // a number is a code
+	"authenticateToken":  {`{}`, `{"code":true}`},
 }
 
 // unasked are attributes that are known only to callers without a management key.

@@ -441,20 +441,3 @@ func TestRunDelivers(t *testing.T) {
 		w.becomes("completed", func() bool { return w.notification("user.created").State == core.NotificationCompleted })
 	})
 }
-
-// TestBacklogFollowsOnItself holds that what found no room is delivered as soon as there is some: the clock stands still meanwhile.
-func TestBacklogFollowsOnItself(t *testing.T) {
-	each(t, func(w *world) {
-		w.webhook("org.created")
-		for range 30 {
-			w.org("Acme")
-		}
-		c := &courier{}
-		w.run(w.delivering(w.store, c))
-		w.becomes("all are delivered", func() bool {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return len(c.got) == 30
-		})
-	})
-}

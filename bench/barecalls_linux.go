@@ -89,7 +89,7 @@ func bareCalls(listen, file string) error {
 	if err := json.Unmarshal(text, &script); err != nil {
 		return err
 	}
-	client := redis.NewClient(&redis.Options{Addr: script.Redis, Protocol: 2, DisableIdentity: true, MaxRetries: -1})
+	client := redis.NewClient(&redis.Options{Addr: script.Redis, Protocol: 2, DisableIdentity: true, MaxRetries: -1, PoolSize: 20}) // as many as the sidecar has on one core
 	handlers := map[string]http.HandlerFunc{}
 	for method, s := range script.Calls {
 		handlers[method] = bareCall(client, s)

@@ -115,10 +115,13 @@ func TestRotationFails(t *testing.T) {
 		master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 		w.must(err)
 		c, err := core.New(core.Options{Store: store, MasterKey: master, Now: w.clock.Now, Trouble: func(work string, err error) {
-			if work != "rotation of signing keys" {
+			switch work {
+			case "rotation of signing keys":
+				told = append(told, err)
+			case core.WorkWrites: // they fail too
+			default:
 				t.Errorf("told of %q", work)
 			}
-			told = append(told, err)
 		}})
 		w.must(err)
 		c.Realms.RotateNow(w.ctx)

@@ -1,6 +1,13 @@
 package core_test
 
-import "testing"
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
 
 // TestBacklogFollowsOnItself holds that what found no room is delivered as soon as there is some: the clock stands still meanwhile.
 func TestBacklogFollowsOnItself(t *testing.T) {
@@ -15,6 +22,42 @@ func TestBacklogFollowsOnItself(t *testing.T) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			return len(c.got) == 30
+		})
+	})
+}
+
+// hanging is a courier whom some hooks never answer.
+type hanging struct {
+	courier
+	silent []core.AppHookID
+}
+
+func (h *hanging) Deliver(ctx context.Context, d *core.Delivery) core.Attempted {
+	if slices.Contains(h.silent, d.Hook.ID) {
+		<-ctx.Done()
+	}
+	return h.courier.Deliver(ctx, d)
+}
+
+// TestHangingHooksHoldUpNobody has more wait for hooks that hang than are looked at in one go, and then something for another.
+func TestHangingHooksHoldUpNobody(t *testing.T) {
+	each(t, func(w *world) {
+		c := &hanging{}
+		for range 3 {
+			c.silent = append(c.silent, w.webhook("org.created").ID)
+		}
+		w.webhook("user.created")
+		for range 400 {
+			w.org("Acme")
+		}
+		w.clock.Advance(time.Second)
+		w.human("ann")
+		w.human("bob")
+		w.run(w.delivering(w.store, c))
+		w.becomes("what is for another hook is delivered", func() bool {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return len(c.got) == 2
 		})
 	})
 }

@@ -51,6 +51,9 @@ type followed struct {
 	crowded  bool      // something was due and found no room: look again once a delivery has ended
 	landings int       // of the dispatcher, when it was last looked
 	looked   time.Time // by the machine's clock
+
+	from  string // where the next look begins: what stands before found no room; "" = with what has been due for longest
+	begun int    // landings of the dispatcher, when a look last began there
 }
 
 func newDispatcher(o *Outbox, courier Courier) *dispatcher {
@@ -218,42 +221,72 @@ func (d *dispatcher) deliver(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// deliverIn begins what is due in a partition, and notes when to look again.
+// deliverIn begins what is due in a partition, and notes when and where to look again. One look takes in so much; the next goes on
+// behind it, so that what waits for a hook that hangs, however much it is, does not stand before all others.
 func (d *dispatcher) deliverIn(ctx context.Context, p Partition, f *followed, now time.Time) error {
-	members, err := d.o.d.store.Range(ctx, Range{Index: Index{p, indexDue}, Limit: dispatchAtOnceLimits})
+	members, err := d.o.d.store.Range(ctx, Range{Index: Index{p, indexDue}, From: f.from, Limit: dispatchAtOnceLimits})
 	if err != nil {
 		return fmt.Errorf("core: find due notifications: %w", err)
 	}
-	f.next, f.crowded = now.Add(dispatchLook), false
+	if f.from == "" {
+		f.crowded, f.begun = false, d.landingsSoFar()
+	}
+	f.from, f.next = "", now.Add(dispatchLook)
 	for _, m := range members {
 		at, id, hook, err := parseDue(m)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if at.After(now) {
+		case at.After(now):
 			f.next = at
+			d.lookOver(f, now)
 			return nil
+		case d.isFull():
+			f.crowded, f.from = true, m
+			return nil
+		case d.takeOff(id, hook):
+			d.flights.Go(func() { d.fly(ctx, p, id) })
+		default: // under way, or its hook has enough
+			f.crowded = true
 		}
-		if !d.takeOff(id, hook) {
-			f.crowded = true // under way, or no room
-			continue
-		}
-		d.flights.Go(func() {
-			err := d.o.attempt(ctx, d.courier, p, id)
-			if ctx.Err() == nil {
-				d.o.d.troubles.note("deliveries", err)
-			}
-			d.land(id)
-		})
 	}
+	if len(members) == dispatchAtOnceLimits {
+		f.from, f.next = members[len(members)-1]+"\x00", now
+		return nil
+	}
+	d.lookOver(f, now)
 	return nil
 }
 
-// takeOff notes that a delivery begins, unless it is under way or there is no room for it.
+// lookOver has a partition looked through from the beginning again if a delivery has ended since that was last begun: there may be room
+// now for what found none.
+func (d *dispatcher) lookOver(f *followed, now time.Time) {
+	if f.crowded && f.begun != d.landingsSoFar() {
+		f.next = now
+	}
+}
+
+// fly makes a delivery.
+func (d *dispatcher) fly(ctx context.Context, p Partition, id NotificationID) {
+	err := d.o.attempt(ctx, d.courier, p, id)
+	if ctx.Err() == nil {
+		d.o.d.troubles.note("deliveries", err)
+	}
+	d.land(id)
+}
+
+// isFull reports whether there is no room for any delivery.
+func (d *dispatcher) isFull() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.flying) >= deliveriesAtOnce
+}
+
+// takeOff notes that a delivery begins, unless it is under way or its hook has enough of them.
 func (d *dispatcher) takeOff(id NotificationID, hook AppHookID) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, under := d.flying[id]; under || len(d.flying) >= deliveriesAtOnce {
+	if _, under := d.flying[id]; under {
 		return false
 	}
 	toHook := 0

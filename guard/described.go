@@ -127,16 +127,27 @@ func clientOf(forwarded []string, trusts func(string) bool) string {
 	client := ""
 	hops := strings.Split(strings.Join(forwarded, ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		address, err := netip.ParseAddr(strings.TrimSpace(hop))
+		address, err := ParseHop(hop)
 		if err != nil {
 			break
 		}
-		client = netip.AddrPortFrom(address.WithZone(""), 0).String()
+		client = netip.AddrPortFrom(address, 0).String()
 		if !trusts(client) {
 			break
 		}
 	}
 	return client
+}
+
+// ParseHop reads an entry of X-Forwarded-For: an address, beside which some proxies write the port. A zone, which can be any text, is
+// left out.
+func ParseHop(text string) (netip.Addr, error) {
+	text = strings.TrimSpace(text)
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
+		return withPort.Addr().WithZone(""), nil
+	}
+	address, err := netip.ParseAddr(text)
+	return address.WithZone(""), err
 }
 
 // isHandshake reports whether a request opens a WebSocket. Proxies do not ask with the Upgrade of the request they ask about, but

@@ -235,7 +235,8 @@ func TestForwardAuthSeesTheClient(t *testing.T) {
 		"192.0.2.1, unknown, 10.0.0.7":          "10.0.0.7:0",
 		"2001:db8::1":                           "[2001:db8::1]:0",
 		"":                                      "",
-		"192.0.2.1, 203.0.113.9:4000, 10.0.0.7": "10.0.0.7:0",
+		"192.0.2.1, 203.0.113.9:4000, 10.0.0.7": "203.0.113.9:0",
+		"[2001:db8::1%x]:4000, 10.0.0.7:80":     "[2001:db8::1]:0",
 	} {
 		if got := guard.ClientOf(strings.Split(forwarded, "\n"), trustsTens); got != want {
 			t.Errorf("the client of %q is %q; want %q", forwarded, got, want)

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/postern-auth/postern/guard"
 )
 
 // proxies are those in front of us who may say where a request comes from. By default there are none, and what is
@@ -138,11 +140,10 @@ func seen(r *http.Request) origin {
 // the client's own.
 func (p proxies) client(hops []string) (client netip.Addr, believed []string) {
 	for i := len(hops) - 1; i >= 0; i-- {
-		address, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		address, err := guard.ParseHop(hops[i])
 		if err != nil {
 			break
 		}
-		address = address.WithZone("") // a zone is any text
 		client, believed = address, append([]string{address.String()}, believed...)
 		if !p.holds(address) {
 			break

@@ -29,6 +29,8 @@ func TestLocate(t *testing.T) {
 		{"a claim that is no address", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-For": {"1.1.1.1, unknown"}}, "10.0.0.9:5", "10.0.0.9", "http", "app"},
 		{"a claim before one that is no address", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-For": {"1.1.1.1, unknown, 10.0.0.8"}},
 			"10.0.0.8:0", "10.0.0.8, 10.0.0.9", "http", "app"},
+		{"proxies that write ports", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-For": {"6.6.6.6, [2001:db8::1]:443, 192.168.1.1:80"}},
+			"[2001:db8::1]:0", "2001:db8::1, 192.168.1.1, 10.0.0.9", "http", "app"},
 		{"an odd scheme and host", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-Proto": {"javascript"}, "X-Forwarded-Host": {"a<b"}},
 			"10.0.0.9:5", "10.0.0.9", "http", "app"},
 		{"IPv4 within IPv6", []string{"10.0.0.9"}, "[::ffff:10.0.0.9]:5", http.Header{"X-Forwarded-For": {"2001:db8::1"}},

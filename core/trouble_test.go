@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,24 +11,11 @@ import (
 	"github.com/postern-auth/postern/internal/teststore"
 )
 
-// full is a store that answers, and takes nothing while on.
-type full struct {
-	core.Store
-	on atomic.Bool
-}
-
-func (f *full) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, error) {
-	if f.on.Load() {
-		return core.Outcome{}, core.ErrUnavailable
-	}
-	return f.Store.Apply(ctx, tx)
-}
-
 // TestWritesThatFailAreTold holds that it is told once that writes fail, and once that they go well again: when none has failed for a
 // while, since of a store that is almost full some fail and some do not.
 func TestWritesThatFailAreTold(t *testing.T) {
 	w := newWorld(t, teststore.Bolt(t))
-	store := &full{Store: w.store}
+	store := &readOnly{Store: w.store}
 	var told []bool
 	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	w.must(err)

@@ -77,7 +77,12 @@ func (v varying) filled(with [2]string) string {
 type bareScript struct {
 	Redis string // host:port
 	Calls map[string]spied
+	After uint64 // what it counts its calls on from
 }
+
+// bareStretch is how far apart bare handlers count, so that none makes what another has made: Redis would know an operation by its
+// id, answer that it is done already, and write nothing.
+const bareStretch = 1 << 32
 
 // bareCalls serves calls with net/http, go-redis and nothing between them: what the API is compared with.
 func bareCalls(listen, file string) error {
@@ -92,7 +97,7 @@ func bareCalls(listen, file string) error {
 	client := redis.NewClient(&redis.Options{Addr: script.Redis, Protocol: 2, DisableIdentity: true, MaxRetries: -1, PoolSize: 20}) // as many as the sidecar has on one core
 	handlers := map[string]http.HandlerFunc{}
 	for method, s := range script.Calls {
-		handlers[method] = bareCall(client, s)
+		handlers[method] = bareCall(client, s, script.After)
 	}
 	server := &http.Server{Addr: listen, ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handlers[r.Method](w, r)
@@ -100,13 +105,15 @@ func bareCalls(listen, file string) error {
 	return server.ListenAndServe()
 }
 
-// bareCall reads a request, asks Redis what was asked for the call that was spied on, and gives the same answer.
-func bareCall(client *redis.Client, s spied) http.HandlerFunc {
+// bareCall reads a request, asks Redis what was asked for the call that was spied on, and gives the same answer. It counts calls on from
+// after.
+func bareCall(client *redis.Client, s spied, after uint64) http.HandlerFunc {
 	arguments := make([]varying, len(s.Command))
 	for i, argument := range s.Command {
 		arguments[i] = newVarying(argument)
 	}
 	var count atomic.Uint64
+	count.Store(after)
 	return func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
@@ -118,7 +125,7 @@ func bareCall(client *redis.Client, s spied) http.HandlerFunc {
 			command[i] = argument.filled(differ)
 		}
 		reply, err := client.Do(r.Context(), command...).Slice()
-		if err != nil || len(reply) < 2 || reply[1] == "conflict" {
+		if err != nil || len(reply) < 2 || reply[1] == "conflict" || reply[1] == "again" {
 			http.Error(w, fmt.Sprint(reply, err), http.StatusInternalServerError)
 			return
 		}

@@ -220,16 +220,17 @@ func (b *bench) startBare(ctx context.Context, script bareScript) (one, other *b
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err := json.Marshal(script)
-	if err != nil {
-		return nil, nil, err
-	}
-	file := filepath.Join(b.dir, "bare.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return nil, nil, err
-	}
 	var both [2]*bareServer
 	for i := range both {
+		script.After = uint64(i) * bareStretch
+		text, err := json.Marshal(script)
+		if err != nil {
+			return nil, nil, err
+		}
+		file := filepath.Join(b.dir, fmt.Sprintf("bare-%d.json", i))
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			return nil, nil, err
+		}
 		addr, err := proctest.FreeAddress()
 		if err != nil {
 			return nil, nil, err

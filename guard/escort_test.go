@@ -14,14 +14,6 @@ import (
 	"github.com/postern-auth/postern/guard"
 )
 
-// escorted sends r through g and returns the response, and the request that a proxy saw, or nil.
-func escorted(g *guard.Guard, r *http.Request) (*http.Response, *http.Request) {
-	var seen *http.Request
-	w := httptest.NewRecorder()
-	g.ProxyHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r })).ServeHTTP(w, r)
-	return w.Result(), seen
-}
-
 // TestProxyHandlerPassesTheSame sends each request to a handler and to a proxy, which are to see the same headers.
 func TestProxyHandlerPassesTheSame(t *testing.T) {
 	w := newWorld()
@@ -54,7 +46,7 @@ func TestProxyHandlerPassesTheSame(t *testing.T) {
 		"refused":             request("GET", "/page", "", "Authorization", "Bearer bad"),
 	} {
 		want, handled := serve(g, ask())
-		got, passed := escorted(g, ask())
+		got, passed := through(g.ProxyHandler, ask())
 		if got.StatusCode != want.StatusCode || (passed == nil) != (name == "refused") || (handled == nil) != (name == "refused") {
 			t.Errorf("%s: a proxy sees %v and its client %d, a handler %v and its client %d", name, passed, got.StatusCode, handled, want.StatusCode)
 			continue
@@ -96,7 +88,7 @@ func TestProxyHandlerMakesNoCopy(t *testing.T) {
 			if path == "/page" {
 				r.Header.Set("Authorization", "Bearer good")
 			}
-			if _, seen := escorted(g, r); seen == nil || (seen == r) != (body == "") {
+			if _, seen := through(g.ProxyHandler, r); seen == nil || (seen == r) != (body == "") {
 				t.Errorf("POST %s with the body %q: passes on as %p; the server's is %p", path, body, seen, r)
 			}
 		}
@@ -114,7 +106,7 @@ func TestWebSocketHoldsNothingOfOthers(t *testing.T) {
 	lies := func(change func(http.Header)) *byte {
 		r := with("good")
 		change(r.Header)
-		_, seen := escorted(g, r)
+		_, seen := through(g.ProxyHandler, r)
 		return unsafe.StringData(seen.Header.Get("X-Postern-User-Id"))
 	}
 	plain, webSocket := func(http.Header) {}, func(h http.Header) { h.Set("Upgrade", "websocket") }

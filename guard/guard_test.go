@@ -25,9 +25,14 @@ func TestMain(m *testing.M) {
 
 // serve sends r through g and returns the response, and the request that the application saw, or nil.
 func serve(g *guard.Guard, r *http.Request) (*http.Response, *http.Request) {
+	return through(g.Handler, r)
+}
+
+// through sends r through what a guard puts before a handler and returns the response, and the request that the handler saw, or nil.
+func through(before func(http.Handler) http.Handler, r *http.Request) (*http.Response, *http.Request) {
 	var seen *http.Request
 	w := httptest.NewRecorder()
-	g.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r })).ServeHTTP(w, r)
+	before(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r })).ServeHTTP(w, r)
 	return w.Result(), seen
 }
 

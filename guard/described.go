@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -48,7 +47,8 @@ var describing = []string{"X-Original-Method", "X-Original-Uri", "X-Forwarded-Me
 
 // described returns the request that a proxy asks about, as if the client had sent it here, or why it is not described well.
 func (s *shape) described(asking *http.Request, trusts func(string) bool) (*http.Request, *Refusal) {
-	proto, ok := scheme(only(asking.Header, "X-Forwarded-Proto"))
+	from := ParseForwarded(asking.Header, func(hop netip.Addr) bool { return trusts(remoteAddr(hop)) })
+	proto, ok := scheme(from.Proto)
 	if !ok {
 		return nil, misdescribed("X-Forwarded-Proto")
 	}
@@ -75,7 +75,7 @@ func (s *shape) described(asking *http.Request, trusts func(string) bool) (*http
 	if proto == "https" {
 		r.TLS = &tls.ConnectionState{}
 	}
-	r.RemoteAddr = clientOf(asking.Header["X-Forwarded-For"], trusts)
+	r.RemoteAddr = from.RemoteAddr()
 	for _, name := range describing {
 		delete(r.Header, name)
 	}
@@ -85,14 +85,6 @@ func (s *shape) described(asking *http.Request, trusts func(string) bool) (*http
 		r.Header["Upgrade"] = []string{"websocket"}
 	}
 	return r, nil
-}
-
-// only returns the one value of a header, and "" where there are none or several.
-func only(h http.Header, name string) string {
-	if values := h[name]; len(values) == 1 {
-		return values[0]
-	}
-	return ""
 }
 
 // misdescribed is for a description of which something is missing, is there twice or cannot be read.
@@ -119,35 +111,6 @@ func parseTarget(target string) (*url.URL, bool) {
 	}
 	u, err := url.ParseRequestURI(target)
 	return u, err == nil && u.Scheme == "" && u.Host == "" && u.Opaque == ""
-}
-
-// clientOf returns the address that a request comes from, as http.Request.RemoteAddr has it: the last that is not one of
-// ours, since what stands before it is a claim of the client's own; "" where that is not known.
-func clientOf(forwarded []string, trusts func(string) bool) string {
-	client := ""
-	hops := strings.Split(strings.Join(forwarded, ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		address, err := ParseHop(hop)
-		if err != nil {
-			break
-		}
-		client = netip.AddrPortFrom(address, 0).String()
-		if !trusts(client) {
-			break
-		}
-	}
-	return client
-}
-
-// ParseHop reads an entry of X-Forwarded-For: an address, beside which some proxies write the port. A zone, which can be any text, is
-// left out.
-func ParseHop(text string) (netip.Addr, error) {
-	text = strings.TrimSpace(text)
-	if withPort, err := netip.ParseAddrPort(text); err == nil {
-		return withPort.Addr().WithZone(""), nil
-	}
-	address, err := netip.ParseAddr(text)
-	return address.WithZone(""), err
 }
 
 // isHandshake reports whether a request opens a WebSocket. Proxies do not ask with the Upgrade of the request they ask about, but

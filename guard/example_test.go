@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
@@ -36,4 +37,19 @@ func Example() {
 	// Output:
 	// 200 Hello ann (usr_1)
 	// 401 {"title":"Unauthorized","status":401,"detail":"The token is not valid. Sign in again.","code":"invalid_token"}
+}
+
+// What a client claims of itself stands first and is not believed.
+func ExampleParseForwarded() {
+	ours := netip.MustParsePrefix("10.0.0.0/8")
+	from := guard.ParseForwarded(http.Header{
+		"X-Forwarded-For":   {"6.6.6.6, 203.0.113.9:4711, 10.0.0.2"},
+		"X-Forwarded-Proto": {"https"},
+		"X-Forwarded-Host":  {"evil.example", "app.example.com"}, // twice: one of them may be the client's
+	}, ours.Contains)
+	fmt.Println(from.RemoteAddr(), from.For)
+	fmt.Printf("%q %q\n", from.Proto, from.Host)
+	// Output:
+	// 203.0.113.9:0 [203.0.113.9 10.0.0.2]
+	// "https" ""
 }

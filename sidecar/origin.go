@@ -101,29 +101,30 @@ func (p proxies) locate(r *http.Request) *http.Request {
 		return r
 	}
 	from := seen(r)
-	client, believed := p.client(strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ","))
-	if client.IsValid() {
-		if from.chain != "" {
-			believed = append(believed, from.chain)
-		}
-		from.chain = strings.Join(believed, ", ")
-		r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
+	said := guard.ParseForwarded(r.Header, p.holds)
+	if client := said.RemoteAddr(); client != "" {
+		from.chain = chain(said.For, from.chain)
+		r.RemoteAddr = client
 	}
-	if proto := only(r.Header["X-Forwarded-Proto"]); proto == "http" || proto == "https" {
-		from.proto = proto
+	if said.Proto == "http" || said.Proto == "https" {
+		from.proto = said.Proto
 	}
-	if host := only(r.Header["X-Forwarded-Host"]); host != "" && isHost(host) {
-		from.host = host
+	if said.Host != "" && isHost(said.Host) {
+		from.host = said.Host
 	}
 	return r.WithContext(context.WithValue(r.Context(), originKey{}, from))
 }
 
-// only returns the one value of a header, and "" where there are several: one of them may be the client's own, which the proxy left there.
-func only(values []string) string {
-	if len(values) != 1 {
-		return ""
+// chain writes X-Forwarded-For: whom a request came through, and the last of them, as the connection shows it; "" = a socket.
+func chain(through []netip.Addr, last string) string {
+	hops := make([]string, 0, len(through)+1)
+	for _, address := range through {
+		hops = append(hops, address.String())
 	}
-	return values[0]
+	if last != "" {
+		hops = append(hops, last)
+	}
+	return strings.Join(hops, ", ")
 }
 
 // seen returns what the connection shows.
@@ -134,22 +135,6 @@ func seen(r *http.Request) origin {
 		from.proto = "https"
 	}
 	return from
-}
-
-// client returns the last address in front of our proxies, and it and those behind it: what stands before it is a claim of
-// the client's own.
-func (p proxies) client(hops []string) (client netip.Addr, believed []string) {
-	for i := len(hops) - 1; i >= 0; i-- {
-		address, err := guard.ParseHop(hops[i])
-		if err != nil {
-			break
-		}
-		client, believed = address, append([]string{address.String()}, believed...)
-		if !p.holds(address) {
-			break
-		}
-	}
-	return client, believed
 }
 
 // isSecure reports whether the client speaks TLS, to us or to a proxy that we believe.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -41,12 +39,6 @@ const GenerateAPIKey = "generate"
 
 // isAPIKeyPrefix is the rule for what a realm's generated keys begin with.
 func isAPIKeyPrefix(s string) bool { return only(s, lettersAndDigits+"_", 1, 20) }
-
-// ownSecret reports whether a text begins like a secret of another kind, which it could be taken for.
-func ownSecret(s string) bool {
-	return slices.ContainsFunc([]string{prefixManagementSecret, prefixLoginToken, prefixEmailToken, prefixPasswordToken, prefixSignupToken},
-		func(prefix string) bool { return strings.HasPrefix(s, prefix) })
-}
 
 // APIKeys makes API keys and says whose they are. Safe for concurrent use.
 type APIKeys struct {

@@ -30,7 +30,7 @@ func checkChosen(key string) error {
 		return invalid("api_key", fmt.Sprintf("API key is too long (maximum is %d characters)", maxAPIKeyLength))
 	case !isPlain(key):
 		return invalid("api_key", "API key must be of ASCII characters without spaces")
-	case ownSecret(key):
+	case beginsLike(key, shownSecrets):
 		return invalid("api_key", "API key begins like a secret of another kind")
 	case strength(key) < chosenBits:
 		return invalid("api_key", "API key is too easy to guess (use at least 22 random letters and digits, or 32 random hexadecimal digits)")

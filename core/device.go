@@ -9,9 +9,6 @@ import (
 // everybody else, so that a stranger's guesses do not lock the owner out. It opens nothing. All that it says is sealed
 // in it, so that the store keeps nothing of devices and a sign-in looks nothing up.
 
-// prefixDevice begins the text that a device is known by.
-const prefixDevice = "dv_"
-
 // DeviceLifetime is for how long a device is known after each sign-in.
 const DeviceLifetime = 180 * 24 * time.Hour
 

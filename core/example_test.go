@@ -79,3 +79,14 @@ func newMasterKey() *core.MasterKey {
 	}
 	return key
 }
+
+// A log hides what was sent in the wrong place, whether or not it is good.
+func ExampleLooksLikeSecret() {
+	for _, text := range []string{"ann", "kli_2fPq7Yt0sWmVbNc5XzRk1e0A", "eyJhbGciOiJFZERTQSJ9.e30.c2ln"} {
+		fmt.Println(core.LooksLikeSecret(text))
+	}
+	// Output:
+	// false
+	// true
+	// true
+}

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math/bits"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,7 +56,32 @@ const (
 	prefixPasswordToken    = "kpw_"
 	prefixSignupToken      = "utk_"
 	prefixJWTSecret        = "jsk_"
+	prefixDevice           = "dv_" // the text that a device is known by
+	prefixAPIKey           = "ak_" // where the realm chose none
 )
+
+// What secrets begin with. An API key of somebody's choice must not begin like the first ones: where a call shows it, it would be taken
+// for one of them.
+var (
+	shownSecrets = []string{prefixManagementSecret, prefixLoginToken, prefixEmailToken, prefixPasswordToken, prefixSignupToken}
+	otherSecrets = []string{prefixJWTSecret, prefixDevice, prefixAPIKey}
+)
+
+// LooksLikeSecret reports whether a text has the form of a secret that Postern gives out, a JWT among them, whether or not it is one.
+// It is for those who show what callers sent, as logs do. An API key that does not begin as they do by default is not known by its form.
+func LooksLikeSecret(text string) bool {
+	isJWT := strings.HasPrefix(text, "ey") && strings.Count(text, ".") >= 2 // RFC 7515 §3.1: a JSON object in base64url first
+	return isJWT || beginsLike(text, shownSecrets) || beginsLike(text, otherSecrets)
+}
+
+// LooksLikeManagementKey reports whether a text begins as the secrets of management keys do, by which one that is sent as a bearer is
+// told from a token.
+func LooksLikeManagementKey(text string) bool { return strings.HasPrefix(text, prefixManagementSecret) }
+
+// beginsLike reports whether a text begins with one of some prefixes.
+func beginsLike(text string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
+}
 
 const (
 	base62       = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" // in ASCII order

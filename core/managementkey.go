@@ -123,7 +123,7 @@ func (m *ManagementKeys) Create(ctx context.Context, in NewManagementKey, secret
 
 // add puts a new key into a Transaction.
 func (m *ManagementKeys) add(c *change, in NewManagementKey, secret string, req Request) (*ManagementKey, error) {
-	if !strings.HasPrefix(secret, prefixManagementSecret) || !hasChecksum(secret) {
+	if !LooksLikeManagementKey(secret) || !hasChecksum(secret) {
 		return nil, fmt.Errorf("core: add management key: secret is not from NewSecret")
 	}
 	b, _ := bucketOf(secret[:len(secret)-checksumLength])
@@ -318,7 +318,7 @@ func (m *ManagementKeys) Delete(ctx context.Context, id ManagementKeyID, req Req
 // Authenticate returns the key that a secret belongs to, or ErrManagementKey. Garbage costs no look
 // in the store, a key seen before only where the feed is silent for too long.
 func (m *ManagementKeys) Authenticate(ctx context.Context, secret string) (*ManagementKey, error) {
-	if !strings.HasPrefix(secret, prefixManagementSecret) || len(secret) > 64 || !hasChecksum(secret) {
+	if !LooksLikeManagementKey(secret) || len(secret) > 64 || !hasChecksum(secret) {
 		return nil, ErrManagementKey
 	}
 	now, err := m.d.clock.now()

@@ -115,7 +115,7 @@ func (s RealmSettings) withDefaults() RealmSettings {
 	defaultTo(&s.APTSkew, 30)
 	defaultTo(&s.EventRetention, 400*day)
 	defaultTo(&s.PasswordMinLength, 15)
-	defaultTo(&s.APIKeyPrefix, "ak_")
+	defaultTo(&s.APIKeyPrefix, prefixAPIKey)
 	defaultTo(&s.EmailTokenLifetime, 7*day)
 	defaultTo(&s.PasswordTokenLifetime, 3*day)
 	return s
@@ -161,7 +161,7 @@ func (s RealmSettings) validate() error {
 	if s.PasswordMinLength < 8 || s.PasswordMinLength > 128 {
 		fields = append(fields, FieldError{"password_min_length", "Password min length must be from 8 to 128 characters"})
 	}
-	if !isAPIKeyPrefix(s.APIKeyPrefix) || ownSecret(s.APIKeyPrefix) {
+	if !isAPIKeyPrefix(s.APIKeyPrefix) || beginsLike(s.APIKeyPrefix, shownSecrets) {
 		fields = append(fields, FieldError{"api_key_prefix", "API key prefix must have 1 to 20 letters, digits and underscores, and not begin like other secrets"})
 	}
 	if !slices.Contains([]APTEncryption{APTEncryptionOff, APTEncryptionAccept, APTEncryptionRequire}, s.APTEncryption) {

@@ -10,14 +10,11 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
-// managementPrefix is what a management key begins with, so that one sent as a bearer is told from a token.
-const managementPrefix = "ko_"
-
 // managementKey returns the secret of the management key that a call shows. there is false where it shows none.
 // Several that differ prove nothing, and are there.
 func (c *call) managementKey() (key string, there bool) {
 	sent := slices.Concat(c.Header["X-Authrocket-Api-Key"], c.Header["Authrocket-Api-Key"])
-	if token, _ := c.bearer(); strings.HasPrefix(token, managementPrefix) {
+	if token, _ := c.bearer(); core.LooksLikeManagementKey(token) {
 		sent = append(sent, token)
 	}
 	slices.Sort(sent)
@@ -143,7 +140,7 @@ func (a *API) named(c *call, realm core.RealmID) (string, error) {
 func (a *API) subject(c *call) (string, error) {
 	token, _ := c.bearer()
 	key, managed := c.managementKey()
-	if !managed || token != "" && !strings.HasPrefix(token, managementPrefix) {
+	if !managed || token != "" && !core.LooksLikeManagementKey(token) {
 		return token, nil
 	}
 	if _, err := a.core.ManagementKeys.Authenticate(c.Context(), key); err != nil {

@@ -3,12 +3,12 @@ package sidecar
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
 )
 
@@ -33,10 +33,8 @@ func (a *accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.next.ServeHTTP(rec, r)
 }
 
-// tokens are what the secrets begin with that have a place in paths of the API, and others that may get there by mistake.
-var tokens = []string{"utk_", "kpw_", "kv_", "kli_", "ko_", "dv_"}
-
-// shownPath returns an escaped path with three dots in the place of each token: GET /v1/sessions/<token> is a call of the API.
+// shownPath returns an escaped path with three dots in the place of each secret: GET /v1/sessions/<token> is a call of the API, and
+// others may get there by mistake.
 func shownPath(path string) string {
 	if !strings.Contains(path, "_") && strings.Count(path, ".") < 2 && !strings.Contains(path, "%") { // as nearly all
 		return path
@@ -47,8 +45,7 @@ func shownPath(path string) string {
 		if err != nil {
 			text = segment
 		}
-		begins := func(prefix string) bool { return strings.HasPrefix(text, prefix) }
-		if strings.HasPrefix(text, "ey") && strings.Count(text, ".") >= 2 || slices.ContainsFunc(tokens, begins) {
+		if core.LooksLikeSecret(text) {
 			segments[i] = "..."
 		}
 	}

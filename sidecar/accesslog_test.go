@@ -14,12 +14,12 @@ func TestAccessLog(t *testing.T) {
 	in := v.signIn(v.parts.Core, v.realm.ID, "ann")
 	v.ask(plain(t, nil), "GET", v.GuardURL()+"/a%20b?token=hush", in.Token, nil)
 	v.ask(plain(t, nil), "GET", v.GuardURL()+"/", "", nil)
-	for _, secret := range []string{in.Token, strings.ReplaceAll(in.Token, ".", "%2e"), "utk_hush"} { // as the API has them in paths, where it is mounted
+	for _, secret := range []string{in.Token, strings.ReplaceAll(in.Token, ".", "%2e"), "ak_hush", "utk_hush"} { // as the API has them in paths, where it is mounted
 		v.ask(plain(t, nil), "GET", v.GuardURL()+"/v1/sessions/"+secret+"/x", "", nil)
 	}
 	lines := v.logged.FilterMessage("request").All()
-	if len(lines) != 5 {
-		t.Fatalf("%d lines; want 5", len(lines))
+	if len(lines) != 6 {
+		t.Fatalf("%d lines; want 6", len(lines))
 	}
 	got := lines[0].ContextMap()
 	if got["user_id"] != string(in.User.ID) || got["path"] != "/a%20b" || got["status"] != int64(200) || got["remote_ip"] != "127.0.0.1" {
@@ -33,7 +33,7 @@ func TestAccessLog(t *testing.T) {
 			t.Errorf("a line holds a secret: %s", text)
 		}
 	}
-	if path := lines[4].ContextMap()["path"]; path != "/v1/sessions/.../x" {
+	if path := lines[5].ContextMap()["path"]; path != "/v1/sessions/.../x" {
 		t.Errorf("a path with a token is shown as %s", path)
 	}
 }

@@ -183,6 +183,9 @@ func TestSignInAndOut(t *testing.T) {
 		if out.StatusCode != http.StatusSeeOther || out.Header.Get("Location") != "/auth/sign-in?return_to=%2Fx&signed_out=1" || out.session() == nil || out.session().MaxAge >= 0 {
 			w.Errorf("sign out = %d to %q with cookie %v", out.StatusCode, out.Header.Get("Location"), out.session())
 		}
+		if clear := out.Header.Get("Clear-Site-Data"); clear != `"cache"` {
+			w.Errorf("sign out has Clear-Site-Data %s; want the pages that were seen gone", clear)
+		}
 		if _, err := w.core.Sessions.Resolve(w.Context(), w.realm, token); !errors.Is(err, core.ErrInvalidToken) {
 			w.Errorf("Resolve after signing out = %v; want %v", err, core.ErrInvalidToken)
 		}

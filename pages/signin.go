@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,10 @@ const (
 	needsMFA = "mfa"
 	maxAge   = "max_age"
 )
+
+// kept stands in the address that a browser is sent to after its first sign-in, to see whether it kept the cookie. One that did not would be
+// sent from page to page without a word.
+const kept = "kept"
 
 // needOf returns what kind of sign-in the value of acr_values asks for, as far as there is such a kind.
 func needOf(text string) string {
@@ -68,7 +73,13 @@ func (p *Pages) askSignIn(w http.ResponseWriter, r *http.Request, status int, fo
 // showSignIn serves GET /sign-in.
 func (p *Pages) showSignIn(w http.ResponseWriter, r *http.Request) {
 	form := signInForm{ReturnTo: p.returnTo(r), Needs: needOf(r.FormValue(needs))}
+	if r.FormValue(kept) != "" && p.showsSession(r) {
+		sendOn(w, form.ReturnTo)
+		return
+	}
 	switch {
+	case r.FormValue(kept) != "":
+		form.Problem = "Your browser did not keep the cookie that signing in takes. Allow cookies for this site. If its address begins with http://, try https://."
 	case r.FormValue("signed_out") != "":
 		form.Notice = "You are signed out."
 	case form.Needs == needsMFA:
@@ -109,10 +120,19 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	p.askSignIn(w, r, status, form)
 }
 
-// welcome gives a browser its session, and sends it on.
+// welcome gives a browser its session, and sends it on: the first time by way of the page to sign in, which sees whether the cookie came back.
+// Every browser sends Origin with a form. What sends none is a program, and knows what to do with a cookie.
 func (p *Pages) welcome(w http.ResponseWriter, r *http.Request, in *core.SignedIn, to string) {
 	p.remember(w, r, in)
+	if r.Header.Get("Origin") != "" && p.requestOf(r).Device == "" {
+		to = p.SignInPath() + "?" + url.Values{kept: {"1"}, "return_to": {to}}.Encode()
+	}
 	sendOn(w, to)
+}
+
+// showsSession reports whether a request brings a session cookie, whatever it is worth.
+func (p *Pages) showsSession(r *http.Request) bool {
+	return len(r.CookiesNamed(p.o.Cookies.NoSessionCookie().Name)) > 0
 }
 
 // sendOn sends a browser on. http.Redirect would clean the address, and /proxy/https://example.com is another page than /proxy/https:/example.com.
@@ -165,7 +185,10 @@ func (p *Pages) explain(w http.ResponseWriter, err error, wrong string) (int, st
 func setRetryAfter(h http.Header, wait time.Duration) string {
 	seconds := max(1, int(math.Ceil(wait.Seconds())))
 	h.Set("Retry-After", strconv.Itoa(seconds))
-	if seconds < 90 {
+	switch {
+	case seconds == 1:
+		return "a second"
+	case seconds < 90:
 		return fmt.Sprintf("%d seconds", seconds)
 	}
 	return fmt.Sprintf("%d minutes", (seconds+59)/60)

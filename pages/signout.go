@@ -40,8 +40,8 @@ func (p *Pages) showSignOut(w http.ResponseWriter, r *http.Request) {
 	p.askSignOut(w, r, http.StatusOK, signOutForm{ReturnTo: p.returnTo(r)})
 }
 
-// signOut serves POST /sign-out: it ends the session, which is over everywhere at once, and has the browser forget it. While
-// the session cannot be ended the browser keeps it, so that its owner can try again.
+// signOut serves POST /sign-out: it ends the session, which is over everywhere at once, and has the browser forget it, and the app's pages that
+// it would show again to whoever goes back. While the session cannot be ended the browser keeps it, so that its owner can try again.
 func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) {
 	if err := p.endSession(r); err != nil {
 		status, problem := p.explain(w, err, "")
@@ -49,6 +49,7 @@ func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, p.o.Cookies.NoSessionCookie())
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	http.Redirect(w, r, p.SignInPath()+"?"+url.Values{"signed_out": {"1"}, "return_to": {p.returnTo(r)}}.Encode(), http.StatusSeeOther)
 }
 

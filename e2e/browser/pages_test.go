@@ -98,11 +98,11 @@ type browser struct {
 }
 
 // open starts a Chromium that ends with the test.
-func open(t *testing.T) *browser {
+func open(t *testing.T, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(800, 600))
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
@@ -211,6 +211,19 @@ func TestSignIn(t *testing.T) {
 	b.holdsCookie(false)
 	b.do("go to the app again", chromedp.Navigate(f.GuardURL+"/"))
 	b.reads("the app again", "Sign in")
+	learn(b, "go back to what the app had shown", chromedp.Evaluate[bool](`history.go(-3), true`)) // over the page after signing out and the one before
+	b.becomes("going back after signing out", `location.search.includes("%2Fsome%2Fpage") && document.body.innerText.includes("Sign in")`)
+}
+
+// TestCookieNotKept signs in at an address that a browser keeps no Secure cookies of, and is told why that leads nowhere.
+func TestCookieNotKept(t *testing.T) {
+	f := start(t)
+	f.call(t, "POST", "/users", map[string]any{"user": map[string]any{"user_type": "human", "username": "ann", "email": "ann@example.com", "password": password}}, nil)
+	b := open(t, chromedp.Flag("host-resolver-rules", "MAP app.test 127.0.0.1"))
+	b.do("go to the app", chromedp.Navigate(strings.Replace(f.GuardURL, "127.0.0.1", "app.test", 1)+"/page"))
+	b.signIn("ann", password)
+	b.reads("a browser that kept no cookie", "did not keep the cookie")
+	b.shoot("cookie-not-kept")
 }
 
 // holdsCookie asserts that the browser has a session cookie, which no script can read, or has none.

@@ -12,9 +12,9 @@ func TestPlaceholders(t *testing.T) {
 	p := w.settle()
 	w.load(w.config("", `log
 	postern_auth
-	respond "{http.auth.user.id} {http.auth.user.username} {http.auth.user.email} {http.auth.user.user_type} {http.auth.user.realm} {http.auth.user.session} [{http.auth.user.arbitrary_id}]"`))
+	respond "{http.auth.user.id} {http.auth.user.username} {http.auth.user.email} {http.auth.user.user_type} {http.auth.user.realm} {http.auth.user.session} [{http.auth.user.arbitrary_id}] {http.auth.user.reference}"`))
 	got := w.get("/", p.tokens.Valid)
-	want := strings.Join([]string{string(p.ann.User.ID), "ann", "ann@example.com", "human", string(p.realm.ID), string(p.ann.Session.ID), "[]"}, " ")
+	want := strings.Join([]string{string(p.ann.User.ID), "ann", "ann@example.com", "human", string(p.realm.ID), string(p.ann.Session.ID), "[]", "acct-ann"}, " ")
 	if got.body != want {
 		t.Errorf("placeholders = %q, want %q", got.body, want)
 	}

@@ -282,8 +282,8 @@ func (h *house) must(err error) {
 // signIn makes a user and signs it in.
 func (h *house) signIn(realm *core.Realm, name string) *core.SignedIn {
 	h.w.Helper()
-	kind, email, password := core.UserHuman, name+"@example.com", "correct horse battery staple"
-	_, err := h.Users.Create(context.Background(), realm.ID, core.UserChange{Type: &kind, Username: &name, Email: &email, Password: &password}, core.Request{})
+	kind, email, reference, password := core.UserHuman, name+"@example.com", "acct-"+name, "correct horse battery staple"
+	_, err := h.Users.Create(context.Background(), realm.ID, core.UserChange{Type: &kind, Username: &name, Email: &email, Reference: &reference, Password: &password}, core.Request{})
 	h.must(err)
 	in, err := h.Passwords.Authenticate(context.Background(), realm.ID, name, password, core.Request{})
 	h.must(err)

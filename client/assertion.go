@@ -23,9 +23,12 @@ type Assertion struct {
 	UserType      string         `json:"user_type"`
 	Username      string         `json:"preferred_username"`
 	Name          string         `json:"name"`
+	FirstName     string         `json:"given_name"`
+	LastName      string         `json:"family_name"`
 	Email         string         `json:"email"`
 	EmailVerified bool           `json:"email_verified"`
 	ArbitraryID   string         `json:"arbitrary_id"`
+	Reference     string         `json:"reference"`
 	AuthTime      int64          `json:"auth_time"` // when they signed in, in seconds since 1970
 	Methods       []string       `json:"amr"`       // "mfa" where a second factor was shown
 	Orgs          []AssertionOrg `json:"orgs"`

@@ -34,9 +34,12 @@ type assertionClaims struct {
 	Type          UserType     `json:"user_type"`
 	Username      string       `json:"preferred_username,omitempty"`
 	Name          string       `json:"name,omitempty"`
+	FirstName     string       `json:"given_name,omitempty"`
+	LastName      string       `json:"family_name,omitempty"`
 	Email         string       `json:"email,omitempty"`
 	EmailVerified *bool        `json:"email_verified,omitempty"`
 	ArbitraryID   string       `json:"arbitrary_id,omitempty"`
+	Reference     string       `json:"reference,omitempty"`
 	Orgs          []orgClaim   `json:"orgs,omitempty"`
 }
 
@@ -85,7 +88,8 @@ func newAssertion(issuer, audience, id string, who *Identity, now time.Time) ass
 	c := assertionClaims{
 		Issuer: issuer, Subject: who.User, Audience: audience, IssuedAt: now.Unix(), Expires: now.Unix() + assertionLifetime, ID: id,
 		Realm: who.Realm, Session: who.Session, Credential: who.Credential, Type: who.Type,
-		Username: who.Username, Name: who.Name, Email: who.Email, ArbitraryID: who.ArbitraryID,
+		Username: who.Username, Name: who.Name, FirstName: who.FirstName, LastName: who.LastName, Email: who.Email,
+		ArbitraryID: who.ArbitraryID, Reference: who.Reference,
 	}
 	if !who.SignedInAt.IsZero() {
 		c.AuthTime = who.SignedInAt.Unix()
@@ -97,13 +101,13 @@ func newAssertion(issuer, audience, id string, who *Identity, now time.Time) ass
 		c.EmailVerified = &who.EmailVerified
 	}
 	for _, o := range who.Orgs {
-		c.Orgs = append(c.Orgs, orgClaim{o.Org, who.permitted(o.Permissions)})
+		c.Orgs = append(c.Orgs, orgClaim{o.Org, who.Permitted(o.Permissions)})
 	}
 	return c
 }
 
-// permitted returns those of some permissions that i may use.
-func (i *Identity) permitted(permissions []string) []string {
+// Permitted returns those of some permissions, which the user has in an org, that i may use: an API key may be for fewer.
+func (i *Identity) Permitted(permissions []string) []string {
 	list := []string{}
 	for _, p := range permissions {
 		if i.Only == nil || slices.Contains(i.Only, p) {

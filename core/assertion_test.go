@@ -21,6 +21,7 @@ func TestAssert(t *testing.T) {
 			w.must(err)
 			now := w.Now()
 			who := core.Identity{Realm: realm.ID, User: "usr_1", Session: "kss_1", Type: core.UserHuman, Username: "ann", Email: "ann@example.com", MFA: true,
+				Name: "Ann Döe", FirstName: "Ann", LastName: "Döe", ArbitraryID: "42", Reference: "acct-7",
 				SignedInAt: now.Add(-time.Hour), Only: []string{"read"}, Orgs: []core.OrgAccess{{Org: "org_1", Permissions: []string{"read", "write"}}}}
 			token, expires, err := w.Realms.Assert(w.ctx, who, "https://app.example.com")
 			w.must(err)
@@ -31,6 +32,7 @@ func TestAssert(t *testing.T) {
 			want := map[string]any{"iss": realm.Issuer, "sub": "usr_1", "aud": "https://app.example.com", "iat": float64(now.Unix()), "exp": float64(now.Unix() + 60),
 				"realm": string(realm.ID), "sid": "kss_1", "auth_time": float64(now.Add(-time.Hour).Unix()), "amr": []any{"mfa"}, "user_type": "human",
 				"preferred_username": "ann", "email": "ann@example.com", "email_verified": false,
+				"name": "Ann Döe", "given_name": "Ann", "family_name": "Döe", "arbitrary_id": "42", "reference": "acct-7",
 				"orgs": []any{map[string]any{"id": "org_1", "permissions": []any{"read"}}}}
 			if claims["jti"] == "" {
 				t.Error("it has no jti")

@@ -17,7 +17,10 @@ type Identity struct {
 	Username    string
 	Email       string // "" = none
 	Name        string
-	ArbitraryID string // "" = none
+	FirstName   string // "" = none, as all that follow
+	LastName    string
+	ArbitraryID string
+	Reference   string
 
 	EmailVerified bool        // the e-mail address is proven to be theirs
 	MFA           bool        // a second factor was shown at this sign-in
@@ -70,7 +73,7 @@ func (s *Sessions) Resolve(ctx context.Context, realm RealmID, text string) (Ide
 	orgs, expires := l.joined.access(now, expires)
 	return Identity{
 		Realm: p.realm.ID, User: l.user.ID, Session: l.session.ID, Type: l.user.Type, Username: l.user.Username,
-		Email: l.user.Email, Name: l.user.Name(), ArbitraryID: l.user.ArbitraryID,
+		Email: l.user.Email, Name: l.user.Name(), FirstName: l.user.FirstName, LastName: l.user.LastName, ArbitraryID: l.user.ArbitraryID, Reference: l.user.Reference,
 		EmailVerified: l.user.EmailVerification == EmailVerified, MFA: l.session.MFA, Custom: l.user.Custom, Orgs: orgs,
 		SignedInAt: l.session.CreatedAt.Time, ExpiresAt: expires, RecheckAt: now.Add(l.session.seenEvery()), RenewAt: p.renewAt(l.session),
 	}, nil

@@ -49,6 +49,28 @@ func TestSessionLife(t *testing.T) {
 	})
 }
 
+// TestIdentitySaysWhatTheUserIsCalled, of a token and of an API key, and says it anew once that was changed.
+func TestIdentitySaysWhatTheUserIsCalled(t *testing.T) {
+	each(t, func(w *world) {
+		ann, robot := w.human("ann"), w.program("robot")
+		in := w.signIn("ann")
+		_, key := w.apiKey(robot, core.NewAPIKey{})
+		for _, reference := range []string{"acct-7", "acct-8"} {
+			_, err := w.Users.Update(w.ctx, w.realm.ID, string(ann.ID), core.UserChange{FirstName: ptr("Ann"), LastName: ptr("Döe"), Reference: &reference}, core.Request{})
+			w.must(err)
+			_, err = w.Users.Update(w.ctx, w.realm.ID, string(robot.ID), core.UserChange{Reference: &reference}, core.Request{})
+			w.must(err)
+			who, err := w.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+			if err != nil || who.FirstName != "Ann" || who.LastName != "Döe" || who.Name != "Ann Döe" || who.Reference != reference {
+				t.Errorf("Resolve(a token) = %+v, %v; want Ann Döe of %s", who, err, reference)
+			}
+			if who, err := w.keyOf(key, nowhere); err != nil || who.FirstName != "" || who.LastName != "" || who.Reference != reference {
+				t.Errorf("Resolve(a key) = %+v, %v; want a robot of %s", who, err, reference)
+			}
+		}
+	})
+}
+
 // TestWhatEndsSessions lists the changes after which a token must be refused.
 func TestWhatEndsSessions(t *testing.T) {
 	update := func(in core.UserChange) func(*world) error {

@@ -19,19 +19,24 @@ type field func(who *core.Identity) string // "" = nothing
 
 // fields are those that have a name of their own.
 var fields = map[string]field{
-	"id":             func(who *core.Identity) string { return string(who.User) },
-	"username":       func(who *core.Identity) string { return who.Username },
-	"email":          func(who *core.Identity) string { return who.Email },
-	"email_verified": func(who *core.Identity) string { return strconv.FormatBool(who.EmailVerified) },
-	"name":           func(who *core.Identity) string { return who.Name },
-	"arbitrary_id":   func(who *core.Identity) string { return who.ArbitraryID },
-	"user_type":      func(who *core.Identity) string { return string(who.Type) },
-	"realm":          func(who *core.Identity) string { return string(who.Realm) },
-	"session":        func(who *core.Identity) string { return string(who.Session) },
-	"signed_in_at":   signedInAt,
-	"mfa":            func(who *core.Identity) string { return strconv.FormatBool(who.MFA) },
-	"permissions":    permissions,
-	"orgs":           orgs,
+	"id":              func(who *core.Identity) string { return string(who.User) },
+	"username":        func(who *core.Identity) string { return who.Username },
+	"email":           func(who *core.Identity) string { return who.Email },
+	"email_verified":  func(who *core.Identity) string { return strconv.FormatBool(who.EmailVerified) },
+	"name":            func(who *core.Identity) string { return who.Name },
+	"first_name":      func(who *core.Identity) string { return who.FirstName },
+	"last_name":       func(who *core.Identity) string { return who.LastName },
+	"arbitrary_id":    func(who *core.Identity) string { return who.ArbitraryID },
+	"reference":       func(who *core.Identity) string { return who.Reference },
+	"user_type":       func(who *core.Identity) string { return string(who.Type) },
+	"realm":           func(who *core.Identity) string { return string(who.Realm) },
+	"session":         func(who *core.Identity) string { return string(who.Session) },
+	"credential":      func(who *core.Identity) string { return string(who.Credential) },
+	"signed_in_at":    signedInAt,
+	"mfa":             func(who *core.Identity) string { return strconv.FormatBool(who.MFA) },
+	"permissions":     permissions,
+	"orgs":            orgs,
+	"org_permissions": orgPermissions,
 }
 
 // customPrefix begins the names of fields that are custom attributes.
@@ -72,10 +77,21 @@ func signedInAt(who *core.Identity) string {
 func permissions(who *core.Identity) string {
 	var all []string
 	for _, o := range who.Orgs {
-		all = append(all, o.Permissions...)
+		all = append(all, who.Permitted(o.Permissions)...)
 	}
-	if who.Only != nil {
-		all = slices.DeleteFunc(all, func(permission string) bool { return !slices.Contains(who.Only, permission) })
+	return listed(all)
+}
+
+// orgPermissions returns what who may do in which org, as org:permission, sorted, with commas between. An id of an org has no colon.
+func orgPermissions(who *core.Identity) string {
+	var all []string
+	for _, o := range who.Orgs {
+		if o.Org == "" {
+			continue // what an issuer elsewhere permits
+		}
+		for _, p := range who.Permitted(o.Permissions) {
+			all = append(all, string(o.Org)+":"+p)
+		}
 	}
 	return listed(all)
 }

@@ -165,7 +165,9 @@ func (o *outside) identity(p *issuer.Proven, now time.Time) (core.Identity, erro
 	}
 	who := core.Identity{
 		Realm: core.RealmID(o.Name), User: id, Type: o.UserType,
-		Username: o.claims["username"].text(p.Claims), Name: o.claims["name"].text(p.Claims), ArbitraryID: o.claims["arbitrary_id"].text(p.Claims),
+		Username: o.claims["username"].text(p.Claims), Name: o.claims["name"].text(p.Claims),
+		FirstName: o.claims["first_name"].text(p.Claims), LastName: o.claims["last_name"].text(p.Claims),
+		ArbitraryID: o.claims["arbitrary_id"].text(p.Claims), Reference: o.claims["reference"].text(p.Claims),
 		MFA: o.usedMFA(p.Claims), SignedInAt: o.signedInAt(p.Claims, now), ExpiresAt: p.Expires,
 	}
 	who.Email, who.EmailVerified = o.email(p.Claims)

@@ -24,6 +24,7 @@ import (
 var tells = map[string]string{
 	"X-Id": "id", "X-Username": "username", "X-Email": "email", "X-Verified": "email_verified", "X-Name": "name", "X-Realm": "realm", "X-Mfa": "mfa",
 	"X-Permissions": "permissions", "X-At": "signed_in_at", "X-Plan": "custom.plan", "X-Arbitrary": "arbitrary_id", "X-Session": "session", "X-Type": "user_type",
+	"X-First": "first_name", "X-Last": "last_name", "X-Reference": "reference", "X-Org-Permissions": "org_permissions",
 }
 
 // told returns the headers that the application gets with a token, without those that are as usual.
@@ -57,8 +58,8 @@ func TestForeignIdentity(t *testing.T) {
 	}{
 		"least": {want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
 		"all that is usual": {
-			claims: claims{"preferred_username": "ada", "email": "ada@example.com", "email_verified": true, "name": "Ada Ł", "amr": []string{"pwd", "mfa"}, "auth_time": at.Unix(), "sid": "s", "scope": "admin"},
-			want:   headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Username": "ada", "X-Email": "ada@example.com", "X-Verified": "true", "X-Name": "Ada Ł", "X-Mfa": "true", "X-At": at.Format(time.RFC3339)},
+			claims: claims{"preferred_username": "ada", "email": "ada@example.com", "email_verified": true, "name": "Ada Ł", "given_name": "Ada", "family_name": "Ł", "reference": "none of ours", "amr": []string{"pwd", "mfa"}, "auth_time": at.Unix(), "sid": "s", "scope": "admin"},
+			want:   headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Username": "ada", "X-Email": "ada@example.com", "X-Verified": "true", "X-Name": "Ada Ł", "X-First": "Ada", "X-Last": "Ł", "X-Mfa": "true", "X-At": at.Format(time.RFC3339)},
 		},
 		"an address that nobody verified": {claims: claims{"email": "ada@example.com"}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
 		"an address that is not verified": {claims: claims{"email": "ada@example.com", "email_verified": "false"}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
@@ -74,11 +75,11 @@ func TestForeignIdentity(t *testing.T) {
 		},
 		"other claims": {
 			settings: func(i *guard.Issuer) {
-				i.Claims = map[string]string{"id": "/user/id", "username": "", "name": "https://example.com/name", "permissions": "/access/my~1app/roles", "custom.plan": "plan", "arbitrary_id": "sub"}
+				i.Claims = map[string]string{"id": "/user/id", "username": "", "name": "https://example.com/name", "permissions": "/access/my~1app/roles", "custom.plan": "plan", "arbitrary_id": "sub", "reference": "account", "first_name": ""}
 			},
-			claims: claims{"user": claims{"id": 42}, "preferred_username": "ada", "https://example.com/name": "Ada", "plan": "gold",
+			claims: claims{"user": claims{"id": 42}, "account": "acct-7", "given_name": "Ada", "preferred_username": "ada", "https://example.com/name": "Ada", "plan": "gold",
 				"access": claims{"my/app": claims{"roles": []string{"write", "read", "a,b", ""}}}},
-			want: headers{"X-Id": "idp:42", "X-Realm": "idp", "X-Name": "Ada", "X-Permissions": "read,write", "X-Plan": "gold", "X-Arbitrary": "u1"},
+			want: headers{"X-Id": "idp:42", "X-Realm": "idp", "X-Name": "Ada", "X-Permissions": "read,write", "X-Plan": "gold", "X-Arbitrary": "u1", "X-Reference": "acct-7"},
 		},
 		"permissions as a text": {
 			settings: func(i *guard.Issuer) { i.Claims = map[string]string{"permissions": "scope"} }, claims: claims{"scope": "write  read"},

@@ -37,7 +37,7 @@ type Issuer struct {
 	Algorithms []string `json:"algorithms,omitempty" yaml:"algorithms"`
 
 	// Claims says in which claim the issuer tells what: for `id` (default `sub`), `username` (`preferred_username`), `email` (`email`), `email_verified`
-	// (`email_verified`), `name` (`name`), `signed_in_at` (`auth_time`), `arbitrary_id`, `permissions` and `custom.<name>` (none) the name of a claim, or where
+	// (`email_verified`), `name` (`name`), `first_name` (`given_name`), `last_name` (`family_name`), `signed_in_at` (`auth_time`), `arbitrary_id`, `reference`, `permissions` and `custom.<name>` (none) the name of a claim, or where
 	// that lies deeper a JSON pointer (RFC 6901): `/realm_access/roles`. An empty text means none. Permissions are a list, or one text with spaces between.
 	Claims map[string]string `json:"claims,omitempty" yaml:"claims"`
 
@@ -89,7 +89,7 @@ const (
 // usualClaims are where OpenID providers tell things (OpenID Connect Core 1.0 §2, §5.1).
 var usualClaims = map[string]string{
 	"id": "sub", "username": "preferred_username", "email": "email", "email_verified": "email_verified", "name": "name",
-	"signed_in_at": "auth_time", "arbitrary_id": "", "permissions": "",
+	"first_name": "given_name", "last_name": "family_name", "signed_in_at": "auth_time", "arbitrary_id": "", "reference": "", "permissions": "",
 }
 
 // Bounds of an Issuer.

@@ -140,7 +140,6 @@ func (k known) fields() func(name string) (value string, exists bool) {
 // identity returns who k is. Its texts are parts of k.
 func (k known) identity() core.Identity {
 	var f facts
-	custom := f.read(k)
-	f.who.Custom = custom.readCustom()
+	f.rest(f.read(k))
 	return f.who
 }

@@ -28,6 +28,7 @@ var identities = rapid.Custom(func(t *rapid.T) core.Identity {
 	who := core.Identity{
 		Realm: core.RealmID(text("realm")), User: core.UserID(text("user")), Session: core.SessionID(text("session")), Credential: core.CredentialID(text("credential")),
 		Type: core.UserType(text("type")), Username: text("username"), Email: text("email"), Name: text("name"), ArbitraryID: text("arbitrary id"),
+		FirstName: text("first name"), LastName: text("last name"), Reference: text("reference"),
 		EmailVerified: rapid.Bool().Draw(t, "verified"), MFA: rapid.Bool().Draw(t, "mfa"), Only: texts("only"),
 		SignedInAt: when("signed in"), RecheckAt: when("recheck"), RenewAt: when("renew"), ExpiresAt: time.Unix(0, rapid.Int64Range(-1<<40, 1<<62).Draw(t, "expires")).UTC(),
 	}
@@ -52,7 +53,7 @@ var identities = rapid.Custom(func(t *rapid.T) core.Identity {
 // TestKnownKeepsAll has somebody remembered, and compares who that is with who it was, nil and empty told apart: a key that may do
 // nothing, or be shown from nowhere, must not become one without bounds.
 func TestKnownKeepsAll(t *testing.T) {
-	headers, err := newIdentityHeaders(map[string]string{"Id": "id", "Name": "name", "Mfa": "mfa", "May": "permissions", "In": "orgs", "Since": "signed_in_at", "X": "custom.x"})
+	headers, err := newIdentityHeaders(map[string]string{"Id": "id", "Name": "name", "Mfa": "mfa", "May": "permissions", "In": "orgs", "Since": "signed_in_at", "X": "custom.x", "Ref": "reference"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func TestFactsAreUsedAgain(t *testing.T) {
 		for _, who := range rapid.SliceOfN(identities, 1, 5).Draw(t, "who") {
 			r := reading{who: who, at: time.Unix(0, 0)}
 			room.read(r.known(nil))
-			who.Custom = nil
+			who.FirstName, who.LastName, who.Reference, who.Custom = "", "", "", nil // no policy asks about these
 			if !reflect.DeepEqual(room.who, who) {
 				t.Fatalf("read %+v,\nwant %+v", room.who, who)
 			}

@@ -85,7 +85,8 @@ func (p *packer) list(all []string) {
 	}
 }
 
-// identity writes what facts.read reads, in the order in which it is asked for: policies, headers, and what hardly anybody asks for.
+// identity writes what facts.read reads, in the order in which it is asked for: policies, headers, and what hardly anybody asks for,
+// which facts.rest reads.
 func (p *packer) identity(who *core.Identity) {
 	p.text(string(who.Realm))
 	p.text(string(who.Type))
@@ -93,7 +94,7 @@ func (p *packer) identity(who *core.Identity) {
 	p.orgs(who.Orgs)
 	p.list(who.Only)
 	p.addresses(who.From)
-	for _, t := range []string{string(who.User), who.Username, who.Email, who.ArbitraryID, who.Name, string(who.Session)} {
+	for _, t := range []string{string(who.User), who.Username, who.Email, who.ArbitraryID, who.Name, string(who.Session), who.FirstName, who.LastName, who.Reference} {
 		p.text(t)
 	}
 	if who.Custom == nil {
@@ -178,7 +179,7 @@ func (u *unpacker) count() (n int, is bool) {
 }
 
 // facts is an identity as it is read from a known, with room for its lists that is used again: policies ask at each request, and
-// are not to allocate. Its texts are parts of the known. Its custom attributes are left out, about which no policy asks.
+// are not to allocate. Its texts are parts of the known.
 type facts struct {
 	who       core.Identity
 	orgs      []core.OrgAccess
@@ -186,8 +187,8 @@ type facts struct {
 	addresses []netip.Prefix
 }
 
-// read makes f.who the one that k stands for, and returns what is written of their custom attributes.
-func (f *facts) read(k known) (custom unpacker) {
+// read makes f.who the one that k stands for, but for what no policy asks about, and returns what is written of that, for rest.
+func (f *facts) read(k known) (rest unpacker) {
 	f.orgs, f.texts, f.addresses = f.orgs[:0], f.texts[:0], f.addresses[:0]
 	u := unpacker(k[headSize:])
 	f.who = core.Identity{EmailVerified: k.is(flagVerified), MFA: k.is(flagMFA), SignedInAt: k.time(atSignedIn), ExpiresAt: k.time(atExpires),
@@ -200,6 +201,12 @@ func (f *facts) read(k known) (custom unpacker) {
 	w.User, w.Username, w.Email, w.ArbitraryID = core.UserID(u.text()), u.text(), u.text(), u.text()
 	w.Name, w.Session = u.text(), core.SessionID(u.text())
 	return u
+}
+
+// rest adds to f.who what read left out.
+func (f *facts) rest(u unpacker) {
+	f.who.FirstName, f.who.LastName, f.who.Reference = u.text(), u.text(), u.text()
+	f.who.Custom = u.readCustom()
 }
 
 func (f *facts) readOrgs(u *unpacker) []core.OrgAccess {

@@ -303,17 +303,26 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestFields tells all that can be told.
+// TestFields tells all that can be told, and nothing that is not there.
 func TestFields(t *testing.T) {
 	w := newWorld()
 	w.knows("good", member(func(who *core.Identity) {
-		who.EmailVerified, who.MFA = true, true
+		who.EmailVerified, who.MFA, who.Credential = true, true, "crd_1"
+		who.FirstName, who.LastName, who.Reference = "Ann", "Döe", "acct-7"
 		who.Custom = core.Custom{"plan": json.RawMessage(`"gold"`), "seats": json.RawMessage(`7`), "trial": json.RawMessage(`false`), "tags": json.RawMessage(`["a"]`)}
 		who.Orgs[1].Permissions = []string{"pay", "read", "a,b", "new\nline"}
 	}))
 	copied, want := map[string]string{}, map[string]string{}
-	for field, text := range map[string]string{"email_verified": "true", "mfa": "true", "permissions": "pay,read,write", "orgs": "org_a,org_b",
-		"signed_in_at": "2026-11-23T11:00:00Z", "custom.plan": "gold", "custom.seats": "7", "custom.trial": "false", "custom.tags": "", "custom.none": ""} {
+	told := map[string]string{"id": "usr_ann", "username": "ann", "email": "ann@example.com", "email_verified": "true", "name": "Ann Döe", "first_name": "Ann", "last_name": "Döe",
+		"arbitrary_id": "42", "reference": "acct-7", "user_type": "human", "realm": "rlm_1", "session": "kss_ann1", "credential": "crd_1", "signed_in_at": "2026-11-23T11:00:00Z", "mfa": "true",
+		"permissions": "pay,read,write", "orgs": "org_a,org_b", "org_permissions": "org_a:read,org_a:write,org_b:pay,org_b:read",
+		"custom.plan": "gold", "custom.seats": "7", "custom.trial": "false", "custom.tags": "", "custom.none": ""}
+	for _, field := range guard.FieldNames() {
+		if told[field] == "" {
+			t.Errorf("this test does not speak of %s", field)
+		}
+	}
+	for field, text := range told {
 		name := http.CanonicalHeaderKey("X-" + strings.NewReplacer(".", "-", "_", "-").Replace(field))
 		copied[name] = field
 		if text != "" {
@@ -326,6 +335,16 @@ func TestFields(t *testing.T) {
 	}
 	_, seen := serve(w.guard(t, guard.Options{Settings: guard.Settings{CopyHeaders: copied}}), r)
 	wantHeaders(t, seen.Header, want)
+}
+
+// TestPermissionsOfAKey tells what the user may do and the key is for, in an org or in none.
+func TestPermissionsOfAKey(t *testing.T) {
+	who := core.Identity{Only: []string{"read", "fly"}, Orgs: []core.OrgAccess{{Org: "org_b", Permissions: []string{"read", "pay"}}, {Org: "org_a", Permissions: []string{"read"}}, {Permissions: []string{"fly"}}}}
+	for field, want := range map[string]string{"permissions": "fly,read", "org_permissions": "org_a:read,org_b:read", "orgs": "org_a,org_b"} {
+		if got, _ := guard.FieldOf(field, &who); got != want {
+			t.Errorf("FieldOf(%q) = %q, want %q", field, got, want)
+		}
+	}
 }
 
 // TestCookieNeedsProofOfOrigin sends what a page of another site might have a browser send.

@@ -58,8 +58,8 @@ type Settings struct {
 	Origins []string `json:"origins,omitempty" yaml:"origins"`
 
 	// CopyHeaders says what the application is told: names of request headers, and for each the field it
-	// carries, one of `id`, `username`, `email`, `email_verified`, `name`, `arbitrary_id`, `user_type`, `realm`, `session`, `signed_in_at`,
-	// `mfa`, `permissions`, `orgs`, and `custom.<name>`. Names have 1 to 64 letters, digits and hyphens. An empty map tells nothing. The
+	// carries, one of `id`, `username`, `email`, `email_verified`, `name`, `first_name`, `last_name`, `arbitrary_id`, `reference`, `user_type`, `realm`,
+	// `session`, `credential`, `signed_in_at`, `mfa`, `permissions`, `orgs`, `org_permissions`, and `custom.<name>`. Names have 1 to 64 letters, digits and hyphens. An empty map tells nothing. The
 	// default is `X-Postern-User-Id id`, `X-Postern-Username username`, `X-Postern-Email email`, `X-Postern-Arbitrary-Id arbitrary_id`.
 	CopyHeaders map[string]string `json:"copy_headers,omitzero" yaml:"copy_headers"`
 

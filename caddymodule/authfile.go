@@ -97,7 +97,7 @@ func policyWords(p *guard.Policy) subdirectives {
 		"org":              text(&p.Org),
 		"email_verified":   alone(&p.EmailVerified),
 		"mfa":              alone(&p.MFA),
-		"signed_in_within": period(&p.SignedInWithin),
+		"signed_in_within": age(&p.SignedInWithin),
 	}
 }
 
@@ -110,6 +110,14 @@ func period(to *guard.Duration) func(*caddyfile.Dispenser) error {
 		}
 		*to = guard.Duration(time.Duration(parsed))
 		return nil
+	}
+}
+
+// age reads a length of time that may be left out.
+func age(to **guard.Duration) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		*to = new(guard.Duration)
+		return period(*to)(d)
 	}
 }
 

@@ -40,8 +40,8 @@ func (a *Auth) unmarshalIssuer(d *caddyfile.Dispenser) error {
 		"mfa_amr":       texts(&i.MFAMethods),
 		"mfa_acr":       texts(&i.MFAClasses),
 		"unprefixed":    alone(&i.Unprefixed),
-		"skew":          period(&i.Skew),
-		"max_age":       period(&i.MaxAge),
+		"skew":          age(&i.Skew),
+		"max_age":       age(&i.MaxAge),
 		"allow":         texts(&i.Allow),
 		"ca_file":       text(&i.CAFile),
 	}

@@ -236,7 +236,7 @@ func (o *outside) signedInAt(claims jose.Claims, now time.Time) time.Time {
 		return time.Time{}
 	}
 	at, ok := inner.Seconds(name)
-	if !ok || at <= 0 || at > now.Add(time.Duration(o.Skew)).Unix() {
+	if !ok || at <= 0 || at > now.Add(time.Duration(*o.Skew)).Unix() {
 		return time.Time{}
 	}
 	return time.Unix(at, 0).UTC()

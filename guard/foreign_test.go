@@ -255,12 +255,12 @@ func TestForeignPolicy(t *testing.T) {
 		"no second factor":              {guard.Policy{MFA: true}, nil, "mfa_required"},
 		"a verified address":            {guard.Policy{EmailVerified: true}, map[string]any{"email": "a@b.c", "email_verified": true}, ""},
 		"no verified address":           {guard.Policy{EmailVerified: true}, map[string]any{"email": "a@b.c"}, "email_not_verified"},
-		"a sign-in of late":             {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, map[string]any{"auth_time": minutesAgo(50)}, ""},
-		"a sign-in of long ago":         {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, map[string]any{"auth_time": minutesAgo(70)}, "sign_in_too_old"},
-		"a sign-in of who knows when":   {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, nil, "sign_in_too_old"},
+		"a sign-in of late":             {guard.Policy{SignedInWithin: new(guard.Duration(time.Hour))}, map[string]any{"auth_time": minutesAgo(50)}, ""},
+		"a sign-in of long ago":         {guard.Policy{SignedInWithin: new(guard.Duration(time.Hour))}, map[string]any{"auth_time": minutesAgo(70)}, "sign_in_too_old"},
+		"a sign-in of who knows when":   {guard.Policy{SignedInWithin: new(guard.Duration(time.Hour))}, nil, "sign_in_too_old"},
 		"one of several issuers":        {guard.Policy{VouchedBy: []string{"postern", "idp"}}, nil, ""},
 		"Postern's own alone":           {guard.Policy{VouchedBy: []string{"postern"}}, nil, "wrong_issuer"},
-		"a sign-in that is yet to come": {guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, map[string]any{"auth_time": minutesAgo(-70)}, "sign_in_too_old"},
+		"a sign-in that is yet to come": {guard.Policy{SignedInWithin: new(guard.Duration(time.Hour))}, map[string]any{"auth_time": minutesAgo(-70)}, "sign_in_too_old"},
 	} {
 		g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Policy: tt.policy, Issuers: e.settings(func(i *guard.Issuer) { i.Claims = map[string]string{"permissions": "roles"} })}})
 		v := g.Judge(with(e.token(key, tt.claims)))
@@ -357,7 +357,7 @@ func TestForeignExpires(t *testing.T) {
 	wantDecision(t, g, long, guard.Allow)
 	w.pass(time.Hour)
 	wantDecision(t, g, long, guard.Deny)
-	aged := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(func(i *guard.Issuer) { i.MaxAge = guard.Duration(30 * time.Minute) })}})
+	aged := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(func(i *guard.Issuer) { i.MaxAge = new(guard.Duration(30 * time.Minute)) })}})
 	wantDecision(t, aged, e.token(key, map[string]any{"iat": w.time().Unix() - 1700, "exp": w.time().Unix() + 9999}), guard.Allow)
 	wantDecision(t, aged, e.token(key, map[string]any{"iat": w.time().Unix() - 1900, "exp": w.time().Unix() + 9999}), guard.Deny)
 }
@@ -367,7 +367,7 @@ func TestForeignMaxAgeEnds(t *testing.T) {
 	key := newKey(t, jose.EdDSA)
 	e := newElsewhere(t, key)
 	w := worldToday()
-	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(func(i *guard.Issuer) { i.MaxAge = guard.Duration(2 * time.Minute) })}})
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(func(i *guard.Issuer) { i.MaxAge = new(guard.Duration(2 * time.Minute)) })}})
 	token := e.token(key, nil) // of a minute ago
 	wantDecision(t, g, token, guard.Allow)
 	w.pass(time.Minute + 2*time.Second)
@@ -503,8 +503,10 @@ func TestIssuerSettings(t *testing.T) {
 		"is Postern's own":           {with(func(i *guard.Issuer) { i.Name = "Postern" })},
 		"emails is \"some\"":         {with(func(i *guard.Issuer) { i.Emails = "some" })},
 		"user_type is \"robot\"":     {with(func(i *guard.Issuer) { i.UserType = "robot" })},
-		"skew is 6m0s":               {with(func(i *guard.Issuer) { i.Skew = guard.Duration(6 * time.Minute) })},
-		"max_age is -1s":             {with(func(i *guard.Issuer) { i.MaxAge = guard.Duration(-time.Second) })},
+		"skew is 6m0s":               {with(func(i *guard.Issuer) { i.Skew = new(guard.Duration(6 * time.Minute)) })},
+		"skew is -1s":                {with(func(i *guard.Issuer) { i.Skew = new(guard.Duration(-time.Second)) })},
+		"max_age is 0s":              {with(func(i *guard.Issuer) { i.MaxAge = new(guard.Duration(0)) })},
+		"max_age is -1s":             {with(func(i *guard.Issuer) { i.MaxAge = new(guard.Duration(-time.Second)) })},
 		"\"inside\" is no address":   {with(func(i *guard.Issuer) { i.Allow = []string{"inside"} })},
 		"there are two of this name": {good, with(func(i *guard.Issuer) { i.Issuer += "/b" })},
 		"has the same issuer":        {good, with(func(i *guard.Issuer) { i.Name = "other" })},

@@ -63,11 +63,11 @@ type Issuer struct {
 	Unprefixed bool `json:"unprefixed,omitempty" yaml:"unprefixed"`
 
 	// Skew is how far the issuer's clock may be ahead of ours, up to `5m`; default `1m`.
-	Skew Duration `json:"skew,omitempty" yaml:"skew"`
+	Skew *Duration `json:"skew,omitempty" yaml:"skew"`
 
 	// MaxAge is how long after it was issued a token is taken, though it has not expired. It bounds how long somebody gets in who was
 	// locked out at the issuer. The default is as long as the token says.
-	MaxAge Duration `json:"max_age,omitempty" yaml:"max_age"`
+	MaxAge *Duration `json:"max_age,omitempty" yaml:"max_age"`
 
 	// Allow are networks inside where the issuer may be: `10.0.0.0/8`, `127.0.0.1`. The default is public addresses alone.
 	Allow []string `json:"allow,omitempty" yaml:"allow"`
@@ -150,8 +150,8 @@ func newOutsides(issuers []Issuer) ([]*outside, error) {
 
 // newOutside fills the defaults of an Issuer, and returns all complaints.
 func newOutside(i Issuer) (*outside, []error) {
-	if i.Skew == 0 {
-		i.Skew = defaultSkew
+	if i.Skew == nil {
+		i.Skew = new(defaultSkew)
 	}
 	if i.Emails == "" {
 		i.Emails = EmailsVerified
@@ -164,7 +164,10 @@ func newOutside(i Issuer) (*outside, []error) {
 	errs = append(errs, o.readClaims()...)
 	o.config = issuer.Config{Issuer: i.Issuer, JWKSURL: i.JWKSURL, Allow: strings.Join(i.Allow, ","), CAFile: i.CAFile}
 	errs = append(errs, o.config.Validate())
-	o.trust = issuer.Trust{Issuer: i.Issuer, Audiences: i.Audience, Skew: time.Duration(i.Skew), MaxAge: time.Duration(i.MaxAge), Algorithms: jose.ForeignAlgs()}
+	o.trust = issuer.Trust{Issuer: i.Issuer, Audiences: i.Audience, Skew: time.Duration(*i.Skew), Algorithms: jose.ForeignAlgs()}
+	if i.MaxAge != nil {
+		o.trust.MaxAge = time.Duration(*i.MaxAge)
+	}
 	if len(i.Algorithms) > 0 {
 		o.trust.Algorithms = nil
 	}
@@ -192,8 +195,8 @@ func (o *outside) complaints() []error {
 	complain(len(o.Audience) == 0 || slices.Contains(o.Audience, ""), "audience is missing: whom its tokens must be meant for")
 	complain(o.Emails != EmailsVerified && o.Emails != EmailsAll && o.Emails != EmailsTrusted, "emails is %q; it must be verified, all or trusted", o.Emails)
 	complain(o.UserType != "" && o.UserType != core.UserHuman && o.UserType != core.UserAPI, "user_type is %q; it must be human or api", o.UserType)
-	complain(o.Skew < 0 || o.Skew > maxSkew, "skew is %s; it must be from 0s to %s", time.Duration(o.Skew), time.Duration(maxSkew))
-	complain(o.MaxAge < 0 || o.MaxAge > 0 && o.MaxAge < Duration(time.Second), "max_age is %s; it must be 1s or more", time.Duration(o.MaxAge))
+	complain(*o.Skew < 0 || *o.Skew > maxSkew, "skew is %s; it must be from 0s to %s", time.Duration(*o.Skew), time.Duration(maxSkew))
+	errs = append(errs, checkAge("max_age", o.MaxAge))
 	for name, values := range o.RequireClaims {
 		path, err := parseClaimPath(name)
 		complain(err != nil || path == nil, "require_claims: %q is no name of a claim", name)

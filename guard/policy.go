@@ -13,14 +13,15 @@ import (
 
 // isZero reports whether p lets every active user in.
 func (p Policy) isZero() bool {
-	return p.UserType == "" && len(p.VouchedBy) == 0 && len(p.Require) == 0 && len(p.RequireAny) == 0 && p.Org == "" && !p.EmailVerified && !p.MFA && p.SignedInWithin == 0
+	return p.UserType == "" && len(p.VouchedBy) == 0 && len(p.Require) == 0 && len(p.RequireAny) == 0 && p.Org == "" && !p.EmailVerified && !p.MFA && p.SignedInWithin == nil
 }
 
 // policy is a Policy as a Guard uses it.
 type policy struct {
 	Policy
-	any    bool    // isZero
-	tooOld Refusal // says how fresh a sign-in must be
+	any    bool          // isZero
+	within time.Duration // SignedInWithin; 0 = it is not asked for
+	tooOld Refusal       // says how fresh a sign-in must be
 }
 
 // newPolicy checks a Policy and prepares it. where begins its complaints.
@@ -43,13 +44,29 @@ func newPolicy(where string, p Policy) (policy, error) {
 	if p.Org != "" && !strings.HasPrefix(string(p.Org), "org_") {
 		complain("org is %q; give the id of an org, org_...", p.Org)
 	}
-	if p.SignedInWithin < 0 || p.SignedInWithin != 0 && time.Duration(p.SignedInWithin) < time.Second {
-		complain("signed_in_within is %s; it must be 1s or more", time.Duration(p.SignedInWithin))
+	if p.VouchedBy != nil && len(p.VouchedBy) == 0 {
+		complain("vouched_by names nobody; leave it out, or name postern or an issuer")
 	}
-	ready := policy{Policy: p, any: p.isZero(), tooOld: refuseTooOld}
-	ready.tooOld.Challenge += fmt.Sprintf(", max_age=%d", time.Duration(p.SignedInWithin)/time.Second)
-	ready.tooOld.stepUp = fmt.Sprintf("max_age=%d", time.Duration(p.SignedInWithin)/time.Second)
+	if p.RequireAny != nil && len(p.RequireAny) == 0 {
+		complain("require_any names no permission; leave it out, or name some")
+	}
+	if err := checkAge("signed_in_within", p.SignedInWithin); err != nil {
+		complain("%w", err)
+	}
+	ready := p.ready()
+	ready.tooOld = refuseTooOld
+	ready.tooOld.stepUp = fmt.Sprintf("max_age=%d", ready.within/time.Second)
+	ready.tooOld.Challenge += ", " + ready.tooOld.stepUp
 	return ready, errors.Join(errs...)
+}
+
+// ready returns p as it judges.
+func (p Policy) ready() policy {
+	ready := policy{Policy: p, any: p.isZero()}
+	if p.SignedInWithin != nil {
+		ready.within = time.Duration(*p.SignedInWithin)
+	}
+	return ready
 }
 
 // challengeStepUp asks for another sign-in (RFC 9470 §3).
@@ -109,13 +126,13 @@ func (p *policy) judge(who *core.Identity, now time.Time) *Refusal {
 		return &refuseKeyWithoutMFA
 	case p.MFA && !who.MFA:
 		return &refuseNoMFA
-	case p.SignedInWithin == 0:
+	case p.within == 0:
 		return nil
 	case byKey:
 		return &refuseKeyWithoutSignIn
 	case who.SignedInAt.IsZero(): // another sign-in would not help
 		return &refuseUnknownSignIn
-	case now.Sub(who.SignedInAt) > time.Duration(p.SignedInWithin):
+	case now.Sub(who.SignedInAt) > p.within:
 		return &p.tooOld
 	}
 	return nil
@@ -123,7 +140,7 @@ func (p *policy) judge(who *core.Identity, now time.Time) *Refusal {
 
 // Admits reports whether who is what p asks for, at now. p must be one that Settings.Validate accepts.
 func (p Policy) Admits(who *core.Identity, now time.Time) bool {
-	ready := policy{Policy: p, any: p.isZero()}
+	ready := p.ready()
 	return ready.judge(who, now) == nil
 }
 

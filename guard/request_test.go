@@ -217,8 +217,8 @@ func TestPolicy(t *testing.T) {
 		{"verified", guard.Policy{EmailVerified: true}, func(who *core.Identity) { who.EmailVerified = true }, ""},
 		{"no second factor", guard.Policy{MFA: true}, nothing, "mfa_required"},
 		{"second factor", guard.Policy{MFA: true}, func(who *core.Identity) { who.MFA = true }, ""},
-		{"fresh", guard.Policy{SignedInWithin: guard.Duration(time.Hour)}, nothing, ""},
-		{"too old", guard.Policy{SignedInWithin: guard.Duration(time.Hour - time.Second)}, nothing, "sign_in_too_old"},
+		{"fresh", guard.Policy{SignedInWithin: new(guard.Duration(time.Hour))}, nothing, ""},
+		{"too old", guard.Policy{SignedInWithin: new(guard.Duration(time.Hour - time.Second))}, nothing, "sign_in_too_old"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestStepUp(t *testing.T) {
 		challenge, address string
 	}{
 		{guard.Policy{MFA: true}, `acr_values="mfa"`, "/login?acr_values=mfa&return_to=%2Fx"},
-		{guard.Policy{SignedInWithin: guard.Duration(time.Minute)}, "max_age=60", "/login?max_age=60&return_to=%2Fx"},
+		{guard.Policy{SignedInWithin: new(guard.Duration(time.Minute))}, "max_age=60", "/login?max_age=60&return_to=%2Fx"},
 	} {
 		g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: tt.policy, LoginURL: "/login", From: []guard.Source{guard.SourceBearer, guard.SourceAPIKey}}, Keys: keys{"k": {Realm: realmID, User: "usr_robot", Credential: "crd_1"}}})
 		resp, _ := serve(g, with("good"))
@@ -299,6 +299,30 @@ func TestRules(t *testing.T) {
 		}
 		if resp, _ := serve(g, r); resp.StatusCode != tt.status {
 			t.Errorf("%s %s as %q = %d, want %d", tt.method, tt.path, tt.token, resp.StatusCode, tt.status)
+		}
+	}
+}
+
+// TestAges refuses ages that ask for nothing, or for what cannot be, in whatever way a host reads them. A placeholder of Caddy has them
+// written and read once more.
+func TestAges(t *testing.T) {
+	for text, ok := range map[string]bool{`{}`: true, `{"signed_in_within":"15m"}`: true, `{"signed_in_within":"87840h"}`: true, `{"signed_in_within":"0s"}`: false, `{"signed_in_within":"0"}`: false,
+		`{"signed_in_within":"-1s"}`: false, `{"signed_in_within":"999ms"}`: false, `{"signed_in_within":"87841h"}`: false, `{"require_any":[]}`: false, `{"vouched_by":[]}`: false, `{"require":[]}`: true} {
+		var once, twice guard.Policy
+		if err := json.Unmarshal([]byte(text), &once); err != nil {
+			t.Fatal(err)
+		}
+		written, err := json.Marshal(once)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(written, &twice); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []guard.Policy{once, twice} {
+			if err := p.Validate(); (err == nil) != ok {
+				t.Errorf("Validate(%s) = %v, want taken: %t", text, err, ok)
+			}
 		}
 	}
 }

@@ -114,13 +114,13 @@ type Policy struct {
 	UserType core.UserType `json:"user_type,omitempty" yaml:"user_type"`
 
 	// VouchedBy are the names of `issuers` elsewhere of which one must vouch for a user; `postern` stands for the realm itself.
-	VouchedBy []string `json:"vouched_by,omitempty" yaml:"vouched_by"`
+	VouchedBy []string `json:"vouched_by,omitzero" yaml:"vouched_by"`
 
 	// Require are permissions that a user must have, all of them.
 	Require []string `json:"require,omitempty" yaml:"require"`
 
 	// RequireAny are permissions of which a user must have at least one.
-	RequireAny []string `json:"require_any,omitempty" yaml:"require_any"`
+	RequireAny []string `json:"require_any,omitzero" yaml:"require_any"`
 
 	// Org is the id of an org that a user must be a member of. Permissions then count only in this org.
 	Org core.OrgID `json:"org,omitempty" yaml:"org"`
@@ -131,8 +131,8 @@ type Policy struct {
 	// MFA asks for users who signed in with a second factor.
 	MFA bool `json:"mfa,omitempty" yaml:"mfa"`
 
-	// SignedInWithin asks for users who signed in at most so long ago, such as `15m`.
-	SignedInWithin Duration `json:"signed_in_within,omitempty" yaml:"signed_in_within"`
+	// SignedInWithin asks for users who signed in at most so long ago, such as `15m`; from `1s` to `87840h`.
+	SignedInWithin *Duration `json:"signed_in_within,omitempty" yaml:"signed_in_within"`
 }
 
 // Rule is a Policy for some paths and methods.
@@ -170,6 +170,17 @@ func (d *Duration) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is no duration like 90s, 15m or 1h30m", text)
 	}
 	return nil
+}
+
+// maxAge bounds the ages that are asked for: no session can be older.
+const maxAge = Duration(3660 * 24 * time.Hour)
+
+// checkAge refuses an age that could not be meant: one of 0 would ask for nothing, or for what nobody has.
+func checkAge(name string, d *Duration) error {
+	if d == nil || *d >= Duration(time.Second) && *d <= maxAge {
+		return nil
+	}
+	return fmt.Errorf("%s is %s; it must be from 1s to %.0fh, or left out", name, time.Duration(*d), time.Duration(maxAge).Hours())
 }
 
 // defaultCookie is the name that the session cookie has unless told otherwise.

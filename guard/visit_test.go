@@ -123,7 +123,7 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 			t.Run(tt.name+way.name, func(t *testing.T) {
 				w := newWorld()
 				w.knows("good", member(func(*core.Identity) {}))
-				g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{Require: []string{"read"}, SignedInWithin: guard.Duration(90 * time.Minute)}}})
+				g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{Require: []string{"read"}, SignedInWithin: new(guard.Duration(90 * time.Minute))}}})
 				behind := g.Handler
 				if way.proxy {
 					behind = g.ProxyHandler

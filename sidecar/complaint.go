@@ -13,6 +13,9 @@ import (
 // decodeStrictly decodes a node, and takes no names that mean nothing. Of a *yaml.TypeError, what is of the wrong kind has the
 // lines of the file.
 func decodeStrictly(value *yaml.Node, into any) error {
+	if names := unsaid(value); len(names) > 0 {
+		return &yaml.TypeError{Errors: names}
+	}
 	text, err := yaml.Marshal(value)
 	if err != nil {
 		return err
@@ -34,6 +37,22 @@ func decodeStrictly(value *yaml.Node, into any) error {
 		}
 	}
 	return &found
+}
+
+// unsaid returns a complaint for each name below a node that has no value. The library takes that for the default, and so a rule that was
+// to ask for something would ask for nothing.
+func unsaid(node *yaml.Node) []string {
+	var all []string
+	for i, child := range node.Content {
+		if child.Tag != "!!null" {
+			all = append(all, unsaid(child)...)
+		} else if node.Kind == yaml.MappingNode && i%2 == 1 {
+			all = append(all, fmt.Sprintf("line %d: %s has no value; give it one, or leave it out", child.Line, node.Content[i-1].Value))
+		} else {
+			all = append(all, fmt.Sprintf("line %d: an entry has no value; give it one, or leave it out", child.Line))
+		}
+	}
+	return all
 }
 
 // How the library says what is wrong.

@@ -56,7 +56,7 @@ func TestLoadReadsTheGuardFromTheEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := guard.Settings{
-		Issuers:     []guard.Issuer{{Name: "shop", Issuer: "https://login.example.com/realms/shop", Audience: []string{"shop-api"}, MaxAge: guard.Duration(5 * time.Minute)}},
+		Issuers:     []guard.Issuer{{Name: "shop", Issuer: "https://login.example.com/realms/shop", Audience: []string{"shop-api"}, MaxAge: new(guard.Duration(5 * time.Minute))}},
 		CopyHeaders: map[string]string{"X-Mail": "email"}, Cookie: guard.Cookie{Name: "other"}, From: []guard.Source{guard.SourceBearer},
 		Rules: []guard.Rule{{Paths: []string{"/b"}, Policy: guard.Policy{Require: []string{"admin"}}}},
 	}
@@ -94,7 +94,7 @@ rules:
 	}
 	want := guard.Settings{
 		From: []guard.Source{guard.SourceBearer, guard.SourceAPIKey}, Cookie: guard.Cookie{Name: "session", Insecure: true}, Public: []string{"/healthz"},
-		Policy:  guard.Policy{Require: []string{"app:read", "app:write"}, SignedInWithin: guard.Duration(12 * time.Hour)},
+		Policy:  guard.Policy{Require: []string{"app:read", "app:write"}, SignedInWithin: new(guard.Duration(12 * time.Hour))},
 		StaleOK: guard.Duration(30 * time.Second),
 		Rules: []guard.Rule{{Paths: []string{"/admin/*"}, Methods: []string{"GET", "POST"},
 			Policy: guard.Policy{Require: []string{"app:admin"}, MFA: true}}},
@@ -115,6 +115,14 @@ func TestLoadComplains(t *testing.T) {
 		{"many", "upstrem: x\nlisten: 1\nlisten: 2\napi_listen: 127.0.0.1:65536\nadmin_listen: ':'\nforward_auth_listen: ':x'\ntls_cert: a\ndrain: soon\napi_mount: most\naccess_log: [true]\ntrusted_proxies: [me]\n", nil, []string{
 			"line 1: there is no setting upstrem", "line 3: listen is there twice", "line 8: drain is \"soon\"", "line 10: access_log must be one value",
 			"tls_cert and tls_key go together", "api_mount is \"most\"", "trusted_proxies: \"me\" is no address", "listen address \"1\" must be host:port", `API listen address "127.0.0.1:65536" must be`, `admin listen address ":" must be`, `forward auth listen address ":x" must be`}},
+		{"ages that ask for nothing", "upstream: http://a\nsigned_in_within: 0s\nrules:\n- {path: [/a], signed_in_within: -1m}\n- {path: [/b], signed_in_within: 999999h}\n" +
+			"issuers: [{name: a, issuer: https://a.example, audience: [a], max_age: 0s}]\n", nil, []string{
+			"signed_in_within is 0s; it must be from 1s to 87840h, or left out", "rule 1: signed_in_within is -1m0s", "rule 2: signed_in_within is 999999h0m0s", "issuers: a: max_age is 0s"}},
+		{"an age that is no time", "upstream: http://a\nsigned_in_within: soon\n", nil, []string{"line 2: \"soon\" is no duration"}},
+		{"an age in the environment", "upstream: http://a\n", []string{"POSTERN_SIGNED_IN_WITHIN=0"}, []string{"signed_in_within is 0s"}},
+		{"lists of nobody", "upstream: http://a\nrequire_any: []\nrules: [{path: [/a], vouched_by: []}]\n", nil, []string{"require_any names no permission", "rule 1: vouched_by names nobody"}},
+		{"names without values", "upstream: http://a\nmfa:\nrules:\n- path: [/a]\n  mfa: ~\n  require:\n  - \n", nil, []string{
+			"line 2: mfa has no value", "line 5: mfa has no value", "line 7: an entry has no value"}},
 		{"a name with hyphens", "upstream: http://a\nredis-url: x\n", nil, []string{"line 2: there is no setting redis-url; did you mean redis_url?"}},
 		{"a slip of the finger", "upstream: http://a\nrule: []\nmfaa: true\nreqiure: [x]\norgs: x\n", []string{"POSTERN_PUBLC=/a"}, []string{"did you mean rules?",
 			"did you mean require?", "there is no setting orgs", "POSTERN_PUBLC in the environment is no setting; did you mean public?"}},

@@ -125,17 +125,6 @@ func (o *Options) validate() error {
 	return errors.Join(errs...)
 }
 
-// checkListeners refuses addresses that cannot be listened on.
-func (o *Options) checkListeners() error {
-	errs := []error{checkAddress("listen address", o.Listen)}
-	for name, address := range map[string]string{"API listen address": o.APIListen, "admin listen address": o.AdminListen, "forward auth listen address": o.ForwardAuthListen} {
-		if address != off {
-			errs = append(errs, checkAddress(name, address))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // fill fills the defaults.
 func (o *Options) fill() {
 	o.Listen = cmp.Or(o.Listen, "127.0.0.1:8080")

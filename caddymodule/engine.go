@@ -118,8 +118,8 @@ func (e *engine) run(a *attempt) {
 			e.release()
 			return
 		}
+		logged = e.complain(err, logged) // before anybody is refused, so that whoever is finds why in the log
 		close(a.done)
-		logged = e.complain(err, logged)
 		select {
 		case <-e.ctx.Done():
 			return

@@ -9,28 +9,29 @@ import (
 
 // attempt makes one try to deliver a notification: it claims it, so that another process does not try at the same time,
 // has it carried, and notes what came of it. Where it is interrupted after the claim, the try is made again when the claim
-// is over: a hook may hear of an event twice, under the same id, but hears of it.
-func (o *Outbox) attempt(ctx context.Context, courier Courier, p Partition, id NotificationID) error {
+// is over: a hook may hear of an event twice, under the same id, but hears of it. It returns what the courier said, nil where
+// that was not asked.
+func (o *Outbox) attempt(ctx context.Context, courier Courier, p Partition, id NotificationID) (*Attempted, error) {
 	n, version, err := o.claim(ctx, p, id)
 	if err != nil || n == nil {
-		return err
+		return nil, err
 	}
 	delivery, why, err := o.prepare(ctx, p, n)
 	if e, ours := errors.AsType[*Error](err); ours && e.Kind == KindUnavailable || ctx.Err() != nil {
-		return err // tried again when the claim is over
+		return nil, err // tried again when the claim is over
 	} else if err != nil {
-		return errors.Join(err, o.conclude(ctx, p, n, version, Attempted{Line: "something is wrong on our side; the log says what"}))
+		return nil, errors.Join(err, o.conclude(ctx, p, n, version, Attempted{Line: "something is wrong on our side; the log says what"}))
 	}
-	done := Attempted{Result: Refused, Line: why}
-	if why == "" {
-		call, cancel := context.WithTimeout(ctx, deliverTimeout)
-		done = courier.Deliver(call, delivery)
-		cancel()
-		if ctx.Err() != nil && done.Result != Delivered {
-			return ctx.Err() // we were stopped, it did not fail
-		}
+	if why != "" {
+		return nil, o.conclude(ctx, p, n, version, Attempted{Result: Refused, Line: why})
 	}
-	return o.conclude(ctx, p, n, version, done)
+	call, cancel := context.WithTimeout(ctx, deliverTimeout)
+	defer cancel()
+	done := courier.Deliver(call, delivery)
+	if ctx.Err() != nil && done.Result != Delivered {
+		return nil, ctx.Err() // we were stopped, it did not fail
+	}
+	return &done, o.conclude(ctx, p, n, version, done)
 }
 
 // claim makes a due notification this process's for claimTime. It returns nil where it is not due any more.

@@ -39,25 +39,27 @@ func (h *hanging) Deliver(ctx context.Context, d *core.Delivery) core.Attempted 
 	return h.courier.Deliver(ctx, d)
 }
 
-// TestHangingHooksHoldUpNobody has more wait for hooks that hang than are looked at in one go, and then something for another.
+// TestHangingHooksHoldUpNobody has more wait for hooks that hang than are looked at in one go, of more hooks than there are places, and
+// then something for another and for a user.
 func TestHangingHooksHoldUpNobody(t *testing.T) {
 	each(t, func(w *world) {
 		c := &hanging{}
-		for range 3 {
+		for range 20 {
 			c.silent = append(c.silent, w.webhook("org.created").ID)
 		}
 		w.webhook("user.created")
-		for range 400 {
+		w.letterHook("user.created")
+		for range 60 {
 			w.org("Acme")
 		}
 		w.clock.Advance(time.Millisecond) // so that these come last; no more, as a clock that is before the store's own is set back
 		w.human("ann")
 		w.human("bob")
 		w.run(w.delivering(w.store, c))
-		w.becomes("what is for another hook is delivered", func() bool {
+		w.becomes("what is for others is delivered", func() bool {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			return len(c.got) == 2
+			return len(c.got) == 4
 		})
 	})
 }

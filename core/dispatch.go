@@ -14,8 +14,6 @@ const leaseEvents = "events"
 
 // How deliveries are made.
 const (
-	deliveriesAtOnce     = 16
-	deliveriesToHook     = 4                     // at once, so that a slow one leaves room for others
 	deliverTimeout       = 40 * time.Second      // of one try; well within claimTime
 	dispatchWait         = time.Second           // the longest that one look at the logs waits for news
 	dispatchPace         = 25 * time.Millisecond // the least between two looks: what comes meanwhile is read together
@@ -36,28 +34,25 @@ type dispatcher struct {
 	listed     time.Time // when partitions were last looked for, by the machine's clock
 	swept      time.Time // when all that was over was last removed, by the same
 
-	mu       sync.Mutex
-	flying   map[NotificationID]AppHookID // deliveries under way
-	landings int                          // how many have ended
-	landed   chan struct{}                // holds something when one has ended
-	flights  sync.WaitGroup
+	places  *places
+	flights sync.WaitGroup
 }
 
 // followed is where the dispatcher is in a partition.
 type followed struct {
-	at       Position  // in the log, as far as it was looked at
-	unread   bool      // there may be something behind the cursor
-	next     time.Time // when something may be due; zero = look
-	crowded  bool      // something was due and found no room: look again once a delivery has ended
-	landings int       // of the dispatcher, when it was last looked
-	looked   time.Time // by the machine's clock
+	at      Position  // in the log, as far as it was looked at
+	unread  bool      // there may be something behind the cursor
+	next    time.Time // when something may be due; zero = look
+	crowded bool      // something was due and found no room: look again once some was made
+	made    int       // how often room had been made when it was last looked
+	looked  time.Time // by the machine's clock
 
 	from  string // where the next look begins: what stands before found no room; "" = with what has been due for longest
-	begun int    // landings of the dispatcher, when a look last began there
+	begun int    // how often room had been made when a look last began there
 }
 
 func newDispatcher(o *Outbox, courier Courier) *dispatcher {
-	return &dispatcher{o: o, courier: courier, partitions: map[Partition]*followed{}, flying: map[NotificationID]AppHookID{}, landed: make(chan struct{}, 1)}
+	return &dispatcher{o: o, courier: courier, partitions: map[Partition]*followed{}, places: newPlaces()}
 }
 
 // run works while this process holds the lease, until ctx ends.
@@ -145,13 +140,13 @@ func (d *dispatcher) sweep(ctx context.Context) error {
 	return err
 }
 
-// wait waits for news, for a delivery to end, or for the next one to be due, but no longer than dispatchWait.
+// wait waits for news, for room, or for the next delivery to be due, but no longer than dispatchWait.
 func (d *dispatcher) wait(ctx context.Context) error {
 	wait, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		select {
-		case <-d.landed:
+		case <-d.places.room:
 			cancel()
 		case <-wait.Done():
 		}
@@ -210,12 +205,12 @@ func (d *dispatcher) deliver(ctx context.Context) error {
 	look := max(dispatchLook, time.Duration(len(d.partitions))*dispatchLookEach)
 	var errs []error
 	for p, f := range d.partitions {
-		landings := d.landingsSoFar()
-		roomier := f.crowded && landings != f.landings
+		made := d.places.madeSoFar()
+		roomier := f.crowded && made != f.made
 		if now.Before(f.next) && local.Sub(f.looked) < look && !roomier {
 			continue
 		}
-		f.looked, f.landings = local, landings
+		f.looked, f.made = local, made
 		errs = append(errs, d.deliverIn(ctx, p, f, now))
 	}
 	return errors.Join(errs...)
@@ -229,7 +224,7 @@ func (d *dispatcher) deliverIn(ctx context.Context, p Partition, f *followed, no
 		return fmt.Errorf("core: find due notifications: %w", err)
 	}
 	if f.from == "" {
-		f.crowded, f.begun = false, d.landingsSoFar()
+		f.crowded, f.begun = false, d.places.madeSoFar()
 	}
 	f.from, f.next = "", now.Add(dispatchLook)
 	for _, m := range members {
@@ -241,10 +236,10 @@ func (d *dispatcher) deliverIn(ctx context.Context, p Partition, f *followed, no
 			f.next = at
 			d.lookOver(f, now)
 			return nil
-		case d.isFull():
+		case d.places.full():
 			f.crowded, f.from = true, m
 			return nil
-		case d.takeOff(id, hook):
+		case d.places.take(id, hook):
 			d.flights.Go(func() { d.fly(ctx, p, id) })
 		default: // under way, or its hook has enough
 			f.crowded = true
@@ -258,65 +253,18 @@ func (d *dispatcher) deliverIn(ctx context.Context, p Partition, f *followed, no
 	return nil
 }
 
-// lookOver has a partition looked through from the beginning again if a delivery has ended since that was last begun: there may be room
-// now for what found none.
+// lookOver has a partition looked through from the beginning again if room was made since that was last begun: it may be for what found none.
 func (d *dispatcher) lookOver(f *followed, now time.Time) {
-	if f.crowded && f.begun != d.landingsSoFar() {
+	if f.crowded && f.begun != d.places.madeSoFar() {
 		f.next = now
 	}
 }
 
 // fly makes a delivery.
 func (d *dispatcher) fly(ctx context.Context, p Partition, id NotificationID) {
-	err := d.o.attempt(ctx, d.courier, p, id)
+	call, err := d.o.attempt(ctx, d.courier, p, id)
 	if ctx.Err() == nil {
 		d.o.d.troubles.note("deliveries", err)
 	}
-	d.land(id)
-}
-
-// isFull reports whether there is no room for any delivery.
-func (d *dispatcher) isFull() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.flying) >= deliveriesAtOnce
-}
-
-// takeOff notes that a delivery begins, unless it is under way or its hook has enough of them.
-func (d *dispatcher) takeOff(id NotificationID, hook AppHookID) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, under := d.flying[id]; under {
-		return false
-	}
-	toHook := 0
-	for _, h := range d.flying {
-		if h == hook {
-			toHook++
-		}
-	}
-	if toHook >= deliveriesToHook {
-		return false
-	}
-	d.flying[id] = hook
-	return true
-}
-
-// land notes that a delivery has ended, and so that there is room for another.
-func (d *dispatcher) land(id NotificationID) {
-	d.mu.Lock()
-	delete(d.flying, id)
-	d.landings++
-	d.mu.Unlock()
-	select {
-	case d.landed <- struct{}{}:
-	default:
-	}
-}
-
-// landingsSoFar returns how many deliveries have ended.
-func (d *dispatcher) landingsSoFar() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.landings
+	d.places.leave(id, call)
 }

@@ -62,14 +62,18 @@ func (s *SMTP) validate() error {
 	return errors.Join(errs...)
 }
 
+// mailsAtOnce is how many connections to the mail server there are at most: hooks have their own places, and it is one for all of them.
+const mailsAtOnce = 16
+
 // mailer sends e-mails. Safe for concurrent use.
 type mailer struct {
 	smtp  SMTP
 	roots *x509.CertPool // nil = the system's
+	lines chan struct{}  // as many as there are connections
 }
 
 func newMailer(s SMTP) (*mailer, error) {
-	m := &mailer{smtp: s}
+	m := &mailer{smtp: s, lines: make(chan struct{}, mailsAtOnce)}
 	if err := m.smtp.validate(); err != nil {
 		return nil, err
 	}
@@ -111,6 +115,13 @@ func (m *mailer) send(ctx context.Context, d *core.Delivery) core.Attempted {
 	client, err := m.client()
 	if err != nil {
 		done.Line = "the mail server's settings cannot be used"
+		return done
+	}
+	select {
+	case m.lines <- struct{}{}:
+		defer func() { <-m.lines }()
+	case <-ctx.Done():
+		done.Line = "the mail server is busy with others"
 		return done
 	}
 	if err := client.DialAndSendWithContext(ctx, msg); err != nil {

@@ -2,10 +2,13 @@ package delivery
 
 import (
 	"bytes"
+	"context"
 	"mime"
+	"net"
 	"net/mail"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,4 +60,41 @@ func FuzzMessage(f *testing.F) {
 			t.Errorf("an e-mail for %q is about %q, %v; want one line", name, subject, err)
 		}
 	})
+}
+
+// TestMailServerThatHangs holds that a mail server which says nothing is not asked by ever more connections, and that who waits for one
+// is told in time.
+func TestMailServerThatHangs(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	m, err := newMailer(SMTP{Host: "127.0.0.1", Port: silent.Addr().(*net.TCPAddr).Port, From: "noreply@example.com", TLS: TLSNone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(ctx context.Context) core.Attempted {
+		return m.send(ctx, &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: "ann@example.com",
+			Hook: &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}}})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	defer cancel()
+	for range mailsAtOnce {
+		sending.Go(func() { send(ctx) })
+	}
+	for range mailsAtOnce {
+		if conn, err := silent.Accept(); err != nil {
+			t.Fatal(err)
+		} else {
+			defer conn.Close()
+		}
+	}
+	over, end := context.WithCancel(t.Context())
+	end()
+	if got := send(over); got.Result != core.NotDelivered || got.Line != "the mail server is busy with others" {
+		t.Errorf("one e-mail more = %+v; want it tried again later", got)
+	}
 }

@@ -160,6 +160,31 @@ func TestForwardAuthRefusesOtherSpellings(t *testing.T) {
 	}
 }
 
+// TestForwardAuthRefusesOtherProtocols holds that nobody takes a connection to the app out of sight, public paths included: none of the proxies removes the
+// wish for h2c before it passes a request on. nginx shows HTTP2-Settings alone, Caddy Upgrade alone.
+func TestForwardAuthRefusesOtherProtocols(t *testing.T) {
+	g := forwarding(t, newWorld())
+	for _, test := range []struct {
+		headers []string
+		want    int
+	}{
+		{[]string{"Upgrade", "h2c"}, 400},
+		{[]string{"HTTP2-Settings", "AAMAAABkAAQAAP__"}, 400},
+		{[]string{"Upgrade", "websocket", "Upgrade", "h2c"}, 400},
+		{[]string{"Upgrade", "websocket, h2c"}, 400},
+		{[]string{"Upgrade", "TLS/1.0"}, 400},
+		{[]string{"Upgrade", "WebSocket"}, 200},
+	} {
+		for _, proxy := range proxyKinds {
+			for _, target := range []string{"/a", "/public/a"} {
+				if a := describe(g, proxy, "GET", target, append([]string{"Authorization", "Bearer good"}, test.headers...)...); a.Code != test.want {
+					t.Errorf("%s, %s with %v: %d %s; want %d", proxy, target, test.headers, a.Code, a.Body, test.want)
+				}
+			}
+		}
+	}
+}
+
 // TestForwardAuthBelievesNobodyElse asks from an address that is not trusted, and in ways that leave in doubt what is asked.
 func TestForwardAuthBelievesNobodyElse(t *testing.T) {
 	g := forwarding(t, newWorld())

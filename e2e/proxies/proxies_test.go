@@ -44,6 +44,7 @@ func TestNginx(t *testing.T) {
 	s.runs("nginx.conf", folder, "pid "+folder+"/pid; error_log stderr; events {} http { access_log off; client_body_temp_path "+folder+
 		"; proxy_temp_path "+folder+"; fastcgi_temp_path "+folder+"; uwsgi_temp_path "+folder+"; scgi_temp_path "+folder+";\n"+addresses.Replace(config)+"\n}",
 		listen, "nginx", "-e", "stderr", "-g", "daemon off;", "-c", folder+"/nginx.conf")
+	s.upgrades(http.StatusBadRequest)
 	s.judge("nginx")
 }
 
@@ -54,6 +55,7 @@ func TestCaddy(t *testing.T) {
 	config := strings.ReplaceAll(snippet(t, "caddyfile", "## Caddy"), "http://app.example.com {", "http://"+listen+" {")
 	folder := t.TempDir()
 	s.runs("Caddyfile", folder, "{\n\tadmin off\n}\n"+addresses.Replace(config), listen, program(t, "CADDY"), "run", "--adapter", "caddyfile", "--config", folder+"/Caddyfile")
+	s.upgrades(http.StatusBadRequest)
 	s.judge("caddy")
 }
 
@@ -65,6 +67,7 @@ func TestTraefik(t *testing.T) {
 	folder := t.TempDir()
 	s.runs("site.yml", folder, addresses.Replace(config), listen, program(t, "TRAEFIK"), "--entrypoints.web.address="+listen, "--providers.file.filename="+folder+"/site.yml",
 		"--global.checknewversion=false", "--global.sendanonymoususage=false")
+	s.upgrades(http.StatusNotFound) // no route is for them
 	s.judge("traefik")
 }
 
@@ -95,6 +98,7 @@ func (s *site) judge(proxy string) {
 		{"anybody, who reads what only reading is public of", "/read/x", forged, http.StatusOK, "id= name= mail="},
 		{"a token that proves nothing", "/", http.Header{"Authorization": {"Bearer x.y.z"}}, http.StatusUnauthorized, ""},
 		{"a path that can be read in two ways", "/assets/..%2fsecret", nil, http.StatusBadRequest, ""},
+		{"ann, with as many cookies as any of them takes", "/", merged(http.Header{"Cookie": {"theme=" + strings.Repeat("d", 7000)}}, bearer), http.StatusOK, "name=ann"},
 		{"the pages", "/auth/sign-in", nil, http.StatusOK, "Sign in"},
 		{"a browser", "/page", http.Header{"Accept": {"text/html"}}, http.StatusSeeOther, ""},
 	} {
@@ -111,6 +115,26 @@ func (s *site) judge(proxy string) {
 	}
 	s.signIn()
 	s.dies(proxy, bearer)
+}
+
+// upgrades tries to take connections to the app out of sight, by wishes for other protocols than a WebSocket, on a public path too. They must be
+// answered so, or not get to the app. A WebSocket does.
+func (s *site) upgrades(refused int) {
+	for _, tt := range []struct {
+		connection string
+		upgrade    []string
+	}{
+		{"Upgrade, HTTP2-Settings", []string{"h2c"}}, {"Upgrade", []string{"h2c"}}, {"Upgrade", []string{"TLS/1.0"}}, {"Upgrade", []string{"h2c", "websocket"}}, {"Upgrade", []string{"websocket, h2c"}},
+	} {
+		wish := http.Header{"Connection": {tt.connection}, "Upgrade": tt.upgrade, "HTTP2-Settings": {"AAMAAABkAAQAAP__"}}
+		if status, _, body := s.get("/assets/x", wish); status != refused && (status != http.StatusOK || !strings.Contains(body, "upgrade=\n")) {
+			s.Errorf("with %v: %d %q; want %d, or an app that is not told", wish, status, body, refused)
+		}
+	}
+	handshake := http.Header{"Authorization": {"Bearer " + s.token}, "Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Key": {"AAAAAAAAAAAAAAAAAAAAAA=="}, "Sec-Websocket-Version": {"13"}}
+	if status, _, body := s.get("/page", handshake); status != http.StatusOK || !strings.Contains(body, "upgrade=websocket\n") {
+		s.Errorf("a WebSocket: %d %q; want the app to be asked for one", status, body)
+	}
 }
 
 // dies ends Postern while somebody is signed in.
@@ -194,8 +218,8 @@ func open(t *testing.T) (*site, *strings.Replacer) {
 				fmt.Fprintf(w, "%s=%s\n", name, values)
 			}
 		}
-		fmt.Fprintf(w, "id=%s name=%s mail=%s authorization=%s\nassertion=%s\ncookie=%s\n", id, h.Get("X-Postern-Username"), h.Get("X-Postern-Email"), h.Get("Authorization"),
-			h.Get("X-Postern-Assertion"), h.Get("Cookie"))
+		fmt.Fprintf(w, "id=%s name=%s mail=%s authorization=%s\nassertion=%s\ncookie=%s\nupgrade=%s\n", id, h.Get("X-Postern-Username"), h.Get("X-Postern-Email"), h.Get("Authorization"),
+			h.Get("X-Postern-Assertion"), h.Get("Cookie"), h.Get("Upgrade"))
 	}))
 	t.Cleanup(app.Close)
 	s := &site{T: t}

@@ -128,3 +128,21 @@ func TestNothingIsNotAcceptable(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyArrays takes [] for an object without members, as PHP writes one, wherever a client that is given nothing sends it.
+func TestEmptyArrays(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		w.want(w.manage("POST /v1/users/ann/request_email_verification", `[]`), 200, "kv_")
+		w.want(w.manage("POST /v1/users/ann/generate_password_token", `[]`), 200, "kpw_")
+		w.want(w.manage("PUT /v1/users/ann", `{"user":[],"request":{"ip":"192.0.2.7"}}`), 200, `"username":"ann"`)
+		w.want(w.manage("POST /v1/users", `{"user":[]}`), 422, `"username":["Username can't be blank"]`)
+		w.want(w.manage("POST /v1/users", `{"user":{"user_type":"api","org":[]}}`), 422, `"name":["Name can't be blank"]`)
+		w.want(w.manage("POST /v1/users/ann/authenticate", `[]`), 422, "Password can't be blank")
+		w.want(w.manage("PUT /v1/users/ann", `[{}]`), 400, "it is not a JSON object")
+		w.want(w.manage("PUT /v1/users/ann", `{"user":[{}]}`), 400, "must be an object")
+		w.want(w.provide("POST /v1/users", w.apt(""), `[]`), 400, "bad_request_error")
+		w.want(w.provide("POST /v1/users", w.apt(""), `{"data":[]}`), 400, "bad_request_error")
+		w.want(w.manage("DELETE /v1/users/ann", `[]`), 204, "")
+	})
+}

@@ -60,6 +60,9 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 			return nil, err
 		}
 	}
+	if c.sent == plainJSON && isEmptyArray(text) {
+		return c.body, nil
+	}
 	if c.body.top.members, err = parseObject(text); err != nil {
 		return nil, err
 	}
@@ -85,13 +88,25 @@ func isCoded(h http.Header) bool {
 	return coding != "" && !strings.EqualFold(coding, "identity")
 }
 
+// isEmptyArray reports whether JSON is an array of nothing, which stands for an object without members where an object is asked
+// for: PHP has one kind of array for both, and writes [] for it when it is empty.
+func isEmptyArray(text []byte) bool { return string(text) == "[]" }
+
+// membersOrNone is members for an object that may be written as an empty array.
+func membersOrNone(text []byte) object {
+	if isEmptyArray(text) {
+		return object{}
+	}
+	return members(text)
+}
+
 // unwrap takes the object from under its root.
 func (b *body) unwrap(root string) error {
 	raw, there := b.top.take(root)
 	if !there {
 		return nil
 	}
-	if b.object.members = members(raw); b.object.members == nil {
+	if b.object.members = membersOrNone(raw); b.object.members == nil {
 		return errBadRequestWith(fmt.Sprintf("%q must be an object", root))
 	}
 	return nil

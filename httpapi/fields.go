@@ -92,16 +92,14 @@ func orEmpty(s *string) string {
 	return *s
 }
 
-// custom takes custom attributes. Those that are missing give nil. An empty array is none of them: PHP reads {} as one, and
-// sends it back.
+// custom takes custom attributes. Those that are missing give nil.
 func (f *fields) custom() *core.Custom {
 	raw, there := f.take("custom")
 	if !there {
 		return nil
 	}
 	custom := core.Custom{}
-	var list []struct{}
-	if json.Unmarshal(raw, &custom) != nil && (json.Unmarshal(raw, &list) != nil || len(list) > 0) {
+	if !isEmptyArray(raw) && json.Unmarshal(raw, &custom) != nil {
 		f.complain("custom", "must be an object")
 	}
 	for name, value := range custom {

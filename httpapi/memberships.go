@@ -231,7 +231,7 @@ func joinedElsewhere(b *body) {
 func joins(b *body, in *core.UserChange) {
 	for _, f := range []*fields{&b.top, &b.object} {
 		if raw, there := f.take("org"); there && string(raw) != "null" {
-			org := fields{members: members(raw)}
+			org := fields{members: membersOrNone(raw)}
 			if org.members == nil {
 				f.complain("org", "must be an object")
 				continue

@@ -1,9 +1,9 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
@@ -43,19 +43,18 @@ func (a *API) listAppHooks(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	query := c.query()
-	limit := 100
-	if text := query.Get("max_results"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > core.MaxRange {
-			return invalid("max_results", "Max results must be from 1 to 1000")
-		}
+	q := fields{}
+	values := q.query(c.URL.RawQuery)
+	limit := cmp.Or(q.limit(values), 100)
+	if err := q.wrong(); err != nil {
+		return err
 	}
 	hooks, err := a.core.AppHooks.List(c.Context(), realm)
 	if err != nil {
 		return err
 	}
 	hooks = slices.DeleteFunc(hooks, func(h *core.AppHook) bool {
-		return string(h.ID) <= query.Get("after") || h.Realm == "" && key.Realm != ""
+		return string(h.ID) <= values["after"] || h.Realm == "" && key.Realm != ""
 	})
 	list := wire.List[wire.AppHook]{MoreResults: len(hooks) > limit, Collection: []wire.AppHook{}}
 	for _, h := range hooks[:min(limit, len(hooks))] {

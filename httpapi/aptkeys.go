@@ -14,6 +14,9 @@ func (a *API) listAPTKeys(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.unnarrowed(); err != nil {
+		return err
+	}
 	keys, err := a.core.APTKeys.List(c.Context(), realm)
 	if err != nil {
 		return err

@@ -13,6 +13,9 @@ func (a *API) listAuthProviders(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.unnarrowed(); err != nil {
+		return err
+	}
 	providers, err := a.core.Realms.AuthProviders(c.Context(), realm)
 	if err != nil {
 		return err

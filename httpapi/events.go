@@ -1,12 +1,9 @@
 package httpapi
 
 import (
-	"cmp"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/core"
@@ -58,51 +55,26 @@ func (a *API) eventsOf(c *call) (core.RealmID, error) {
 	return a.realm(c, key)
 }
 
-// eventQuery reads which events to list, and whether with their notifications. What it does not know is passed over, as in
-// other lists; what it knows and cannot read is refused, since a filter that is passed over shows more than was asked for.
+// eventFilters are the things that events are about.
+var eventFilters = []string{"user_id", "org_id", "membership_id", "app_hook_id", "auth_provider_id", "login_policy_id"}
+
+// eventQuery reads which events to list, and whether with their notifications. It fails with KindInvalid.
 func eventQuery(query string) (in core.ListEvents, expand bool, err error) {
 	q := fields{}
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return in, false, invalid("base", "The query cannot be read")
-	}
-	one := func(name string) string {
-		list := slices.Compact(values[name])
-		if len(list) > 1 {
-			q.complain(name, "must be given once")
-		}
-		return cmp.Or(list...)
-	}
-	several := func(name string) (all []string) {
-		for key, list := range values {
-			if key == name || strings.HasPrefix(key, name+"[") {
-				all = append(all, list...)
-			}
-		}
-		return slices.DeleteFunc(all, func(s string) bool { return s == "" })
-	}
+	values := q.query(query, append(eventFilters, "created_at_after")...)
+	q.filled(values, eventFilters...)
 	in = core.ListEvents{
-		User: core.UserID(one("user_id")), Org: core.OrgID(one("org_id")), Membership: core.MembershipID(one("membership_id")),
-		AppHook: core.AppHookID(one("app_hook_id")), AuthProvider: core.AuthProviderID(one("auth_provider_id")),
-		LoginPolicy: core.LoginPolicyID(one("login_policy_id")), After: core.EventID(one("after")),
-		Types: several("event_type"), CreatedAfter: q.since(one("created_at_after")), Ascending: one("direction") == "asc",
+		User: core.UserID(values["user_id"]), Org: core.OrgID(values["org_id"]), Membership: core.MembershipID(values["membership_id"]),
+		AppHook: core.AppHookID(values["app_hook_id"]), AuthProvider: core.AuthProviderID(values["auth_provider_id"]),
+		LoginPolicy: core.LoginPolicyID(values["login_policy_id"]), After: core.EventID(values["after"]),
+		Types: several(query, "event_type"), CreatedAfter: q.since(values["created_at_after"]), Limit: q.limit(values),
+		Ascending: values["direction"] == "asc",
 	}
-	if text := one("max_results"); text != "" {
-		if in.Limit, err = strconv.Atoi(text); err != nil || in.Limit < 1 {
-			q.complain("max_results", "must be from 1 to 1000")
-		}
-	}
-	if !slices.Contains([]string{"", "asc", "desc"}, one("direction")) {
-		q.complain("direction", "must be asc or desc")
-	}
-	if !slices.Contains([]string{"", "id"}, one("sort")) {
+	q.descending(values) // complains of what is no direction
+	if !slices.Contains([]string{"", "id"}, values["sort"]) {
 		q.complain("sort", "must be id")
 	}
-	expand = slices.Contains(expanded(query), "notifications")
-	if len(q.errs) > 0 {
-		return in, false, &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: q.errs}
-	}
-	return in, expand, nil
+	return in, slices.Contains(expanded(query), "notifications"), q.wrong()
 }
 
 // since reads a time in seconds since 1970; "" gives the zero time.

@@ -91,6 +91,11 @@ func TestEvents(t *testing.T) {
 			{"?user_id=a&user_id=b", 422, ""},
 			{"?expand=users", 200, "user.updated user.created apt_key.created realm.created"},
 			{"?user_id=%zz", 422, ""},
+			{"?user_id[]=" + string(ann.ID), 200, "user.updated user.created"},
+			{"?user_id=", 422, ""},
+			{"?org_id", 422, ""},
+			{"?session_id=kss_0000000000000000000000", 422, ""},
+			{"?direction=", 200, "user.updated user.created apt_key.created realm.created"},
 		} {
 			a := w.manage("GET /v1/events"+c.query, "")
 			if got := a.collection("event_type"); a.StatusCode != c.status || got != c.want {

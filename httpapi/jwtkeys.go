@@ -13,6 +13,9 @@ func (a *API) listJWTKeys(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.unnarrowed(); err != nil {
+		return err
+	}
 	keys, err := a.core.Realms.JWTKeys(c.Context(), realm)
 	if err != nil {
 		return err

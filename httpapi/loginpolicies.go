@@ -13,6 +13,9 @@ func (a *API) listLoginPolicies(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.unnarrowed(); err != nil {
+		return err
+	}
 	policies, err := a.core.LoginPolicies.List(c.Context(), realm)
 	if err != nil {
 		return err

@@ -1,8 +1,8 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
-	"strconv"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
@@ -35,15 +35,13 @@ func (a *API) listManagementKeys(w http.ResponseWriter, c *call) error {
 	if err := a.overseer(c); err != nil {
 		return err
 	}
-	query := c.query()
-	limit := 100
-	if text := query.Get("max_results"); text != "" {
-		var err error
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > core.MaxRange {
-			return invalid("max_results", "Max results must be from 1 to 1000")
-		}
+	q := fields{}
+	values := q.query(c.URL.RawQuery)
+	limit := cmp.Or(q.limit(values), 100)
+	if err := q.wrong(); err != nil {
+		return err
 	}
-	keys, more, err := a.core.ManagementKeys.List(c.Context(), core.ManagementKeyID(query.Get("after")), limit)
+	keys, more, err := a.core.ManagementKeys.List(c.Context(), core.ManagementKeyID(values["after"]), limit)
 	if err != nil {
 		return err
 	}

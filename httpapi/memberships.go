@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
@@ -21,11 +19,7 @@ func (a *API) listMemberships(w http.ResponseWriter, c *call) error {
 	values := q.query(c.URL.RawQuery, "org_id", "user_id")
 	in := core.ListMemberships{Org: core.OrgID(values["org_id"]), User: core.UserID(values["user_id"]),
 		After: core.MembershipID(values["after"]), Limit: q.limit(values), Descending: q.descending(values)}
-	for _, filter := range []string{"org_id", "user_id"} {
-		if value, there := values[filter]; there && value == "" {
-			q.complain(filter, "can't be blank") // who filters by what is missing must not be shown all
-		}
-	}
+	q.filled(values, "org_id", "user_id")
 	if err := q.wrong(); err != nil {
 		return err
 	}
@@ -187,18 +181,7 @@ func (c *call) expands(part string) bool {
 
 // expanded returns the parts that a query asks for: expand=custom, expand[]=custom, expand[0]=custom. Words that name no part
 // of an answer ask for nothing, as in a body.
-func expanded(query string) (parts []string) {
-	if query == "" { // as nearly always
-		return nil
-	}
-	values, _ := url.ParseQuery(query) // what can be read of it
-	for name, list := range values {
-		if name == "expand" || strings.HasPrefix(name, "expand[") {
-			parts = append(parts, list...)
-		}
-	}
-	return parts
-}
+func expanded(query string) []string { return several(query, "expand") }
 
 // membershipsOf returns a user's memberships, each with its org.
 func (a *API) membershipsOf(c *call, user *core.User) ([]wire.Membership, error) {

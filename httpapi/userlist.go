@@ -39,8 +39,29 @@ var paging = []string{"after", "max_results", "sort", "direction"}
 
 // narrowing are what some list can be narrowed by, or could be taken to. What is neither of these is ignored: some clients write
 // a request there that nobody can read.
-var narrowing = []string{"reference", "state", "user_type", "org_id", "user_id", "prefix",
-	"username", "email", "email_verification", "name", "first_name", "last_name"}
+var narrowing = []string{"reference", "state", "user_type", "org_id", "user_id", "session_id", "prefix",
+	"username", "email", "email_verification", "name", "first_name", "last_name", "hook_type", "provider_type"}
+
+// unnarrowed refuses a call for a list that nothing narrows, if it says what to narrow it by.
+func (c *call) unnarrowed() error {
+	q := fields{}
+	q.query(c.URL.RawQuery)
+	return q.wrong()
+}
+
+// several returns all values of a parameter of a query, as far as it can be read: expand=custom, expand[]=custom, expand[0]=custom.
+func several(query, name string) (all []string) {
+	if query == "" { // as nearly always
+		return nil
+	}
+	values, _ := url.ParseQuery(query)
+	for key, list := range values {
+		if key == name || strings.HasPrefix(key, name+"[") {
+			all = append(all, list...)
+		}
+	}
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+}
 
 // listQuery reads which users to list, and whether with their custom attributes. An empty parameter is as good as
 // none, but for reference, whose empty value is nobody's: who looks for somebody by a reference that is missing must
@@ -70,7 +91,7 @@ func (f *fields) limit(values map[string]string) int {
 		return 0
 	}
 	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 {
+	if err != nil || limit < 1 || limit > core.MaxRange {
 		f.complain("max_results", "must be from 1 to 1000")
 	}
 	return limit
@@ -113,6 +134,15 @@ func (f *fields) query(query string, filters ...string) map[string]string {
 		values[name] = value
 	}
 	return values
+}
+
+// filled complains of filters without a value: who looks for what is somebody's, and has lost whose, must not be shown all.
+func (f *fields) filled(values map[string]string, filters ...string) {
+	for _, filter := range filters {
+		if value, there := values[filter]; there && value == "" {
+			f.complain(filter, "can't be blank")
+		}
+	}
 }
 
 // listedUser returns a user as a list shows one.

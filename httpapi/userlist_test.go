@@ -164,3 +164,21 @@ func TestListUsersPermission(t *testing.T) {
 	}
 	w.want(w.do("HEAD /v1/users", w.asManager(), ""), http.StatusOK, "")
 }
+
+// TestFiltersOfWholeLists refuses what a list that is always shown as a whole could be taken to be narrowed by.
+func TestFiltersOfWholeLists(t *testing.T) {
+	each(t, func(w *world) {
+		everywhere := "X-Authrocket-Api-Key: " + w.key
+		for _, list := range []string{"app_hooks", "auth_providers", "login_policies", "apt_keys", "jwt_keys"} {
+			for _, filter := range []string{"state=active", "name=x", "hook_type=email", "provider_type[]=totp"} {
+				w.want(w.manage("GET /v1/"+list+"?"+filter, ""), 422, "can't narrow this list")
+				w.want(w.manage("GET /v1/"+list+"?max_results=1&sort=id&unknown=1", ""), 200, "collection")
+			}
+		}
+		w.want(w.do("GET /v1/management_keys?name=x", everywhere, ""), 422, "can't narrow this list")
+		for _, list := range []string{"app_hooks", "management_keys"} {
+			w.want(w.do("GET /v1/"+list+"?max_results=1001", w.asManager(), ""), 422, "Max results must be from 1 to 1000")
+			w.want(w.do("GET /v1/"+list+"?max_results[]=1", w.asManager(), ""), 200, "collection")
+		}
+	})
+}

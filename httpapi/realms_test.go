@@ -316,3 +316,13 @@ func TestRealmAnswers(t *testing.T) {
 	note("create_login_policy", w.inRealm(realm, "POST /v1/login_policies", `{"login_policy":{"name":"Main"}}`))
 	golden(t, "realms.json", indent(t, told))
 }
+
+// TestRequiredChars shows which characters passwords must have also where there are none: clients go through the list.
+func TestRequiredChars(t *testing.T) {
+	each(t, func(w *world) {
+		w.want(w.manage("GET /v1/auth_providers", ""), 200, `"min_complexity":0,"required_chars":[]`)
+		if totp := w.want(w.manage("POST /v1/auth_providers", `{"auth_provider":{"provider_type":"totp"}}`), 201, ""); totp.json["required_chars"] != nil {
+			t.Errorf("a provider of codes = %s; want nothing of passwords", totp.text)
+		}
+	})
+}

@@ -72,7 +72,7 @@ type AuthProvider struct {
 	State         string   `json:"state"`
 	MinLength     *int     `json:"min_length,omitempty"`     // of passwords
 	MinComplexity *int     `json:"min_complexity,omitempty"` // of passwords; 0
-	RequiredChars []string `json:"required_chars,omitempty"` // of passwords: lower, upper, digit, special
+	RequiredChars []string `json:"required_chars,omitzero"`  // of passwords: lower, upper, digit, special
 	Object        string   `json:"object"`                   // "auth_provider"
 }
 

@@ -21,7 +21,7 @@ type Users struct{ c *Client }
 // UserListOptions says which users to list. The zero value is all of them.
 type UserListOptions struct {
 	Page
-	Sort      string  // id, last_login, name, name_alt, email or username, which is the default
+	Sort      string  // id, last_login, name, name_alt, email (of those who have one) or username, which is the default
 	Desc      bool    // the last first
 	Reference *string // of exactly this reference; "" is nobody's
 	State     string  // active or inactive

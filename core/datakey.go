@@ -56,11 +56,7 @@ func (k hashKey) hash(place, text string) string {
 func (r *Realms) dataKey(ctx context.Context, id RealmID) (*dataKey, error) {
 	var key *dataKey
 	err := retry(func() error {
-		now, err := r.d.clock.now()
-		if err != nil {
-			return err
-		}
-		state, err := r.read(ctx, id)
+		state, now, err := r.begin(ctx, id)
 		if err != nil {
 			return err
 		}

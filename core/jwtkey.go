@@ -93,11 +93,7 @@ func (r *Realms) RetireJWTKey(ctx context.Context, realm RealmID, id JWTKeyID, r
 
 // retire tries once.
 func (r *Realms) retire(ctx context.Context, realm RealmID, id JWTKeyID, req Request) error {
-	now, err := r.d.clock.now()
-	if err != nil {
-		return err
-	}
-	state, err := r.read(ctx, realm)
+	state, now, err := r.begin(ctx, realm)
 	if err != nil {
 		return err
 	}

@@ -266,7 +266,7 @@ func (p *Passwords) failed(ctx context.Context, realm RealmID, who *account, now
 // succeeded starts a session, clears the count, and keeps the renewed hash. Where the account changes in between, it
 // goes on only if the password that was checked is still the account's.
 func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*SignedIn, error) {
-	who, kept := ok.who, ok.who.password.Hash
+	who := ok.who
 	var in *SignedIn
 	err := retry(func() error {
 		now, err := p.d.clock.now()
@@ -281,14 +281,10 @@ func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*S
 		if !isConflict(err) {
 			return err
 		}
-		again, readErr := p.read(ctx, ok.state.Realm, who.user.ID)
-		if readErr != nil {
-			return readErr
+		again, gone := p.recheck(ctx, ok, ErrWrongPassword)
+		if gone != nil {
+			return gone
 		}
-		if again.user == nil || again.user.State != StateActive || again.password.Hash != kept {
-			return ErrWrongPassword
-		}
-		again.device, again.failures = who.device, who.failures
 		who = again
 		return err
 	})
@@ -299,6 +295,20 @@ func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*S
 		return nil, err
 	}
 	return in, nil
+}
+
+// recheck reads an account anew that has changed since its password was checked. It fails with wrong where that password is not the
+// account's any more, or nobody may sign in to it.
+func (p *Passwords) recheck(ctx context.Context, ok *checked, wrong error) (*account, error) {
+	again, err := p.read(ctx, ok.state.Realm, ok.who.user.ID)
+	if err != nil {
+		return nil, err
+	}
+	if again.user == nil || again.user.State != StateActive || again.password.Hash != ok.who.password.Hash {
+		return nil, wrong
+	}
+	again.device, again.failures = ok.who.device, ok.who.failures
+	return again, nil
 }
 
 // signIn starts a session.

@@ -56,18 +56,15 @@ func (p *Passwords) Change(ctx context.Context, realm RealmID, idOrName string, 
 // changeChecked sets the new hash. Where the account changes in between, it goes on only if the password that was
 // checked is still the account's.
 func (p *Passwords) changeChecked(ctx context.Context, ok *checked, keep SessionID, hash newHash, req Request) error {
-	who, kept := ok.who, ok.who.password.Hash
+	who := ok.who
 	return retry(func() error {
 		err := p.change(ctx, ok.state, who, keep, hash, req)
 		if !isConflict(err) {
 			return err
 		}
-		again, readErr := p.read(ctx, ok.state.Realm, who.user.ID)
-		if readErr != nil {
-			return readErr
-		}
-		if again.user == nil || again.user.State != StateActive || again.password.Hash != kept {
-			return errCurrentPassword
+		again, gone := p.recheck(ctx, ok, errCurrentPassword)
+		if gone != nil {
+			return gone
 		}
 		who = again
 		return err

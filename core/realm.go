@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/postern-auth/postern/internal/jose"
 )
@@ -246,23 +245,6 @@ var (
 
 // member is a realm's place among the realms, by name.
 func (r *Realm) member() string { return r.Name + "\x00" + string(r.ID) }
-
-// realmName returns the form in which a realm's name is kept, or a KindInvalid error.
-func realmName(s string) (string, error) {
-	name := strings.TrimSpace(s)
-	if name == "" || utf8.RuneCountInString(name) > 100 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
-		return "", invalid("name", "Name must have 1 to 100 characters")
-	}
-	if strings.HasPrefix(strings.ToLower(name), prefixRealm) {
-		return "", invalid("name", "Name can't begin like an id")
-	}
-	for _, c := range name {
-		if !unicode.IsPrint(c) {
-			return "", invalid("name", "Name has characters that cannot be seen")
-		}
-	}
-	return name, nil
-}
 
 // changed returns a realm, as it is kept, with what in asks for.
 func (r *Realm) changed(in RealmChange) (*Realm, error) {

@@ -56,11 +56,7 @@ func (r *Realms) RotateKeys(ctx context.Context, realm RealmID, req Request) err
 
 // rotateKeys tries once.
 func (r *Realms) rotateKeys(ctx context.Context, realm RealmID, req Request) error {
-	now, err := r.d.clock.now()
-	if err != nil {
-		return err
-	}
-	state, err := r.read(ctx, realm)
+	state, now, err := r.begin(ctx, realm)
 	if err != nil {
 		return err
 	}
@@ -142,11 +138,7 @@ func (r *Realms) rotateNow(ctx context.Context) {
 // rotateDue rotates the keys of every realm whose newest are older than its settings allow.
 func (r *Realms) rotateDue(ctx context.Context) error {
 	return r.each(ctx, func(id RealmID) error {
-		now, err := r.d.clock.now()
-		if err != nil {
-			return err
-		}
-		state, err := r.read(ctx, id)
+		state, now, err := r.begin(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -227,11 +219,7 @@ func (r *Realms) Reseal(ctx context.Context) (int, error) {
 
 // reseal seals one realm's keys anew.
 func (r *Realms) reseal(ctx context.Context, id RealmID) (int, error) {
-	now, err := r.d.clock.now()
-	if err != nil {
-		return 0, err
-	}
-	state, err := r.read(ctx, id)
+	state, now, err := r.begin(ctx, id)
 	if err != nil {
 		return 0, err
 	}

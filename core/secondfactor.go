@@ -100,12 +100,9 @@ func (s *SecondFactors) Enrolment(ctx context.Context, realm RealmID, id Credent
 	if err != nil {
 		return nil, err
 	}
-	h, err := s.d.held(ctx, state.Realm, id)
+	h, err := s.authenticator(ctx, state, id)
 	if err != nil {
 		return nil, err
-	}
-	if h.TOTP == nil {
-		return nil, ErrCredentialNotFound
 	}
 	if h.TOTP.Active {
 		return &Enrolment{Credential: h.Credential}, nil
@@ -115,6 +112,18 @@ func (s *SecondFactors) Enrolment(ctx context.Context, realm RealmID, id Credent
 		return nil, err
 	}
 	return &Enrolment{h.Credential, base32Secret(key), provisioningURI(state.Name, h.user.Username, key)}, nil
+}
+
+// authenticator finds a credential that is an authenticator. It fails with ErrCredentialNotFound.
+func (s *SecondFactors) authenticator(ctx context.Context, state *realmState, id CredentialID) (*held, error) {
+	h, err := s.d.held(ctx, state.Realm, id)
+	if err != nil {
+		return nil, err
+	}
+	if h.TOTP == nil {
+		return nil, ErrCredentialNotFound
+	}
+	return h, nil
 }
 
 // open returns the secret of an authenticator.
@@ -136,12 +145,9 @@ func (s *SecondFactors) Rename(ctx context.Context, realm RealmID, id Credential
 		if err != nil {
 			return err
 		}
-		h, err := s.d.held(ctx, state.Realm, id)
+		h, err := s.authenticator(ctx, state, id)
 		if err != nil {
 			return err
-		}
-		if h.TOTP == nil {
-			return ErrCredentialNotFound
 		}
 		if strings.TrimSpace(name) == "" {
 			return invalid("name", "Name can't be blank")
@@ -164,19 +170,16 @@ func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id Credential
 	if err != nil {
 		return nil, err
 	}
-	h, err := s.d.held(ctx, state.Realm, id)
+	h, err := s.authenticator(ctx, state, id)
 	if err != nil {
 		return nil, err
-	}
-	if h.TOTP == nil {
-		return nil, ErrCredentialNotFound
 	}
 	if err := s.count(ctx, failuresBucket(h.at, h.User), now); err != nil {
 		return nil, err
 	}
 	var verified *Credential
 	err = retry(func() error {
-		if h, err = s.d.held(ctx, state.Realm, id); err != nil {
+		if h, err = s.authenticator(ctx, state, id); err != nil {
 			return err
 		}
 		key, err := s.open(ctx, state, h.Credential)

@@ -50,9 +50,13 @@ func (s *signingKey) gone(now time.Time) bool {
 func (k *signingKeys) place(kid string) string { return signingKeysKey(k.Realm).Name + " " + kid }
 
 // newSigningKeys makes the first keys of a realm. They sign at once: nobody has a JWKS without them.
-func newSigningKeys(d *deps, realm RealmID, alg jose.Alg, now time.Time) (*signingKeys, error) {
+func newSigningKeys(d *deps, realm RealmID, settings RealmSettings, now time.Time) (*signingKeys, error) {
 	keys := &signingKeys{Realm: realm}
-	return keys, errors.Join(keys.add(d, useSession, alg, now), keys.add(d, useAssertion, jose.EdDSA, now))
+	err := errors.Join(keys.add(d, useSession, settings.TokenAlg, now), keys.add(d, useAssertion, jose.EdDSA, now))
+	if settings.APTEncryption != APTEncryptionOff {
+		err = errors.Join(err, keys.addDecryption(d, now))
+	}
+	return keys, err
 }
 
 // add makes a key that signs from a time on.

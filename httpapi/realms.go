@@ -35,14 +35,20 @@ func (a *API) managedRealm(c *call) (core.RealmID, error) {
 	return id, nil
 }
 
+// managedRealmBody is managedRealm for a call with a body.
+func (a *API) managedRealmBody(w http.ResponseWriter, c *call) (*body, core.RealmID, error) {
+	id, err := a.managedRealm(c)
+	if err != nil {
+		return nil, "", err
+	}
+	b, err := c.readBody(w, "realm")
+	return b, id, err
+}
+
 // updateRealm serves PUT /v1/realms/{realm}: its name and policies. Only provided attributes are changed; null
 // brings a default back.
 func (a *API) updateRealm(w http.ResponseWriter, c *call) error {
-	id, err := a.managedRealm(c)
-	if err != nil {
-		return err
-	}
-	b, err := c.readBody(w, "realm")
+	b, id, err := a.managedRealmBody(w, c)
 	if err != nil {
 		return err
 	}
@@ -139,11 +145,7 @@ func (a *API) deleteRealm(w http.ResponseWriter, c *call) error {
 
 // resetRealm serves POST /v1/realms/{realm}/reset: 200 where all users and orgs are deleted, 202 where that goes on.
 func (a *API) resetRealm(w http.ResponseWriter, c *call) error {
-	id, err := a.managedRealm(c)
-	if err != nil {
-		return err
-	}
-	b, err := c.readBody(w, "realm")
+	b, id, err := a.managedRealmBody(w, c)
 	if err != nil {
 		return err
 	}
@@ -163,11 +165,7 @@ func (a *API) resetRealm(w http.ResponseWriter, c *call) error {
 
 // rotateKeys serves POST /v1/realms/{realm}/rotate_keys: new signing keys, with nobody signed out.
 func (a *API) rotateKeys(w http.ResponseWriter, c *call) error {
-	id, err := a.managedRealm(c)
-	if err != nil {
-		return err
-	}
-	b, err := c.readBody(w, "realm")
+	b, id, err := a.managedRealmBody(w, c)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,9 @@ type App struct {
 	// issuer of realms made from now on. Without it, issuers have the form `urn:postern:<realm>`.
 	PublicURL string `json:"public_url,omitempty"`
 
+	// APIRate is how many calls a second each management key may make in this Caddy, and ten times that at once; beyond it they get 429. The default is no bound.
+	APIRate int `json:"api_rate,omitempty"`
+
 	// MaxStaleness is for how long a remembered verdict is relied on while the store is silent, 1s to 1m. The default is 5s.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
 

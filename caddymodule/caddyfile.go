@@ -91,6 +91,7 @@ func parsePages(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 //		master_key        {env.NAME}|{file./path}
 //		former_master_key {env.NAME}|{file./path}
 //		public_url        <url>
+//		api_rate          <calls a second>
 //		max_staleness     <duration>
 //		hash_memory       <KiB>
 //		hash_passes       <number>
@@ -122,6 +123,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"master_key":        secret(&a.MasterKey),
 		"former_master_key": secret(&a.FormerMasterKey),
 		"public_url":        text(&a.PublicURL),
+		"api_rate":          number(&a.APIRate),
 		"max_staleness":     duration(&a.MaxStaleness),
 		"hash_memory":       number(&a.HashMemory),
 		"hash_passes":       number(&a.HashPasses),

@@ -272,6 +272,7 @@ func TestSettings(t *testing.T) {
 		"no such mail ca": {&App{Outgoing: Outgoing{SMTPHost: "mail", SMTPFrom: "a@example.com", SMTPCA: "/nonexistent"}}, []string{"smtp_ca: open"}},
 		"bad mail links":  {&App{Outgoing: Outgoing{MailLinks: "app.example.com"}}, []string{"links in e-mails"}},
 		"bad network":     {&App{Outgoing: Outgoing{WebhookAllow: []string{"inside"}}}, []string{`webhook_allow: "inside"`}},
+		"bad rate":        {&App{APIRate: 1_000_001}, []string{"api_rate is 1000001"}},
 		"two at once":     {&App{PublicURL: "auth.example.com", MaxStaleness: 1}, []string{"public URL", "max staleness"}},
 	} {
 		_, err := test.app.settings()

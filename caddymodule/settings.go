@@ -15,6 +15,7 @@ import (
 
 	"github.com/postern-auth/postern/boltstore"
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/httpapi"
 	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/redisstore"
 )
@@ -30,6 +31,7 @@ type settings struct {
 	masterKey    *core.MasterKey // nil = the embedded store's own, in the data folder
 	formerKey    *core.MasterKey // nil = none
 	publicURL    string
+	apiRate      int
 	maxStaleness time.Duration
 	hashing      core.Hashing
 	outgoing     outgoing
@@ -39,7 +41,7 @@ type settings struct {
 func (a *App) settings() (*settings, error) {
 	r := &resolver{replacer: caddy.NewReplacer()}
 	s := &settings{
-		data: r.text("data", a.Data), publicURL: r.text("public_url", a.PublicURL), maxStaleness: time.Duration(a.MaxStaleness),
+		data: r.text("data", a.Data), publicURL: r.text("public_url", a.PublicURL), apiRate: a.APIRate, maxStaleness: time.Duration(a.MaxStaleness),
 		hashing:  core.Hashing{HashSlots: a.HashSlots, HashMemory: a.HashMemory, HashPasses: a.HashPasses},
 		outgoing: a.Outgoing.resolve(r),
 	}
@@ -117,7 +119,7 @@ func (s *settings) rehearse() error {
 	if err == nil {
 		_, err = core.New(core.Options{Store: struct{ core.Store }{}, MasterKey: anyKey, PublicURL: s.publicURL, LinkBase: s.outgoing.links, MaxStaleness: s.maxStaleness, Hashing: s.hashing})
 	}
-	return errors.Join(append(errs, err, s.outgoing.rehearse())...)
+	return errors.Join(append(errs, err, httpapi.CheckKeyRate(s.apiRate), s.outgoing.rehearse())...)
 }
 
 // key identifies settings: two that are alike share an engine. Master keys count by what they are, wherever they come from; the
@@ -129,7 +131,7 @@ func (s *settings) key() string {
 			master[i] = key.ID()
 		}
 	}
-	return hash(s.storeKey(), s.data, master, s.publicURL, s.maxStaleness, s.hashing, s.outgoing.Options, s.outgoing.links, s.outgoing.ca)
+	return hash(s.storeKey(), s.data, master, s.publicURL, s.apiRate, s.maxStaleness, s.hashing, s.outgoing.Options, s.outgoing.links, s.outgoing.ca)
 }
 
 // storeKey identifies the store: two settings that mean the same one in the same way share it.

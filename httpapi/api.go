@@ -17,6 +17,10 @@ type Options struct {
 	Core   *core.Core
 	Logger *zap.Logger // default none
 
+	// KeyRate is how many calls a second each management key may make here, up to MaxKeyRate, and ten times that at once; default 0 = no
+	// bound. Beyond it a call gets 429.
+	KeyRate int
+
 	// Observe is told of each call that was answered: its line of the table, "" where none matched, and the status. It must not
 	// block; default nobody is.
 	Observe func(route string, status int)
@@ -28,6 +32,7 @@ type API struct {
 	log     *zap.Logger
 	outages *seldom.Log // the same, for what fails every call
 	observe func(route string, status int)
+	rates   *keyRates
 	routes  []route   // the table
 	paths   []address // the same, by path
 }
@@ -37,13 +42,16 @@ func New(o Options) (*API, error) {
 	if o.Core == nil {
 		return nil, errors.New("httpapi: a core is required")
 	}
+	if err := CheckKeyRate(o.KeyRate); err != nil {
+		return nil, err
+	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, int) {}
 	}
-	a := &API{core: o.Core, log: o.Logger, outages: seldom.New(o.Logger), observe: o.Observe}
+	a := &API{core: o.Core, log: o.Logger, outages: seldom.New(o.Logger), observe: o.Observe, rates: newKeyRates(o.KeyRate)}
 	a.compile()
 	return a, nil
 }

@@ -84,7 +84,7 @@ func (a *API) realm(c *call, key *core.ManagementKey) (core.RealmID, error) {
 // permitted returns the management key that a call shows, which must have permission p.
 func (a *API) permitted(c *call, p core.Permission) (*core.ManagementKey, error) {
 	secret, _ := c.managementKey()
-	key, err := a.core.ManagementKeys.Authenticate(c.Context(), secret)
+	key, err := a.authenticated(c, secret)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +92,17 @@ func (a *API) permitted(c *call, p core.Permission) (*core.ManagementKey, error)
 		return nil, errPermission
 	}
 	return key, nil
+}
+
+// authenticated returns the management key that a secret belongs to, and counts the call as one of its, once. It fails with
+// core.ErrManagementKey, errKeyRate and like a store.
+func (a *API) authenticated(c *call, secret string) (*core.ManagementKey, error) {
+	key, err := a.core.ManagementKeys.Authenticate(c.Context(), secret)
+	if err != nil || c.counted {
+		return key, err
+	}
+	c.counted = true
+	return key, a.rates.take(key.ID, a.core.Now())
 }
 
 // namedRealm returns the realm that a call names: in its query or body, which may do so each time, else in the
@@ -143,7 +154,7 @@ func (a *API) subject(c *call) (string, error) {
 	if !managed || token != "" && !core.LooksLikeManagementKey(token) {
 		return token, nil
 	}
-	if _, err := a.core.ManagementKeys.Authenticate(c.Context(), key); err != nil {
+	if _, err := a.authenticated(c, key); err != nil {
 		return "", err
 	}
 	return "", core.ErrUserNotFound

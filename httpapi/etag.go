@@ -103,7 +103,9 @@ func (a *API) require(c *call, read handler) error {
 	defer d.free()
 	get.Request, get.body = c.WithContext(ctx), nil
 	get.Method, get.Body = http.MethodGet, http.NoBody
-	if err := read(d, &get); err != nil {
+	err := read(d, &get)
+	c.counted = get.counted // it is one call, though it reads first
+	if err != nil {
 		return err
 	}
 	tag := tagOf(d.body.Bytes())

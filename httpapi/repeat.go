@@ -35,7 +35,7 @@ func (a *API) repeatable(w http.ResponseWriter, c *call, rt *routed) error {
 	if secret == "" {
 		return a.conditional(w, c, rt)
 	}
-	key, err := a.core.ManagementKeys.Authenticate(c.Context(), secret)
+	key, err := a.authenticated(c, secret)
 	if errors.Is(err, core.ErrManagementKey) {
 		return a.conditional(w, c, rt) // which refuses it in its own words
 	} else if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/httpapi"
 	"github.com/postern-auth/postern/internal/delivery"
 	"github.com/postern-auth/postern/internal/egress"
 	"github.com/postern-auth/postern/pages"
@@ -34,6 +35,7 @@ type Options struct {
 	// APIListen is where /v1 is served, "off" for nowhere; default 127.0.0.1:8081, or a free port where Listen asks for one.
 	APIListen string
 	APIMount  string // part of the API that is served at Listen too: "", "account" or "all"
+	APIRate   int    // calls a second that each management key may make: see httpapi.Options
 	// ForwardAuthListen is where proxies in TrustedProxies ask for verdicts: see guard.Guard.ForwardAuth; "" and "off" = nowhere.
 	ForwardAuthListen string
 	AdminListen       string // where /healthz, /readyz and /metrics are; "" and "off" = nowhere
@@ -117,6 +119,7 @@ func (o *Options) validate() error {
 	complain(o.RedisURL == "" && (o.Durability != "" && o.Durability != string(redisstore.DurabilityDefault) || o.WaitReplicas != 0),
 		"durability and wait_replicas are for Redis; name it in redis_url")
 	complain(o.APIMount != "" && o.APIMount != mountAccount && o.APIMount != mountAll, "api_mount is %q; it must be %s or %s, or left out", o.APIMount, mountAccount, mountAll)
+	errs = append(errs, httpapi.CheckKeyRate(o.APIRate))
 	complain(o.SlowClient < time.Second || o.SlowClient > time.Hour, "slow_client must be from 1s to 1h")
 	complain(o.Drain < 0 || o.Drain > time.Hour, "drain must be at most 1h")
 	complain(o.RedisURL != "" && o.MasterKeyFile == "" && !o.MakeMasterKey, "with Redis, a master key file is required: "+

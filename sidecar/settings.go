@@ -43,6 +43,7 @@ var Settings = []Setting{
 	{"trusted_proxies", "trusted-proxies", "who may say where a request comes from, in X-Forwarded-*: addresses, networks, private, or unix", "nobody", func(o *Options) any { return &o.TrustedProxies }},
 	{"api_listen", "api-listen", "address of the /v1 API, or off", "127.0.0.1:8081", func(o *Options) any { return &o.APIListen }},
 	{"api_mount", "", "serve /v1 under the guarded address too: account (what holders of tokens need) or all", "neither", func(o *Options) any { return &o.APIMount }},
+	{"api_rate", "", "how many calls a second each management key may make here, and ten times that at once", "no bound", func(o *Options) any { return &o.APIRate }},
 	{"forward_auth_listen", "forward-auth-listen", "address where the proxies in trusted_proxies ask for verdicts; upstream may then be left out", "off", func(o *Options) any { return &o.ForwardAuthListen }},
 	{"admin_listen", "admin-listen", "address of /healthz, /readyz and /metrics", "off", func(o *Options) any { return &o.AdminListen }},
 	{"data", "data", "folder for the data and the keys", "postern-data", func(o *Options) any { return &o.Data }},

@@ -68,7 +68,7 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 	allow, _ := egress.ParseNetworks(s.o.WebhookAllow) // validate has seen them
 	s.parts, err = assembly.New(assembly.Options{Delivery: delivery.Options{Allow: allow, SMTP: s.o.SMTP}, LinkBase: s.o.MailLinks,
 		Store: s.store, MasterKey: master, OwnMasterKey: s.o.RedisURL == "" && s.o.MasterKeyFile == "",
-		PublicURL: s.o.PublicURL, Hashing: hashing, Log: s.o.Log})
+		PublicURL: s.o.PublicURL, Hashing: hashing, KeyRate: s.o.APIRate, Log: s.o.Log})
 	if err != nil {
 		return err
 	}

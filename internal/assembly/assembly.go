@@ -28,6 +28,7 @@ type Options struct {
 	PublicURL    string        // see core.Options
 	MaxStaleness time.Duration // see core.Options
 	Hashing      core.Hashing  // see core.Options
+	KeyRate      int           // see httpapi.Options
 	Log          *zap.Logger   // default none
 	Meters       *Meters       // what is counted; default new ones
 
@@ -76,7 +77,7 @@ func New(o Options) (*Assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := httpapi.New(httpapi.Options{Core: c, Logger: o.Log.Named("api"), Observe: o.Meters.Call})
+	api, err := httpapi.New(httpapi.Options{Core: c, Logger: o.Log.Named("api"), Observe: o.Meters.Call, KeyRate: o.KeyRate})
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ say it with placeholders. While Caddy runs over the embedded store, it carries t
 
 // addCommands adds the commands to 'caddy postern'.
 func addCommands(c *cobra.Command) {
-	c.AddCommand(commands.Key(locate), commands.Backup(locate), commands.Events(locate), explainCommand(), statusCommand(), commands.APT(), commands.Import(""), commands.Export(""), commands.Hash())
+	c.AddCommand(commands.Key(locate), commands.Backup(locate), commands.Events(locate), explainCommand(), statusCommand(), commands.APT(), commands.User(""), commands.Import(""), commands.Export(""), commands.Hash())
 }
 
 // named is the configuration that a command line names.
@@ -142,7 +142,7 @@ func explainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain METHOD URL",
 		Short: "Say what the guards of the running Caddy make of a request: which rule decides, and why",
-		Args:  cobra.ExactArgs(2),
+		Args:  commands.Takes(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			question, err := json.Marshal(map[string]string{"method": args[0], "url": args[1], "credential": token})
 			if err != nil {

@@ -36,3 +36,25 @@ func TestSafeWritesAsDocumented(t *testing.T) {
 		}
 	}
 }
+
+// TestUsersAsDocumented runs the lines of docs/users.md in a shell, in order, and holds each answer against the comment below it: its status, and a piece of it.
+func TestUsersAsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/users.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	prelude := regexp.MustCompile(`(?m)^api\(\) .*$`).FindString(string(text))
+	lines := regexp.MustCompile("(?m)^(api .*)\n# (\\d+)(?:, (.*))?$").FindAllStringSubmatch(string(text), -1)
+	if want := strings.Count(string(text), "\napi "); len(lines) != want || want < 8 || prelude == "" {
+		t.Fatalf("%d lines to run after %q; want all %d", len(lines), prelude, want)
+	}
+	for _, line := range lines {
+		run := exec.CommandContext(w.ctx, "bash", "-c", "set -u; "+prelude+"; "+line[1])
+		run.Env = append(os.Environ(), "API="+w.server.URL+"/v1", "KEY="+w.key, "REALM="+string(w.realm.ID), "no_proxy=*")
+		out, err := run.Output()
+		if err != nil || !strings.HasPrefix(string(out), "HTTP/1.1 "+line[2]+" ") || !strings.Contains(string(out), line[3]) {
+			t.Errorf("%s\n= %s, %v; want %s %s", line[1], out, err, line[2], line[3])
+		}
+	}
+}

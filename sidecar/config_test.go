@@ -111,7 +111,7 @@ func TestLoadComplains(t *testing.T) {
 		environ    []string
 		want       []string
 	}{
-		{"nothing", "", nil, []string{"upstream \"\" must be a URL"}},
+		{"nothing", "", nil, []string{"upstream, the app to guard, is not set"}},
 		{"many", "upstrem: x\nlisten: 1\nlisten: 2\napi_listen: 127.0.0.1:65536\nadmin_listen: ':'\nforward_auth_listen: ':x'\ntls_cert: a\ndrain: soon\napi_mount: most\naccess_log: [true]\ntrusted_proxies: [me]\n", nil, []string{
 			"line 1: there is no setting upstrem", "line 3: listen is there twice", "line 8: drain is \"soon\"", "line 10: access_log must be one value",
 			"tls_cert and tls_key go together", "api_mount is \"most\"", "trusted_proxies: \"me\" is no address", "listen address \"1\" must be host:port", `API listen address "127.0.0.1:65536" must be`, `admin listen address ":" must be`, `forward auth listen address ":x" must be`}},

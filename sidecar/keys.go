@@ -2,6 +2,9 @@ package sidecar
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -33,5 +36,9 @@ func (o *Options) existingMasterKey() (*core.MasterKey, error) {
 	if o.MasterKeyFile != "" {
 		return assembly.ReadMasterKey(o.MasterKeyFile)
 	}
-	return assembly.OwnMasterKey(o.Data)
+	key, err := assembly.OwnMasterKey(o.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no server runs over the folder %s, and it holds no data of Postern: name the folder with --data, or POSTERN_DATA", o.Data)
+	}
+	return key, err
 }

@@ -99,7 +99,8 @@ func (o *Options) validate() error {
 	complain(err != nil, "webhook_allow: %v", err)
 	_, err = delivery.New(delivery.Options{Allow: allow, SMTP: o.SMTP})
 	errs = append(errs, err)
-	if o.Upstream != "" || o.ForwardAuthListen == off {
+	complain(o.Upstream == "" && o.ForwardAuthListen == off, "upstream, the app to guard, is not set; name it as in --upstream http://127.0.0.1:3000")
+	if o.Upstream != "" {
 		_, err = parseUpstream(o.Upstream, o.UpstreamCA)
 		errs = append(errs, err)
 	}

@@ -15,7 +15,8 @@ func copyCommand() *cobra.Command {
 		Long: `Copy all data of the embedded store, the file in --data, to an empty Redis, --redis.
 
 Stop the server first. Afterwards start it with Redis and the same master key: nobody is signed out, and no key has changed.`,
-		Args: cobra.NoArgs,
+		Example: `  postern copy-to-redis --data postern-data --redis redis://127.0.0.1:6379/0`,
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o, err := g.options(defaultData)
 			if err != nil {

@@ -17,7 +17,9 @@ func explainCommand() *cobra.Command {
 
 A server that runs over the embedded store answers by the settings that it runs with. Over Redis, give the
 configuration that the server has.`,
-		Args: cobra.ExactArgs(2),
+		Example: `  postern explain GET /reports/1 --token "$TOKEN"
+  postern explain DELETE /reports/1 --token "$TOKEN" --config /etc/postern.yaml`,
+		Args: commands.Takes(2),
 	}
 	from := given{}.source(c.Flags())
 	c.Flags().StringVar(&token, "token", "", "the session token or API key that the request shows")

@@ -24,15 +24,22 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	root := &cobra.Command{
-		Use:           "postern",
-		Short:         "Authentication that stands beside your app",
+		Use:   "postern",
+		Short: "Authentication that stands beside your app",
+		Long: `Authentication that stands beside your app.
+
+Begin with 'postern dev', which guards a demo app and prints what to try. Every setting is a flag, a variable of the
+environment and a word in a configuration file; a flag goes before the environment, and that before the file.
+
+Exit codes: 0 for success, 1 for any failure, which one line on standard error tells. 'import' and 'events verify' also end with
+1 where a user failed or an event is not as it was written.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	cobra.EnableCommandSorting = false // a newcomer reads from the top
 	group(root, "Begin:", devCommand(), serveCommand(), checkCommand(), explainCommand())
-	group(root, "Users, and the data as a whole:", commands.Import(usualAPI), commands.Export(usualAPI), commands.Backup(locate), copyCommand(), commands.Events(locate))
+	group(root, "Users, and the data as a whole:", commands.User(usualAPI), commands.Import(usualAPI), commands.Export(usualAPI), commands.Backup(locate), copyCommand(), commands.Events(locate))
 	group(root, "Keys and passwords:", commands.Key(locate), commands.APT(), commands.Hash())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "postern:", err)

@@ -78,7 +78,9 @@ func devCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Guard a demo app, and print how to use it",
-		Args:  cobra.NoArgs,
+		Example: `  postern dev
+  postern dev --listen 127.0.0.1:9000 --redis redis://127.0.0.1:6379/0`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o, err := g.options(devData)
 			if err != nil {
@@ -107,7 +109,9 @@ func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Guard an app and serve the /v1 API; SIGHUP has it read its configuration again",
-		Args:  cobra.NoArgs,
+		Example: `  postern serve --upstream http://127.0.0.1:3000
+  postern serve --config /etc/postern.yaml`,
+		Args: cobra.NoArgs,
 	}
 	from := given{}.source(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -129,9 +133,10 @@ func serveCommand() *cobra.Command {
 // checkCommand is 'postern check'.
 func checkCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "check",
-		Short: "Say all that is wrong with a configuration, without starting anything",
-		Args:  cobra.NoArgs,
+		Use:     "check",
+		Short:   "Say all that is wrong with a configuration, without starting anything",
+		Example: `  postern check --config /etc/postern.yaml`,
+		Args:    cobra.NoArgs,
 	}
 	from := given{}.source(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {

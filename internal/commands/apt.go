@@ -15,9 +15,7 @@ const usualLimit = 5 * time.Minute
 
 // APT is 'postern apt'.
 func APT() *cobra.Command {
-	c := &cobra.Command{Use: "apt", Short: "Account provider tokens"}
-	c.AddCommand(aptSignCommand())
-	return c
+	return family(&cobra.Command{Use: "apt", Short: "Account provider tokens"}, aptSignCommand())
 }
 
 // aptSignCommand is 'postern apt sign'.
@@ -25,9 +23,10 @@ func aptSignCommand() *cobra.Command {
 	var keyFile, environment, arbitraryID, alg string
 	var lifetime time.Duration
 	c := &cobra.Command{
-		Use:   "sign",
-		Short: "Sign an account provider token and print it",
-		Args:  cobra.NoArgs,
+		Use:     "sign",
+		Short:   "Sign an account provider token and print it",
+		Example: `  postern apt sign --key provider.pem --environment "$ENVIRONMENT_GUID" --arbitrary-id user_a3rb`,
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			key, err := os.ReadFile(keyFile)
 			if err != nil {

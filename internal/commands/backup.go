@@ -15,7 +15,9 @@ FILE is replaced if it is there, once the new one is whole, and only its owner m
 the master key, of which you need a copy too. To restore it, stop the server and put it in the place of postern.db in the data folder.
 
 Redis has means of its own.`,
-		Args: cobra.ExactArgs(1),
+		Example: `  postern backup postern-backup.db
+  postern backup - | age -r "$RECIPIENT" > postern-backup.db.age`,
+		Args: Takes(1),
 	}
 	find := locate(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {

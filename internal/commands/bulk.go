@@ -33,18 +33,27 @@ func (a *api) flags(c *cobra.Command, usual string) {
 	f.StringVar(&a.realm, "realm", "default", "the realm, by id or name")
 }
 
-// call sends a request about the users in bulk. An answer with an error becomes one.
-func (a *api) call(ctx context.Context, method string, query url.Values, body io.Reader) (*http.Response, error) {
+// key returns the management key to call with.
+func (a *api) key() (string, error) {
 	key := os.Getenv("POSTERN_MANAGEMENT_KEY")
 	if a.keyFile != "" {
 		text, err := os.ReadFile(a.keyFile)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read the management key: %w", err)
+			return "", fmt.Errorf("cannot read the management key: %w", err)
 		}
 		key = string(text)
 	}
 	if key = strings.TrimSpace(key); key == "" {
-		return nil, errors.New("a management key is needed: --key-file, or POSTERN_MANAGEMENT_KEY in the environment")
+		return "", errors.New("a management key is needed: --key-file, or POSTERN_MANAGEMENT_KEY in the environment")
+	}
+	return key, nil
+}
+
+// call sends a request about the users in bulk. An answer with an error becomes one.
+func (a *api) call(ctx context.Context, method string, query url.Values, body io.Reader) (*http.Response, error) {
+	key, err := a.key()
+	if err != nil {
+		return nil, err
 	}
 	base := strings.TrimSuffix(strings.TrimRight(a.url, "/"), "/v1") // which package client needs not be told of either
 	req, err := http.NewRequestWithContext(ctx, method, base+"/v1/bulk/users?"+query.Encode(), body)
@@ -87,7 +96,9 @@ func Export(usualAPI string) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "Write a realm's users, one a line, as 'postern import' reads them",
-		Args:  cobra.NoArgs,
+		Example: `  postern export --key-file management.key -o users.ndjson
+  postern export --key-file management.key --everything -o realm.ndjson`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			query := url.Values{}
 			for name, wanted := range parts {

@@ -16,9 +16,7 @@ const maxSaid = 1 << 20
 
 // Events is 'postern events'.
 func Events(locate Locate) *cobra.Command {
-	c := &cobra.Command{Use: "events", Short: "The record of what happened"}
-	c.AddCommand(eventsVerify(locate))
-	return c
+	return family(&cobra.Command{Use: "events", Short: "The record of what happened"}, eventsVerify(locate))
 }
 
 // eventsVerify is 'postern events verify'.
@@ -32,6 +30,8 @@ func eventsVerify(locate Locate) *cobra.Command {
 
 What it prints ends with a line that stands for all events up to now. Keep that where nobody who can reach the data can change it, and give
 it to --since later: then it is also found when the data was put back to what it was earlier, or written anew with the master key.`,
+		Example: `  postern events verify > /mnt/elsewhere/events-2026-11-27
+  postern events verify --since /mnt/elsewhere/events-2026-11-27`,
 	}, func(ctx context.Context, data *assembly.Data) (string, error) {
 		said, err := earlier(c, since)
 		if err != nil {

@@ -14,9 +14,7 @@ import (
 
 // Hash is 'postern hash'.
 func Hash() *cobra.Command {
-	c := &cobra.Command{Use: "hash", Short: "Password hashes"}
-	c.AddCommand(hashCalibrateCommand())
-	return c
+	return family(&cobra.Command{Use: "hash", Short: "Password hashes"}, hashCalibrateCommand())
 }
 
 // hashCalibrateCommand is 'postern hash calibrate'.

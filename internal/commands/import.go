@@ -47,7 +47,9 @@ func Import(usualAPI string) *cobra.Command {
 
 What is wrong with a user is said, and stops no other. An import that was interrupted can be repeated: who is there
 already stays as they are. FILE may be - for standard input.`,
-		Args: cobra.ExactArgs(1),
+		Example: `  postern import --key-file management.key --dry-run users.ndjson
+  postern import --key-file management.key --from auth0 --hashes hashes.ndjson users.ndjson`,
+		Args: Takes(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			in.errs = c.ErrOrStderr()
 			return in.run(c, args[0])

@@ -30,9 +30,8 @@ func (locate Locate) on(c *cobra.Command, do func(context.Context, *assembly.Dat
 
 // Key is 'postern key'.
 func Key(locate Locate) *cobra.Command {
-	c := &cobra.Command{Use: "key", Short: "Signing keys, management keys and the master key"}
-	c.AddCommand(keyRotate(locate), keyRotateMaster(locate), keyManagement(locate))
-	return c
+	return family(&cobra.Command{Use: "key", Short: "Signing keys, management keys and the master key"},
+		keyRotate(locate), keyRotateMaster(locate), keyManagement(locate))
 }
 
 // keyRotate is 'postern key rotate'.

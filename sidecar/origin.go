@@ -95,16 +95,16 @@ type origin struct {
 type originKey struct{}
 
 // locate finds out where a request comes from. Of a trusted proxy it takes X-Forwarded-For, -Proto and -Host, and from then
-// on RemoteAddr is the client's address, with port 0; of anybody else it is what the connection shows.
+// on RemoteAddr is the client's address, with port 0, or "" where the proxy does not know it; of anybody else it is what the connection shows.
 func (p proxies) locate(r *http.Request) *http.Request {
 	if !p.trust(r.RemoteAddr) {
 		return r
 	}
 	from := seen(r)
 	said := guard.ParseForwarded(r.Header, p.holds)
-	if client := said.RemoteAddr(); client != "" {
+	if len(said.For) > 0 {
 		from.chain = chain(said.For, from.chain)
-		r.RemoteAddr = client
+		r.RemoteAddr = said.RemoteAddr()
 	}
 	if said.Proto == "http" || said.Proto == "https" {
 		from.proto = said.Proto
@@ -119,7 +119,11 @@ func (p proxies) locate(r *http.Request) *http.Request {
 func chain(through []netip.Addr, last string) string {
 	hops := make([]string, 0, len(through)+1)
 	for _, address := range through {
-		hops = append(hops, address.String())
+		if address.IsValid() {
+			hops = append(hops, address.String())
+		} else {
+			hops = append(hops, "unknown") // as in RFC 7239 §6.2
+		}
 	}
 	if last != "" {
 		hops = append(hops, last)

@@ -3,6 +3,8 @@ package sidecar
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -26,9 +28,10 @@ func TestLocate(t *testing.T) {
 			"1.1.1.1:0", "1.1.1.1, 10.0.0.9", "https", "www"},
 		{"a proxy in front of a proxy", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-For": {"6.6.6.6, 1.1.1.1", "192.168.1.1"}},
 			"1.1.1.1:0", "1.1.1.1, 192.168.1.1, 10.0.0.9", "http", "app"},
-		{"a claim that is no address", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-For": {"1.1.1.1, unknown"}}, "10.0.0.9:5", "10.0.0.9", "http", "app"},
+		{"a claim that is no address", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-For": {"1.1.1.1, unknown"}}, "", "unknown, 10.0.0.9", "http", "app"},
+		{"a proxy that says nothing of whom it is for", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-For": {" "}, "X-Forwarded-Proto": {"https"}}, "10.0.0.9:5", "10.0.0.9", "https", "app"},
 		{"a claim before one that is no address", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-For": {"1.1.1.1, unknown, 10.0.0.8"}},
-			"10.0.0.8:0", "10.0.0.8, 10.0.0.9", "http", "app"},
+			"", "unknown, 10.0.0.8, 10.0.0.9", "http", "app"},
 		{"proxies that write ports", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-For": {"6.6.6.6, [2001:db8::1]:443, 192.168.1.1:80"}},
 			"[2001:db8::1]:0", "2001:db8::1, 192.168.1.1, 10.0.0.9", "http", "app"},
 		{"an odd scheme and host", []string{"private"}, "10.0.0.9:5", http.Header{"X-Forwarded-Proto": {"javascript"}, "X-Forwarded-Host": {"a<b"}},
@@ -61,7 +64,7 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// FuzzLocate holds that whatever is claimed, a client is an address, and one of those that were named or the connection's.
+// FuzzLocate holds that whatever is claimed, a client is an address or not known, and that what the app is told has no other word in it.
 func FuzzLocate(f *testing.F) {
 	f.Add("1.1.1.1, 10.0.0.1", "https")
 	f.Add(",,::1%eth0,", "x")
@@ -75,8 +78,13 @@ func FuzzLocate(f *testing.F) {
 		if got := told.Get("X-Forwarded-Proto"); got != "http" && got != "https" {
 			t.Errorf("X-Forwarded-Proto %q became %q", proto, got)
 		}
-		if r.RemoteAddr != "10.0.0.1:7" && addressOf(r) == "" {
+		if _, err := netip.ParseAddr(addressOf(r)); err != nil && r.RemoteAddr != "" {
 			t.Errorf("X-Forwarded-For %q made the client %q", chain, r.RemoteAddr)
+		}
+		for hop := range strings.SplitSeq(told.Get("X-Forwarded-For"), ", ") {
+			if _, err := netip.ParseAddr(hop); err != nil && hop != "unknown" {
+				t.Errorf("X-Forwarded-For %q became %q", chain, told.Get("X-Forwarded-For"))
+			}
 		}
 	})
 }

@@ -312,6 +312,11 @@ func TestSettingsKey(t *testing.T) {
 	}{
 		"the same":            {base, true, true},
 		"the url by its name": {App{Redis: &Redis{URL: "{env.TEST_URL}"}, MasterKey: "{env.TEST_KEY}"}, true, true},
+		"the default port":    {App{Redis: &Redis{URL: "redis://LOCALHOST:6379/0"}, MasterKey: "{env.TEST_KEY}"}, true, true},
+		"a slash at the end":  {App{Redis: &Redis{URL: "redis://localhost/"}, MasterKey: "{env.TEST_KEY}"}, true, true},
+		"without a url":       {App{Redis: &Redis{Addresses: []string{"localhost:6379"}, Mode: "single", PoolSize: 0, CallTimeout: caddy.Duration(time.Second)}, MasterKey: "{env.TEST_KEY}"}, true, true},
+		"another database":    {App{Redis: &Redis{URL: "redis://localhost/1"}, MasterKey: "{env.TEST_KEY}"}, false, false},
+		"another user":        {App{Redis: &Redis{URL: "redis://ann@localhost"}, MasterKey: "{env.TEST_KEY}"}, false, false},
 		"another staleness":   {App{Redis: base.Redis, MasterKey: base.MasterKey, MaxStaleness: caddy.Duration(time.Minute)}, false, true},
 		"another pool":        {App{Redis: &Redis{URL: "redis://localhost", PoolSize: 5}, MasterKey: base.MasterKey}, false, false},
 		"another master key":  {App{Redis: base.Redis, MasterKey: "{env.TEST_OTHER}"}, false, true},
@@ -325,6 +330,33 @@ func TestSettingsKey(t *testing.T) {
 		if engine, store := was.key() == is.key(), was.storeKey() == is.storeKey(); engine != test.engine || store != test.store {
 			t.Errorf("%s: shares engine %t and store %t, want %t and %t", name, engine, store, test.engine, test.store)
 		}
+	}
+}
+
+// TestOneFolderOfManyNames holds that a store in a file is one, whatever the folder is called. Opened twice it would wait for itself.
+func TestOneFolderOfManyNames(t *testing.T) {
+	t.Setenv("POSTERN_REDIS_URL", "")
+	t.Setenv("POSTERN_MASTER_KEY_FILE", "")
+	root := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(root, "there"), 0o700), os.Symlink("there", filepath.Join(root, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(root)
+	keys := map[string]bool{}
+	for range 2 { // before there is such a folder, and after
+		for _, name := range []string{"there/data", "./there/data/", root + "/there/data", root + "//there/../there/data", "link/data"} {
+			s, err := (&App{Data: name}).settings()
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys[s.key()+s.storeKey()] = true
+		}
+		if err := os.MkdirAll("there/data", 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(keys) != 1 {
+		t.Errorf("one folder has %d keys, want one", len(keys))
 	}
 }
 

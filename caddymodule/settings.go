@@ -48,7 +48,7 @@ func (a *App) settings() (*settings, error) {
 	if s.data == "" {
 		s.data = filepath.Join(caddy.AppDataDir(), "postern")
 	}
-	folder, err := filepath.Abs(s.data)
+	folder, err := assembly.RealPath(s.data) // a store that is called by two names is one
 	r.complain(err)
 	s.data = folder
 	s.resolveRedis(a.Redis, r)
@@ -134,18 +134,12 @@ func (s *settings) key() string {
 	return hash(s.storeKey(), s.data, master, s.publicURL, s.apiRate, s.maxStaleness, s.hashing, s.outgoing.Options, s.outgoing.links, s.outgoing.ca)
 }
 
-// storeKey identifies the store: two settings that mean the same one in the same way share it.
+// storeKey identifies the store: two settings that mean the same one in the same way share it, however they are spelled.
 func (s *settings) storeKey() string {
 	if s.redis == nil {
 		return hash("bolt", s.data)
 	}
-	o := *s.redis
-	serverName := ""
-	if o.TLS != nil {
-		serverName = "tls " + o.TLS.ServerName
-	}
-	o.TLS = nil
-	return hash("redis", fmt.Sprintf("%#v", o), serverName, s.files)
+	return hash("redis", s.redis.Meaning(), s.files)
 }
 
 // hash returns a digest of values, which tells nothing of secrets among them.

@@ -71,6 +71,25 @@ type Options struct {
 // Validate returns all that Open would find wrong with o, joined. It connects to nothing. No complaint repeats a secret.
 func (o Options) Validate() error { return o.validate() }
 
+// Meaning returns a text that is the same for options that Validate accepts and that mean the same, however they are spelled, but for Now and
+// for what of TLS is not its ServerName. It holds secrets.
+func (o Options) Meaning() string {
+	_ = o.validate() // which spells them all alike
+	if o.unix() {
+		o.URL = "unix"
+	} else {
+		o.URL = ""
+		o.Addrs = strings.Split(strings.ToLower(strings.Join(o.Addrs, ",")), ",")
+		slices.Sort(o.Addrs)
+	}
+	secured := ""
+	if o.TLS != nil {
+		secured = " tls " + o.TLS.ServerName
+	}
+	o.TLS, o.Now = nil, nil
+	return fmt.Sprintf("%#v", o) + secured
+}
+
 // validate fills in the defaults and returns what Validate does.
 func (o *Options) validate() error {
 	errs := []error{o.readURL()}

@@ -86,6 +86,39 @@ func TestOptionsFromURL(t *testing.T) {
 	}
 }
 
+// TestMeaning holds which options mean the same, however they are spelled. The first of each row means what those after it mean, and what none of
+// another row does.
+func TestMeaning(t *testing.T) {
+	rows := [][]Options{
+		{{URL: "redis://localhost"}, {URL: "redis://LocalHost:6379"}, {URL: "redis://localhost/"}, {URL: "redis://localhost:6379/0"}, {Addrs: []string{"localhost:6379"}},
+			{Addrs: []string{"localhost:6379"}, Mode: ModeSingle, KeyPrefix: "postern:", CallTimeout: time.Second, Durability: DurabilityDefault, Now: time.Now}},
+		{{URL: "redis://localhost:6380"}},
+		{{URL: "redis://localhost/1"}, {Addrs: []string{"localhost:6379"}, DB: 1}},
+		{{URL: "redis://u:p%2Fw@localhost"}, {URL: "redis://u:%70%2fw@localhost:6379"}, {Addrs: []string{"localhost:6379"}, Username: "u", Password: "p/w"}},
+		{{URL: "redis://U:p%2Fw@localhost"}},
+		{{URL: "rediss://localhost"}, {URL: "rediss://localhost:6379"}},
+		{{URL: "redis://localhost", PoolSize: 7}},
+		{{URL: "redis+cluster://a:6379,b"}, {URL: "redis+cluster://B,a/"}},
+		{{URL: "redis+sentinel://a,b/main?sentinel_username=s&sentinel_password=q"}, {URL: "redis+sentinel://b:26379,a/main/0?sentinel_password=q&sentinel_username=s"}},
+		{{URL: "redis+sentinel://a,b/other?sentinel_username=s&sentinel_password=q"}},
+		{{URL: "unix:///run/redis.sock"}, {URL: "unix:///run/redis.sock?db=0"}},
+		{{URL: "unix:///run/Redis.sock"}},
+	}
+	found := map[string]int{}
+	for i, row := range rows {
+		for _, o := range row {
+			if err := o.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			meaning := o.Meaning()
+			if other, there := found[meaning]; there && other != i || !there && meaning != row[0].Meaning() {
+				t.Errorf("Meaning of %+v is not that of its row alone: %s", o, meaning)
+			}
+			found[meaning] = i
+		}
+	}
+}
+
 // FuzzURL reads any text, and complains without repeating what may be a password.
 func FuzzURL(f *testing.F) {
 	for _, text := range []string{"redis://:hunter2@h", "redis+sentinel://u:hunter2@a,b/main/1?sentinel_password=hunter2", "redis+cluster://:hunter2@a:1,b", "rediss+x://hunter2@", "redis+sentinel://@,/:@?#"} {

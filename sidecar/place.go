@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/assembly"
 )
 
 // place is an address in the form in which two can be compared, however they are spelled.
@@ -21,7 +23,10 @@ type place struct {
 // placeOf returns the place of an address that checkAddress accepts. It asks no name server.
 func placeOf(address string) place {
 	if path, is := strings.CutPrefix(address, unixPrefix); is {
-		return place{host: realPath(path)}
+		if folder, err := assembly.RealPath(filepath.Dir(path)); err == nil {
+			path = filepath.Join(folder, filepath.Base(path))
+		}
+		return place{host: path}
 	}
 	host, port, _ := net.SplitHostPort(address)
 	n, _ := net.LookupPort("tcp", port)
@@ -36,17 +41,6 @@ func placeOf(address string) place {
 		}
 	}
 	return p
-}
-
-// realPath returns a path without links in the folders on the way, as far as there are these.
-func realPath(path string) string {
-	if whole, err := filepath.Abs(path); err == nil {
-		path = whole
-	}
-	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(folder, filepath.Base(path))
-	}
-	return path
 }
 
 // overlaps reports whether only one program can listen on both.

@@ -46,6 +46,28 @@ func TestOpenMakesPrivateFile(t *testing.T) {
 	}
 }
 
+// TestOpening holds that each opening of a file is told from all before it, and that all over one hear the same.
+func TestOpening(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "postern.db")
+	var openings []string
+	for range 2 {
+		s := open(t, path)
+		for range 2 {
+			fitness, err := s.Check(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			openings = append(openings, fitness.Opening)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if openings[0] == "" || openings[0] != openings[1] || openings[2] != openings[3] || openings[0] == openings[2] {
+		t.Errorf("Check tells the openings %q; want two alike, and then two others alike", openings)
+	}
+}
+
 // TestOpenRefuses opens files that are not, or no longer, what this version writes.
 func TestOpenRefuses(t *testing.T) {
 	whole := wholeFile(t)

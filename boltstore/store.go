@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -17,10 +18,11 @@ import (
 
 // Store is a core.Store over one file. It is made by Open and safe for concurrent use.
 type Store struct {
-	db     *bolt.DB
-	now    func() time.Time
-	commit *committer
-	bells  *bells
+	db      *bolt.DB
+	now     func() time.Time
+	opening string // random; see core.Fitness
+	commit  *committer
+	bells   *bells
 
 	closing  context.Context // done once Close is called
 	stop     context.CancelFunc
@@ -41,6 +43,7 @@ func start(db *bolt.DB, options Options) *Store {
 	s := &Store{
 		db:      db,
 		now:     options.Now,
+		opening: rand.Text(),
 		commit:  newCommitter(db, bells, closing.Done()),
 		bells:   bells,
 		closing: closing,
@@ -66,7 +69,7 @@ func (s *Store) Close() error {
 
 // Check returns this machine's clock, and a warning where others can read the file. It reads only.
 func (s *Store) Check(ctx context.Context) (core.Fitness, error) {
-	fitness := core.Fitness{Server: "bolt", Now: s.now()}
+	fitness := core.Fitness{Server: "bolt", Now: s.now(), Opening: s.opening}
 	err := s.view(ctx, func(*bolt.Tx) error {
 		info, err := os.Stat(s.db.Path())
 		if err != nil {

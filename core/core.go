@@ -141,7 +141,8 @@ type deps struct {
 	master    *sealer
 	publicURL string
 	linkBase  string
-	process   string // random; tells the holders of leases apart
+	process   string                 // random; tells the holders of leases apart
+	opening   atomic.Pointer[string] // Fitness.Opening; nil = the store was not asked yet
 	troubles  *troubles
 	writes    *writes
 
@@ -248,6 +249,7 @@ func (d *deps) check(ctx context.Context) (Fitness, error) {
 		return Fitness{}, err
 	}
 	d.clock.correct(before, fit.Now, d.clock.local())
+	d.opening.Store(&fit.Opening)
 	return fit, nil
 }
 

@@ -13,12 +13,15 @@ type lease struct {
 	Name   string  `json:"name"`
 	Holder string  `json:"holder"` // a process, by a random text
 	Until  Instant `json:"until"`
+
+	Opening string `json:"opening,omitempty"` // of the store, by its holder; see Fitness
 }
 
 func (l *lease) key(Partition) Key { return leaseKey(l.Name) }
 
-// leaseTime is for how long a lease holds unless it is renewed; so long does the work rest after its holder has died.
-const leaseTime = 15 * time.Second
+// leaseTime is for how long a lease holds unless it is renewed. So long does the work rest after its holder has died, but over a store
+// that one process has to itself: there the next begins at once.
+const leaseTime = 8 * time.Second
 
 // hold takes the named lease, or renews it, and reports whether this process has it for the next leaseTime. It
 // writes at most once in a third of that.
@@ -32,7 +35,8 @@ func (d *deps) hold(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("core: hold lease %s: %w", name, err)
 	}
-	if found && now.Before(l.Until.Time) {
+	opening := d.openingOfStore()
+	if found && now.Before(l.Until.Time) && l.Opening == opening {
 		if l.Holder != d.process {
 			return false, nil
 		}
@@ -41,13 +45,21 @@ func (d *deps) hold(ctx context.Context, name string) (bool, error) {
 		}
 	}
 	c := d.change(Partition{}, now)
-	c.replace(&lease{Name: name, Holder: d.process, Until: Instant{now.Add(leaseTime)}}, version, noExpiry)
+	c.replace(&lease{Name: name, Holder: d.process, Until: Instant{now.Add(leaseTime)}, Opening: opening}, version, noExpiry)
 	if err := c.commit(ctx); isConflict(err) {
 		return false, nil // somebody else was faster
 	} else if err != nil {
 		return false, fmt.Errorf("core: hold lease %s: %w", name, err)
 	}
 	return true, nil
+}
+
+// openingOfStore returns which opening of the store this is, where one process has it to itself; see Fitness.
+func (d *deps) openingOfStore() string {
+	if opening := d.opening.Load(); opening != nil {
+		return *opening
+	}
+	return ""
 }
 
 // leave gives a lease back, so that nobody has to wait for its end. That it fails does no harm.

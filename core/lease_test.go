@@ -37,6 +37,43 @@ func TestLease(t *testing.T) {
 	})
 }
 
+// ownFile is a store that one process at a time has open.
+type ownFile struct {
+	core.Store
+	opening string
+}
+
+func (s ownFile) Check(ctx context.Context) (core.Fitness, error) {
+	fit, err := s.Store.Check(ctx)
+	fit.Opening = s.opening
+	return fit, err
+}
+
+// TestLeaseOfAFormerProcess holds that whoever opens a store anew, which nobody else can have open, waits for no lease of who had it open
+// before and was killed; two over one opening take turns, as those over a store that several use.
+func TestLeaseOfAFormerProcess(t *testing.T) {
+	each(t, func(w *world) {
+		holds := func(who string, store core.Store, want bool) {
+			w.Helper()
+			c := w.another(store)
+			_, err := c.Check(w.ctx)
+			w.must(err)
+			if got, err := c.Hold(w.ctx, "work"); got != want || err != nil {
+				w.Errorf("%s: Hold = %v, %v; want %v", who, got, err, want)
+			}
+		}
+		first, next := ownFile{w.store, "first"}, ownFile{w.store, "next"}
+		holds("the first", first, true)
+		holds("another over the same opening", first, false)
+		holds("the next process", next, true)
+		holds("another over its opening", next, false)
+
+		shared := ownFile{w.store, ""}
+		holds("one of several", shared, true)
+		holds("another of them", shared, false)
+	})
+}
+
 // TestWhileLeased holds that a failure is told once and ends neither the work nor the lease, and that the end of
 // the work frees it for others.
 func TestWhileLeased(t *testing.T) {

@@ -54,8 +54,8 @@ var schedule = []time.Duration{
 	2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour, 20 * time.Hour,
 }
 
-// claimTime is for how long a try is its maker's. Where nothing was heard of it by then it is made again.
-const claimTime = 2 * time.Minute
+// claimTime is for how long a try is its maker's. Where nothing was heard of it by then, as when its process was killed, it is made again.
+const claimTime = time.Minute
 
 // dueMember is a notification's place among those that are due.
 func (n *Notification) dueMember() string {

@@ -250,6 +250,10 @@ type Fitness struct {
 	Server   string    // what the store is, for a log line: "redis 7.0.15", "bolt"
 	Now      time.Time // the store's clock; the middle of the call
 	Findings []Finding
+
+	// Opening tells the opening of a store that one process has to itself, such as a local file, from all before it; "" = several
+	// processes may use it at once. What a former process had taken for a while is nobody's any more.
+	Opening string
 }
 
 // Finding is one thing that is wrong with a database, and how to mend it.

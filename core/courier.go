@@ -42,7 +42,7 @@ const (
 // Attempted is what a Courier says of a try.
 type Attempted struct {
 	Result      DeliveryResult
-	Destination string // without credentials
+	Destination string // scheme and host, or the mail server: what follows may be a secret
 	Line        string // a line for people: "200 OK"
 }
 

@@ -38,7 +38,7 @@ const (
 // Attempt is one try to deliver.
 type Attempt struct {
 	At          Instant `json:"at"`
-	Destination string  `json:"to,omitempty"` // without credentials and query
+	Destination string  `json:"to,omitempty"` // without what may be secret; see Attempted
 	Result      string  `json:"result"`       // a line for people: "200 OK"
 }
 

@@ -31,7 +31,7 @@ type Notification struct {
 	State           string    `json:"state"` // in_progress, completed, failed, canceled
 	Attempts        int       `json:"attempts"`
 	LastAttemptAt   Time      `json:"last_attempt_at"`
-	LastDestination *string   `json:"last_destination"` // without credentials and query
+	LastDestination *string   `json:"last_destination"` // scheme and host, or the mail server
 	LastResult      *string   `json:"last_result"`
 	NextAttemptAt   Time      `json:"next_attempt_at"`
 	Log             []Attempt `json:"log"`    // the latest 20

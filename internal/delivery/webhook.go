@@ -60,13 +60,9 @@ func (c *Courier) call(ctx context.Context, d *core.Delivery) core.Attempted {
 	return done
 }
 
-// shown returns a destination for the log of deliveries, which more keys may read than the hook itself: without its query, which holds a secret
-// as often as user and password do, and which u has no more.
-func shown(u *url.URL) string {
-	public := *u
-	public.RawQuery = ""
-	return public.String()
-}
+// shown returns a destination for the log of deliveries, which more keys may read than the hook itself: where it is, and nothing of what
+// follows. Whoever knows the address of an incoming webhook of a chat may write there, and its secret may be any part of the path.
+func shown(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // sign sets the headers by which a receiver knows that a message is ours, that it is fresh, and whether it came before
 // (Standard Webhooks 1.0.0): a signature for each secret, since they overlap where they are replaced.

@@ -51,11 +51,11 @@ func TestWebhook(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 	}))
 	defer server.Close()
-	done := try(t, Options{Allow: loopback}, strings.Replace(server.URL, "http://", "http://ann:secret@", 1)+"/hook?a=b")
-	if want := (core.Attempted{Result: core.Delivered, Destination: server.URL + "/hook", Line: "202 Accepted"}); done != want {
+	done := try(t, Options{Allow: loopback}, strings.Replace(server.URL, "http://", "http://ann:secret@", 1)+"/services/T0/SECRET?a=b")
+	if want := (core.Attempted{Result: core.Delivered, Destination: server.URL, Line: "202 Accepted"}); done != want {
 		t.Errorf("Deliver = %+v; want %+v", done, want)
 	}
-	if user, password, _ := got.BasicAuth(); user != "ann" || password != "secret" || got.Method != "POST" || got.URL.String() != "/hook?a=b" {
+	if user, password, _ := got.BasicAuth(); user != "ann" || password != "secret" || got.Method != "POST" || got.URL.String() != "/services/T0/SECRET?a=b" {
 		t.Errorf("received %s %s by %s:%s", got.Method, got.URL, user, password)
 	}
 	if want := `{"id":"ev_1","realm_id":"rl_1","event_type":"user.created","event_at":1699999999,"user_id":"usr_1","request":null,"object":"event"}`; string(body) != want {

@@ -37,8 +37,8 @@ func (s *Store) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, 
 // applyCall spells tx out as apply.lua expects it, with what is to be announced.
 func (s *Store) applyCall(tx *core.Transaction, announced string) *call {
 	steps := len(tx.Require) + len(tx.Put) + len(tx.Delete) + len(tx.Index) + len(tx.Append) + len(tx.Reset)
-	at := s.keys.in(tx.Partition).withRoom(2+steps, sizeOfTexts(tx))
 	c := newCall(applyScript, 2+steps, 12+2*steps, len(tx.Put)+len(tx.Append))
+	at := s.keys.in(tx.Partition).within(&c.room, 2+steps, sizeOfTexts(tx))
 	c.key(at.outcome(tx.ID))
 	c.key(at.version())
 	c.arg(&tx.ID, floor(tx.Now), core.OutcomeLifetime.Milliseconds(), s.keys.wake(), announced, s.waits(tx.Durable),
@@ -100,11 +100,15 @@ func lifetime(expires, now time.Time) int64 {
 	return max(expires.UnixMilli()-now.UnixMilli()+core.ExpirySlack.Milliseconds(), 1)
 }
 
-func sign(change *core.IndexChange) string {
+// The signs of changes to an index.
+var plus, minus = "+", "-"
+
+// sign returns one by a pointer, which costs no allocation.
+func sign(change *core.IndexChange) *string {
 	if change.Remove {
-		return "-"
+		return &minus
 	}
-	return "+"
+	return &plus
 }
 
 // readOutcome reads the reply of apply.lua.

@@ -25,6 +25,7 @@ type call struct {
 	keys   []string // at least one
 	words  []any    // the command: three words that command sets, the keys, the call number, the arguments
 	texts  []string // those of the arguments that words point to
+	room   room     // where keys and texts may stand
 
 	number string // of the last attempt
 	reply  []any  // but for the call number; set by a run that succeeded
@@ -51,9 +52,16 @@ func (c *call) free() {
 	clear(c.keys)
 	clear(c.words)
 	clear(c.texts)
-	*c = call{keys: c.keys[:0], words: c.words[:0], texts: c.texts[:0]}
+	clear(c.room)
+	*c = call{keys: c.keys[:0], words: c.words[:0], texts: c.texts[:0], room: c.room[:0]}
+	if cap(c.room) > maxRoomKept {
+		c.room = nil
+	}
 	calls.Put(c)
 }
+
+// maxRoomKept is the largest room, in bytes, that is used again: a batch of events has as much.
+const maxRoomKept = 128 << 10
 
 // key adds a key.
 func (c *call) key(key string) {

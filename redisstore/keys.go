@@ -1,7 +1,8 @@
 package redisstore
 
 import (
-	"strings"
+	"slices"
+	"unsafe"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -17,25 +18,35 @@ func (k keys) wake() string { return string(k) + "wake" }
 
 // place builds the keys of one partition.
 type place struct {
-	prefix string           // what they all begin with
-	room   *strings.Builder // where they stand one behind the other, and what is sent beside them; nil = each by itself
+	prefix string // what they all begin with
+	room   *room  // where they stand one behind the other, and what is sent beside them; nil = each by itself
 }
 
 // usualName is how long the names of records and indexes usually are, with what says which of them it is.
 const usualName = 32
 
-// withRoom returns a place whose keys, as many as is said, and texts, so many bytes, share one allocation.
-func (p place) withRoom(keys, texts int) place {
-	p.room = &strings.Builder{}
-	p.room.Grow(keys*(len(p.prefix)+usualName) + texts)
+// within returns a place whose keys, as many as is said, and texts, so many bytes, stand in r and are good as long as r is not used
+// again.
+func (p place) within(r *room, keys, texts int) place {
+	*r = slices.Grow(*r, keys*(len(p.prefix)+usualName)+texts)
+	p.room = r
 	return p
+}
+
+// room is where keys and texts stand one behind the other.
+type room []byte
+
+// since returns what stands there from a place on. It is no copy: rooms are used again, so that a transaction costs no allocation of
+// all that is sent. What stands there is never written to until then, also where room grows, which leaves it where it was.
+func (r room) since(begin int) string {
+	return unsafe.String(unsafe.SliceData(r[begin:]), len(r)-begin)
 }
 
 // text returns data as a text, in the room.
 func (p place) text(data []byte) string {
-	begin := p.room.Len()
-	p.room.Write(data)
-	return p.room.String()[begin:]
+	begin := len(*p.room)
+	*p.room = append(*p.room, data...)
+	return p.room.since(begin)
 }
 
 // key builds a key.
@@ -43,11 +54,9 @@ func (p place) key(kind, name string) string {
 	if p.room == nil {
 		return p.prefix + kind + name
 	}
-	begin := p.room.Len()
-	p.room.WriteString(p.prefix)
-	p.room.WriteString(kind)
-	p.room.WriteString(name)
-	return p.room.String()[begin:]
+	begin := len(*p.room)
+	*p.room = append(append(append(*p.room, p.prefix...), kind...), name...)
+	return p.room.since(begin)
 }
 
 func (p place) record(name string) string { return p.key("r:", name) }

@@ -7,10 +7,10 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
-// TestKeysWithRoom holds keys that share an allocation, and those that do not fit into it any more, against keys by themselves.
-func TestKeysWithRoom(t *testing.T) {
+// TestKeysInARoom holds keys that stand in one room, and those that made it grow, against keys by themselves.
+func TestKeysInARoom(t *testing.T) {
 	alone := keys("postern:").in(core.Partition{Realm: "rl_x", Number: 7})
-	sharing := alone.withRoom(3, 0)
+	sharing := alone.within(new(room), 3, 0)
 	names := []string{"u:usr_1", "", "n:" + strings.Repeat("x", 200), "u:usr_2"}
 	var got []string
 	for _, name := range names {
@@ -19,7 +19,7 @@ func TestKeysWithRoom(t *testing.T) {
 	for i, name := range names {
 		for j, want := range []string{alone.record(name), alone.index(name), alone.version()} {
 			if got[3*i+j] != want {
-				t.Errorf("with room, a key of %q is %q; want %q", name, got[3*i+j], want)
+				t.Errorf("in a room, a key of %q is %q; want %q", name, got[3*i+j], want)
 			}
 		}
 	}

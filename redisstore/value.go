@@ -35,10 +35,9 @@ func appendHead(b []byte, p *core.Put) []byte {
 
 // kept is encode in the place's room.
 func (p place) kept(put *core.Put) string {
-	begin := p.room.Len()
-	p.room.Write(appendHead(make([]byte, 0, usualHead), put))
-	p.room.Write(put.Value)
-	return p.room.String()[begin:]
+	begin := len(*p.room)
+	*p.room = append(appendHead(*p.room, put), put.Value...)
+	return p.room.since(begin)
 }
 
 // decode reads a kept record. It accepts what encode and apply.lua write, and nothing else.

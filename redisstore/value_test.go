@@ -21,7 +21,7 @@ func TestValueRoundTrip(t *testing.T) {
 		if err != nil || r.Version != 17 || r.Schema != put.Schema || !r.Expires.Equal(put.Expires) || !bytes.Equal(r.Value, put.Value) {
 			t.Errorf("decode(encode(%+v)) = %+v, %v; want the same back", put, r, err)
 		}
-		room := place{}.withRoom(0, 8)
+		room := place{}.within(new(room), 0, 8)
 		if before, kept, after := room.text([]byte("a")), room.kept(&put), room.text([]byte("z")); before != "a" || kept != string(encode(&put)) || after != "z" {
 			t.Errorf("in a room, %+v is kept as %q between %q and %q; want %q", put, kept, before, after, encode(&put))
 		}

@@ -24,8 +24,17 @@ func Unmarshal(text []byte, v any) error {
 
 // reader is a place in a text.
 type reader struct {
-	text []byte
-	at   int
+	text   []byte
+	at     int
+	copied string // text, from the first part of it on that was taken
+}
+
+// part returns what stands between two places. All parts share one copy: records have many short texts.
+func (r *reader) part(begin, end int) string {
+	if r.copied == "" {
+		r.copied = string(r.text)
+	}
+	return r.copied[begin:end]
 }
 
 // next returns the byte that comes next, or 0 at the end.
@@ -135,7 +144,7 @@ func readUnmarshaler(r *reader, v reflect.Value) bool {
 func readText(r *reader, v reflect.Value) bool {
 	text, ok := r.quoted()
 	if ok {
-		v.SetString(string(text))
+		v.SetString(r.part(r.at-1-len(text), r.at-1))
 	}
 	return ok
 }

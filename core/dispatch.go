@@ -16,7 +16,7 @@ const leaseEvents = "events"
 const (
 	deliverTimeout       = 40 * time.Second      // of one try; well within claimTime
 	dispatchWait         = time.Second           // the longest that one look at the logs waits for news
-	dispatchPace         = 25 * time.Millisecond // the least between two looks: what comes meanwhile is read together
+	dispatchPace         = 50 * time.Millisecond // the least between two looks: what comes meanwhile is read together
 	dispatchLook         = 5 * time.Second       // how often due deliveries are looked for that another process may have added
 	dispatchLookEach     = 10 * time.Millisecond
 	partitionsLookedFor  = 5 * time.Second

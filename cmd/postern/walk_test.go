@@ -139,11 +139,12 @@ func TestWalk(t *testing.T) {
 			t.Fatalf("the walk: %v\n%s\n--- of ---\n%s", err, out, script)
 		}
 		answers := strings.Split(string(out), "=== ")
-		if len(answers) != 9 {
-			t.Fatalf("the walk has %d blocks; want 8\n%s", len(answers)-1, out)
+		if len(answers) != 10 {
+			t.Fatalf("the walk has %d blocks; want 9\n%s", len(answers)-1, out)
 		}
 		for i, want := range []string{`^0\n$`, `HTTP/1.1 401`, `"token":"[^"]+"`, `Hello, user_\w+\. You are user usr_\w{22}\.`, `\n[\w-]+\.[\w-]+\.[\w-]+\n$`,
-			`"credential_type":"password"[\s\S]*\n[\w-]+\.[\w-]+\.[\w-]+\n$`, `(?s)^6\n\r?.*204\n.*HTTP/1.1 401`, `Hello, user_\w+\.`} {
+			`"credential_type":"password"[\s\S]*\n[\w-]+\.[\w-]+\.[\w-]+\n$`, `(?s)^6\n\r?.*204\n.*HTTP/1.1 401`, `Hello, user_\w+\.`,
+			`ann@example.com can sign in as ann@example.com`} {
 			if !regexp.MustCompile(want).MatchString(answers[i+1]) {
 				t.Errorf("block %d of the walk answers\n%s\nwant %s", i, answers[i+1], want)
 			}

@@ -73,12 +73,12 @@ type UserCreate struct {
 	Reference         string         `json:"reference,omitempty"`
 	Password          string         `json:"password,omitempty"`
 	PasswordHash      string         `json:"password_hash,omitempty"` // of another system, in place of a password
-	APIKey            string         `json:"api_key,omitempty"`       // of api users; "" has one made, which the answer has once
+	APIKey            string         `json:"api_key,omitempty"`       // of api users; "generate" has one made, which the answer has once; "" = none
 	Custom            map[string]any `json:"custom,omitzero"`         // texts, numbers, booleans, nil, or arrays of those
 
 	Org         *OrgCreate `json:"org,omitempty"`         // an org to be made with the user in it
 	OrgIDs      []string   `json:"org_ids,omitempty"`     // orgs to be a member of
-	Permissions []string   `json:"permissions,omitempty"` // in those
+	Permissions []string   `json:"permissions,omitempty"` // in those; where there is no org, in none
 }
 
 // Create makes a user. It fails with ErrInvalid, also where a name is taken.

@@ -202,6 +202,11 @@ func TestAPIUsers(t *testing.T) {
 	if _, err := w.c.Users.AuthenticateKey(w.ctx, "nobody's"); !errors.Is(err, client.ErrNotFound) {
 		t.Errorf("AuthenticateKey of nobody's = %v; want ErrNotFound", err)
 	}
+	plain, err := w.c.Users.Create(w.ctx, client.UserCreate{UserType: "api", Permissions: []string{"read"}}, client.WithMemberships())
+	w.must(err)
+	if plain.APIKey != "" || len(plain.Credentials) != 0 || len(plain.Memberships) != 1 || plain.Memberships[0].OrgID != nil {
+		t.Errorf("Create without key and org = %+v; want no key, and a membership in no org", plain)
+	}
 }
 
 // TestRealms shows that a key for all realms must name one, and that a Client can be had for another.

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"regexp"
@@ -8,53 +9,49 @@ import (
 	"testing"
 )
 
-// TestSafeWritesAsDocumented runs the lines of docs/safe-writes.md in a shell, in order, with the tag that the server gave in the
-// place of the one that the page shows, and holds each against the comment below it: its status, and a header.
-func TestSafeWritesAsDocumented(t *testing.T) {
-	text, err := os.ReadFile("../docs/safe-writes.md")
-	if err != nil {
-		t.Fatal(err)
+// asDocumented runs the lines of a page that call the API in a shell, in order, with what said gives in the place of each, and holds each
+// answer against the comment below the line: its status, and what else it has. heard gets the answers. A page may say what api does.
+func (w *world) asDocumented(page string, said func(line string) string, heard func(answer string), env ...string) {
+	w.Helper()
+	text, err := os.ReadFile("../docs/" + page)
+	w.must(err)
+	prelude := regexp.MustCompile(`(?m)^api\(\) .*$`).FindString(string(text))
+	lines := regexp.MustCompile("(?m)^((?:curl -i|api) .*)\n# (\\d+)(?:, (.*))?$").FindAllStringSubmatch(string(text), -1)
+	if all := regexp.MustCompile("(?m)^(curl|api) ").FindAllString(string(text), -1); len(lines) != len(all) || len(lines) < 6 {
+		w.Fatalf("%d lines to run; want all %d", len(lines), len(all))
 	}
-	w := newWorld(t)
-	w.human("ann")
-	lines := regexp.MustCompile("(?m)^(curl -i .*)\n# (\\d+)(?:, (.*))?$").FindAllStringSubmatch(string(text), -1)
-	if len(lines) != strings.Count(string(text), "curl ") || len(lines) < 6 {
-		t.Fatalf("%d lines to run; want all %d", len(lines), strings.Count(string(text), "curl "))
-	}
-	shown := regexp.MustCompile(`"[\w-]{22}"`)
-	tag := ""
 	for _, line := range lines {
-		command, status, header := shown.ReplaceAllLiteralString(line[1], tag), line[2], shown.ReplaceAllLiteralString(line[3], "")
-		run := exec.CommandContext(w.ctx, "bash", "-c", "set -u; "+command)
-		run.Env = append(os.Environ(), "API="+w.server.URL+"/v1", "KEY="+w.key, "REALM="+string(w.realm.ID), "no_proxy=*")
+		command, status, part := said(line[1]), line[2], said(line[3])
+		run := exec.CommandContext(w.ctx, "bash", "-c", "set -u\n"+prelude+"\n"+command)
+		run.Env = append(os.Environ(), append(env, "API="+w.server.URL+"/v1", "no_proxy=*")...)
 		out, err := run.Output()
-		if err != nil || !strings.HasPrefix(string(out), "HTTP/1.1 "+status+" ") || !strings.Contains(strings.ToLower(string(out)), strings.ToLower(header)) {
-			t.Errorf("%s\n= %s, %v; want %s %s", command, out, err, status, header)
+		if err != nil || !strings.HasPrefix(string(out), "HTTP/1.1 "+status+" ") || !strings.Contains(strings.ToLower(string(out)), strings.ToLower(part)) {
+			w.Errorf("%s\n= %s, %v; want %s %s", command, out, err, status, part)
 		}
-		if got := shown.FindString(string(out)); tag == "" {
-			tag = got
-		}
+		heard(string(out))
 	}
 }
 
-// TestUsersAsDocumented runs the lines of docs/users.md in a shell, in order, and holds each answer against the comment below it: its status, and a piece of it.
+// TestUsersAsDocumented runs docs/users.md.
 func TestUsersAsDocumented(t *testing.T) {
-	text, err := os.ReadFile("../docs/users.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := newWorld(t)
-	prelude := regexp.MustCompile(`(?m)^api\(\) .*$`).FindString(string(text))
-	lines := regexp.MustCompile("(?m)^(api .*)\n# (\\d+)(?:, (.*))?$").FindAllStringSubmatch(string(text), -1)
-	if want := strings.Count(string(text), "\napi "); len(lines) != want || want < 8 || prelude == "" {
-		t.Fatalf("%d lines to run after %q; want all %d", len(lines), prelude, want)
-	}
-	for _, line := range lines {
-		run := exec.CommandContext(w.ctx, "bash", "-c", "set -u; "+prelude+"; "+line[1])
-		run.Env = append(os.Environ(), "API="+w.server.URL+"/v1", "KEY="+w.key, "REALM="+string(w.realm.ID), "no_proxy=*")
-		out, err := run.Output()
-		if err != nil || !strings.HasPrefix(string(out), "HTTP/1.1 "+line[2]+" ") || !strings.Contains(string(out), line[3]) {
-			t.Errorf("%s\n= %s, %v; want %s %s", line[1], out, err, line[2], line[3])
-		}
-	}
+	w.asDocumented("users.md", func(line string) string { return line }, func(string) {}, "KEY="+w.key, "REALM="+string(w.realm.ID))
+}
+
+// TestSafeWritesAsDocumented runs docs/safe-writes.md, with the tag that the server gave in the place of the one that the page shows.
+func TestSafeWritesAsDocumented(t *testing.T) {
+	w := newWorld(t)
+	w.human("ann")
+	shown := regexp.MustCompile(`"[\w-]{22}"`)
+	tag := ""
+	w.asDocumented("safe-writes.md", func(line string) string { return shown.ReplaceAllLiteralString(line, tag) },
+		func(answer string) { tag = cmp.Or(tag, shown.FindString(answer)) }, "KEY="+w.key, "REALM="+string(w.realm.ID))
+}
+
+// TestAccountProvidersAsDocumented runs docs/account-providers.md, with the session token that the first answer has.
+func TestAccountProvidersAsDocumented(t *testing.T) {
+	w := newWorld(t)
+	token := ""
+	w.asDocumented("account-providers.md", func(line string) string { return strings.ReplaceAll(line, "$TOKEN", token) },
+		func(answer string) { token = cmp.Or(token, tokenShape.FindString(answer)) }, "APT="+w.apt(""), "APT_7="+w.apt("customer-7"))
 }

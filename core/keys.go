@@ -40,6 +40,7 @@ import (
 //	  x:<digest>       a spent APT
 //	  t:<digest>       a one-time token, by the digest of its secret
 //	  pu:<digest>      a parked signup, by the digest of its token
+//	  si:<user>        that a user signs in again and again, within a second
 //	  index us:<user>  sessions of a user: <expiry> <session>
 //	  d:<user>         places of a deleted user
 //	  b:<user>         the memberships of a user, all of them
@@ -117,6 +118,7 @@ func rosterKey(kind string, realm RealmID) Key {
 
 func userKey(p Partition, id UserID) Key        { return Key{p, "u:" + string(id)} }
 func formerUserKey(p Partition, id UserID) Key  { return Key{p, "d:" + string(id)} }
+func signingInKey(p Partition, id UserID) Key   { return Key{p, "si:" + string(id)} }
 func passwordKey(p Partition, id UserID) Key    { return Key{p, "p:" + string(id)} }
 func sessionKey(p Partition, id SessionID) Key  { return Key{p, "s:" + string(id)} }
 func apiKeyKey(p Partition, sum string) Key     { return Key{p, "ak:" + sum} }

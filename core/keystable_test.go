@@ -218,6 +218,7 @@ func (w *world) usersOfAllKinds() {
 	}
 	_, err = w.Passwords.Authenticate(w.ctx, w.realm.ID, "nobody", "wrong", core.Request{})
 	w.refused("nobody's password", err, core.ErrUserNotFound)
+	w.signIn("ann") // within the second
 	w.emailToken("ann")
 	w.apiKey(w.program("robot"), core.NewAPIKey{})
 	w.authenticator("ann")

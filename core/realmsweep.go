@@ -18,22 +18,16 @@ const (
 // absorb takes over from other what it removes, if there is room for it, and reports whether there was. What it would
 // leave behind or tell is for deletions of one user, and not taken: a realm that is emptied says so once.
 func (c *change) absorb(other *change) bool {
-	var versions []Precondition
-	for _, p := range other.tx.Require {
-		if p.Version != 0 {
-			versions = append(versions, p)
-		}
-	}
 	var removals []IndexChange
 	for _, i := range other.tx.Index {
 		if i.Remove {
 			removals = append(removals, i)
 		}
 	}
-	if c.tx.operations()+len(versions)+len(other.tx.Delete)+len(removals)+len(other.tx.Reset) > MaxOperations {
+	if c.tx.operations()+len(other.tx.Require)+len(other.tx.Delete)+len(removals)+len(other.tx.Reset) > MaxOperations {
 		return false
 	}
-	c.tx.Require = append(c.tx.Require, versions...)
+	c.tx.Require = append(c.tx.Require, other.tx.Require...)
 	c.tx.Delete = append(c.tx.Delete, other.tx.Delete...)
 	c.tx.Index = append(c.tx.Index, removals...)
 	c.tx.Reset = append(c.tx.Reset, other.tx.Reset...)

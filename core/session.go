@@ -121,13 +121,23 @@ func (s *Sessions) start(ctx context.Context, state *realmState, in signIn, add 
 	return signedIn, nil
 }
 
+// signingIn marks that a user signs in once more within a second. What it says never changes, but its version does with every
+// such sign-in: whoever is about to delete the user hears of a session that was not there yet by that alone.
+type signingIn struct {
+	Realm RealmID `json:"realm"`
+	User  UserID  `json:"user"`
+}
+
+func (s *signingIn) key(p Partition) Key { return signingInKey(p, s.User) }
+
 // loggedIn notes the sign-in in the user's record, unless one was noted within the second: sign-ins at the same
-// moment must not be in each other's way. Whoever knows the password needs no token to set another: those pending
+// moment must not be in each other's way, and leave a mark that none of them is conditional on. Whoever knows the password needs no token to set another: those pending
 // die (Users API, "Reset password with a token").
 func (c *change) loggedIn(in *signIn) {
 	remembered := in.password && in.user.hasTokens(prefixPasswordToken, in.now)
 	if !remembered && in.now.Sub(in.user.LastLoginAt.Time) < time.Second {
 		c.unchanged(in.user.key(c.tx.Partition), in.version)
+		c.set(&signingIn{in.user.Realm, in.user.ID}, in.now.Add(time.Minute))
 		return
 	}
 	after := *in.user

@@ -26,25 +26,26 @@ func (u *Users) Delete(ctx context.Context, realm RealmID, idOrName string, req 
 	})
 }
 
-// sessionsAtOnce is how many sessions one Transaction removes.
-const sessionsAtOnce = 100
+// sessionsAtOnce is how many sessions one Transaction removes, each in three operations.
+const sessionsAtOnce = 80
 
 // deletion puts together the Transaction that removes a user and the user's last sessions. Where there are more than
-// one Transaction takes, it first ends the others, batch by batch; whatever interrupts that, deleting again goes on.
+// one Transaction takes, it first ends the others, batch by batch; whatever interrupts that, deleting again goes on. Nothing
+// that becomes the user's in the same moment may stay behind: whoever has the id next, by an import, would have it. So each
+// Transaction is conditional on all that was read.
 func (u *Users) deletion(ctx context.Context, realm *Realm, user *User, version uint64, now time.Time, req Request) (*change, error) {
 	p, _ := realm.owner(string(user.ID))
 	for {
 		c := u.d.change(p, now)
-		more, err := u.dropSessions(ctx, c, user.ID)
-		if err != nil {
-			return nil, err
-		}
 		member, err := u.dropMemberships(ctx, c, realm, user.ID, req)
 		if err != nil {
 			return nil, err
 		}
-		more = more || member
-		if !more {
+		more, err := u.dropSessions(ctx, c, user.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !more && !member {
 			if err := u.dropCredentials(ctx, c, user); err != nil {
 				return nil, err
 			}
@@ -58,35 +59,61 @@ func (u *Users) deletion(ctx context.Context, realm *Realm, user *User, version 
 	}
 }
 
-// dropSessions removes the first of a user's sessions, and reports whether there are more.
+// dropSessions removes the first of a user's sessions, and reports whether there are more. One that is seen in between would
+// change its place; of one that begins, the mark of signing in tells, which has been read before.
 func (u *Users) dropSessions(ctx context.Context, c *change, user UserID) (more bool, err error) {
 	index := userSessionsIndex(c.tx.Partition, user)
 	members, err := u.d.store.Range(ctx, Range{Index: index, Limit: sessionsAtOnce + 1})
 	if err != nil {
 		return false, fmt.Errorf("core: delete user: %w", err)
 	}
-	for _, m := range members[:min(len(members), sessionsAtOnce)] {
-		c.unindex(index.Name, m)
-		c.tx.Delete = append(c.tx.Delete, sessionKey(c.tx.Partition, sessionOf(m)).Name)
+	if len(members) == 0 {
+		return false, nil
 	}
-	return len(members) > sessionsAtOnce, nil
+	more = len(members) > sessionsAtOnce
+	members = members[:min(len(members), sessionsAtOnce)]
+	keys := make([]Key, len(members))
+	for i, m := range members {
+		keys[i] = sessionKey(c.tx.Partition, sessionOf(m))
+	}
+	recs, err := u.d.store.Get(ctx, keys...)
+	if err != nil {
+		return false, fmt.Errorf("core: delete user: %w", err)
+	}
+	for i, m := range members {
+		c.unindex(index.Name, m)
+		c.remove(keys[i], recs[i].Version)
+	}
+	return more, nil
 }
 
 // membershipsAtOnce is how many memberships one Transaction removes, each in three operations.
 const membershipsAtOnce = 40
 
-// dropMemberships removes the first of a user's memberships, and reports whether there are more.
+// dropMemberships removes the first of a user's memberships, and reports whether there are more. It reads the mark of signing in
+// beside them, in one go.
 func (u *Users) dropMemberships(ctx context.Context, c *change, realm *Realm, user UserID, req Request) (more bool, err error) {
-	list, version, err := u.d.memberships(ctx, realm, user)
-	if err != nil || len(list.List) == 0 {
+	keys := []Key{membershipsKey(c.tx.Partition, user), signingInKey(c.tx.Partition, user)}
+	recs, err := u.d.store.Get(ctx, keys...)
+	if err != nil {
+		return false, fmt.Errorf("core: delete user: %w", err)
+	}
+	c.unchanged(keys[1], recs[1].Version)
+	list := &memberships{Realm: realm.ID, User: user}
+	if _, err := decode(keys[0], recs[0], list); err != nil {
 		return false, err
 	}
+	if len(list.List) == 0 {
+		c.unchanged(keys[0], recs[0].Version)
+		return false, nil
+	}
+	list.own()
 	n := min(len(list.List), membershipsAtOnce)
 	for _, one := range list.List[:n] {
 		c.part(one, req)
 	}
 	list.List = list.List[n:]
-	c.keep(list, version)
+	c.keep(list, recs[0].Version)
 	return len(list.List) > 0, nil
 }
 

@@ -24,6 +24,12 @@ type loginToken struct {
 
 func (t *loginToken) key(p Partition) Key { return loginTokenKey(p, t.Digest) }
 
+// of reports whether a sign-in of user may go on with the token.
+func (t *loginToken) of(user *User) bool {
+	made := Instant{t.Expires.Add(-loginTokenLifetime)}
+	return user.State == StateActive && user.Generation == t.Generation && user.theirs(made)
+}
+
 // Failures of the second step of a sign-in.
 var (
 	// ErrLoginToken says that a login token is unknown, has expired, was used, or is another's. There is no use in trying again.
@@ -41,7 +47,7 @@ func (p *Passwords) initiate(ctx context.Context, ok *checked, who *account, now
 	if err != nil {
 		return nil, err
 	}
-	expires := now.Add(loginTokenLifetime)
+	expires := who.user.at(now).Add(loginTokenLifetime)
 	c := p.d.change(who.at, now)
 	c.unchanged(who.user.key(who.at), who.version)
 	c.create(&loginToken{Digest: digest(text), Realm: ok.state.ID, User: who.user.ID, Generation: who.user.Generation,
@@ -131,7 +137,7 @@ func (s *SecondFactors) waiting(ctx context.Context, state *realmState, idOrName
 		return nil, ErrLoginToken
 	}
 	w.user, w.userAt, err = s.users.byID(ctx, state.Realm, w.token.User)
-	if err == ErrUserNotFound || err == nil && (w.user.State != StateActive || w.user.Generation != w.token.Generation) {
+	if err == ErrUserNotFound || err == nil && !w.token.of(w.user) {
 		return nil, ErrLoginToken
 	} else if err != nil {
 		return nil, err

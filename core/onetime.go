@@ -20,6 +20,7 @@ type oneTime struct {
 	Sum       string  `json:"sum"`            // its digest
 	Series    int     `json:"series,omitempty"`
 	For       string  `json:"for,omitempty"` // what it was made for and nothing else: the digest of an address
+	MadeAt    Instant `json:"made,omitzero"` // of a user's
 	ExpiresAt Instant `json:"expires"`
 	SpentAt   Instant `json:"spent,omitzero"`
 }
@@ -73,7 +74,7 @@ func (c *change) issue(user *User, kind string, lifetime Seconds, what string) (
 		series.Until = expires
 	}
 	user.setSeries(kind, series)
-	c.create(&oneTime{Realm: user.Realm, User: user.ID, Kind: kind, Sum: digest(secret), Series: series.Number, For: what, ExpiresAt: expires},
+	c.create(&oneTime{Realm: user.Realm, User: user.ID, Kind: kind, Sum: digest(secret), Series: series.Number, For: what, MadeAt: user.at(c.tx.Now), ExpiresAt: expires},
 		expires.Time)
 	return secret, nil
 }
@@ -111,7 +112,7 @@ func (d *deps) oneTime(ctx context.Context, realm *Realm, kind, secret string, n
 
 // live reports whether the token is user's, and none that was killed.
 func (t *oneTime) live(user *User) bool {
-	return t.User == user.ID && t.Series == user.Series[t.Kind].Number
+	return t.User == user.ID && t.Series == user.Series[t.Kind].Number && user.theirs(t.MadeAt)
 }
 
 // whyDead says why a token is not alive that looked so. Its user was read after it, and somebody may have shown the same token

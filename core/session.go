@@ -78,7 +78,7 @@ func (s *Sessions) open(ctx context.Context, c *change, state *realmState, in si
 	}
 	session := &Session{
 		ID: SessionID(id), Realm: state.ID, User: in.user.ID, Generation: in.user.Generation,
-		CreatedAt: Instant{in.now}, SeenAt: Instant{in.now}, Idle: state.Settings.SessionIdle,
+		CreatedAt: in.user.at(in.now), SeenAt: Instant{in.now}, Idle: state.Settings.SessionIdle,
 		Until:    Instant{in.now.Add(state.Settings.sessionUntil(in.aptKey).Duration())},
 		Lifetime: in.lifetime, APTKey: in.aptKey, MFA: in.mfa, Request: in.request.clean(),
 	}
@@ -203,7 +203,7 @@ func (s *Sessions) alive(ctx context.Context, state *realmState, id SessionID, u
 	case !haveSession || !haveUser:
 		return nil, s.d.missed(ctx, state.ID, ErrInvalidToken.with("its session is over"))
 	case l.session.User != user || l.session.Realm != state.ID || l.user.Realm != state.ID,
-		state.apt.ended(l.session.APTKey), l.session.Generation != l.user.Generation, !now.Before(l.session.deadline()):
+		state.apt.ended(l.session.APTKey), l.session.Generation != l.user.Generation, !l.user.theirs(l.session.CreatedAt), !now.Before(l.session.deadline()):
 		return nil, ErrInvalidToken.with("its session is over")
 	case l.user.State != StateActive:
 		return nil, ErrUserInactive

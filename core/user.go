@@ -3,6 +3,7 @@ package core
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // State says whether something may be used.
@@ -54,6 +55,9 @@ type User struct {
 	CreatedAt         Instant           `json:"created"`
 	LastLoginAt       Instant           `json:"last_login,omitzero"`
 
+	// Since is when the user was imported under an id that somebody may have had before; zero where nobody can. See theirs.
+	Since Instant `json:"since,omitzero"`
+
 	// Generation grows when all sessions of the user end at once; a session of another is over.
 	Generation int `json:"gen,omitempty"`
 
@@ -89,6 +93,18 @@ func (u *User) fill() {
 	for i := range u.Credentials {
 		defaultTo(&u.Credentials[i].ID, passwordID(u.ID))
 	}
+}
+
+// theirs reports whether a session or token made at a time is u's, and not of somebody who had the id before and was deleted. Their
+// generation and series say nothing: an import begins them anew.
+func (u *User) theirs(made Instant) bool { return !made.Before(u.Since.Time) }
+
+// at returns the time of something new of u's: now, and no earlier than u by a clock that was ahead.
+func (u *User) at(now time.Time) Instant {
+	if now.Before(u.Since.Time) {
+		return u.Since
+	}
+	return Instant{now}
 }
 
 // Name returns what to call the user: "First Last", else the username (Users API, "Fields").

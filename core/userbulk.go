@@ -160,6 +160,9 @@ func (u *Users) imported(realm *Realm, in UserImport, now time.Time) (*User, *pa
 	if !in.CreatedAt.IsZero() {
 		user.CreatedAt = Instant{in.CreatedAt}
 	}
+	if in.ID != "" || in.Source != "" {
+		user.Since = Instant{now}
+	}
 	if !in.LastLoginAt.IsZero() {
 		user.LastLoginAt = Instant{in.LastLoginAt}
 	}

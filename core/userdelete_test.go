@@ -60,3 +60,25 @@ func (w *world) keepsNothingOf(book *ledger, id core.UserID) {
 		}
 	}
 }
+
+// TestTokensOfAFormerLife deletes a user and imports them again under the same id: what was sent to them before opens nothing, whatever
+// is sent to them now.
+func TestTokensOfAFormerLife(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.human("ann")
+		killed := w.resetToken("ann")
+		w.signIn("ann") // and with it, the token
+		w.authenticator("ann")
+		login := w.signIn("ann").LoginToken
+		w.must(w.Users.Delete(w.ctx, w.realm.ID, "ann", core.Request{}))
+		w.clock.Advance(time.Minute)
+		_, _, err := w.Users.Import(w.ctx, w.realm.ID, core.UserImport{ID: ann.ID, UserChange: core.UserChange{Username: ptr("ann"), Email: ptr("ann@example.com")}}, false, core.Request{})
+		w.must(err)
+
+		e := w.authenticator("ann")
+		_, err = w.complete(login, w.code(e, 1))
+		w.refused("a sign-in that was waiting before", err, core.ErrLoginToken)
+		w.resetToken("ann")
+		w.refused("a token that was dead before", w.reset("", killed, goodPassword), core.ErrTokenNotFound)
+	})
+}

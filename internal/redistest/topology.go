@@ -117,7 +117,7 @@ func StartCluster(t testing.TB, n int) []*Server {
 // Eventually waits until the condition holds, and fails the test after ten seconds.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for until := time.Now().Add(10 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("waited in vain until %s", what)
 		}

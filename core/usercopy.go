@@ -273,7 +273,8 @@ type OrgImport struct {
 }
 
 // Import makes an org as it was elsewhere. made is false where one with that id is there already, which is then left as it is. A
-// dry import writes nothing. It fails with KindInvalid.
+// dry import writes nothing. It fails with KindInvalid, and with KindUnavailable where one with that
+// id was deleted and its memberships are still going.
 func (o *Orgs) Import(ctx context.Context, realm RealmID, in OrgImport, dry bool, req Request) (made bool, err error) {
 	state, now, err := (&Users{o.d}).begin(ctx, realm)
 	if err != nil {
@@ -293,6 +294,13 @@ func (o *Orgs) Import(ctx context.Context, realm RealmID, in OrgImport, dry bool
 		return err == ErrOrgNotFound, ignoring(err, ErrOrgNotFound)
 	}
 	p, _ := state.owner(string(in.ID))
+	u, _, err := o.unsettled(ctx, p)
+	if err != nil {
+		return false, err
+	}
+	if _, going := u.Orgs[in.ID]; going { // the memberships of one that was deleted, and with them would go those that come now
+		return false, errUnsettled
+	}
 	c := o.d.change(p, now)
 	c.found(org, req)
 	err = c.commit(ctx)

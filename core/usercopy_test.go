@@ -159,3 +159,29 @@ func TestImportedAfterADeletion(t *testing.T) {
 		}
 	})
 }
+
+// TestImportMeetsDeletedOrg imports an org again while its memberships are still being removed: it has to wait, or what is joined to it
+// would go with them.
+func TestImportMeetsDeletedOrg(t *testing.T) {
+	each(t, func(w *world) {
+		for i := range 60 {
+			w.robot(i)
+		}
+		org, ann := w.org("staff"), w.human("ann")
+		w.fill(org.ID, 60)
+		w.must(w.Orgs.Delete(w.ctx, w.realm.ID, org.ID, core.Request{}))
+		in := core.OrgImport{ID: org.ID, OrgChange: core.OrgChange{Name: ptr("staff")}}
+		_, err := w.Orgs.Import(w.ctx, w.realm.ID, in, false, core.Request{})
+		w.refused("Import at once", err, &core.Error{Kind: core.KindUnavailable, Code: "contention"})
+
+		w.must(w.RunJobs(w.ctx))
+		_, err = w.Orgs.Import(w.ctx, w.realm.ID, in, false, core.Request{})
+		w.must(err)
+		w.joins(ann.ID, org.ID, "read")
+		w.must(w.RunJobs(w.ctx))
+		if ann, err = w.Users.Get(w.ctx, w.realm.ID, "ann"); err != nil || ann.Memberships != 1 {
+			w.Errorf("ann = %+v, %v; want a member of the org", ann, err)
+		}
+		w.consistent("after the import")
+	})
+}

@@ -114,7 +114,7 @@ func StartCluster(t testing.TB, n int) []*Server {
 	return nodes
 }
 
-// Eventually waits until the condition holds, and fails the test after ten seconds.
+// Eventually waits until the condition holds, and fails the test after half a minute.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for until := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {

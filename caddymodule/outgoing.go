@@ -53,25 +53,25 @@ type outgoing struct {
 }
 
 // resolve replaces the placeholders. What is wrong goes to r.
-func (c *Outgoing) resolve(r *resolver) outgoing {
-	o := outgoing{links: r.text("mail_links", c.MailLinks)}
-	o.SMTP = delivery.SMTP{
-		Host: r.text("smtp_host", c.SMTPHost), Port: c.SMTPPort, TLS: r.text("smtp_tls", c.SMTPTLS), User: r.text("smtp_user", c.SMTPUser),
-		Password: r.secret("smtp_password", c.SMTPPassword), PasswordFile: r.text("smtp_password_file", c.SMTPPasswordFile),
-		From: r.text("smtp_from", c.SMTPFrom), CAFile: r.text("smtp_ca", c.SMTPCA),
+func (o *Outgoing) resolve(r *resolver) outgoing {
+	out := outgoing{links: r.text("mail_links", o.MailLinks)}
+	out.SMTP = delivery.SMTP{
+		Host: r.text("smtp_host", o.SMTPHost), Port: o.SMTPPort, TLS: r.text("smtp_tls", o.SMTPTLS), User: r.text("smtp_user", o.SMTPUser),
+		Password: r.secret("smtp_password", o.SMTPPassword), PasswordFile: r.text("smtp_password_file", o.SMTPPasswordFile),
+		From: r.text("smtp_from", o.SMTPFrom), CAFile: r.text("smtp_ca", o.SMTPCA),
 	}
 	var err error
-	if o.SMTP.CAFile != "" {
-		o.ca, err = os.ReadFile(o.SMTP.CAFile)
+	if out.SMTP.CAFile != "" {
+		out.ca, err = os.ReadFile(out.SMTP.CAFile)
 		r.complain(wrapped("smtp_ca", err))
 	}
-	networks := make([]string, len(c.WebhookAllow))
-	for i, text := range c.WebhookAllow {
+	networks := make([]string, len(o.WebhookAllow))
+	for i, text := range o.WebhookAllow {
 		networks[i] = r.text("webhook_allow", text)
 	}
-	o.Allow, err = egress.ParseNetworks(networks)
+	out.Allow, err = egress.ParseNetworks(networks)
 	r.complain(wrapped("webhook_allow", err))
-	return o
+	return out
 }
 
 // rehearse finds what a courier would complain about.

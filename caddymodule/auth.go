@@ -122,9 +122,8 @@ func (a *Auth) judge(r *http.Request) (guard.Verdict, error) {
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) error {
 	leaveBody(w, r)
 	replacerOf(r).Set("http.auth.postern.error", v.Refusal.Reason)
-	if known := v.Fields(); known != nil {
-		introduce(r, candidatePrefix, known)
-	}
+	introduce(r, userPrefix, nil)
+	introduce(r, candidatePrefix, v.Fields())
 	failure := caddyhttp.Error(v.Refusal.Status, errors.New(v.Refusal.Reason))
 	asked := asAsked(r)
 	if a.guard.MustAnswer(asked, v) || !hasErrorRoute(r, failure) {

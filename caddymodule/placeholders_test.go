@@ -34,11 +34,14 @@ func TestCandidate(t *testing.T) {
 		require app:read
 	}
 	reverse_proxy APP
-	handle_errors 403 {
-		respond "{http.auth.postern.error} {http.auth.candidate.username}"
+	handle_errors 401 403 {
+		respond "{http.auth.postern.error} [{http.auth.candidate.username}] [{http.auth.user.id}]"
 	}`))
-	if got := w.get("/", p.tokens.Valid); got.status != http.StatusForbidden || got.body != "missing_permission ann" {
+	if got := w.get("/", p.tokens.Valid); got.status != http.StatusForbidden || got.body != "missing_permission [ann] []" {
 		t.Errorf("without the permission = %+v", got)
+	}
+	if got := w.get("/", ""); got.status != http.StatusUnauthorized || got.body != "no_credential [] []" {
+		t.Errorf("nobody = %+v; want placeholders without a value, and not their names", got)
 	}
 }
 

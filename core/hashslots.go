@@ -41,11 +41,15 @@ func (h *Hashing) Validate() error {
 	return errors.Join(errs...)
 }
 
+// processors is how many threads Go ran when the program started. Later it may be more for a while, since the sidecar asks for one more while
+// it hashes: settings that are read again then must come to the same default.
+var processors = runtime.GOMAXPROCS(0)
+
 // defaultHashSlots returns how many passwords to hash at once where nobody says: one less than there are cores, so that
 // one is left for everything else, and no more than take a quarter of the memory that the process may use. memory is in
 // KiB.
 func defaultHashSlots(memory int) int {
-	slots := runtime.GOMAXPROCS(0) - 1
+	slots := processors - 1
 	if limit := memoryLimit(); limit > 0 && memory > 0 {
 		slots = min(slots, int(min(limit/4/(int64(memory)<<10), math.MaxInt32)))
 	}

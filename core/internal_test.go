@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -251,8 +250,9 @@ func TestHashSlotsFitTheMemory(t *testing.T) {
 	before := memoryLimitFiles
 	memoryLimitFiles = []string{filepath.Join(t.TempDir(), "missing"), file}
 	t.Cleanup(func() { memoryLimitFiles = before })
-	cores := runtime.GOMAXPROCS(9)
-	t.Cleanup(func() { runtime.GOMAXPROCS(cores) })
+	cores := processors
+	processors = 9
+	t.Cleanup(func() { processors = cores })
 	for limit, want := range map[string]int{"max\n": 8, "268435456\n": 3, "1048576\n": 1, "9223372036854771712\n": 8} {
 		if err := os.WriteFile(file, []byte(limit), 0o600); err != nil {
 			t.Fatal(err)

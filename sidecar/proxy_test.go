@@ -190,6 +190,16 @@ func TestUnixListener(t *testing.T) {
 	}
 }
 
+// TestReloadWhileItHashes takes settings that leave the default of hash_slots, which is by the processors, while a sign-in has Go run one more.
+func TestReloadWhileItHashes(t *testing.T) {
+	v := serve(t, http.NotFoundHandler(), func(o *Options) { o.Hashing.HashSlots = 0 })
+	hashing.change(true)
+	defer hashing.change(false)
+	o := v.o
+	o.Hashing.HashSlots = 0
+	v.must(v.Reload(t.Context(), o))
+}
+
 // TestReload goes on with other settings while requests come without pause, and none of them fails; what is not good, and what
 // takes a restart, changes nothing.
 func TestReload(t *testing.T) {

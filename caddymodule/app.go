@@ -64,6 +64,10 @@ type App struct {
 	// more than a quarter of the memory.
 	HashSlots int `json:"hash_slots,omitempty"`
 
+	// PasswordList is a file of passwords that nobody may choose: one a line, or the SHA-1 of one in hex, as leaked ones are published.
+	// It is read when the configuration is loaded. The default is none, beside those that are refused anyway.
+	PasswordList string `json:"password_list,omitempty"`
+
 	// Data is the folder for the embedded store, its master key, and the first management key. The default is `postern`
 	// in Caddy's own data folder.
 	Data string `json:"data,omitempty"`

@@ -96,6 +96,7 @@ func parsePages(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 //		hash_memory       <KiB>
 //		hash_passes       <number>
 //		hash_slots        <number>
+//		password_list     <file>
 //		data              <folder>
 //
 //		smtp_host          <host>
@@ -128,6 +129,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"hash_memory":       number(&a.HashMemory),
 		"hash_passes":       number(&a.HashPasses),
 		"hash_slots":        number(&a.HashSlots),
+		"password_list":     text(&a.PasswordList),
 		"data":              text(&a.Data),
 	})
 	return block(d, known)

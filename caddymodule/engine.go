@@ -170,7 +170,7 @@ func (e *engine) assembleOver(ctx context.Context, store core.Store) (*assembly.
 		return nil, err
 	}
 	parts, err := assembly.New(assembly.Options{Store: store, MasterKey: master, OwnMasterKey: own,
-		PublicURL: e.settings.publicURL, Delivery: e.settings.outgoing.Options, LinkBase: e.settings.outgoing.links, MaxStaleness: e.settings.maxStaleness, Hashing: e.settings.hashing, KeyRate: e.settings.apiRate, Log: e.log, Meters: meters, Notice: e.herald.take})
+		PublicURL: e.settings.publicURL, Delivery: e.settings.outgoing.Options, LinkBase: e.settings.outgoing.links, MaxStaleness: e.settings.maxStaleness, Hashing: e.settings.hashing, KeyRate: e.settings.apiRate, RefusedPasswords: e.settings.refused, Log: e.log, Meters: meters, Notice: e.herald.take})
 	if err != nil {
 		return nil, err
 	}

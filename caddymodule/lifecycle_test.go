@@ -273,6 +273,7 @@ func TestSettings(t *testing.T) {
 		"bad mail links":  {&App{Outgoing: Outgoing{MailLinks: "app.example.com"}}, []string{"links in e-mails"}},
 		"bad network":     {&App{Outgoing: Outgoing{WebhookAllow: []string{"inside"}}}, []string{`webhook_allow: "inside"`}},
 		"bad rate":        {&App{APIRate: 1_000_001}, []string{"api_rate is 1000001"}},
+		"no list":         {&App{PasswordList: "/nonexistent"}, []string{"password_list: open /nonexistent"}},
 		"two at once":     {&App{PublicURL: "auth.example.com", MaxStaleness: 1}, []string{"public URL", "max staleness"}},
 	} {
 		_, err := test.app.settings()

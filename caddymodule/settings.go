@@ -35,6 +35,8 @@ type settings struct {
 	maxStaleness time.Duration
 	hashing      core.Hashing
 	outgoing     outgoing
+	refused      *core.PasswordList // nil = none
+	refusedFrom  string             // tells it from another
 }
 
 // settings resolves the configuration, and returns all complaints at once.
@@ -45,6 +47,7 @@ func (a *App) settings() (*settings, error) {
 		hashing:  core.Hashing{HashSlots: a.HashSlots, HashMemory: a.HashMemory, HashPasses: a.HashPasses},
 		outgoing: a.Outgoing.resolve(r),
 	}
+	s.readPasswordList(r.text("password_list", a.PasswordList), r)
 	if s.data == "" {
 		s.data = filepath.Join(caddy.AppDataDir(), "postern")
 	}
@@ -60,6 +63,21 @@ func (a *App) settings() (*settings, error) {
 		return nil, fmt.Errorf("postern: %w", err)
 	}
 	return s, nil
+}
+
+// readPasswordList reads the list of passwords that nobody may choose, if there is one.
+func (s *settings) readPasswordList(file string, r *resolver) {
+	list, err := assembly.ReadPasswordList(file)
+	r.complain(err)
+	if s.refused = list; list == nil {
+		return
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		r.complain(wrapped("password_list", err))
+		return
+	}
+	s.refusedFrom = fmt.Sprint(file, " of ", info.Size(), " bytes at ", info.ModTime().UnixNano())
 }
 
 // resolveRedis takes Redis from the configuration, else from the environment.
@@ -131,7 +149,7 @@ func (s *settings) key() string {
 			master[i] = key.ID()
 		}
 	}
-	return hash(s.storeKey(), s.data, master, s.publicURL, s.apiRate, s.maxStaleness, s.hashing, s.outgoing.Options, s.outgoing.links, s.outgoing.ca)
+	return hash(s.storeKey(), s.data, master, s.publicURL, s.apiRate, s.maxStaleness, s.hashing, s.refusedFrom, s.outgoing.Options, s.outgoing.links, s.outgoing.ca)
 }
 
 // storeKey identifies the store: two settings that mean the same one in the same way share it, however they are spelled.

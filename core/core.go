@@ -26,6 +26,9 @@ type Options struct {
 
 	Hashing // what password hashes cost
 
+	// RefusedPasswords are passwords that nobody may choose, beside those that are refused anyway; default none.
+	RefusedPasswords *PasswordList
+
 	// Courier delivers webhooks and e-mails; default nobody does, and what is due waits for a process that has one.
 	Courier Courier
 
@@ -150,6 +153,7 @@ type deps struct {
 	realms   *Realms
 	jobs     *jobs
 	hasher   *hasher
+	refused  *PasswordList
 	report   func(Fitness, error)
 	happened func(*Event)
 
@@ -199,9 +203,10 @@ func newDeps(o Options) (*deps, error) {
 	c := &clock{local: o.Now}
 	d := &deps{
 		store: view{o.Store}, clock: c, random: o.Random, master: newSealer(o.MasterKey), publicURL: o.PublicURL, linkBase: o.LinkBase,
-		ids:    &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
-		hasher: newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.HashBusy, o.Random),
-		report: o.Report, happened: o.Happened,
+		ids:     &source{random: o.Random, now: func() time.Time { t, _ := c.now(); return t }},
+		hasher:  newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.HashBusy, o.Random),
+		refused: o.RefusedPasswords,
+		report:  o.Report, happened: o.Happened,
 		mailless: o.Courier != nil && !o.Courier.Mails(),
 		touch:    make(chan touch, touchBacklog),
 		troubles: &troubles{tell: o.Trouble, failing: map[string]bool{}}, writes: &writes{},

@@ -44,7 +44,7 @@ func (d *deps) newHash(ctx context.Context, realm *Realm, user *User, in UserCha
 	case in.PasswordHash != nil:
 		return newHash{}, invalid("password_hash", "Password hash can't be set together with a password")
 	}
-	prepared, err := checkPassword(realm, user, in)
+	prepared, err := d.checkPassword(realm, user, in)
 	if err != nil {
 		return newHash{}, err
 	}

@@ -32,7 +32,7 @@ func (p *Passwords) Change(ctx context.Context, realm RealmID, idOrName string, 
 	if err != nil {
 		return err
 	}
-	next, err := checkPassword(state.Realm, user, UserChange{Password: &in.Password, PasswordConfirmation: in.Confirmation})
+	next, err := p.d.checkPassword(state.Realm, user, UserChange{Password: &in.Password, PasswordConfirmation: in.Confirmation})
 	if err != nil {
 		return err
 	}

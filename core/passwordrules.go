@@ -35,7 +35,17 @@ const (
 	saidSequence = "Password is a repetition or a sequence, which is easy to guess"
 	saidAboutYou = "Password is too much like the name, the address or this service's name"
 	saidCommon   = "Password is one that many people use, which is easy to guess"
+	saidListed   = "Password is on the list of those that must not be used here"
 )
+
+// checkPassword is the function of that name, which refuses what an operator's list holds too.
+func (d *deps) checkPassword(realm *Realm, user *User, in UserChange) ([]byte, error) {
+	prepared, err := checkPassword(realm, user, in)
+	if err == nil && d.refused.holds(string(prepared)) {
+		return nil, invalid("password", saidListed)
+	}
+	return prepared, err
+}
 
 // checkPassword refuses a new password of user that breaks the realm's rules (NIST SP 800-63B-4 §3.1.1.2): what is cheap
 // to see comes first, and all of it is linear in the password. It looks at nothing that is stored of anybody else.
@@ -87,12 +97,19 @@ func guessable(password string, about []string) string {
 			return saidAboutYou
 		}
 	}
-	for _, form := range append(plainForms(unit), reversed(unit)) {
-		if blocklist.Contains(form) || blocklist.Contains(bare(form)) {
-			return saidCommon
-		}
+	if slices.ContainsFunc(commonForms(unit), blocklist.Contains) {
+		return saidCommon
 	}
 	return ""
+}
+
+// commonForms returns what a password, in lower case and without its repetitions, may be a disguise of, itself among it.
+func commonForms(password string) []string {
+	var forms []string
+	for _, form := range append(plainForms(password), reversed(password)) {
+		forms = append(forms, form, bare(form))
+	}
+	return forms
 }
 
 const (

@@ -129,6 +129,7 @@ func TestLoadComplains(t *testing.T) {
 		{"the store", "upstream: http://a\nredis_url: foo\ndurability: fast\nmaster_key_file: x\n", nil, []string{`Durability is "fast"`, "URL"}},
 		{"nothing at all", "upstream: http://a\ndrain: 0s\nslow_client: 0s\n", nil, []string{`line 2: drain is "0s"`, `line 3: slow_client is "0s"`}},
 		{"a rate of nothing", "upstream: http://a\napi_rate: -1\n", nil, []string{"api_rate is -1; it must be from 1"}},
+		{"no list", "upstream: http://a\npassword_list: /nonexistent\n", nil, []string{"password_list: open /nonexistent"}},
 		{"durability of what", "upstream: http://a\ndurability: replicas\n", nil, []string{"durability and wait_replicas are for Redis"}},
 		{"addresses", "upstream: http://a\npublic_url: ftp://x\nmail_links: app.example.com\n", nil, []string{"the public URL must look like", "the base of links in e-mails must"}},
 		{"no settings", "- a\n", nil, []string{"line 1: it must be settings"}},

@@ -12,6 +12,7 @@ import (
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/httpapi"
+	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/internal/delivery"
 	"github.com/postern-auth/postern/internal/egress"
 	"github.com/postern-auth/postern/pages"
@@ -52,9 +53,10 @@ type Options struct {
 	// AllowUnfit runs on a database that should not be a system of record, and only warns.
 	AllowUnfit bool
 
-	Hashing   core.Hashing   // what password hashes cost; see core.Options
-	PublicURL string         // where the outside reaches the API, for issuers; see core.Options
-	Guard     guard.Settings // who gets in, and what the app is told
+	Hashing      core.Hashing   // what password hashes cost; see core.Options
+	PasswordList string         // file of passwords that nobody may choose: see core.ReadPasswordList; "" = none
+	PublicURL    string         // where the outside reaches the API, for issuers; see core.Options
+	Guard        guard.Settings // who gets in, and what the app is told
 
 	// Pages is the path of the hosted pages under Listen, "off" for none; default /auth. Unless Guard says otherwise,
 	// browsers are sent there to sign in.
@@ -120,7 +122,8 @@ func (o *Options) validate() error {
 	complain(o.RedisURL == "" && (o.Durability != "" && o.Durability != string(redisstore.DurabilityDefault) || o.WaitReplicas != 0),
 		"durability and wait_replicas are for Redis; name it in redis_url")
 	complain(o.APIMount != "" && o.APIMount != mountAccount && o.APIMount != mountAll, "api_mount is %q; it must be %s or %s, or left out", o.APIMount, mountAccount, mountAll)
-	errs = append(errs, httpapi.CheckKeyRate(o.APIRate))
+	_, err = assembly.ReadPasswordList(o.PasswordList)
+	errs = append(errs, httpapi.CheckKeyRate(o.APIRate), err)
 	complain(o.SlowClient < time.Second || o.SlowClient > time.Hour, "slow_client must be from 1s to 1h")
 	complain(o.Drain < 0 || o.Drain > time.Hour, "drain must be at most 1h")
 	complain(o.RedisURL != "" && o.MasterKeyFile == "" && !o.MakeMasterKey, "with Redis, a master key file is required: "+

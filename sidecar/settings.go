@@ -55,6 +55,7 @@ var Settings = []Setting{
 	{"hash_memory", "hash-memory", "KiB of memory that a password hash takes; see 'postern hash calibrate'", "19456", func(o *Options) any { return &o.Hashing.HashMemory }},
 	{"hash_passes", "hash-passes", "how many times a password hash passes over its memory", "2", func(o *Options) any { return &o.Hashing.HashPasses }},
 	{"hash_slots", "hash-slots", "how many passwords are hashed at once", "one less than the cores, within a quarter of the memory", func(o *Options) any { return &o.Hashing.HashSlots }},
+	{"password_list", "", "file of passwords that nobody may choose: docs/passwords.md", "none", func(o *Options) any { return &o.PasswordList }},
 	{"public_url", "public-url", "where the outside reaches the API, without /v1; part of the issuer of new realms", "", func(o *Options) any { return &o.PublicURL }},
 	{"realm", "realm", "realm whose users get in, by id or name", "default", func(o *Options) any { return &o.Guard.Realm }},
 	{"public", "", "paths that anybody may ask for: /healthz, /assets/*", "none", func(o *Options) any { return &o.Guard.Public }},

@@ -63,13 +63,7 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	hashing := s.o.Hashing
-	hashing.HashBusy = oneProcessorMore()
-	allow, _ := egress.ParseNetworks(s.o.WebhookAllow) // validate has seen them
-	s.parts, err = assembly.New(assembly.Options{Delivery: delivery.Options{Allow: allow, SMTP: s.o.SMTP}, LinkBase: s.o.MailLinks,
-		Store: s.store, MasterKey: master, OwnMasterKey: s.o.RedisURL == "" && s.o.MasterKeyFile == "",
-		PublicURL: s.o.PublicURL, Hashing: hashing, KeyRate: s.o.APIRate, Log: s.o.Log})
-	if err != nil {
+	if s.parts, err = s.assemble(master); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, setUpTimeout)
@@ -93,6 +87,20 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 	}
 	s.front.take(first)
 	return nil
+}
+
+// assemble puts the parts together over the open store.
+func (s *Sidecar) assemble(master *core.MasterKey) (*assembly.Assembly, error) {
+	refused, err := assembly.ReadPasswordList(s.o.PasswordList)
+	if err != nil {
+		return nil, err
+	}
+	hashing := s.o.Hashing
+	hashing.HashBusy = oneProcessorMore()
+	allow, _ := egress.ParseNetworks(s.o.WebhookAllow) // validate has seen them
+	return assembly.New(assembly.Options{Delivery: delivery.Options{Allow: allow, SMTP: s.o.SMTP}, LinkBase: s.o.MailLinks,
+		Store: s.store, MasterKey: master, OwnMasterKey: s.o.RedisURL == "" && s.o.MasterKeyFile == "",
+		PublicURL: s.o.PublicURL, Hashing: hashing, KeyRate: s.o.APIRate, RefusedPasswords: refused, Log: s.o.Log})
 }
 
 // listen takes the addresses, and reads the certificate.

@@ -29,8 +29,10 @@ type Options struct {
 	MaxStaleness time.Duration // see core.Options
 	Hashing      core.Hashing  // see core.Options
 	KeyRate      int           // see httpapi.Options
-	Log          *zap.Logger   // default none
-	Meters       *Meters       // what is counted; default new ones
+
+	RefusedPasswords *core.PasswordList // see core.Options
+	Log              *zap.Logger        // default none
+	Meters           *Meters            // what is counted; default new ones
 
 	Delivery delivery.Options // of webhooks and e-mails
 	LinkBase string           // see core.Options
@@ -72,7 +74,7 @@ func New(o Options) (*Assembly, error) {
 		return nil, err
 	}
 	c, err := core.New(core.Options{Courier: courier, LinkBase: o.LinkBase,
-		Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Hashing: o.Hashing, Report: r.report, Trouble: r.trouble,
+		Store: o.Store, MasterKey: o.MasterKey, PublicURL: o.PublicURL, MaxStaleness: o.MaxStaleness, Hashing: o.Hashing, RefusedPasswords: o.RefusedPasswords, Report: r.report, Trouble: r.trouble,
 		Happened: happened})
 	if err != nil {
 		return nil, err

@@ -30,6 +30,12 @@ type Pages struct {
 	// Title is what people sign in to, in at most 100 bytes. The default is the host that they reach the pages by.
 	Title string `json:"title,omitempty"`
 
+	// ForgotURL is where the page to sign in sends who forgot their password: a path, an address, or `mailto:help@example.com`. The default is nowhere.
+	ForgotURL string `json:"forgot_url,omitempty"`
+
+	// SignUpURL is where it sends who has no account yet, likewise.
+	SignUpURL string `json:"sign_up_url,omitempty"`
+
 	// Cookie is the cookie that the pages set. The default is that of the guard.
 	Cookie guard.Cookie `json:"cookie,omitzero"`
 
@@ -88,7 +94,7 @@ func (p *Pages) check() error {
 		title = errors.New("title must have at most 100 bytes")
 	}
 	settings := p.settings()
-	return errors.Join(pages.CheckMount(p.mount()), title, settings.Validate())
+	return errors.Join(pages.CheckMount(p.mount()), title, pages.CheckLink("forgot_url", p.ForgotURL), pages.CheckLink("sign_up_url", p.SignUpURL), settings.Validate())
 }
 
 // ServeHTTP serves a page.
@@ -127,7 +133,7 @@ func (p *Pages) open(ctx context.Context) (*pages.Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := parts.NewPages(p.guard.Guard, pages.Options{Realm: p.Realm, Mount: p.Mount, Origins: p.Origins, Title: p.Title,
+	made, err := parts.NewPages(p.guard.Guard, pages.Options{Realm: p.Realm, Mount: p.Mount, Origins: p.Origins, Title: p.Title, Forgot: p.ForgotURL, SignUp: p.SignUpURL,
 		Address: func(r *http.Request) string { return clientAddress(r).String() }})
 	if err != nil {
 		return nil, err
@@ -139,10 +145,12 @@ func (p *Pages) open(ctx context.Context) (*pages.Pages, error) {
 // UnmarshalCaddyfile reads the directive. It takes no matcher: its argument is the path of the pages. Syntax:
 //
 //	postern_pages [<mount>] {
-//		realm   <realm>
-//		title   <text>
-//		cookie  <name> [insecure]
-//		origins <origin...>
+//		realm       <realm>
+//		title       <text>
+//		forgot_url  <address>
+//		sign_up_url <address>
+//		cookie      <name> [insecure]
+//		origins     <origin...>
 //	}
 func (p *Pages) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the directive
@@ -152,7 +160,8 @@ func (p *Pages) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.ArgErr()
 		}
 	}
-	err := block(d, subdirectives{"realm": text(&p.Realm), "title": text(&p.Title), "cookie": cookie(&p.Cookie), "origins": texts(&p.Origins)})
+	err := block(d, subdirectives{"realm": text(&p.Realm), "title": text(&p.Title), "forgot_url": text(&p.ForgotURL), "sign_up_url": text(&p.SignUpURL),
+		"cookie": cookie(&p.Cookie), "origins": texts(&p.Origins)})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 // withPages is a site with pages, whose cookie travels in the clear as the site does.
 const withPages = `postern_pages /account {
 		title Acme
+		forgot_url /forgot
+		sign_up_url https://example.com/join
 		cookie session insecure
 	}
 	postern_auth {
@@ -28,7 +30,8 @@ func TestPages(t *testing.T) {
 	if to := away.header.Get("Location"); away.status != http.StatusSeeOther || to != "/account/sign-in?return_to=%2Freports" {
 		t.Fatalf("a browser that is not signed in = %d to %q", away.status, to)
 	}
-	if page := w.get("/account/sign-in", ""); page.status != http.StatusOK || !strings.Contains(page.body, "Acme") {
+	if page := w.get("/account/sign-in", ""); page.status != http.StatusOK || !strings.Contains(page.body, "Acme") ||
+		!strings.Contains(page.body, `href="/forgot"`) || !strings.Contains(page.body, `href="https://example.com/join"`) {
 		t.Errorf("the page to sign in = %+v", page)
 	}
 	const form = "username=ann&password=correct+horse+battery+staple&return_to=/reports"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -55,7 +56,7 @@ var (
 	_ SecondFactors = (*core.SecondFactors)(nil)
 )
 
-// Options configures Pages. All but Mount, Origins, Title, Address, Logger and Now are required.
+// Options configures Pages. All but Mount, Origins, Title, Forgot, SignUp, Address, Logger and Now are required.
 type Options struct {
 	Realms        Realms
 	Passwords     Passwords
@@ -67,6 +68,8 @@ type Options struct {
 	Mount   string   // path that the pages are under, without a slash at its end; default DefaultMount
 	Origins []string // besides the pages' own: where one may return to after signing in, such as https://app.example.com
 	Title   string   // what people sign in to; at most 100 bytes; default the host that they reach it by
+	Forgot  string   // where the page to sign in sends who forgot their password: see CheckLink; default nowhere
+	SignUp  string   // where it sends who has no account yet, likewise
 
 	// Address returns the address that a request comes from; default that of the connection.
 	Address func(*http.Request) string
@@ -91,6 +94,7 @@ func (o *Options) validate() error {
 	if len(o.Title) > 100 {
 		errs = append(errs, errors.New("title must have at most 100 bytes"))
 	}
+	errs = append(errs, CheckLink("forgot_url", o.Forgot), CheckLink("sign_up_url", o.SignUp))
 	if o.Address == nil {
 		o.Address = func(r *http.Request) string { return r.RemoteAddr }
 	}
@@ -109,6 +113,19 @@ func CheckMount(mount string) error {
 		return fmt.Errorf("the pages' path %q must be one like %s, without a slash at its end", mount, DefaultMount)
 	}
 	return nil
+}
+
+// CheckLink refuses what the page to sign in cannot link to, by the name of the setting that says it: it is "", for none, a path, an address, or
+// whom to write to (mailto:).
+func CheckLink(setting, link string) error {
+	if link == "" || link[0] == '/' {
+		if _, ok := guard.SafeReturn(link); ok || link == "" {
+			return nil
+		}
+	} else if u, err := url.Parse(link); err == nil && ((u.Scheme == "https" || u.Scheme == "http") && u.Host != "" || u.Scheme == "mailto" && u.Opaque != "") {
+		return nil
+	}
+	return fmt.Errorf("%s is %q; it must be a path like /forgot, an address like https://app.example.com/forgot, or mailto:help@example.com", setting, link)
 }
 
 // Pages serves the pages. Make it with New. Safe for concurrent use.

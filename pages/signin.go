@@ -25,6 +25,8 @@ type signInForm struct {
 	Needs    string // what kind of sign-in it takes: needsMFA, or "" for any
 	Problem  string // what was wrong with the last try
 	Notice   string // what happened before
+
+	Forgot, SignUp string // where to go instead; "" = nowhere
 }
 
 // What a guard adds to the address of the page where a sign-in that is there does not do (RFC 9470 has these words).
@@ -62,11 +64,17 @@ func (f signInForm) content(action string) g.Node {
 				h.Required(), g.If(f.Username != "", h.AutoFocus()), aboutProblem(f.Problem)),
 			h.Button(g.Text("Sign in")),
 		),
+		link(f.Forgot, "Forgot your password?"),
+		link(f.SignUp, "No account yet? Sign up"),
 	}
 }
 
+// link is a line that leads elsewhere, where there is somewhere to go.
+func link(to, text string) g.Node { return g.If(to != "", h.P(h.A(h.Href(to), g.Text(text)))) }
+
 // askSignIn answers with the page to sign in.
 func (p *Pages) askSignIn(w http.ResponseWriter, r *http.Request, status int, form signInForm) {
+	form.Forgot, form.SignUp = p.o.Forgot, p.o.SignUp
 	p.render(w, r, status, "Sign in", form.content(p.SignInPath()))
 }
 

@@ -93,3 +93,26 @@ func TestCookieNotKept(t *testing.T) {
 		t.Errorf("a made-up address sends to %q; want /", a.Header.Get("Location"))
 	}
 }
+
+// TestLinks shows where to go without a password or an account, also after a wrong try, and refuses what is no such place.
+func TestLinks(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), func(o *pages.Options) {
+		o.Forgot, o.SignUp = "mailto:help@example.com", `https://example.com/join?a="b"`
+	})
+	for name, shown := range map[string]answer{"at first": w.send("GET", "/auth/sign-in", nil), "after a wrong try": w.signIn("ann", "wrong-password-1", "/")} {
+		for _, want := range []string{`<a href="mailto:help@example.com">Forgot your password?</a>`, `<a href="https://example.com/join?a=&#34;b&#34;">No account yet? Sign up</a>`} {
+			if !strings.Contains(shown.body, want) {
+				t.Errorf("the page to sign in, %s, lacks %s: %s", name, want, shown.body)
+			}
+		}
+	}
+	if plain := newWorld(t, teststore.Bolt(t), nil).send("GET", "/auth/sign-in", nil); strings.Contains(plain.body, "<a ") {
+		t.Errorf("the page has a link that nobody asked for: %s", plain.body)
+	}
+	for link, good := range map[string]bool{"": true, "/forgot": true, "/a?b=c": true, "https://example.com/": true, "http://example.com": true, "mailto:a@example.com": true,
+		"forgot": false, "//example.com": false, "/\\example.com": false, "javascript:alert(1)": false, "data:text/html,x": false, "https:///x": false, "mailto:": false, "ftp://a/": false} {
+		if err := pages.CheckLink("forgot_url", link); (err == nil) != good {
+			t.Errorf("CheckLink(%q) = %v; want it taken: %v", link, err, good)
+		}
+	}
+}

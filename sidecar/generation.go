@@ -118,7 +118,7 @@ func withPages(o *Options, parts *assembly.Assembly, g *guard.Guard, next http.H
 	if o.Pages == off {
 		return next, nil
 	}
-	hosted, err := parts.NewPages(g, pages.Options{Realm: o.Guard.Realm, Mount: o.Pages, Origins: o.Guard.Origins, Title: o.Title, Address: addressOf})
+	hosted, err := parts.NewPages(g, pages.Options{Realm: o.Guard.Realm, Mount: o.Pages, Origins: o.Guard.Origins, Title: o.Title, Forgot: o.ForgotURL, SignUp: o.SignUpURL, Address: addressOf})
 	if err != nil {
 		return nil, err
 	}

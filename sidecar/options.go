@@ -63,6 +63,8 @@ type Options struct {
 	Pages string
 	Title string // what people sign in to: see pages.Options
 
+	ForgotURL, SignUpURL string // where the page to sign in sends who forgot their password, or has no account: see pages.CheckLink
+
 	SMTP         delivery.SMTP // the mail server
 	MailLinks    string        // where the pages are that links in e-mails lead to: see core.Options
 	WebhookAllow []string      // networks inside that webhooks may reach: see egress.ParseNetworks
@@ -113,6 +115,7 @@ func (o *Options) validate() error {
 		errs = append(errs, pages.CheckMount(o.Pages))
 	}
 	complain(len(o.Title) > 100, "title must have at most 100 bytes")
+	errs = append(errs, pages.CheckLink("forgot_url", o.ForgotURL), pages.CheckLink("sign_up_url", o.SignUpURL))
 	complain(o.Data == "", "a data folder is required")
 	complain((o.TLSCert == "") != (o.TLSKey == ""), "tls_cert and tls_key go together")
 	errs = append(errs, core.CheckAddresses(o.PublicURL, o.MailLinks))

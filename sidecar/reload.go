@@ -12,7 +12,7 @@ import (
 
 // changeable are the settings that a running server can take anew. The others say which addresses and which data are its own.
 var changeable = []string{"upstream", "upstream_ca", "trusted_proxies", "api_mount", "access_log",
-	"realm", "public", "require", "login_url", "origins", "assertion", "stale_ok", "pass_token", "pages", "title"}
+	"realm", "public", "require", "login_url", "origins", "assertion", "stale_ok", "pass_token", "pages", "title", "forgot_url", "sign_up_url"}
 
 // Reload has the server go on with other options. No connection is dropped: requests under way finish as they began. Where
 // o is not good, or asks for what takes a restart, nothing changes, and the error says what is wrong.

@@ -67,6 +67,8 @@ var Settings = []Setting{
 	{"pass_token", "", "pass the bearer token on to the app", "false", func(o *Options) any { return &o.Guard.PassToken }},
 	{"pages", "pages", "path of the hosted pages at the guarded address, or off", "/auth", func(o *Options) any { return &o.Pages }},
 	{"title", "", "what people sign in to, as the pages call it", "the host that they reach it by", func(o *Options) any { return &o.Title }},
+	{"forgot_url", "", "where the page to sign in sends who forgot their password: a path, an address, or mailto:help@example.com", "nowhere", func(o *Options) any { return &o.ForgotURL }},
+	{"sign_up_url", "", "where it sends who has no account yet, likewise", "nowhere", func(o *Options) any { return &o.SignUpURL }},
 	{"smtp_host", "", "mail server that takes e-mails; docs/hooks.md", "none", func(o *Options) any { return &o.SMTP.Host }},
 	{"smtp_port", "", "port of the mail server", "587, 465 or 25, as smtp_tls asks for", func(o *Options) any { return &o.SMTP.Port }},
 	{"smtp_tls", "", "how the connection to the mail server is encrypted: starttls, implicit, or none", "starttls", func(o *Options) any { return &o.SMTP.TLS }},

@@ -107,16 +107,13 @@ func openBolt(path string, options *bolt.Options) (db *bolt.DB, err error) {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, ErrInUse
-	case err == nil, isFileError(err):
-		return db, err
+	case err == nil:
+		return db, nil
+	}
+	if refused, is := errors.AsType[*fs.PathError](err); is { // by the operating system, rather than by bbolt
+		return nil, refused.Err // the path is named by Open
 	}
 	return nil, fmt.Errorf("%w (%w)", ErrDamaged, err)
-}
-
-// isFileError reports whether the operating system refused, rather than bbolt.
-func isFileError(err error) bool {
-	_, ok := errors.AsType[*fs.PathError](err)
-	return ok
 }
 
 // checkWhole returns ErrDamaged if there is a file that is shorter than its own account of it, as after a copy that

@@ -165,7 +165,7 @@ func (e *engine) assemble() (*openedStore, *assembly.Assembly, error) {
 
 // assembleOver does assemble's work over an open store.
 func (e *engine) assembleOver(ctx context.Context, store core.Store) (*assembly.Assembly, error) {
-	master, own, err := e.settings.readMasterKey()
+	master, own, err := e.settings.readMasterKey(ctx, store)
 	if err != nil {
 		return nil, err
 	}

@@ -187,9 +187,13 @@ func opened[S core.Store](store S, err error) (core.Store, error) {
 }
 
 // readMasterKey returns the master key, and whether it is the embedded store's own, which is made where there is none.
-func (s *settings) readMasterKey() (key *core.MasterKey, own bool, err error) {
+func (s *settings) readMasterKey(ctx context.Context, store core.Store) (key *core.MasterKey, own bool, err error) {
 	if own = s.masterKey == nil; own {
-		if err := assembly.EnsureMasterKey(filepath.Join(s.data, assembly.MasterKeyFile)); err != nil {
+		empty, err := core.IsEmpty(ctx, store)
+		if err == nil {
+			err = assembly.FirstMasterKey(s.data, empty)
+		}
+		if err != nil {
 			return nil, own, err
 		}
 	}

@@ -35,6 +35,15 @@ func (c *Core) First(ctx context.Context, secret string) (realm *Realm, isFirst 
 	return realm, err == nil && secret != "" && digest(secret) == f.ManagementKey, err
 }
 
+// IsEmpty reports whether nobody has set up a store yet. It needs no master key.
+func IsEmpty(ctx context.Context, store Store) (bool, error) {
+	recs, err := store.Get(ctx, firstKey())
+	if err != nil {
+		return false, fmt.Errorf("core: first realm: %w", err)
+	}
+	return recs[0].Version == 0, nil
+}
+
 // SetUp gives an empty store the realm "default" and a first management key, for all realms, with every
 // permission. secret comes from ManagementKeys.NewSecret and should lie in a safe place already, since it is not
 // kept. Where somebody else was faster, theirs is kept, and First tells so.

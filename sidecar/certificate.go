@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"os"
 	"sync"
@@ -52,6 +53,17 @@ func (c *certificate) read() error {
 	}
 	c.pair.Store(&pair)
 	return nil
+}
+
+// outOfTime says where a certificate is not good now, "" where it is.
+func outOfTime(cert *x509.Certificate, now time.Time) string {
+	switch {
+	case now.After(cert.NotAfter):
+		return "the certificate in tls_cert expired on " + cert.NotAfter.UTC().Format(time.DateTime) + " UTC, and clients refuse it; renew it"
+	case now.Before(cert.NotBefore):
+		return "the certificate in tls_cert is not good before " + cert.NotBefore.UTC().Format(time.DateTime) + " UTC, and clients refuse it; is the clock of this machine right?"
+	}
+	return ""
 }
 
 // look returns what tells the files from changed ones.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -31,12 +32,21 @@ func (o *Options) CommandData() *assembly.Data {
 	}
 }
 
+// holdsData reports whether the embedded store was made once.
+func (o *Options) holdsData() bool {
+	info, err := os.Stat(filepath.Join(o.Data, storeFile))
+	return err == nil && info.Size() > 0
+}
+
 // existingMasterKey reads the master key.
 func (o *Options) existingMasterKey() (*core.MasterKey, error) {
 	if o.MasterKeyFile != "" {
 		return assembly.ReadMasterKey(o.MasterKeyFile)
 	}
 	key, err := assembly.OwnMasterKey(o.Data)
+	if errors.Is(err, fs.ErrNotExist) && o.holdsData() {
+		return nil, assembly.LostMasterKey(filepath.Join(o.Data, assembly.MasterKeyFile))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no server runs over the folder %s, and it holds no data of Postern: name the folder with --data, or POSTERN_DATA", o.Data)
 	}

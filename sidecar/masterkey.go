@@ -1,7 +1,7 @@
 package sidecar
 
 import (
-	"path/filepath"
+	"context"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/internal/assembly"
@@ -9,9 +9,13 @@ import (
 
 // masterKey reads the master key, and makes one where that is allowed: for the embedded store, whose data
 // lies beside it, and for development.
-func (o *Options) masterKey() (*core.MasterKey, error) {
+func (o *Options) masterKey(ctx context.Context, store core.Store) (*core.MasterKey, error) {
 	if o.MasterKeyFile == "" {
-		if err := assembly.EnsureMasterKey(filepath.Join(o.Data, assembly.MasterKeyFile)); err != nil {
+		empty, err := core.IsEmpty(ctx, store)
+		if err != nil {
+			return nil, unreachable(o, err)
+		}
+		if err := assembly.FirstMasterKey(o.Data, empty); err != nil {
 			return nil, err
 		}
 	}

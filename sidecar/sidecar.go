@@ -46,6 +46,9 @@ func Open(ctx context.Context, o Options) (*Sidecar, error) {
 	s := &Sidecar{o: o}
 	if err := s.open(ctx); err != nil {
 		s.close()
+		if errors.Is(err, core.ErrUnavailable) {
+			err = unreachable(&o, err)
+		}
 		return nil, err
 	}
 	return s, nil
@@ -59,15 +62,15 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 	if s.store, err = s.o.openStore(ctx); err != nil {
 		return err
 	}
-	master, err := s.o.masterKey()
+	ctx, cancel := context.WithTimeout(ctx, setUpTimeout)
+	defer cancel()
+	master, err := s.o.masterKey(ctx, s.store)
 	if err != nil {
 		return err
 	}
 	if s.parts, err = s.assemble(master); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, setUpTimeout)
-	defer cancel()
 	if err := checkStore(ctx, s.parts.Core, &s.o); err != nil {
 		return err
 	}

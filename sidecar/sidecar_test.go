@@ -93,7 +93,7 @@ func (v *served) must(err error) {
 // yesterday returns a core over the same store whose clock is hours behind, to make tokens that have expired.
 func (v *served) yesterday() *core.Core {
 	v.Helper()
-	master, err := v.o.masterKey()
+	master, err := v.o.masterKey(v.Context(), v.store)
 	v.must(err)
 	c, err := core.New(core.Options{Store: v.store, MasterKey: master, Now: func() time.Time { return time.Now().Add(-7 * time.Hour) }})
 	v.must(err)

@@ -2,10 +2,13 @@ package sidecar
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/postern-auth/postern/boltstore"
 	"github.com/postern-auth/postern/core"
@@ -19,12 +22,24 @@ const storeFile = "postern.db"
 // openStore opens Redis where it is named, else the file in the data folder.
 func (o *Options) openStore(ctx context.Context) (core.Store, error) {
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make the data folder: %w", err)
+		return nil, notAllowed(fmt.Errorf("cannot make the data folder: %w", err))
 	}
 	if o.RedisURL != "" {
 		return opened(redisstore.Open(ctx, o.redis()))
 	}
-	return opened(boltstore.Open(boltstore.Options{Path: filepath.Join(o.Data, storeFile)}))
+	store, err := opened(boltstore.Open(boltstore.Options{Path: filepath.Join(o.Data, storeFile)}))
+	return store, notAllowed(err)
+}
+
+// notAllowed adds to an error what to do where the operating system does not let us write in the data folder.
+func notAllowed(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; run this as the user who owns the data, or name another folder with --data", err)
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w; name a folder that can be written with --data", err)
+	}
+	return err
 }
 
 // redis says how Redis is used.
@@ -49,14 +64,44 @@ func checkStore(ctx context.Context, c *core.Core, o *Options) error {
 	return assembly.Accept(fit, o.AllowUnfit, o.Log)
 }
 
-// unreachable says that the store does not answer, and what to look at.
+// unreachable says that the store does not do what was asked, and what to look at.
 func unreachable(o *Options, err error) error {
 	if o.RedisURL == "" {
-		return fmt.Errorf("cannot read the data in %s: %w", o.Data, err)
+		return fmt.Errorf("cannot use the data in %s: %v", o.Data, err)
 	}
-	why := strings.TrimPrefix(err.Error(), "redisstore: check: ")
+	why := err.Error()
+	if _, tried, is := strings.Cut(why, "redisstore: "); is {
+		_, why, _ = strings.Cut(tried, ": ")
+	}
 	if _, cause, ok := strings.Cut(why, core.ErrUnavailable.Detail); ok { // which is said to callers of the API
 		why = strings.Trim(cause, " ()")
 	}
-	return fmt.Errorf("cannot use Redis: %s; is it running, and are address, password and database in --redis or POSTERN_REDIS_URL right?", why)
+	return fmt.Errorf("cannot use Redis: %s; %s", strings.TrimSuffix(why, "."), o.remedy(why))
+}
+
+// remedies say what to do about Redis' own words, by how these begin.
+var remedies = []struct{ word, remedy string }{
+	{"NOAUTH", "give user and password in --redis or POSTERN_REDIS_URL"},
+	{"WRONGPASS", "are user and password right in --redis or POSTERN_REDIS_URL?"},
+	{"NOPERM", "give its user the rights in docs/production.md"},
+	{"OOM", "its memory is full: raise maxmemory, or have nothing else in it"},
+	{"NOREPLICAS", "too few of its replicas follow it: see to them, or to min-replicas-to-write"},
+	{"READONLY", "it is a replica: name the master, or use Sentinels"},
+	{"MISCONF", "it cannot write to its disk; its log says why"},
+	{"MOVED", "it is a node of a Cluster: name it as redis+cluster://"},
+	{"CLUSTERDOWN", "it is a node of a Cluster that does not work as a whole: see to that, and name it as redis+cluster://"},
+	{"ERR This instance has cluster support disabled", "it is no Cluster: name it as redis://"},
+}
+
+// remedy returns what to do where Redis cannot be used, and says why.
+func (o *Options) remedy(why string) string {
+	for _, r := range remedies {
+		if strings.HasPrefix(why, r.word) {
+			return r.remedy
+		}
+	}
+	if strings.HasPrefix(o.RedisURL, "rediss") {
+		return "is it running, does it speak TLS, and are address, password and database in --redis or POSTERN_REDIS_URL right?"
+	}
+	return "is it running, and are address, password and database in --redis or POSTERN_REDIS_URL right?"
 }

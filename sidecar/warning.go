@@ -1,6 +1,10 @@
 package sidecar
 
-import "fmt"
+import (
+	"crypto/tls"
+	"fmt"
+	"time"
+)
 
 // Warnings says what is allowed about o, and is hardly meant.
 func (o *Options) Warnings() []string {
@@ -8,6 +12,14 @@ func (o *Options) Warnings() []string {
 	trusted, _ := parseProxies(o.TrustedProxies) // validate has seen them
 	if network := trusted.everybody(); network != "" {
 		all = append(all, fmt.Sprintf("trusted_proxies: %s holds clients too, who may then say which address they come from, and with forward_auth_listen what is judged; name the proxies alone", network))
+	}
+	if o.TLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(o.TLSCert, o.TLSKey) // what is wrong with the files is an error
+		if err == nil {
+			if text := outOfTime(pair.Leaf, time.Now()); text != "" {
+				all = append(all, text)
+			}
+		}
 	}
 	return all
 }

@@ -38,6 +38,9 @@ func (g given) flags(f *pflag.FlagSet, names ...string) {
 			usage = fmt.Sprintf("%s (default %s; env %s)", s.Usage, s.Default, s.Env())
 		}
 		set := func(text string) error {
+			if _, twice := g[s.Name]; twice {
+				return errors.New("it is there twice")
+			}
 			g[s.Name] = text
 			return s.Set(&sidecar.Options{}, text) // so that what is wrong is said of the flag
 		}

@@ -212,6 +212,15 @@ func TestStartRefusals(t *testing.T) {
 	if err := os.Remove(filepath.Join(served, "management.key")); err != nil {
 		t.Fatal(err)
 	}
+	keyless := filepath.Join(t.TempDir(), "data") // the same, and its master key lost
+	serveOnce(t, keyless)
+	if err := os.Remove(filepath.Join(keyless, "master.key")); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "postern.db"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	goodKey := filepath.Join(t.TempDir(), "good")
 	if err := os.WriteFile(goodKey, bytes.Repeat([]byte("a"), 64), 0o600); err != nil {
 		t.Fatal(err)
@@ -244,6 +253,13 @@ func TestStartRefusals(t *testing.T) {
 		{"redis that forgets", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", fresh(), "--redis", "redis://:secret@" + locked.Addr(), "--master-key-file", goodKey}, "is not fit to keep users"},
 		{"another's data", []string{"dev", "--listen", "127.0.0.1:0", "--data", served}, "set up by something else than 'postern dev'"},
 		{"another master key", []string{"dev", "--listen", "127.0.0.1:0", "--data", idle, "--master-key-file", goodKey}, "was sealed under another master key than the one given"},
+		{"lost master key", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", keyless}, "master.key is missing, and without it nobody can use the data"},
+		{"master key in a folder", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--master-key-file", keyless}, "is a folder; name the file in it"},
+		{"data that is a folder", []string{"dev", "--listen", "127.0.0.1:0", "--data", folder}, "postern.db: is a directory"},
+		{"socket that is a file", []string{"dev", "--listen", "unix:" + goodKey, "--api-listen", "off", "--data", fresh()}, "there is a file that is no socket; move it away"},
+		{"socket with a long path", []string{"serve", "--listen", "unix:/" + strings.Repeat("x", 107), "--upstream", "http://127.0.0.1:1", "--data", fresh()}, "sockets have paths of 107 at most"},
+		{"address of another machine", []string{"dev", "--listen", "203.0.113.7:8080", "--data", fresh()}, "203.0.113.7:8080 is no address of this machine; choose another with --listen"},
+		{"flag twice", []string{"serve", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:1", "--upstream", "http://127.0.0.1:1"}, "it is there twice"},
 		{"no such realm", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", idle, "--realm", "nowhere"}, `there is no realm "nowhere" to guard for`},
 		{"redis URL", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--redis", "http://:hunter2@127.0.0.1:1"}, "redis://"},
 		{"no such flag", []string{"dev", "--lisen", "x"}, "unknown flag: --lisen"},

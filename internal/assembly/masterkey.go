@@ -25,6 +25,9 @@ func ReadMasterKey(file string) (*core.MasterKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the master key: %w", err)
 	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("the master key %s is a folder; name the file in it", file)
+	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("the master key %s can be read by others; run: chmod 600 %s", file, file)
 	}
@@ -52,6 +55,21 @@ func OwnMasterKey(folder string) (*core.MasterKey, error) {
 		return nil, err
 	}
 	return key.Replacing(next), nil
+}
+
+// FirstMasterKey makes a master key in a data folder unless there is one. Where the store is not empty (core.IsEmpty), what it holds was sealed
+// under another: then none is made, which could be taken for that.
+func FirstMasterKey(folder string, empty bool) error {
+	file := filepath.Join(folder, MasterKeyFile)
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) && !empty {
+		return LostMasterKey(file)
+	}
+	return EnsureMasterKey(file)
+}
+
+// LostMasterKey says that a master key is not where it was.
+func LostMasterKey(file string) error {
+	return fmt.Errorf("the master key %s is missing, and without it nobody can use the data; put the copy there that you keep", file)
 }
 
 // EnsureMasterKey makes a master key in file unless there is one.

@@ -1,0 +1,60 @@
+package assembly_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/assembly"
+	"github.com/postern-auth/postern/internal/teststore"
+)
+
+// TestFirstMasterKey makes a key for a store that is empty, keeps it, and makes none in the place of one that was lost.
+func TestFirstMasterKey(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, assembly.MasterKeyFile)
+	store := teststore.Bolt(t)
+	empty := func() bool {
+		t.Helper()
+		is, err := core.IsEmpty(t.Context(), store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return is
+	}
+	if err := assembly.FirstMasterKey(folder, empty()); err != nil {
+		t.Fatal(err)
+	}
+	key, err := assembly.ReadMasterKey(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := core.New(core.Options{Store: store, MasterKey: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := c.ManagementKeys.NewSecret()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetUp(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	if err := assembly.FirstMasterKey(folder, empty()); err != nil {
+		t.Errorf("with its key there, FirstMasterKey = %v", err)
+	}
+	if again, err := assembly.ReadMasterKey(file); err != nil || again.ID() != key.ID() {
+		t.Errorf("the key that was there is another now: %v", err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := assembly.FirstMasterKey(folder, empty()); err == nil || !strings.Contains(err.Error(), file+" is missing") {
+		t.Errorf("with its key lost, FirstMasterKey = %v; want it to say so", err)
+	}
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Errorf("there is a key in the place of the lost one (%v)", err)
+	}
+}

@@ -113,6 +113,7 @@ $walk->bad('users.resetPasswordWithToken', 'again', raises(fn() => $spend($reset
 // E-mail addresses, and second factors.
 $mail = $users->ask("{$user->id}/request_email_verification");
 $walk->good('users.requestEmailVerification', 'without a body', [$mail->email, substr($mail->token, 0, 3)], ['dave@example.com', 'kv_']);
+$walk->good('users.requestEmailVerification', 'an array of nothing', substr($users->ask("{$user->id}/request_email_verification", [])->token, 0, 3), 'kv_'); // [] in JSON
 $walk->bad('users.requestEmailVerification', 'nobody', raises(fn() => $users->ask('nobody/request_email_verification')), 'RecordNotFound');
 $verify = fn(string $token) => $users->act($user->id, 'verify_email', ['token' => $token, 'request' => ['ip' => '127.0.0.1']]);
 $walk->good('users.verifyEmail', 'done', $verify($mail->token)->email_verification, 'verified');

@@ -131,6 +131,25 @@ func TestImportAgain(t *testing.T) {
 	})
 }
 
+// TestNamesOfBlanks has nobody called by blanks: there is always a name to show (Users API, "Fields").
+func TestNamesOfBlanks(t *testing.T) {
+	each(t, func(w *world) {
+		robot, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: ptr("robot"), Name: ptr(" \t ")}, core.Request{})
+		w.must(err)
+		person, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserHuman), Username: ptr("ann"), Email: ptr("ann@example.com"),
+			FirstName: ptr(" Ann"), LastName: ptr("Lee")}, core.Request{})
+		w.must(err)
+		if robot.Name() != "robot" || person.FirstName != " Ann" {
+			t.Errorf("Create = %q and first name %q; want robot, and the other as sent", robot.Name(), person.FirstName)
+		}
+		person, err = w.Users.Update(w.ctx, w.realm.ID, "ann", core.UserChange{FirstName: ptr("  "), LastName: ptr("\u00a0")}, core.Request{})
+		w.must(err)
+		if person.FirstName != "" || person.LastName != "" || person.Name() != "ann" {
+			t.Errorf("Update = %q %q, called %q; want no names, called ann", person.FirstName, person.LastName, person.Name())
+		}
+	})
+}
+
 // TestNamesAreUnique lets fifty create users under spellings of one name; exactly one may win.
 func TestNamesAreUnique(t *testing.T) {
 	each(t, func(w *world) {

@@ -99,11 +99,11 @@ func (u *User) apply(in UserChange) error {
 		errs.check(*v == EmailNone || *v == EmailRequested || *v == EmailVerified, "email_verification", "Email verification must be none, requested or verified")
 		u.EmailVerification = *v
 	}
-	errs.text(&u.FirstName, in.FirstName, "first_name", "First name")
-	errs.text(&u.LastName, in.LastName, "last_name", "Last name")
+	errs.name(&u.FirstName, in.FirstName, "first_name", "First name")
+	errs.name(&u.LastName, in.LastName, "last_name", "Last name")
 	errs.text(&u.Reference, in.Reference, "reference", "Reference")
 	if u.Type == UserAPI {
-		errs.text(&u.APIName, in.Name, "name", "Name")
+		errs.name(&u.APIName, in.Name, "name", "Name")
 	}
 	if in.Custom != nil {
 		errs.add(in.Custom.validate())
@@ -185,6 +185,14 @@ func (f *fieldErrors) text(to, from *string, attribute, label string) {
 		f.check(false, attribute, label+" contains characters that are not allowed")
 	}
 	*to = *from
+}
+
+// name is text for what people read: one of blanks alone is none, so that nothing is called by it.
+func (f *fieldErrors) name(to, from *string, attribute, label string) {
+	f.text(to, from, attribute, label)
+	if strings.TrimSpace(*to) == "" {
+		*to = ""
+	}
 }
 
 // err returns all complaints as one KindInvalid error, or nil.

@@ -16,14 +16,20 @@ func parseLogin(text string) (*url.URL, error) {
 		return nil, nil
 	}
 	u, err := url.Parse(text)
-	if err == nil && u.Host == "" {
-		if _, ok := SafeReturn(text); ok {
-			return u, nil
-		}
-	} else if _, ok := parseOrigin(u.Scheme + "://" + u.Host); err == nil && ok && u.User == nil && u.Fragment == "" {
-		return u, nil
+	if err != nil || !isLogin(text, u) {
+		return nil, errors.New("login_url must be a path like /auth/login, or an address like https://login.example.com/")
 	}
-	return nil, errors.New("login_url must be a path like /auth/login, or an address like https://login.example.com/")
+	return u, nil
+}
+
+// isLogin reports whether a text, which u is read from, is a path of this site, or an address elsewhere.
+func isLogin(text string, u *url.URL) bool {
+	if u.Host == "" {
+		_, ok := SafeReturn(text)
+		return ok
+	}
+	_, ok := parseOrigin(u.Scheme + "://" + u.Host)
+	return ok && u.User == nil && u.Fragment == ""
 }
 
 // SafeReturn returns where to go after signing in, as an address that no browser takes for another site's, or false

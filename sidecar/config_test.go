@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +163,26 @@ func TestLoadOfAnUnreadFile(t *testing.T) {
 	for _, file := range []string{filepath.Join(t.TempDir(), "nowhere"), configured(t, "upstream: [\n")} {
 		if _, err := Load(Source{File: file}); err == nil || strings.Contains(err.Error(), "upstream") {
 			t.Errorf("Load = %v; want it to speak of the file alone", err)
+		}
+	}
+}
+
+// TestNoTextBreaksASetting gives each setting what its reader may not reckon with. A server that reads its settings again must live to say what is wrong.
+func TestNoTextBreaksASetting(t *testing.T) {
+	texts := []string{"a%zz", ":", "//", "https://[::1", "http://a b", "/%", "a\x00b", "[", "[[]]", "{}", "{a: b}", "[null]", "[{}]", "[a%zz, //]", "-1", "1e999", "99999999999999999999", "NaN", "-1h", "*", "\xff"}
+	shapes := map[string]string{"issuers": "[{name: a, audience: [a], issuer: TEXT, jwks_url: TEXT, allow: [TEXT], claims: {id: TEXT}}]",
+		"rules": "[{path: [TEXT], method: [TEXT], org: TEXT, signed_in_within: TEXT}]", "cookie": "{name: TEXT}", "copy_headers": "{TEXT: TEXT}"}
+	for _, s := range Settings {
+		for _, text := range texts {
+			for _, shape := range []string{"TEXT", shapes[s.Name]} {
+				given := text
+				if shape != "TEXT" {
+					given = strings.ReplaceAll(shape, "TEXT", strconv.Quote(text))
+				}
+				if _, err := Load(Source{Given: map[string]string{"upstream": "http://a", s.Name: given}}); err != nil && err.Error() == "" {
+					t.Errorf("%s: %s is refused without a word", s.Name, given)
+				}
+			}
 		}
 	}
 }

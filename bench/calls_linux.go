@@ -240,7 +240,7 @@ func (b *bench) startBare(ctx context.Context, script bareScript) (one, other *b
 		if err != nil {
 			return nil, nil, err
 		}
-		if _, err := p.await(ctx, "http://"+addr+"/", "", http.StatusOK); err != nil {
+		if err := p.await(ctx, "http://"+addr+"/", ""); err != nil {
 			return nil, nil, err
 		}
 		both[i] = &bareServer{p, addr}

@@ -57,7 +57,7 @@ func (b *bench) sidecarStarts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err = p.await(ctx, "http://"+listen+"/", tokens[0], 200); err != nil {
+		if err = p.await(ctx, "http://"+listen+"/", tokens[0]); err != nil {
 			return err
 		}
 		took := time.Since(begun)

@@ -71,7 +71,7 @@ func (b *bench) startCaddy(ctx context.Context, core int, c caddyConfig, token s
 	if err != nil {
 		return nil, "", err
 	}
-	_, err = p.await(ctx, "http://"+listen+"/", token, http.StatusOK)
+	err = p.await(ctx, "http://"+listen+"/", token)
 	return p, listen, err
 }
 
@@ -102,7 +102,7 @@ func (b *bench) startSidecarOf(ctx context.Context, crowd *population, core int,
 	if err != nil {
 		return nil, "", "", err
 	}
-	_, err = p.await(ctx, "http://"+listen+"/", token, http.StatusOK)
+	err = p.await(ctx, "http://"+listen+"/", token)
 	return p, listen, api, err
 }
 

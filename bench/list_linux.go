@@ -24,7 +24,7 @@ func measureList(ctx context.Context, b *bench) error {
 	if err := b.list(ctx, "the embedded store", large, program, sizes...); err != nil {
 		return err
 	}
-	redis, err := b.startRedis(ctx)
+	redis, err := b.startRedis()
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ var passing = map[string]bool{"o:": true, "r:e:": true, "i:er:": true, "i:es:": 
 
 // measureMemory is goal P9.
 func measureMemory(ctx context.Context, b *bench) error {
-	server, err := b.startRedis(ctx)
+	server, err := b.startRedis()
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ type redisServer struct {
 }
 
 // startRedis starts a Redis that keeps what it is told: the one that scripts/fetch-redis fetched, or the one on PATH.
-func (b *bench) startRedis(ctx context.Context) (*redisServer, error) {
+func (b *bench) startRedis() (*redisServer, error) {
 	program, _ := filepath.Abs(filepath.Join(".cache", "redis", "redis-server"))
 	if _, err := os.Stat(program); err != nil {
 		if program, err = exec.LookPath("redis-server"); err != nil {
@@ -62,7 +62,7 @@ func (r *redisServer) url() string { return "redis://" + r.addr }
 
 // copied starts another Redis that holds the same, and knows the scripts.
 func (r *redisServer) copied(ctx context.Context, b *bench) (*redisServer, error) {
-	other, err := b.startRedis(ctx)
+	other, err := b.startRedis()
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (b *bench) populate(ctx context.Context) (err error) {
 
 // populateRedis starts a Redis and signs n users in.
 func (b *bench) populateRedis(ctx context.Context, n int) (*redisServer, *population, error) {
-	redis, err := b.startRedis(ctx)
+	redis, err := b.startRedis()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -114,24 +114,24 @@ func (p *process) memory(line string) float64 {
 	return kB * 1024 / 1e6
 }
 
-// await waits until a GET of url answers with the status, and returns how long that took.
-func (p *process) await(ctx context.Context, url, token string, status int) (time.Duration, error) {
+// await waits until a GET of url answers 200, for 30 s at most.
+func (p *process) await(ctx context.Context, url, token string) error {
 	begun, last := time.Now(), ""
 	for time.Since(begun) < 30*time.Second {
 		got, err := get(ctx, url, token)
-		if err == nil && got == status {
-			return time.Since(begun), nil
+		if err == nil && got == http.StatusOK {
+			return nil
 		}
 		last = fmt.Sprint(got, " ", err)
 		select {
 		case <-p.Ended():
-			return 0, fmt.Errorf("%s ended: %s", p.name, p.Said())
+			return fmt.Errorf("%s ended: %s", p.name, p.Said())
 		case <-ctx.Done():
-			return 0, ctx.Err()
+			return ctx.Err()
 		case <-time.After(time.Millisecond):
 		}
 	}
-	return 0, fmt.Errorf("%s does not answer %d but %s: %s", p.name, status, last, p.Said())
+	return fmt.Errorf("%s does not answer 200 but %s: %s", p.name, last, p.Said())
 }
 
 // plainClient keeps no connections.

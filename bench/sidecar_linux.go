@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -151,7 +150,7 @@ func (b *bench) httputil(ctx context.Context, g *generator, name string) (*conte
 	if err != nil {
 		return nil, err
 	}
-	_, err = p.await(ctx, "http://"+addr+"/", "any", http.StatusOK)
+	err = p.await(ctx, "http://"+addr+"/", "any")
 	return &contender{name: name, process: p, addr: addr}, err
 }
 
@@ -179,7 +178,7 @@ func (b *bench) oauth2Proxy(ctx context.Context, g *generator, name string) (*co
 	if err != nil {
 		return nil, err
 	}
-	_, err = p.await(ctx, "http://"+addr+"/", tokens[0], http.StatusOK)
+	err = p.await(ctx, "http://"+addr+"/", tokens[0])
 	return &contender{name: name, process: p, addr: addr, set: foreignSet}, err
 }
 

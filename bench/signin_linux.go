@@ -87,7 +87,7 @@ func (b *bench) startFlooded(ctx context.Context, core int) (f *flooded, stop fu
 	f = &flooded{process: p, guard: "http://" + listen + "/", token: crowd.tokens[0],
 		caller: caller{API: "http://" + api + "/v1", Key: crowd.managementKey, client: newClient()}}
 	stop = func() { p.stop(); up.Close() }
-	if _, err = p.await(ctx, f.guard, f.token, http.StatusOK); err == nil {
+	if err = p.await(ctx, f.guard, f.token); err == nil {
 		f.idle = p.resident()
 		err = f.makeUsers(ctx)
 	}

@@ -107,7 +107,7 @@ func (d *deps) held(ctx context.Context, realm *Realm, id CredentialID) (*held, 
 func (d *deps) heldPassword(ctx context.Context, realm *Realm, user UserID) (*held, error) {
 	p, _ := realm.owner(string(user))
 	var kept password
-	h, err := d.heldAt(ctx, realm, user, passwordKey(p, user), &kept)
+	h, err := d.heldAt(ctx, user, passwordKey(p, user), &kept)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (d *deps) heldPassword(ctx context.Context, realm *Realm, user UserID) (*he
 func (d *deps) heldBy(ctx context.Context, realm *Realm, user UserID, id CredentialID) (*held, error) {
 	p, _ := realm.owner(string(user))
 	credential := &Credential{}
-	h, err := d.heldAt(ctx, realm, user, credentialKey(p, id), credential)
+	h, err := d.heldAt(ctx, user, credentialKey(p, id), credential)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (d *deps) heldBy(ctx context.Context, realm *Realm, user UserID, id Credent
 }
 
 // heldAt reads a user and a record that is theirs. It fails with ErrCredentialNotFound where either is missing.
-func (d *deps) heldAt(ctx context.Context, realm *Realm, user UserID, key Key, into entity) (*held, error) {
+func (d *deps) heldAt(ctx context.Context, user UserID, key Key, into entity) (*held, error) {
 	keys := append([]Key{key, userKey(key.Partition, user)}, joinedKeys(key.Partition, user)...)
 	recs, err := d.store.Get(ctx, keys...)
 	if err != nil {

@@ -247,7 +247,7 @@ func (o *Orgs) take(ctx context.Context, c *change, id OrgID, state State, place
 		if len(users) == membersAtOnce {
 			break
 		}
-		if c.conform(list, places[i], id, state, req) {
+		if c.conform(list, places[i], state, req) {
 			c.keep(list, versions[i])
 			users = append(users, string(list.User))
 		}
@@ -259,7 +259,7 @@ func (o *Orgs) take(ctx context.Context, c *change, id OrgID, state State, place
 }
 
 // conform brings one of a user's memberships into line with its org's state, and reports whether it was not.
-func (c *change) conform(list *memberships, place string, org OrgID, state State, req Request) bool {
+func (c *change) conform(list *memberships, place string, state State, req Request) bool {
 	id, _ := memberOf(place)
 	at := list.find(func(m *Membership) bool { return m.ID == id })
 	switch {

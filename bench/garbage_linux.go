@@ -113,35 +113,24 @@ func (b *bench) garbage(ctx context.Context, server *redisServer, g *generator, 
 	if err := g.use(b, foreignSet, badTokens(good)); err != nil {
 		return err
 	}
-	flood := func() (tally, float64, error) {
-		before, err := scriptCalls(ctx, client)
-		if err != nil {
-			return tally{}, 0, err
-		}
-		t, err := g.do(order{Addr: c.addr, Set: foreignSet, Conns: 32, Count: garbageTokens})
-		if err != nil {
-			return tally{}, 0, err
-		}
-		after, err := scriptCalls(ctx, client)
-		return t, after - before, err
+	var t tally
+	flood := func() (err error) {
+		t, err = g.do(order{Addr: c.addr, Set: foreignSet, Conns: 32, Count: garbageTokens})
+		return err
 	}
-	if _, _, err := flood(); err != nil { // brings the heap to its size
+	if err := flood(); err != nil { // brings the heap to its size
 		return err
 	}
 	idle := c.process.resident()
-	t, asked, err := flood()
+	asked, err := scriptsOf(ctx, client, flood)
 	if err != nil {
 		return err
 	}
 	grown := c.process.resident() - idle
-	before, err := scriptCalls(ctx, client)
-	if err != nil {
+	then, err := scriptsOf(ctx, client, func() error {
+		_, err := g.clean(order{Addr: c.addr, Set: liveSet, Conns: 32, Count: len(good)})
 		return err
-	}
-	if _, err := g.clean(order{Addr: c.addr, Set: liveSet, Conns: 32, Count: len(good)}); err != nil {
-		return err
-	}
-	after, err := scriptCalls(ctx, client)
+	})
 	if err != nil {
 		return err
 	}
@@ -149,7 +138,7 @@ func (b *bench) garbage(ctx context.Context, server *redisServer, g *generator, 
 		Detail: fmt.Sprintf("of %d, with %d; %s a second", garbageTokens, t.Status, number(garbageTokens/t.Seconds)), Limit: "all"})
 	b.judge(asked <= garbageTokens/1000, line{What: "what the flood asked the store", Value: asked, Unit: "calls", Limit: "<= one for a thousand"})
 	b.judge(grown <= 5, line{What: "resident memory grew in a second flood by", Value: grown, Unit: "MB", Limit: "<= 5"})
-	b.judge(after-before <= float64(len(good))/10, line{What: "what good tokens asked the store after it", Value: after - before, Unit: "calls",
+	b.judge(then <= float64(len(good))/10, line{What: "what good tokens asked the store after it", Value: then, Unit: "calls",
 		Detail: fmt.Sprintf("%d tokens", len(good)), Limit: "<= one for ten: the feed asks too"})
 	return nil
 }
@@ -171,6 +160,19 @@ func badTokens(good []string) []string {
 		bad[i] = string(token)
 	}
 	return bad
+}
+
+// scriptsOf returns how many scripts Redis runs meanwhile.
+func scriptsOf(ctx context.Context, client *redis.Client, meanwhile func() error) (float64, error) {
+	before, err := scriptCalls(ctx, client)
+	if err != nil {
+		return 0, err
+	}
+	if err := meanwhile(); err != nil {
+		return 0, err
+	}
+	after, err := scriptCalls(ctx, client)
+	return after - before, err
 }
 
 // scriptCalls returns how many scripts Redis has run.

@@ -159,8 +159,8 @@ func populateFolder(ctx context.Context, folder string, n int) (*population, err
 	return crowd, errors.Join(err, store.Close())
 }
 
-// signIn sets a store up and makes n users, each with a session.
-func signIn(ctx context.Context, store core.Store, folder string, n int) (*population, error) {
+// assembled returns a Postern over a store, with a master key of its own in a folder.
+func assembled(store core.Store, folder string) (*assembly.Assembly, error) {
 	file := filepath.Join(folder, assembly.MasterKeyFile)
 	if err := assembly.EnsureMasterKey(file); err != nil {
 		return nil, err
@@ -169,7 +169,12 @@ func signIn(ctx context.Context, store core.Store, folder string, n int) (*popul
 	if err != nil {
 		return nil, err
 	}
-	parts, err := assembly.New(assembly.Options{Store: store, MasterKey: master})
+	return assembly.New(assembly.Options{Store: store, MasterKey: master})
+}
+
+// signIn sets a store up and makes n users, each with a session.
+func signIn(ctx context.Context, store core.Store, folder string, n int) (*population, error) {
+	parts, err := assembled(store, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +187,7 @@ func signIn(ctx context.Context, store core.Store, folder string, n int) (*popul
 	if err != nil {
 		return nil, err
 	}
-	p := &population{realm: realm.ID, masterKeyFile: file, tokens: make([]string, n), sessions: make([]core.SessionID, n)}
+	p := &population{realm: realm.ID, masterKeyFile: filepath.Join(folder, assembly.MasterKeyFile), tokens: make([]string, n), sessions: make([]core.SessionID, n)}
 	secret, err := os.ReadFile(filepath.Join(folder, assembly.FirstKeyFile))
 	if err != nil {
 		return nil, err

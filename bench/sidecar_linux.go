@@ -38,12 +38,7 @@ func measureSidecar(ctx context.Context, b *bench) error {
 	if err := g.warm(ctx, sidecar, live); err != nil {
 		return err
 	}
-	yardsticks := []yardstick{
-		{name: "plain Caddy", atLeast: 1.7, start: b.plainCaddy},
-		{name: "bare httputil.ReverseProxy", atLeast: 0.96, start: b.httputil},
-		{name: "Caddy with forward_auth to a server that says yes for nothing", atLeast: 4.5, start: b.forwardAuth},
-		{name: "oauth2-proxy, RS256 bearer tokens", atLeast: 6, start: b.oauth2Proxy},
-	}
+	yardsticks := b.yardsticks()
 	defer killAll(yardsticks)
 	all := append([]*contender{sidecar}, startAll(ctx, g, yardsticks)...)
 	again, err := b.httputil(ctx, g, "bare httputil.ReverseProxy, another one")
@@ -56,13 +51,7 @@ func measureSidecar(ctx context.Context, b *bench) error {
 	if err := b.contestAll(ctx, g, upstream, all); err != nil {
 		return err
 	}
-	for _, y := range yardsticks {
-		b.judgeSidecar(sidecar, y)
-	}
-	if bare := yardsticks[1]; bare.failed == nil {
-		noise := again.against(bare.contender, rateRatio)
-		b.add(line{What: "httputil / itself (noise floor)", Value: noise.median, Detail: noise.String()})
-	}
+	b.judgeSidecar(sidecar, again, yardsticks)
 	b.absolute(append([]*contender{upstream}, all...)...)
 	return nil
 }
@@ -74,6 +63,16 @@ type yardstick struct {
 	start   func(ctx context.Context, g *generator, name string) (*contender, error)
 	failed  error
 	*contender
+}
+
+// yardsticks returns all of them, the bare proxy second.
+func (b *bench) yardsticks() []yardstick {
+	return []yardstick{
+		{name: "plain Caddy", atLeast: 1.7, start: b.plainCaddy},
+		{name: "bare httputil.ReverseProxy", atLeast: 0.96, start: b.httputil},
+		{name: "Caddy with forward_auth to a server that says yes for nothing", atLeast: 4.5, start: b.forwardAuth},
+		{name: "oauth2-proxy, RS256 bearer tokens", atLeast: 6, start: b.oauth2Proxy},
+	}
 }
 
 // startAll starts yardsticks and returns those that are ready. Of the others it notes why.
@@ -110,8 +109,19 @@ func (b *bench) contestAll(ctx context.Context, g *generator, app *contender, al
 	return contestAlone(ctx, g, b.rounds(9, 31), all...)
 }
 
-// judgeSidecar holds the sidecar against one yardstick.
-func (b *bench) judgeSidecar(sidecar *contender, y yardstick) {
+// judgeSidecar holds the sidecar against each yardstick, and the bare proxy against another one of its kind.
+func (b *bench) judgeSidecar(sidecar, again *contender, yardsticks []yardstick) {
+	for _, y := range yardsticks {
+		b.judgeBy(y, sidecar)
+	}
+	if bare := yardsticks[1]; bare.failed == nil {
+		noise := again.against(bare.contender, rateRatio)
+		b.add(line{What: "httputil / itself (noise floor)", Value: noise.median, Detail: noise.String()})
+	}
+}
+
+// judgeBy holds the sidecar against one yardstick.
+func (b *bench) judgeBy(y yardstick, sidecar *contender) {
 	l := line{What: "the sidecar / " + y.name, Limit: ">= " + number(y.atLeast)}
 	if y.failed != nil {
 		l.Verdict, l.Why = notMeasured, y.failed.Error()

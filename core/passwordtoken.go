@@ -163,10 +163,17 @@ func (c *change) putPassword(user *User, version uint64, hash newHash) error {
 	}
 	user.endTokens(prefixPasswordToken)
 	c.replace(user, version, noExpiry)
-	c.set(password, noExpiry)
-	c.tx.Reset = append(c.tx.Reset, failuresBucket(c.tx.Partition, user.ID).Name)
+	c.setPassword(user.ID, password)
 	c.invalidate(string(user.ID))
 	return nil
+}
+
+// setPassword puts another password of a user into c, and clears the count of those who guessed the old one. nil leaves both as they are.
+func (c *change) setPassword(user UserID, password *password) {
+	if password != nil {
+		c.set(password, noExpiry)
+		c.tx.Reset = append(c.tx.Reset, failuresBucket(c.tx.Partition, user).Name)
+	}
 }
 
 // resetFailed notes a refused reset of a user who is known, and returns why it was refused.

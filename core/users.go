@@ -256,10 +256,7 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 		return nil, err
 	}
 	c.replace(after, version, noExpiry)
-	if password != nil {
-		c.set(password, noExpiry)
-		c.tx.Reset = append(c.tx.Reset, failuresBucket(p, after.ID).Name)
-	}
+	c.setPassword(after.ID, password)
 	c.putKey(key)
 	c.reclaim(state.Realm, before, after)
 	c.reindex(before, after)

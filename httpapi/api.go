@@ -82,35 +82,42 @@ func (a *API) table() []route {
 		{"DELETE", "/v1/users/{user}", a.deleteUser},
 		{"POST", "/v1/users/{user}/authenticate", a.authenticate},
 		{"POST", "/v1/users/{user}/authenticate_code", a.authenticateCode},
-		{"GET", "/v1/bulk/users", a.exportUsers},
-		{"POST", "/v1/bulk/users", a.importUsers},
 		{"PUT", "/v1/users/{user}/update_password", a.changePassword},
 		{"POST", "/v1/users/{user}/generate_password_token", a.generatePasswordToken},
 		{"POST", "/v1/users/{user}/reset_password_with_token", a.resetPassword},
 		{"POST", "/v1/users/{user}/request_email_verification", a.requestVerification},
 		{"POST", "/v1/users/{user}/verify_email", a.verifyEmail},
+
+		{"GET", "/v1/bulk/users", a.exportUsers},
+		{"POST", "/v1/bulk/users", a.importUsers},
+
 		{"POST", "/v1/user_tokens", a.createUserToken},
 		{"GET", "/v1/user_tokens/{token}", a.getUserToken},
+
 		{"POST", "/v1/credentials", a.createCredential},
 		{"GET", "/v1/credentials/{credential}", a.getCredential},
 		{"PUT", "/v1/credentials/{credential}", a.updateCredential},
 		{"DELETE", "/v1/credentials/{credential}", a.deleteCredential},
 		{"POST", "/v1/credentials/{credential}/verify", a.verifyCredential},
+
 		{"GET", "/v1/sessions", a.listSessions},
 		{"POST", "/v1/sessions", a.createSession},
 		{"DELETE", "/v1/sessions", a.deleteSessions},
 		{"GET", "/v1/sessions/{session}", a.getSession},
 		{"DELETE", "/v1/sessions/{session}", a.deleteSession},
+
 		{"GET", "/v1/orgs", a.listOrgs},
 		{"POST", "/v1/orgs", a.createOrg},
 		{"GET", "/v1/orgs/{org}", a.getOrg},
 		{"PUT", "/v1/orgs/{org}", a.updateOrg},
 		{"DELETE", "/v1/orgs/{org}", a.deleteOrg},
+
 		{"GET", "/v1/memberships", a.listMemberships},
 		{"POST", "/v1/memberships", a.createMembership},
 		{"GET", "/v1/memberships/{membership}", a.getMembership},
 		{"PUT", "/v1/memberships/{membership}", a.updateMembership},
 		{"DELETE", "/v1/memberships/{membership}", a.deleteMembership},
+
 		{"GET", "/v1/realms", a.listRealms},
 		{"POST", "/v1/realms", a.createRealm},
 		{"GET", "/v1/realms/{realm}", a.getRealm},
@@ -120,19 +127,23 @@ func (a *API) table() []route {
 		{"POST", "/v1/realms/{realm}/rotate_keys", a.rotateKeys},
 		{"GET", "/v1/realms/{realm}/.well-known/jwks.json", a.realmKeySet},
 		{"GET", "/v1/realms/{realm}/usage", a.usage},
+
 		{"GET", "/.well-known/jwks.json", a.defaultKeySet},
 		{"GET", "/v1/openapi.json", a.documentJSON},
 		{"GET", "/v1/openapi.yaml", a.documentYAML},
 		{"GET", "/v1/docs", a.referencePage},
+
 		{"GET", "/v1/apt_keys", a.listAPTKeys},
 		{"POST", "/v1/apt_keys", a.createAPTKey},
 		{"GET", "/v1/apt_keys/{key}", a.getAPTKey},
 		{"PUT", "/v1/apt_keys/{key}", a.updateAPTKey},
 		{"DELETE", "/v1/apt_keys/{key}", a.deleteAPTKey},
+
 		{"GET", "/v1/jwt_keys", a.listJWTKeys},
 		{"POST", "/v1/jwt_keys", a.createJWTKey},
 		{"GET", "/v1/jwt_keys/{key}", a.getJWTKey},
 		{"DELETE", "/v1/jwt_keys/{key}", a.deleteJWTKey},
+
 		{"GET", "/v1/auth_providers", a.listAuthProviders},
 		{"POST", "/v1/auth_providers", a.createAuthProvider},
 		{"GET", "/v1/auth_providers/authorize", a.authorizeURLs},
@@ -142,15 +153,18 @@ func (a *API) table() []route {
 		{"DELETE", "/v1/auth_providers/{provider}", a.deleteAuthProvider},
 		{"GET", "/v1/auth_providers/{provider}/authorize", a.authorizeURL},
 		{"POST", "/v1/auth_providers/{provider}/authorize", a.authorize},
+
 		{"GET", "/v1/login_policies", a.listLoginPolicies},
 		{"POST", "/v1/login_policies", a.createLoginPolicy},
 		{"GET", "/v1/login_policies/{policy}", a.getLoginPolicy},
 		{"PUT", "/v1/login_policies/{policy}", a.updateLoginPolicy},
 		{"DELETE", "/v1/login_policies/{policy}", a.deleteLoginPolicy},
+
 		{"GET", "/v1/events", a.listEvents},
 		{"GET", "/v1/events/{event}", a.getEvent},
 		{"GET", "/v1/events/login/{token}", a.loginEvent},
 		{"POST", "/v1/notifications/{notification}/redeliver", a.redeliver},
+
 		{"GET", "/v1/app_hooks", a.listAppHooks},
 		{"POST", "/v1/app_hooks", a.createAppHook},
 		{"GET", "/v1/app_hooks/{hook}", a.getAppHook},
@@ -159,6 +173,7 @@ func (a *API) table() []route {
 		{"POST", "/v1/app_hooks/{hook}/ping", a.pingAppHook},
 		{"POST", "/v1/app_hooks/{hook}/rotate_secret", a.rotateAppHookSecret},
 		{"POST", "/v1/app_hooks/{hook}/preview", a.previewAppHook},
+
 		{"GET", "/v1/management_keys", a.listManagementKeys},
 		{"POST", "/v1/management_keys", a.createManagementKey},
 		{"GET", "/v1/management_keys/{key}", a.getManagementKey},

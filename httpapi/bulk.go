@@ -63,13 +63,10 @@ func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	w.Header().Set("Content-Type", mediaNDJSON)
-	if settings && after == "" {
-		if err := a.exportSettings(w, c, about); err != nil {
+	if after == "" {
+		if err := a.exportFirst(w, c, about, settings, want.Memberships); err != nil {
 			return err
 		}
-	}
-	if want.Memberships && after == "" {
-		a.exportOrgs(w, c, realm)
 	}
 	for {
 		for _, u := range users {
@@ -86,6 +83,19 @@ func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
 			a.cutShort(c, err)
 		}
 	}
+}
+
+// exportFirst writes what comes before all users: the realm's settings and its orgs, as far as they are asked for.
+func (a *API) exportFirst(w http.ResponseWriter, c *call, realm *core.Realm, settings, orgs bool) error {
+	if settings {
+		if err := a.exportSettings(w, c, realm); err != nil {
+			return err
+		}
+	}
+	if orgs {
+		a.exportOrgs(w, c, realm.ID)
+	}
+	return nil
 }
 
 // exportOrgs writes a line for each org of a realm.

@@ -38,11 +38,9 @@ type body struct {
 // readBody reads the body of a call about an object that is named root in plain JSON: {"user":{...}}. A missing one is
 // like an empty object. It fails with KindMalformed.
 func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
-	text, err := io.ReadAll(http.MaxBytesReader(w, c.Body, maxBody))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, errTooLarge
-	} else if err != nil {
-		return nil, errBadRequest
+	text, err := c.readText(w)
+	if err != nil {
+		return nil, err
 	}
 	c.body = &body{}
 	if len(text) == 0 {
@@ -77,6 +75,17 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 	c.body.readRequest()
 	c.body.expand = append(c.body.top.texts("expand"), c.body.object.texts("expand")...) // some clients put all that they are given inside
 	return c.body, nil
+}
+
+// readText reads all that a call sends, up to maxBody.
+func (c *call) readText(w http.ResponseWriter) ([]byte, error) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, c.Body, maxBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, errTooLarge
+	} else if err != nil {
+		return nil, errBadRequest
+	}
+	return text, nil
 }
 
 // errCoded says that a body was compressed, or coded in another way, which would make its size a guess (RFC 9110 §8.4).

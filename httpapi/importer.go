@@ -129,10 +129,15 @@ func (in *importer) one(number int, line parsedLine) (wire.ImportLine, error) {
 	if made {
 		result.Status = "created"
 	}
-	if err == nil {
-		return result, nil
+	if err != nil {
+		return failed(number, err)
 	}
-	result.ID = ""
+	return result, nil
+}
+
+// failed says what is wrong with a line. What is not the line's fault ends the import.
+func failed(number int, err error) (wire.ImportLine, error) {
+	result := wire.ImportLine{Line: number}
 	e, ok := errors.AsType[*core.Error](err)
 	if !ok || e.Kind != core.KindInvalid && e.Kind != core.KindMalformed && e.Kind != core.KindConflict {
 		return result, err

@@ -22,7 +22,7 @@ type routed struct {
 	makes   bool    // it is a POST that makes a thing which GET reads below its path
 }
 
-// compile sorts the table by path, so that finding a route takes no work that is the same each time.
+// compile gathers the lines of the table by path, once, so that a call is compared with each path once.
 func (a *API) compile() {
 	a.routes = a.table()
 	at := map[string]int{}

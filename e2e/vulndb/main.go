@@ -61,13 +61,9 @@ func build(from, to string) error {
 	var newest time.Time
 	of := map[string][]entry{}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		r, err := take(file, filepath.Join(to, "ID"))
 		if err != nil {
 			return err
-		}
-		var r report
-		if err := json.Unmarshal(text, &r); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
 		}
 		if r.Modified.After(newest) {
 			newest = r.Modified
@@ -76,9 +72,6 @@ func build(from, to string) error {
 			if name := affected.Package.Name; !slices.Contains(of[name], entry{r.ID, r.Modified}) {
 				of[name] = append(of[name], entry{r.ID, r.Modified})
 			}
-		}
-		if err := os.WriteFile(filepath.Join(to, "ID", filepath.Base(file)), text, 0o644); err != nil {
-			return err
 		}
 	}
 	if len(files) < 1000 {
@@ -90,6 +83,19 @@ func build(from, to string) error {
 	}
 	slices.SortFunc(modules, func(a, b module) int { return strings.Compare(a.Path, b.Path) })
 	return writeIndexes(to, modules, newest)
+}
+
+// take reads a report, and puts a copy of it into a folder.
+func take(file, folder string) (*report, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r := &report{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, os.WriteFile(filepath.Join(folder, filepath.Base(file)), text, 0o644)
 }
 
 // writeIndexes writes what govulncheck looks at first.

@@ -28,18 +28,9 @@ func aptSignCommand() *cobra.Command {
 		Example: `  postern apt sign --key provider.pem --environment "$ENVIRONMENT_GUID" --arbitrary-id user_a3rb`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			key, err := os.ReadFile(keyFile)
+			signer, err := aptSigner(keyFile, environment, alg)
 			if err != nil {
-				return fmt.Errorf("cannot read the private key: %w", err)
-			}
-			signer, err := client.NewAPTSigner(key, environment)
-			if err != nil {
-				return fmt.Errorf("%s: %w", keyFile, err)
-			}
-			if alg != "" {
-				if signer, err = signer.Using(alg); err != nil {
-					return fmt.Errorf("%s: %w", keyFile, err)
-				}
+				return err
 			}
 			apt, err := signer.Sign(arbitraryID, lifetime)
 			if err != nil {
@@ -61,4 +52,20 @@ func aptSignCommand() *cobra.Command {
 	_ = c.MarkFlagRequired("key")
 	_ = c.MarkFlagRequired("environment")
 	return c
+}
+
+// aptSigner returns what signs by the private key in a file; alg "" is what fits the key.
+func aptSigner(keyFile, environment, alg string) (*client.APTSigner, error) {
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the private key: %w", err)
+	}
+	signer, err := client.NewAPTSigner(key, environment)
+	if err == nil && alg != "" {
+		signer, err = signer.Using(alg)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", keyFile, err)
+	}
+	return signer, nil
 }

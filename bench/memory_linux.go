@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/bits"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -18,7 +17,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/postern-auth/postern/core"
-	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/redisstore"
 )
 

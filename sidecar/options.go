@@ -118,21 +118,30 @@ func (o *Options) validate() error {
 	errs = append(errs, pages.CheckLink("forgot_url", o.ForgotURL), pages.CheckLink("sign_up_url", o.SignUpURL))
 	complain(o.Data == "", "a data folder is required")
 	complain((o.TLSCert == "") != (o.TLSKey == ""), "tls_cert and tls_key go together")
-	errs = append(errs, core.CheckAddresses(o.PublicURL, o.MailLinks))
-	if o.RedisURL != "" {
-		errs = append(errs, o.redis().Validate())
-	}
-	complain(o.RedisURL == "" && (o.Durability != "" && o.Durability != string(redisstore.DurabilityDefault) || o.WaitReplicas != 0),
-		"durability and wait_replicas are for Redis; name it in redis_url")
+	errs = append(errs, core.CheckAddresses(o.PublicURL, o.MailLinks), o.checkStore())
 	complain(o.APIMount != "" && o.APIMount != mountAccount && o.APIMount != mountAll, "api_mount is %q; it must be %s or %s, or left out", o.APIMount, mountAccount, mountAll)
 	_, err = assembly.ReadPasswordList(o.PasswordList)
 	errs = append(errs, httpapi.CheckKeyRate(o.APIRate), err)
 	complain(o.SlowClient < time.Second || o.SlowClient > time.Hour, "slow_client must be from 1s to 1h")
 	complain(o.Drain < 0 || o.Drain > time.Hour, "drain must be at most 1h")
-	complain(o.RedisURL != "" && o.MasterKeyFile == "" && !o.MakeMasterKey, "with Redis, a master key file is required: "+
-		"make one with 'head -c 32 /dev/urandom | base64 > master.key; chmod 600 master.key' and name it in "+
-		"POSTERN_MASTER_KEY_FILE; keep a copy, without it no data can be read")
 	return errors.Join(errs...)
+}
+
+// checkStore returns what is wrong with where the data is to be kept, and what seals it.
+func (o *Options) checkStore() error {
+	if o.RedisURL == "" {
+		if o.Durability != "" && o.Durability != string(redisstore.DurabilityDefault) || o.WaitReplicas != 0 {
+			return errors.New("durability and wait_replicas are for Redis; name it in redis_url")
+		}
+		return nil
+	}
+	err := o.redis().Validate()
+	if o.MasterKeyFile == "" && !o.MakeMasterKey {
+		err = errors.Join(err, errors.New("with Redis, a master key file is required: "+
+			"make one with 'head -c 32 /dev/urandom | base64 > master.key; chmod 600 master.key' and name it in "+
+			"POSTERN_MASTER_KEY_FILE; keep a copy, without it no data can be read"))
+	}
+	return err
 }
 
 // fill fills the defaults.

@@ -87,10 +87,20 @@ func bar(size int64, what string, bytes bool) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size, options...)
 }
 
+// exported are what an export has beside users where it is asked for, as the API calls them.
+var exported = []struct{ name, usage string }{
+	{"settings", "with the realm's own settings"},
+	{"password_hashes", "with passwords, as they are kept: hashes"},
+	{"memberships", "with orgs, and who is a member"},
+	{"api_keys", "with API keys, as they are kept: digests"},
+	{"authenticators", "with authenticators, whose secrets are sealed under the master key"},
+	{"recovery_codes", "with the recovery codes that are left, sealed under the master key"},
+}
+
 // Export is 'postern export'. usualAPI is where the API is, unless it is told otherwise; "" = it must be told.
 func Export(usualAPI string) *cobra.Command {
 	var a api
-	parts := map[string]*bool{"password_hashes": new(bool), "memberships": new(bool), "api_keys": new(bool), "authenticators": new(bool), "recovery_codes": new(bool), "settings": new(bool)}
+	parts := map[string]*bool{}
 	var everything bool
 	var to, after string
 	c := &cobra.Command{
@@ -118,12 +128,9 @@ func Export(usualAPI string) *cobra.Command {
 		},
 	}
 	a.flags(c, usualAPI)
-	c.Flags().BoolVar(parts["settings"], "settings", false, "with the realm's own settings")
-	c.Flags().BoolVar(parts["password_hashes"], "password-hashes", false, "with passwords, as they are kept: hashes")
-	c.Flags().BoolVar(parts["memberships"], "memberships", false, "with orgs, and who is a member")
-	c.Flags().BoolVar(parts["api_keys"], "api-keys", false, "with API keys, as they are kept: digests")
-	c.Flags().BoolVar(parts["authenticators"], "authenticators", false, "with authenticators, whose secrets are sealed under the master key")
-	c.Flags().BoolVar(parts["recovery_codes"], "recovery-codes", false, "with the recovery codes that are left, sealed under the master key")
+	for _, p := range exported {
+		parts[p.name] = c.Flags().Bool(strings.ReplaceAll(p.name, "_", "-"), false, p.usage)
+	}
 	c.Flags().BoolVar(&everything, "everything", false, "with all that can be asked for")
 	c.Flags().StringVarP(&to, "output", "o", "", "write to this new file, which only its owner may read (default standard output)")
 	c.Flags().StringVar(&after, "after", "", "go on after this user's id")

@@ -76,7 +76,7 @@ func (k *APIKeys) resolve(ctx context.Context, realm RealmID, key string, from n
 		return nil, now, fmt.Errorf("core: find API key: %w", err)
 	}
 	if !found {
-		return nil, now, k.d.missed(ctx, realm, ErrInvalidAPIKey)
+		return nil, now, k.d.missed(ctx, state.holder(key), ErrInvalidAPIKey)
 	}
 	if claim.Realm != realm {
 		return nil, now, ErrInvalidAPIKey

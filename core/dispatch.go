@@ -30,9 +30,10 @@ type dispatcher struct {
 	courier Courier // nil = events are kept, and nothing is delivered
 
 	partitions map[Partition]*followed
-	waited     time.Time // when wait last ended, by the machine's clock
-	listed     time.Time // when partitions were last looked for, by the machine's clock
-	swept      time.Time // when all that was over was last removed, by the same
+	marked     map[RealmID]bool // see deps.mark
+	waited     time.Time        // when wait last ended, by the machine's clock
+	listed     time.Time        // when partitions were last looked for, by the machine's clock
+	swept      time.Time        // when all that was over was last removed, by the same
 
 	places  *places
 	flights sync.WaitGroup
@@ -52,7 +53,7 @@ type followed struct {
 }
 
 func newDispatcher(o *Outbox, courier Courier) *dispatcher {
-	return &dispatcher{o: o, courier: courier, partitions: map[Partition]*followed{}, places: newPlaces()}
+	return &dispatcher{o: o, courier: courier, partitions: map[Partition]*followed{}, marked: map[RealmID]bool{}, places: newPlaces()}
 }
 
 // run works while this process holds the lease, until ctx ends.
@@ -89,8 +90,12 @@ func (d *dispatcher) follow(ctx context.Context) error {
 	all := []Partition{{}}
 	err := d.o.d.realms.each(ctx, func(id RealmID) error {
 		realm, err := d.o.d.realms.Get(ctx, id)
-		if err == nil {
-			all = append(all, realm.partitions()...)
+		if err != nil {
+			return err
+		}
+		all = append(all, realm.partitions()...)
+		if !d.marked[id] {
+			d.marked[id], err = d.o.d.mark(ctx, realm)
 		}
 		return err
 	})
@@ -102,6 +107,7 @@ func (d *dispatcher) follow(ctx context.Context) error {
 	for p := range d.partitions {
 		if err == nil && !slices.Contains(all, p) {
 			delete(d.partitions, p)
+			delete(d.marked, p.Realm)
 		}
 	}
 	if err == nil {

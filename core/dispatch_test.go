@@ -247,6 +247,7 @@ func TestDeliveryInterrupted(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			each(t, func(w *world) {
 				w.webhook("user.created")
+				w.marked() // which takes writes of its own
 				c := &courier{}
 				store := &mortal{Store: w.store}
 				w.must(w.delivering(store, c).DeliverNow(w.ctx))

@@ -5,40 +5,50 @@ import (
 	"fmt"
 )
 
-// ErrEmptied says that the store lacks the very realm that something is asked for in: whatever is remembered of it is no longer true.
+// ErrEmptied says that the store lacks the very realm that something is asked for in, or the part of it: whatever is remembered of it is
+// no longer true.
 var ErrEmptied = &Error{Kind: KindUnavailable, Code: "data_missing", Detail: "the data store does not hold the realm; nothing was decided"}
 
-// missed says what becomes of a credential that is genuine, or looks it, and of which a realm's partitions know nothing: refusal, if
-// the store has the realm, or what is left of it after its deletion. A store that has neither was emptied, or is another than it was, such as
-// one that lost its file and was started again. It says nothing about anybody, and who throws a token away now needs it when the
-// data is back.
-func (d *deps) missed(ctx context.Context, realm RealmID, refusal error) error {
-	_, found, err := d.load(ctx, realmKey(realm), &Realm{})
-	switch {
+// missed says what becomes of a credential that is genuine, or looks it, and of which a realm's partition knows nothing: refusal, if
+// the store has the realm and the partition its mark, or what is left of the realm after its deletion. A store that has not was emptied, or is
+// another than it was, such as one that lost its file and was started again. It says nothing about anybody, and who throws a token away now
+// needs it when the data is back.
+func (d *deps) missed(ctx context.Context, p Partition, refusal error) error {
+	asked := presence{p.Realm, []Partition{p}}
+	recs, err := d.store.Get(ctx, asked.keys()...)
+	if err != nil {
+		return fmt.Errorf("core: look for a realm: %w", err)
+	}
+	switch lacking, err := asked.lacking(recs); {
 	case err != nil:
-		return fmt.Errorf("core: get realm: %w", err)
-	case !found:
+		return err
+	case lacking:
 		return ErrEmptied
 	}
 	return refusal
 }
 
-// lookForRealms has those forget everything whose realm the store does not hold, about every second. No news tells of a store that was
-// emptied: where a log was empty before, it lacks nothing. What is asked again from then on is refused to nobody (see missed).
+// lookForRealms has those forget everything whose realm the store does not hold, or has lost a part of, about every second. No news tells
+// of a store that was emptied: where a log was empty before, it lacks nothing. What is asked again from then on is refused to nobody (see missed).
 func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) error {
+	now := f.d.clock.local()
+	if now.Sub(f.looked) < feedWait {
+		return nil
+	}
+	var realms []presence
 	var keys []Key
-	now, of := f.d.clock.local(), map[Key][]*Watch{}
+	of := map[RealmID][]*Watch{}
 	for _, w := range watches {
 		if w.realm == "" {
 			continue
 		}
-		key := realmKey(w.realm)
-		if of[key] == nil {
-			keys = append(keys, key)
+		if of[w.realm] == nil {
+			realms = append(realms, w.presence())
+			keys = append(keys, realms[len(realms)-1].keys()...)
 		}
-		of[key] = append(of[key], w)
+		of[w.realm] = append(of[w.realm], w)
 	}
-	if len(keys) == 0 || now.Sub(f.looked) < feedWait {
+	if len(keys) == 0 {
 		return nil
 	}
 	recs, err := f.d.store.Get(ctx, keys...)
@@ -48,13 +58,27 @@ func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) 
 	f.looked = now
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, key := range keys {
-		if recs[i].Version > 0 {
-			continue
+	for _, asked := range realms {
+		n := len(asked.keys())
+		if lacking, err := asked.lacking(recs[:n]); err != nil {
+			return err
+		} else if lacking {
+			for _, w := range of[asked.realm] {
+				w.listener.ForgetAll()
+			}
 		}
-		for _, w := range of[key] {
-			w.listener.ForgetAll()
-		}
+		recs = recs[n:]
 	}
 	return nil
+}
+
+// presence returns what tells whether the store has what w is about.
+func (w *Watch) presence() presence {
+	asked := presence{realm: w.realm}
+	for _, log := range w.logs {
+		if log.Partition.Realm == w.realm {
+			asked.marks = append(asked.marks, log.Partition)
+		}
+	}
+	return asked
 }

@@ -2,25 +2,32 @@ package core_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/redistest"
+	"github.com/postern-auth/postern/internal/teststore"
 )
 
 // emptied is a store that loses all that it holds when gone is set, as a Redis does that is started again without its file.
 type emptied struct {
 	core.Store
 	gone *atomic.Bool
+	part core.Partition // only what is in this one; the zero Partition = all
 }
 
 func (s emptied) Get(ctx context.Context, keys ...core.Key) ([]core.Record, error) {
-	if s.gone.Load() {
-		return make([]core.Record, len(keys)), nil
+	recs, err := s.Store.Get(ctx, keys...)
+	for i := range recs {
+		if s.gone.Load() && (s.part == core.Partition{} || s.part == keys[i].Partition) {
+			recs[i] = core.Record{}
+		}
 	}
-	return s.Store.Get(ctx, keys...)
+	return recs, err
 }
 
 // TestEmptiedStoreIsNoVerdict holds that a store which has lost the very realm refuses nobody: who is told that a token is over throws
@@ -30,7 +37,7 @@ func TestEmptiedStoreIsNoVerdict(t *testing.T) {
 		in, robot := w.provided("acct"), w.program("robot")
 		_, key := w.apiKey(robot, core.NewAPIKey{})
 		var gone atomic.Bool
-		store := emptied{w.store, &gone}
+		store := emptied{Store: w.store, gone: &gone}
 		knows, cold := w.another(store), w.another(store)
 		_, err := knows.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
 		w.must(err)
@@ -55,29 +62,120 @@ func TestEmptiedStoreIsNoVerdict(t *testing.T) {
 	})
 }
 
-// TestFeedForgetsAnEmptiedRealm holds that whoever remembers verdicts of a realm forgets them all once the store does not hold it any
-// more, though no news says so, and is left in peace while it does.
-func TestFeedForgetsAnEmptiedRealm(t *testing.T) {
+// TestEmptiedPartitionIsNoVerdict loses what is in the one partition of a realm, and keeps the realm's own record: nobody of it is refused
+// either. Where the partition was emptied on purpose, everybody is.
+func TestEmptiedPartitionIsNoVerdict(t *testing.T) {
 	each(t, func(w *world) {
+		in, robot := w.provided("acct"), w.program("robot")
+		_, key := w.apiKey(robot, core.NewAPIKey{})
 		var gone atomic.Bool
-		c := w.another(emptied{w.store, &gone})
-		var heard oblivious
-		_, err := c.Feed.Follow(w.ctx, w.realm.ID, &heard)
-		w.must(err)
-		w.run(c)
-		w.becomes("the feed is joined", func() bool { return heard.all.Load() > 0 })
-		for range 2 { // rounds that look for the realm and find it
-			w.clock.Advance(time.Second)
-			now := c.Now() // by the store's clock, as the feed
-			w.becomes("the feed goes on", func() bool { return !c.Feed.Heard().Before(now) })
+		cold := w.another(emptied{Store: w.store, gone: &gone, part: core.Partition{Realm: w.realm.ID}})
+		resolve := func(when string, want *core.Error) {
+			w.Helper()
+			_, ofToken := cold.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+			_, ofKey := cold.APIKeys.Resolve(w.ctx, w.realm.ID, key, nowhere)
+			for credential, err := range map[string]error{"token": ofToken, "API key": ofKey} {
+				if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind != want.Kind {
+					w.Errorf("Resolve of a %s %s = %v; want %v", credential, when, err, want)
+				}
+			}
 		}
-		if n := heard.all.Load(); n != 1 {
-			w.Errorf("everything was forgotten %d times while the realm was there; want once, on joining", n)
-		}
+		w.marked()
 		gone.Store(true)
-		w.clock.Advance(time.Second)
-		w.becomes("everything is forgotten", func() bool { return heard.all.Load() > 1 })
+		resolve("whose partition is gone", core.ErrEmptied)
+		gone.Store(false)
+		_, err := cold.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+		w.must(err)
+
+		_, _, err = w.Realms.Reset(w.ctx, w.realm.ID, core.Request{})
+		w.must(err)
+		w.clock.Advance(time.Minute) // what is remembered does not count any more
+		resolve("of before the realm was reset", core.ErrInvalidToken)
 	})
+}
+
+// TestResetMarksAgain holds that whoever has lost a partition for good gets out of cannot-know by a reset.
+func TestResetMarksAgain(t *testing.T) {
+	each(t, func(w *world) {
+		in := w.provided("acct")
+		w.marked()
+		_, err := w.store.Apply(w.ctx, &core.Transaction{ID: "lose", Now: w.clock.Now(), Partition: core.Partition{Realm: w.realm.ID},
+			Delete: []string{"pm", "s:" + string(in.Session.ID), "u:" + string(in.User.ID)}})
+		w.must(err)
+		w.marked() // what was lost is not put again
+		_, err = w.another(w.store).Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+		w.refused("Resolve of a session that was lost", err, core.ErrEmptied)
+		_, _, err = w.Realms.Reset(w.ctx, w.realm.ID, core.Request{})
+		w.must(err)
+		_, err = w.another(w.store).Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+		w.refused("Resolve after a reset", err, core.ErrInvalidToken)
+	})
+}
+
+// TestEmptiedShard loses what one master of a Redis Cluster holds, the partition of a realm, and keeps what another does, the realm itself.
+func TestEmptiedShard(t *testing.T) {
+	nodes := redistest.StartCluster(t, 3)
+	w := newWorld(t, teststore.Cluster(t, nodes))
+	holder := func(tag string) *redistest.Server {
+		for _, n := range nodes {
+			if found, err := n.Client(t).Keys(t.Context(), "*{"+tag+"}*").Result(); err == nil && len(found) > 0 {
+				return n
+			}
+		}
+		w.Fatalf("no master holds {%s}", tag)
+		return nil
+	}
+	w.marked()
+	for holder(core.Partition{}.String()) == holder(core.Partition{Realm: w.realm.ID}.String()) {
+		w.move(rand.Text())
+		w.marked()
+	}
+	in := w.provided("acct")
+	cold := w.another(w.store)
+	_, err := cold.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+	w.must(err)
+	w.must(holder(core.Partition{Realm: w.realm.ID}.String()).Client(t).FlushAll(w.ctx).Err())
+	_, err = cold.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+	w.refused("Resolve of a session whose shard was emptied", err, core.ErrEmptied)
+}
+
+// TestFeedForgetsAnEmptiedRealm holds that whoever remembers verdicts of a realm forgets them all once the store does not hold it any
+// more, or its partition, though no news says so, and is left in peace while it does.
+func TestFeedForgetsAnEmptiedRealm(t *testing.T) {
+	for what, part := range map[string]func(*world) core.Partition{
+		"realm":     func(*world) core.Partition { return core.Partition{} },
+		"partition": func(w *world) core.Partition { return core.Partition{Realm: w.realm.ID} },
+	} {
+		t.Run(what, func(t *testing.T) {
+			each(t, func(w *world) {
+				w.marked()
+				w.forgetsWhen(part(w))
+			})
+		})
+	}
+}
+
+// forgetsWhen holds a listener to that for a part of the store.
+func (w *world) forgetsWhen(part core.Partition) {
+	w.Helper()
+	var gone atomic.Bool
+	c := w.another(emptied{w.store, &gone, part})
+	var heard oblivious
+	_, err := c.Feed.Follow(w.ctx, w.realm.ID, &heard)
+	w.must(err)
+	w.run(c)
+	w.becomes("the feed is joined", func() bool { return heard.all.Load() > 0 })
+	for range 2 { // rounds that look for the realm and find it
+		w.clock.Advance(time.Second)
+		now := c.Now() // by the store's clock, as the feed
+		w.becomes("the feed goes on", func() bool { return !c.Feed.Heard().Before(now) })
+	}
+	if n := heard.all.Load(); n != 1 {
+		w.Errorf("everything was forgotten %d times while the realm was there; want once, on joining", n)
+	}
+	gone.Store(true)
+	w.clock.Advance(time.Second)
+	w.becomes("everything is forgotten", func() bool { return heard.all.Load() > 1 })
 }
 
 // oblivious counts how often it is told to forget everything.

@@ -29,6 +29,7 @@ import (
 //	  j:<job>          a job: work that is done batch by batch
 //	  index jobs       <job>
 //	  index mkeys      <management key> NUL <digest>
+//	  pm:<realm>       how many of its partitions have their marks
 //	  ek               what events are sealed with
 //	realm partition of the owner's bucket
 //	  u:<user>         User
@@ -68,6 +69,7 @@ import (
 //	  y:<day>:<APT key> Usage
 //	  index usage      <day> <APT key>
 //	any realm partition
+//	  pm               its mark: that it holds what it held
 //	  uo               orgs whose state the memberships of their members do not tell yet
 //	realm partition of the digest's hash in the realm that a call names, or system partition where it names none
 //	  oc:<digest>      a call that may be repeated, and its answer
@@ -108,6 +110,7 @@ func aptKeysKey(id RealmID) Key           { return Key{Name: "a:" + string(id)} 
 func environmentKey(guid string) Key      { return Key{Name: "g:" + digest(guid)} }
 func realmNameKey(name string) Key        { return Key{Name: "rn:" + digest(name)} }
 func leaseKey(work string) Key            { return Key{Name: "w:" + work} }
+func markedRealmKey(id RealmID) Key       { return Key{Name: "pm:" + string(id)} }
 func lastUseKey(id string) Key            { return Key{Name: "l:" + id} }
 func managementKeyKey(sum string) Key     { return Key{Name: "m:" + sum} }
 func loginPolicyKey(id LoginPolicyID) Key { return Key{Name: "lp:" + string(id)} }
@@ -141,6 +144,7 @@ func repeatAnswerKey(p Partition, sum, try string) Key { return Key{p, "oa:" + s
 func membershipsKey(p Partition, id UserID) Key { return Key{p, "b:" + string(id)} }
 func orgKey(p Partition, id OrgID) Key          { return Key{p, "o:" + string(id)} }
 func formerOrgKey(p Partition, id OrgID) Key    { return Key{p, "do:" + string(id)} }
+func partitionMarkKey(p Partition) Key          { return Key{p, "pm"} }
 func unsettledKey(p Partition) Key              { return Key{p, "uo"} }
 
 func membershipsIndex(p Partition) Index          { return Index{p, indexMemberships} }

@@ -160,19 +160,34 @@ func (w *world) first() core.RealmID {
 	return realm.ID
 }
 
-// livedIn makes a realm that has one of everything, and makes it the world's.
-func (w *world) livedIn() *core.Realm {
+// move makes a realm with an account provider, in which the story goes on.
+func (w *world) move(name string) {
 	w.Helper()
-	w.realm = w.realmOf(core.RealmSettings{})
+	realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: name}, core.Request{})
+	w.must(err)
+	w.realm = realm
 	private, public, err := providerKey()
 	w.must(err)
 	_, err = w.APTKeys.Add(w.ctx, w.realm.ID, "provider", public, "", core.Request{})
 	w.must(err)
 	w.provider, err = client.NewAPTSigner(private, w.realm.EnvironmentGUID)
 	w.must(err)
+}
 
+// marked has the partitions of all realms marked: in one round they get their marks, in the next it is noted that these are there.
+func (w *world) marked() {
+	w.Helper()
+	w.must(w.DeliverNow(w.ctx))
+	w.must(w.DeliverNow(w.ctx))
+}
+
+// livedIn makes a realm that has one of everything, and makes it the world's.
+func (w *world) livedIn() *core.Realm {
+	w.Helper()
+	w.move("other")
+	w.marked()
 	w.webhook("user.created", "realm.updated")
-	_, err = w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) { s.EventRetention = 24 * 60 * 60 }}, core.Request{})
+	_, err := w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) { s.EventRetention = 24 * 60 * 60 }}, core.Request{})
 	w.must(err)
 	w.human("early")
 	w.events(core.ListEvents{})

@@ -147,6 +147,9 @@ func (r *Realms) resetStep(ctx context.Context, j *job) (progress, error) {
 	if more, err := r.sweep(ctx, realm, now, r.sweepsOf(false)); more || err != nil {
 		return jobMore, err
 	}
+	if err := r.d.markAgain(ctx, realm); err != nil {
+		return jobMore, err
+	}
 	realm.ResetBy, realm.ResetAt = "", Instant{now}
 	c := r.d.change(Partition{}, now)
 	c.replace(realm, version, noExpiry)
@@ -196,7 +199,7 @@ func (r *Realms) emptyLogs(ctx context.Context, realm *Realm, now time.Time) err
 		for i := range c.tx.Append {
 			c.tx.Append[i].Keep = 1
 		}
-		c.tx.Delete = append(c.tx.Delete, unsettledKey(p).Name, eventCursorKey(p).Name, eventChainKey(p, realm.ID).Name, eventFloorKey(p, realm.ID).Name)
+		c.tx.Delete = append(c.tx.Delete, unsettledKey(p).Name, eventCursorKey(p).Name, eventChainKey(p, realm.ID).Name, eventFloorKey(p, realm.ID).Name, partitionMarkKey(p).Name)
 		if err := c.commit(ctx); err != nil {
 			return fmt.Errorf("core: empty logs: %w", err)
 		}
@@ -221,7 +224,7 @@ func (r *Realms) bury(ctx context.Context, realm *Realm, version uint64, now tim
 	}
 	c := r.d.change(Partition{}, now)
 	c.remove(realm.key(Partition{}), version)
-	c.tx.Delete = append(c.tx.Delete, aptKeysKey(realm.ID).Name, eventChainKey(Partition{}, realm.ID).Name, eventFloorKey(Partition{}, realm.ID).Name)
+	c.tx.Delete = append(c.tx.Delete, aptKeysKey(realm.ID).Name, markedRealmKey(realm.ID).Name, eventChainKey(Partition{}, realm.ID).Name, eventFloorKey(Partition{}, realm.ID).Name)
 	for _, kind := range rosterKinds {
 		c.tx.Delete = append(c.tx.Delete, rosterKey(kind, realm.ID).Name)
 	}

@@ -201,7 +201,7 @@ func (s *Sessions) alive(ctx context.Context, state *realmState, id SessionID, u
 	l.user.Memberships = len(l.joined.List)
 	switch {
 	case !haveSession || !haveUser:
-		return nil, s.d.missed(ctx, state.ID, ErrInvalidToken.with("its session is over"))
+		return nil, s.d.missed(ctx, p, ErrInvalidToken.with("its session is over"))
 	case l.session.User != user || l.session.Realm != state.ID || l.user.Realm != state.ID,
 		state.apt.ended(l.session.APTKey), l.session.Generation != l.user.Generation, !l.user.theirs(l.session.CreatedAt), !now.Before(l.session.deadline()):
 		return nil, ErrInvalidToken.with("its session is over")

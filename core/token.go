@@ -99,7 +99,7 @@ func (d *deps) prove(ctx context.Context, realm RealmID, text string, now time.T
 	state, err := d.realms.state(ctx, RealmID(audience))
 	switch {
 	case err == ErrRealmNotFound && realm != "": // whoever names it has found it before
-		return nil, d.missed(ctx, realm, ErrInvalidToken)
+		return nil, d.missed(ctx, Partition{Realm: realm}, ErrInvalidToken)
 	case err == ErrRealmNotFound || err == ErrRealmResetting:
 		return nil, ErrInvalidToken
 	case err != nil:

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/postern-auth/postern/boltstore"
 	"github.com/postern-auth/postern/core"
@@ -41,6 +42,21 @@ func Redis(t *testing.T, server *redistest.Server) core.Store {
 	store, err := redisstore.Open(t.Context(), redisstore.Options{URL: server.URL(), KeyPrefix: "test-" + rand.Text() + ":"})
 	if err != nil {
 		t.Fatalf("redisstore.Open = %v", err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+// Cluster opens a store on the masters of a Redis Cluster.
+func Cluster(t *testing.T, nodes []*redistest.Server) core.Store {
+	t.Helper()
+	o := redisstore.Options{Mode: redisstore.ModeCluster, ReadTimeout: 2 * time.Second, CallTimeout: 5 * time.Second}
+	for _, n := range nodes {
+		o.Addrs = append(o.Addrs, n.Addr())
+	}
+	store, err := redisstore.Open(t.Context(), o)
+	if err != nil {
+		t.Fatalf("redisstore.Open of a cluster = %v", err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	return store

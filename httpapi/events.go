@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -60,6 +61,9 @@ var eventFilters = []string{"user_id", "org_id", "membership_id", "app_hook_id",
 
 // eventQuery reads which events to list, and whether with their notifications. It fails with KindInvalid.
 func eventQuery(query string) (in core.ListEvents, expand bool, err error) {
+	if _, err := url.ParseQuery(query); err != nil { // a type that cannot be read must not be passed over
+		return in, false, invalid("base", "The query cannot be read")
+	}
 	q := fields{}
 	values := q.query(query, append(eventFilters, "created_at_after")...)
 	q.filled(values, eventFilters...)

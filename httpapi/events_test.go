@@ -91,6 +91,8 @@ func TestEvents(t *testing.T) {
 			{"?user_id=a&user_id=b", 422, ""},
 			{"?expand=users", 200, "user.updated user.created apt_key.created realm.created"},
 			{"?user_id=%zz", 422, ""},
+			{"?event_type=%zz", 422, ""},
+			{"?event_type=user.c;event_type=user.u", 422, ""},
 			{"?user_id[]=" + string(ann.ID), 200, "user.updated user.created"},
 			{"?user_id=", 422, ""},
 			{"?org_id", 422, ""},

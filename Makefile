@@ -106,7 +106,7 @@ hooks: ## try hooks against Standard Webhooks' own library and a real mail conve
 	@cd e2e/hooks && $(STATIC) go test -count=1 ./...
 
 .PHONY: proxies
-proxies: build caddy ## run the snippets for forward auth with the real nginx, Caddy and Traefik
+proxies: build caddy ## run the snippets for forward auth with the real nginx, Caddy and Traefik; call gRPC through both hosts
 	@scripts/proxies bin/postern bin/caddy
 
 .PHONY: reloads

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,6 +77,9 @@ func (o *Options) readYAML(text []byte, environ []string) []error {
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return nil // all defaults
 	} else if err != nil {
+		if indentedByTab.Match(text) {
+			err = fmt.Errorf("%w; YAML is indented by spaces, and never by tabs", err)
+		}
 		return []error{&unreadFile{err}}
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
@@ -101,6 +105,9 @@ func (o *Options) readYAML(text []byte, environ []string) []error {
 	}
 	return errs
 }
+
+// indentedByTab finds what YAML does not take, and what the library has no clear word for.
+var indentedByTab = regexp.MustCompile(`(?m)^ *\t`)
 
 // readSetting sets one thing that a file says.
 func (o *Options) readSetting(name string, value *yaml.Node) error {

@@ -136,6 +136,7 @@ func TestLoadComplains(t *testing.T) {
 		{"no settings", "- a\n", nil, []string{"line 1: it must be settings"}},
 		{"two documents", "upstream: http://a\n---\nupstream: http://b\n", nil, []string{"more than one document"}},
 		{"no YAML", "a: [\n", nil, []string{"yaml: line"}},
+		{"a tab", "upstream: http://a\ncookie:\n\tname: x\n", nil, []string{"yaml: line", "indented by spaces, and never by tabs"}},
 		{"an unknown header field", "upstream: http://a\ncopy_headers: 1\n", nil, []string{"line 2"}},
 		{"the guard", "upstream: http://a\nfrom: [query]\nrules: [{shoe: 44}]\nmfa: 7\n", nil, []string{"line 3: there is no setting shoe here", "line 4: `7` must be true or false", `there is no source "query"`}},
 		{"kinds", "upstream: http://a\nrules:\n  - path: /admin/*\n  - path: [/b]\n    role: x\ncookie: {name: [x]}\ncopy_headers: [a]\nfrom: bearer\n", nil, []string{

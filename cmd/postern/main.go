@@ -37,6 +37,9 @@ Exit codes: 0 for success, 1 for any failure, which one line on standard error t
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())
+	})
 	cobra.EnableCommandSorting = false // a newcomer reads from the top
 	group(root, "Begin:", devCommand(), serveCommand(), checkCommand(), explainCommand())
 	group(root, "Users, and the data as a whole:", commands.User(usualAPI), commands.Import(usualAPI), commands.Export(usualAPI), commands.Backup(locate), copyCommand(), commands.Events(locate))

@@ -262,7 +262,7 @@ func TestStartRefusals(t *testing.T) {
 		{"flag twice", []string{"serve", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:1", "--upstream", "http://127.0.0.1:1"}, "it is there twice"},
 		{"no such realm", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", idle, "--realm", "nowhere"}, `there is no realm "nowhere" to guard for`},
 		{"redis URL", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--redis", "http://:hunter2@127.0.0.1:1"}, "redis://"},
-		{"no such flag", []string{"dev", "--lisen", "x"}, "unknown flag: --lisen"},
+		{"no such flag", []string{"dev", "--lisen", "x"}, "unknown flag: --lisen; see 'postern dev --help'"},
 		{"apt key missing", []string{"apt", "sign", "--key", "/nonexistent.pem", "--environment", "x"}, "cannot read the private key"},
 	}
 	for _, tt := range tests {

@@ -5,13 +5,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/postern-auth/postern/client"
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi"
+	"github.com/postern-auth/postern/internal/fakeclock"
 	"github.com/postern-auth/postern/internal/redistest"
 	"github.com/postern-auth/postern/internal/teststore"
 )
@@ -26,7 +26,7 @@ type world struct {
 	*testing.T
 	ctx    context.Context
 	core   *core.Core
-	clock  *fakeClock
+	clock  *fakeclock.Clock
 	server *httptest.Server
 	realm  string
 	key    string
@@ -42,7 +42,7 @@ func each(t *testing.T, story func(w *world)) {
 // newWorld sets up a server over a store.
 func newWorld(t *testing.T, store core.Store) *world {
 	t.Helper()
-	w := &world{T: t, ctx: t.Context(), clock: &fakeClock{at: time.Now()}}
+	w := &world{T: t, ctx: t.Context(), clock: fakeclock.New()}
 	var err error
 	w.core, w.realm, w.key, err = setUp(w.ctx, store, w.clock.Now)
 	w.must(err)
@@ -100,24 +100,6 @@ func (w *world) human(name string) *client.User {
 	u, err := w.c.Users.Create(w.ctx, client.UserCreate{UserType: "human", Username: name, Email: name + "@example.com", Password: goodPassword})
 	w.must(err)
 	return u
-}
-
-// fakeClock is a clock that tests move.
-type fakeClock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *fakeClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *fakeClock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
 }
 
 // faulty returns a client of a server that answers as it is told, which waits for nothing between tries but notes how long

@@ -11,6 +11,7 @@ import (
 
 	"github.com/postern-auth/postern/client"
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/fakeclock"
 	"github.com/postern-auth/postern/internal/jose"
 	"github.com/postern-auth/postern/internal/redistest"
 	"github.com/postern-auth/postern/internal/teststore"
@@ -24,7 +25,7 @@ type world struct {
 	*core.Core
 	ctx      context.Context
 	store    core.Store
-	clock    *fakeClock
+	clock    *fakeclock.Clock
 	realm    *core.Realm
 	provider *client.APTSigner
 }
@@ -44,7 +45,7 @@ func each(t *testing.T, story func(w *world)) {
 // newWorld sets up a store with the default realm.
 func newWorld(t *testing.T, store core.Store) *world {
 	t.Helper()
-	w := &world{T: t, ctx: t.Context(), store: store, clock: &fakeClock{at: time.Now()}}
+	w := &world{T: t, ctx: t.Context(), store: store, clock: fakeclock.New()}
 	w.Core = w.another(store)
 	secret, err := w.ManagementKeys.NewSecret()
 	w.must(err)
@@ -170,21 +171,3 @@ func (w *world) knows(token string) error {
 }
 
 func ptr[T any](v T) *T { return &v }
-
-// fakeClock is a clock that tests move. It also ticks, so that stores and feeds make progress.
-type fakeClock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *fakeClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *fakeClock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}

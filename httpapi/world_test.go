@@ -24,6 +24,7 @@ import (
 	"github.com/postern-auth/postern/client"
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi"
+	"github.com/postern-auth/postern/internal/fakeclock"
 	"github.com/postern-auth/postern/internal/jose"
 	"github.com/postern-auth/postern/internal/redistest"
 	"github.com/postern-auth/postern/internal/teststore"
@@ -37,7 +38,7 @@ type world struct {
 	*testing.T
 	*core.Core
 	ctx      context.Context
-	clock    *fakeClock
+	clock    *fakeclock.Clock
 	store    *brokenStore
 	server   *httptest.Server
 	realm    *core.Realm
@@ -66,7 +67,7 @@ func newWorld(t *testing.T) *world {
 func newWorldOn(t *testing.T, store core.Store) *world {
 	t.Helper()
 	logger, logs := observer.New(zap.DebugLevel)
-	w := &world{T: t, ctx: t.Context(), clock: &fakeClock{at: time.Now()}, store: &brokenStore{Store: store}, logs: logs, secrets: map[string]bool{}}
+	w := &world{T: t, ctx: t.Context(), clock: fakeclock.New(), store: &brokenStore{Store: store}, logs: logs, secrets: map[string]bool{}}
 	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	w.must(err)
 	w.Core, err = core.New(core.Options{Store: w.store, MasterKey: master, Now: w.clock.Now, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}})
@@ -308,24 +309,6 @@ func (w *world) want(a *answer, status int, part string) *answer {
 }
 
 func ptr[T any](v T) *T { return &v }
-
-// fakeClock is a clock that tests move.
-type fakeClock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *fakeClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *fakeClock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 // brokenStore is a store that fails while broken is set.
 type brokenStore struct {

@@ -196,6 +196,9 @@ func (a *APTKeys) commit(ctx context.Context, state *realmState, now time.Time, 
 	e.Realm = state.ID
 	c := a.d.change(Partition{}, now)
 	c.replace(state.apt, state.aptAt, noExpiry)
+	if e.Type == eventAPTKeyDeleted {
+		c.tx.Delete = append(c.tx.Delete, lastUseKey(string(e.APTKey)).Name)
+	}
 	c.event(e)
 	c.invalidate(string(state.ID) + news)
 	return c.commit(ctx)

@@ -332,7 +332,7 @@ func (m *ManagementKeys) Authenticate(ctx context.Context, secret string) (*Mana
 	if key == nil || !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt.Time) {
 		return nil, ErrManagementKey
 	}
-	m.d.meter.use(string(key.ID), now)
+	m.d.meter.use(key, now)
 	return key, nil
 }
 

@@ -63,11 +63,17 @@ type meter struct {
 
 	mu     sync.Mutex
 	counts map[Key]Usage
-	used   map[string]time.Time
+	used   map[string]sighting // by the key's id
+}
+
+// sighting is when a key was used, and which record it lies in.
+type sighting struct {
+	at time.Time
+	in entity // *ManagementKey, or *aptKeys
 }
 
 func newMeter(d *deps) *meter {
-	return &meter{d: d, counts: map[Key]Usage{}, used: map[string]time.Time{}}
+	return &meter{d: d, counts: map[Key]Usage{}, used: map[string]sighting{}}
 }
 
 // count adds one request with what came of it.
@@ -78,7 +84,7 @@ func (m *meter) count(realm RealmID, key APTKeyID, now time.Time, happened Usage
 	defer m.mu.Unlock()
 	m.merge(happened)
 	if key != "" {
-		m.used[string(key)] = now
+		m.used[string(key)] = sighting{now, &aptKeys{Realm: realm}}
 	}
 }
 
@@ -94,10 +100,10 @@ func (m *meter) merge(u Usage) {
 }
 
 // use notes that a key was used.
-func (m *meter) use(id string, now time.Time) {
+func (m *meter) use(key *ManagementKey, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.used[id] = now
+	m.used[string(key.ID)] = sighting{now, &ManagementKey{Digest: key.Digest}}
 }
 
 // run writes what was counted, every few seconds and once more when ctx ends.
@@ -119,7 +125,7 @@ func (m *meter) run(ctx context.Context) {
 func (m *meter) flush(ctx context.Context) error {
 	m.mu.Lock()
 	counts, used := m.counts, m.used
-	m.counts, m.used = map[Key]Usage{}, map[string]time.Time{}
+	m.counts, m.used = map[Key]Usage{}, map[string]sighting{}
 	m.mu.Unlock()
 	var errs []error
 	for _, u := range counts {
@@ -130,8 +136,8 @@ func (m *meter) flush(ctx context.Context) error {
 			m.mu.Unlock()
 		}
 	}
-	for id, at := range used {
-		errs = append(errs, m.note(ctx, id, at))
+	for id, seen := range used {
+		errs = append(errs, m.note(ctx, id, seen))
 	}
 	return errors.Join(errs...)
 }
@@ -159,11 +165,27 @@ func usageOf(member string) (day string, key APTKeyID) {
 	return day, APTKeyID(text)
 }
 
-// note writes when a key was last used.
-func (m *meter) note(ctx context.Context, id string, at time.Time) error {
+// note writes when a key was last used, unless it was deleted since: then nobody would ever remove what is written.
+func (m *meter) note(ctx context.Context, id string, seen sighting) error {
+	at := seen.in.key(Partition{})
+	version, found, err := m.d.load(ctx, at, seen.in)
+	if err != nil {
+		return fmt.Errorf("core: note use of a key: %w", err)
+	}
+	if apt, many := seen.in.(*aptKeys); many && found {
+		_, missing := apt.byID(APTKeyID(id))
+		found = missing == nil
+	}
+	if !found {
+		return nil
+	}
 	c := m.d.change(Partition{}, m.d.ids.now())
-	c.set(&lastUse{ID: id, At: Instant{at}}, noExpiry)
-	return c.commit(ctx)
+	c.unchanged(at, version)
+	c.set(&lastUse{ID: id, At: Instant{seen.at}}, noExpiry)
+	if err := c.commit(ctx); !isConflict(err) {
+		return err
+	}
+	return nil // it was changed in this moment: its next use is noted
 }
 
 // lastUsed returns when keys were last used, as far as it was written; the zero time for never.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/teststore"
 )
 
 // TestUsage counts what an APT key vouches for, in two processes and over two days.
@@ -51,6 +52,34 @@ func TestUsage(t *testing.T) {
 		_, _, err = w.Realms.Usage(w.ctx, w.realm.ID, "yesterday", today)
 		w.refused("Usage from no day", err, &core.Error{Kind: core.KindInvalid, Code: "validation"})
 	})
+}
+
+// TestLastUseGoesWithItsKey deletes keys that were used, before and after that was written: nothing is kept of a key that is gone.
+func TestLastUseGoesWithItsKey(t *testing.T) {
+	for _, when := range []string{"before", "after"} {
+		t.Run(when+" it was written", func(t *testing.T) {
+			book := &ledger{Store: teststore.Bolt(t), held: map[entry][]byte{}}
+			w := newWorld(t, book)
+			secret, err := w.ManagementKeys.NewSecret()
+			w.must(err)
+			key, err := w.ManagementKeys.Create(w.ctx, core.NewManagementKey{Name: "short", Permissions: []core.Permission{core.PermissionRead}}, secret, core.Request{})
+			w.must(err)
+			_, err = w.ManagementKeys.Authenticate(w.ctx, secret)
+			w.must(err)
+			vouched := w.provided("acct").Session.APTKey
+			if when == "after" {
+				w.ended(w.Core)
+			}
+			w.must(w.ManagementKeys.Delete(w.ctx, key.ID, core.Request{}))
+			w.must(w.APTKeys.Delete(w.ctx, w.realm.ID, vouched, core.Request{}))
+			w.ended(w.Core)
+			for _, e := range book.entries() {
+				if e.name == "l:"+string(key.ID) || e.name == "l:"+string(vouched) {
+					t.Errorf("%s is kept", e.name)
+				}
+			}
+		})
+	}
 }
 
 // ended runs a core for the moment in which it writes what it counted, as a process that ends does.

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -270,80 +269,6 @@ func TestForeignPolicy(t *testing.T) {
 	}
 }
 
-// TestIssuerDownAtStart says that it cannot know, until it can.
-func TestIssuerDownAtStart(t *testing.T) {
-	key := newKey(t, jose.EdDSA)
-	e := newElsewhere(t, key)
-	e.isDown(true)
-	keys := &guard.IssuerKeys{}
-	keys.AskOften()
-	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
-	token := e.token(key, nil)
-	v := g.Judge(with(token))
-	if v.Decision != guard.CannotKnow || v.Refusal.Status != http.StatusServiceUnavailable || v.Refusal.Reason != "issuer_unavailable" || v.Refusal.RetryAfter < time.Second {
-		t.Errorf("without keys: %s %+v, want 503 issuer_unavailable with Retry-After", v.Decision, v.Refusal)
-	}
-	if v := g.Judge(with(e.token(key, map[string]any{"exp": 1}))); v.Decision != guard.Deny {
-		t.Errorf("without keys, a token that has expired anyhow: %s, want deny", v.Decision)
-	}
-	if at := keys.Fetched()[e.URL]; !at.IsZero() {
-		t.Errorf("keys that were never fetched are of %s", at)
-	}
-	e.isDown(false)
-	eventually(t, "the token is taken", func() bool { return g.Judge(with(token)).Decision == guard.Allow })
-	e.isDown(true)
-	wantDecision(t, g, e.token(key, map[string]any{"sub": "u2"}), guard.Allow) // the last good set holds
-	if s := g.State().Issuers; len(s) != 1 || s[0].Name != "idp" || s[0].Keys != 1 || s[0].Fetched.IsZero() {
-		t.Errorf("State says of issuers %+v, want idp with one key", s)
-	}
-}
-
-// TestIssuerRotates takes what a new key signs as soon as it is published, and what an old one signed no longer once it is withdrawn, in
-// requests that are open too.
-func TestIssuerRotates(t *testing.T) {
-	old, next, garbage := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
-	e := newElsewhere(t, old)
-	keys := &guard.IssuerKeys{}
-	keys.AskOften()
-	w := worldToday()
-	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
-	s := newStreams(t, g.Handler)
-	first := e.token(old, nil)
-	body := s.begin(first)
-	e.publishes(old, next)
-	fresh := e.token(next, map[string]any{"iat": time.Now().Unix() + 30})
-	if v := g.Judge(with(fresh)); v.Decision != guard.CannotKnow || v.Refusal.Reason != "unknown_key" {
-		t.Errorf("a token of a key that is not known yet: %s %+v, want 503 unknown_key", v.Decision, v.Refusal)
-	}
-	eventually(t, "the new key is known", func() bool { return g.Judge(with(fresh)).Decision == guard.Allow })
-	wantDecision(t, g, first, guard.Allow)
-	if n := s.open.Load(); n != 1 {
-		t.Errorf("%d streams are open after a key was added, want 1", n)
-	}
-	e.publishes(next)
-	g.Judge(with(e.token(garbage, map[string]any{"iat": time.Now().Unix() + 30}))) // asks for a fetch
-	eventually(t, "the old key is withdrawn", func() bool { return g.Judge(with(first)).Decision != guard.Allow })
-	s.ends(body)
-	wantDecision(t, g, fresh, guard.Allow)
-	wantDecision(t, g, e.token(old, map[string]any{"iat": time.Now().Unix() - 600}), guard.Deny)
-}
-
-// TestUnknownKeysCostLittle: garbage brings about neither fetches without end nor refusals of who is known.
-func TestUnknownKeysCostLittle(t *testing.T) {
-	key, garbage := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
-	e := newElsewhere(t, key)
-	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
-	wantDecision(t, g, e.token(key, nil), guard.Allow)
-	began := time.Now()
-	for i := range 500 {
-		g.Judge(with(e.token(garbage, map[string]any{"sub": fmt.Sprint(i), "iat": time.Now().Unix() + 30})))
-	}
-	if n, most := e.fetches.Load(), 2+int32(time.Since(began)/(10*time.Second)); n > most {
-		t.Errorf("500 tokens of keys that nobody knows brought about %d fetches, want at most %d", n, most)
-	}
-	wantDecision(t, g, e.token(key, nil), guard.Allow)
-}
-
 // TestForeignExpires looks at the end of a token at each request.
 func TestForeignExpires(t *testing.T) {
 	key := newKey(t, jose.EdDSA)
@@ -428,29 +353,6 @@ func TestForeignAssertion(t *testing.T) {
 	}
 }
 
-// TestGuardsShareIssuerKeys, so that one which takes the place of another fetches nothing anew.
-func TestGuardsShareIssuerKeys(t *testing.T) {
-	key := newKey(t, jose.EdDSA)
-	e := newElsewhere(t, key)
-	results := make(chan string, 10)
-	keys := guard.NewIssuerKeys(func(_, result string) { results <- result })
-	w := worldToday()
-	token := e.token(key, nil)
-	before := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
-	wantDecision(t, before, token, guard.Allow)
-	after := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(), Optional: true}, IssuerKeys: keys})
-	before.Close()
-	e.isDown(true)
-	wantDecision(t, after, token, guard.Allow)
-	if n := e.fetches.Load(); n != 1 || <-results != "ok" || keys.Fetched()[e.URL].IsZero() {
-		t.Errorf("%d fetches for two guards, of %v; want one", n, keys.Fetched())
-	}
-	after.Close()
-	if all := keys.Fetched(); len(all) != 0 {
-		t.Errorf("when all guards are closed, keys are kept of %v", all)
-	}
-}
-
 // TestForeignSeenAgain neither allocates nor verifies.
 func TestForeignSeenAgain(t *testing.T) {
 	key := newKey(t, jose.RS256)
@@ -474,63 +376,6 @@ func TestForeignExplained(t *testing.T) {
 	} {
 		if got, err := g.Explain(t.Context(), "GET", "/", token); err != nil || !strings.Contains(got, want) {
 			t.Errorf("Explain = %q, %v; want %q", got, err, want)
-		}
-	}
-}
-
-// TestIssuerSettings complains of all that is wrong.
-func TestIssuerSettings(t *testing.T) {
-	good := guard.Issuer{Name: "idp", Issuer: "https://login.example.com", Audience: []string{"app"}}
-	with := func(change func(*guard.Issuer)) guard.Issuer {
-		i := good
-		change(&i)
-		return i
-	}
-	for want, issuers := range map[string][]guard.Issuer{
-		"":                           {good},
-		"number 1: name":             {with(func(i *guard.Issuer) { i.Name = "" })},
-		"name \"usr_a\"":             {with(func(i *guard.Issuer) { i.Name = "usr_a" })},
-		"audience is missing":        {with(func(i *guard.Issuer) { i.Audience = nil })},
-		"must be https":              {with(func(i *guard.Issuer) { i.Issuer = "http://login.example.com" })},
-		"say in jwks_url":            {with(func(i *guard.Issuer) { i.Issuer = "login" })},
-		"jwks_url":                   {with(func(i *guard.Issuer) { i.JWKSURL = "file:///etc/passwd" })},
-		"algorithm \"HS256\"":        {with(func(i *guard.Issuer) { i.Algorithms = []string{"HS256"} })},
-		"algorithm \"none\"":         {with(func(i *guard.Issuer) { i.Algorithms = []string{"none"} })},
-		"nothing is called \"mail\"": {with(func(i *guard.Issuer) { i.Claims = map[string]string{"mail": "email"} })},
-		"claims: id is missing":      {with(func(i *guard.Issuer) { i.Claims = map[string]string{"id": ""} })},
-		"require_claims: hd needs":   {with(func(i *guard.Issuer) { i.RequireClaims = map[string][]string{"hd": nil} })},
-		"require_claims: \"\" is no": {with(func(i *guard.Issuer) { i.RequireClaims = map[string][]string{"": {"a"}} })},
-		"is Postern's own":           {with(func(i *guard.Issuer) { i.Name = "Postern" })},
-		"emails is \"some\"":         {with(func(i *guard.Issuer) { i.Emails = "some" })},
-		"user_type is \"robot\"":     {with(func(i *guard.Issuer) { i.UserType = "robot" })},
-		"skew is 6m0s":               {with(func(i *guard.Issuer) { i.Skew = new(guard.Duration(6 * time.Minute)) })},
-		"skew is -1s":                {with(func(i *guard.Issuer) { i.Skew = new(guard.Duration(-time.Second)) })},
-		"max_age is 0s":              {with(func(i *guard.Issuer) { i.MaxAge = new(guard.Duration(0)) })},
-		"max_age is -1s":             {with(func(i *guard.Issuer) { i.MaxAge = new(guard.Duration(-time.Second)) })},
-		"\"inside\" is no address":   {with(func(i *guard.Issuer) { i.Allow = []string{"inside"} })},
-		"there are two of this name": {good, with(func(i *guard.Issuer) { i.Issuer += "/b" })},
-		"has the same issuer":        {good, with(func(i *guard.Issuer) { i.Name = "other" })},
-		"unprefixed already":         {with(func(i *guard.Issuer) { i.Unprefixed = true }), {Name: "b", Issuer: "https://b.example", Audience: []string{"b"}, Unprefixed: true}},
-	} {
-		err := guard.Settings{Issuers: issuers}.Validate()
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("Validate(%+v) = %v, want %q", issuers, err, want)
-		}
-	}
-	for want, settings := range map[string]guard.Settings{
-		"from must name bearer or cookie": {Issuers: []guard.Issuer{good}, From: []guard.Source{guard.SourceAPIKey}},
-		"there is no issuer \"okta\"":     {Issuers: []guard.Issuer{good}, Policy: guard.Policy{VouchedBy: []string{"okta"}}},
-		"there is no issuer \"b\"":        {Rules: []guard.Rule{{Paths: []string{"/a"}, Policy: guard.Policy{VouchedBy: []string{"postern", "b"}}}}},
-		"\"a_b\" is no name of an issuer": {Policy: guard.Policy{VouchedBy: []string{"a_b"}}},
-	} {
-		if err := settings.Validate(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Validate(%+v) = %v, want %q", settings, err, want)
-		}
-	}
-	err := guard.Settings{Issuers: []guard.Issuer{{Name: "a b", Emails: "x", Algorithms: []string{"y"}}}}.Validate()
-	for _, want := range []string{"name", "audience", "emails", "algorithm", "https"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("all complaints at once are %v; %s is missing", err, want)
 		}
 	}
 }

@@ -15,18 +15,21 @@ type draft struct {
 }
 
 // drafts are those that were freed.
-var drafts = sync.Pool{New: func() any { return &draft{header: http.Header{}} }}
+var drafts = sync.Pool{New: func() any { return new(draft) }}
 
-// newDraft returns an empty draft, to be freed where that is easy to see to.
-func newDraft() *draft { return drafts.Get().(*draft) }
+// newDraft returns an empty draft that puts its headers into header, to be freed where that is easy to see to.
+func newDraft(header http.Header) *draft {
+	d := drafts.Get().(*draft)
+	d.header = header
+	return d
+}
 
 // free ends the use of a draft.
 func (d *draft) free() {
 	if d.body.Cap() > maxDraftKept {
 		return
 	}
-	clear(d.header)
-	d.status = 0
+	d.header, d.status = nil, 0
 	d.body.Reset()
 	drafts.Put(d)
 }
@@ -43,9 +46,14 @@ func (d *draft) WriteHeader(status int) { d.status = status }
 // Write adds to the body.
 func (d *draft) Write(p []byte) (int, error) { return d.body.Write(p) }
 
-// send sends the answer.
+// send sends the answer with headers that are not w's yet.
 func (d *draft) send(w http.ResponseWriter) {
 	maps.Copy(w.Header(), d.header)
+	d.sendBody(w)
+}
+
+// sendBody sends the answer with the headers that w has, which were the draft's too.
+func (d *draft) sendBody(w http.ResponseWriter) {
 	w.WriteHeader(d.status)
 	_, _ = w.Write(d.body.Bytes()) // a caller that has gone
 }

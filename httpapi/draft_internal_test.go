@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 )
@@ -8,7 +9,7 @@ import (
 // TestDraftsAreEmpty holds that an answer has nothing of the one that was drafted before it.
 func TestDraftsAreEmpty(t *testing.T) {
 	for range 100 { // the pool may give another
-		d := newDraft()
+		d := newDraft(http.Header{})
 		if len(d.header) > 0 || d.status != 0 || d.body.Len() > 0 {
 			t.Fatalf("newDraft() = %v, %d, %q; want nothing", d.header, d.status, &d.body)
 		}

@@ -57,13 +57,13 @@ func (a *API) conditional(w http.ResponseWriter, c *call, rt *routed) error {
 	if read == nil && !rt.makes {
 		return rt.serve(w, c)
 	}
-	d := newDraft()
+	d := newDraft(w.Header()) // what fails has set none, but for those that every answer with a body sets anew
 	defer d.free()
 	if err := rt.serve(d, c); err != nil {
 		return err
 	}
 	d.tag(c)
-	d.send(w)
+	d.sendBody(w)
 	return nil
 }
 
@@ -99,7 +99,7 @@ func (a *API) require(c *call, read handler) error {
 		return errPrecondition
 	}
 	ctx, seen := core.Observe(c.Context())
-	get, d := *c, newDraft()
+	get, d := *c, newDraft(http.Header{})
 	defer d.free()
 	get.Request, get.body = c.WithContext(ctx), nil
 	get.Method, get.Body = http.MethodGet, http.NoBody

@@ -98,7 +98,7 @@ func (c *call) fingerprint(body []byte) []byte {
 // once serves a call with a body, or sends what the call was answered before.
 func (a *API) once(w http.ResponseWriter, c *call, rt *routed, in core.Repeatable, body []byte) error {
 	answer, repeated, err := a.core.Repeats.Once(c.Context(), in, func(ctx context.Context) ([]byte, bool) {
-		d, again := newDraft(), *c
+		d, again := newDraft(http.Header{}), *c
 		again.Request = c.WithContext(ctx)
 		again.Body = io.NopCloser(bytes.NewReader(body))
 		if err := a.conditional(d, &again, rt); err != nil {

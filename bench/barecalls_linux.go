@@ -76,14 +76,9 @@ func (v varying) filled(with [2]string) string {
 
 // bareScript is what a bare handler serves: one call, the same way each time.
 type bareScript struct {
-	Redis string // host:port
+	Redis string // host:port, of its own: what another has made would be done already there, and be written by nobody
 	Calls map[string]spied
-	After uint64 // what it counts its calls on from
 }
-
-// bareStretch is how far apart bare handlers count, so that none makes what another has made: Redis would know an operation by its
-// id, answer that it is done already, and write nothing.
-const bareStretch = 1 << 32
 
 // bareCalls serves calls with net/http, go-redis and nothing between them: what the API is compared with.
 func bareCalls(listen, file string) error {
@@ -98,7 +93,7 @@ func bareCalls(listen, file string) error {
 	client := redis.NewClient(&redis.Options{Addr: script.Redis, Protocol: 2, DisableIdentity: true, MaxRetries: -1, PoolSize: 20}) // as many as the sidecar has on one core
 	handlers := map[string]http.HandlerFunc{}
 	for method, s := range script.Calls {
-		handlers[method] = bareCall(client, s, script.After)
+		handlers[method] = bareCall(client, s)
 	}
 	server := &http.Server{Addr: listen, ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handlers[r.Method](w, r)
@@ -106,15 +101,13 @@ func bareCalls(listen, file string) error {
 	return server.ListenAndServe()
 }
 
-// bareCall reads a request, asks Redis what was asked for the call that was spied on, and gives the same answer. It counts calls on from
-// after.
-func bareCall(client *redis.Client, s spied, after uint64) http.HandlerFunc {
+// bareCall reads a request, asks Redis what was asked for the call that was spied on, and gives the same answer.
+func bareCall(client *redis.Client, s spied) http.HandlerFunc {
 	arguments := make([]varying, len(s.Command))
 	for i, argument := range s.Command {
 		arguments[i] = newVarying(argument)
 	}
 	var count atomic.Uint64
-	count.Store(after)
 	return func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
@@ -138,8 +131,8 @@ func bareCall(client *redis.Client, s spied, after uint64) http.HandlerFunc {
 	}
 }
 
-// spy makes a call at the API and watches what Redis is asked for it: the one script that names subject.
-func spy(ctx context.Context, server *redisServer, r *http.Request, subject string) (spied, error) {
+// spy makes a call at the API and watches what Redis is asked for it: the one script that is told sign.
+func spy(ctx context.Context, server *redisServer, r *http.Request, sign string) (spied, error) {
 	c, err := net.Dial("tcp", server.addr)
 	if err != nil {
 		return spied{}, err
@@ -166,12 +159,12 @@ func spy(ctx context.Context, server *redisServer, r *http.Request, subject stri
 	}
 	for seen.Scan() {
 		_, words, _ := strings.Cut(seen.Text(), "] ")
-		if command, err := monitored(words); err == nil && strings.EqualFold(command[0], "evalsha") && strings.Contains(words, subject) {
+		if command, err := monitored(words); err == nil && strings.EqualFold(command[0], "evalsha") && strings.Contains(words, sign) {
 			s.Command = command
 			return s, nil
 		}
 	}
-	return spied{}, fmt.Errorf("nobody asked Redis about %s: %w", subject, errors.Join(seen.Err(), errMissing))
+	return spied{}, fmt.Errorf("nobody asked Redis about %s: %w", sign, errors.Join(seen.Err(), errMissing))
 }
 
 // monitored reads a command as MONITOR prints it: words in quotes.

@@ -60,22 +60,23 @@ func (b *bench) compareWithBare(ctx context.Context, g *generator, server *redis
 		{name: "get a user by id", method: http.MethodGet, path: "/v1/users/", atLeast: 0.8, set: foreignSet, head: shown},
 		{name: "create a user without a password", method: http.MethodPost, path: "/v1/users", atLeast: 0.7, set: liveSet, head: shown},
 	}
-	own, err := server.copied(ctx, b) // or the sidecar would read what the bare handler writes
-	if err != nil {
-		return err
-	}
-	defer own.Kill()
-	script := bareScript{Redis: own.addr, Calls: map[string]spied{}}
+	calls := map[string]spied{}
 	for i := range kinds {
-		if script.Calls[kinds[i].method], err = kinds[i].spy(ctx, server, crowd, api.addr, subject); err != nil {
+		s, err := kinds[i].spy(ctx, server, crowd, api.addr, subject)
+		if err != nil {
 			return err
 		}
+		calls[kinds[i].method] = s
 	}
-	bare, again, err := b.startBare(ctx, script)
+	bare, err := b.startBare(ctx, server, calls)
 	if err != nil {
 		return err
 	}
 	defer bare.Kill()
+	again, err := b.startBare(ctx, server, calls)
+	if err != nil {
+		return err
+	}
 	defer again.Kill()
 	for _, k := range kinds {
 		all := [3]*contender{
@@ -178,10 +179,10 @@ var names22 = regexp.MustCompile(`\}(?:r:n|o):([0-9A-Za-z_-]{22})`)
 
 // spy makes the call once, for the bare handler to do alike.
 func (k *callKind) spy(ctx context.Context, server *redisServer, crowd *population, api, subject string) (spied, error) {
-	path, body := k.path, ""
+	path, body, sign := k.path, "", "r:u:"+subject // the record; events of the same user are read in the background
 	if k.method == http.MethodPost {
 		subject = "user-spied-on" // as long as the others
-		body = bodyBefore + newName(subject) + bodyAfter
+		body, sign = bodyBefore+newName(subject)+bodyAfter, subject
 	} else {
 		path += subject
 	}
@@ -190,7 +191,7 @@ func (k *callKind) spy(ctx context.Context, server *redisServer, crowd *populati
 		return spied{}, err
 	}
 	r.Header = http.Header{"Content-Type": {"application/json"}, "X-Authrocket-Api-Key": {crowd.managementKey}, "X-Authrocket-Realm": {string(crowd.realm)}}
-	s, err := spy(ctx, server, r, subject)
+	s, err := spy(ctx, server, r, sign)
 	if err != nil || k.method == http.MethodGet {
 		return s, err
 	}
@@ -212,38 +213,41 @@ func (k *callKind) spy(ctx context.Context, server *redisServer, crowd *populati
 // bareServer is a bare handler in a process of its own.
 type bareServer struct {
 	*process
-	addr string
+	addr  string
+	redis *redisServer
 }
 
-// startBare starts two.
-func (b *bench) startBare(ctx context.Context, script bareScript) (one, other *bareServer, err error) {
+// startBare starts one, with a copy of a Redis for itself: all who are compared write into stores that are alike.
+func (b *bench) startBare(ctx context.Context, server *redisServer, calls map[string]spied) (*bareServer, error) {
+	own, err := server.copied(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	addr, err := proctest.FreeAddress()
+	if err != nil {
+		return nil, err
+	}
+	script, err := json.Marshal(bareScript{own.addr, calls})
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(b.dir, fmt.Sprintf("bare-%d.json", own.Process.Pid))
+	if err := os.WriteFile(file, script, 0o600); err != nil {
+		return nil, err
+	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	var both [2]*bareServer
-	for i := range both {
-		script.After = uint64(i) * bareStretch
-		text, err := json.Marshal(script)
-		if err != nil {
-			return nil, nil, err
-		}
-		file := filepath.Join(b.dir, fmt.Sprintf("bare-%d.json", i))
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			return nil, nil, err
-		}
-		addr, err := proctest.FreeAddress()
-		if err != nil {
-			return nil, nil, err
-		}
-		p, err := b.launch(serverCore, nil, nil, self, "-role", "barecalls", addr, file)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := p.await(ctx, "http://"+addr+"/", ""); err != nil {
-			return nil, nil, err
-		}
-		both[i] = &bareServer{p, addr}
+	p, err := b.launch(serverCore, nil, nil, self, "-role", "barecalls", addr, file)
+	if err != nil {
+		return nil, err
 	}
-	return both[0], both[1], nil
+	return &bareServer{p, addr, own}, p.await(ctx, "http://"+addr+"/", "")
+}
+
+// Kill ends it, and its Redis.
+func (s *bareServer) Kill() {
+	s.process.Kill()
+	s.redis.Kill()
 }

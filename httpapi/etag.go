@@ -17,7 +17,8 @@ import (
 // tagOf returns the tag of a body. It is a strong one: other bytes, another tag.
 func tagOf(body []byte) string {
 	sum := sha256.Sum256(body)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	tag := base64.RawURLEncoding.AppendEncode(append(make([]byte, 0, 24), '"'), sum[:16])
+	return string(append(tag, '"'))
 }
 
 // reader returns what serves GET of the thing that a path of the table names, or nil where it names none.

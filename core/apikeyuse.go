@@ -115,7 +115,7 @@ func (h *held) identity(now time.Time) Identity {
 	orgs, expires := h.joined.access(now, expires)
 	return Identity{
 		Realm: h.Realm, User: h.User, Credential: h.ID, Type: h.user.Type, Username: h.user.Username, Email: h.user.Email,
-		Name: h.user.Name(), FirstName: h.user.FirstName, LastName: h.user.LastName, ArbitraryID: h.user.ArbitraryID, Reference: h.user.Reference, EmailVerified: h.user.EmailVerification == EmailVerified,
+		Name: h.user.Name(), FirstName: h.user.FirstName, LastName: h.user.LastName, ArbitraryID: h.user.ArbitraryID, Reference: h.user.Reference, EmailVerified: h.user.provenEmail(),
 		Custom: h.user.Custom, Orgs: orgs, Only: slices.Clone(h.APIKey.Permissions),
 		From: slices.Clone(h.APIKey.Addresses), ExpiresAt: expires, RecheckAt: now.Add(usedEvery),
 	}

@@ -51,7 +51,7 @@ func (u *Users) requestVerification(ctx context.Context, realm RealmID, id UserI
 	p, _ := state.owner(string(id))
 	c := u.d.change(p, now)
 	after := *before
-	after.EmailVerification = EmailRequested
+	after.EmailVerification, after.EmailChanged = EmailRequested, false
 	e := c.verification(state.Realm, &after, req)
 	c.replace(&after, version, noExpiry)
 	c.eventOf(e)
@@ -139,7 +139,7 @@ func (u *Users) verifyEmail(ctx context.Context, realm RealmID, idOrName, secret
 	}
 	p, _ := state.owner(string(before.ID))
 	after := *before
-	after.EmailVerification = EmailVerified
+	after.EmailVerification, after.EmailChanged = EmailVerified, false
 	after.endTokens(prefixEmailToken)
 	c := u.d.change(p, now)
 	c.replace(&after, version, noExpiry)

@@ -74,7 +74,7 @@ func (s *Sessions) Resolve(ctx context.Context, realm RealmID, text string) (Ide
 	return Identity{
 		Realm: p.realm.ID, User: l.user.ID, Session: l.session.ID, Type: l.user.Type, Username: l.user.Username,
 		Email: l.user.Email, Name: l.user.Name(), FirstName: l.user.FirstName, LastName: l.user.LastName, ArbitraryID: l.user.ArbitraryID, Reference: l.user.Reference,
-		EmailVerified: l.user.EmailVerification == EmailVerified, MFA: l.session.MFA, Custom: l.user.Custom, Orgs: orgs,
+		EmailVerified: l.user.provenEmail(), MFA: l.session.MFA, Custom: l.user.Custom, Orgs: orgs,
 		SignedInAt: l.session.CreatedAt.Time, ExpiresAt: expires, RecheckAt: now.Add(l.session.seenEvery()), RenewAt: p.renewAt(l.session),
 	}, nil
 }

@@ -45,6 +45,7 @@ type User struct {
 	Username          string            `json:"username"` // normalised
 	Email             string            `json:"email,omitempty"`
 	EmailVerification EmailVerification `json:"email_verification,omitempty"`
+	EmailChanged      bool              `json:"email_changed,omitempty"` // Email took the place of the one that was verified; nothing is proven of it
 	FirstName         string            `json:"first,omitempty"`
 	LastName          string            `json:"last,omitempty"`
 	APIName           string            `json:"name,omitempty"` // api users only
@@ -94,6 +95,10 @@ func (u *User) fill() {
 		defaultTo(&u.Credentials[i].ID, passwordID(u.ID))
 	}
 }
+
+// provenEmail reports whether the user's address was proven to be theirs: a user stays verified whose address changes (Users API,
+// "Email verification"), but that says nothing of the new one.
+func (u *User) provenEmail() bool { return u.EmailVerification == EmailVerified && !u.EmailChanged }
 
 // theirs reports whether a session or token made at a time is u's, and not of somebody who had the id before and was deleted. Their
 // generation and series say nothing: an import begins them anew.

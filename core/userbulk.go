@@ -78,7 +78,10 @@ type UserImport struct {
 	ArbitraryID string
 	CreatedAt   time.Time // zero = now
 	LastLoginAt time.Time // zero = never
-	Password    *PasswordCopy
+
+	EmailChanged bool // see User
+
+	Password *PasswordCopy
 	UserParts
 
 	// ChosenKeys says that some of the API keys may have been chosen by a caller, and so bear no checksum.
@@ -163,6 +166,7 @@ func (u *Users) imported(realm *Realm, in UserImport, now time.Time) (*User, *pa
 	if in.ID != "" || in.Source != "" {
 		user.Since = Instant{now}
 	}
+	user.EmailChanged = in.EmailChanged
 	if !in.LastLoginAt.IsZero() {
 		user.LastLoginAt = Instant{in.LastLoginAt}
 	}

@@ -297,8 +297,10 @@ func (u *User) changed(realm *Realm, in UserChange) (*User, error) {
 	if err := after.apply(in); err != nil {
 		return nil, err
 	}
-	if after.Email != u.Email && in.EmailVerification == nil && u.EmailVerification == EmailVerified {
-		after.EmailVerification = EmailNone // it was the other address that was proven
+	if in.EmailVerification != nil {
+		after.EmailChanged = false // the caller says what is proven of the address
+	} else if after.Email != u.Email && u.EmailVerification == EmailVerified {
+		after.EmailChanged = true
 	}
 	if err := after.completeChange(u); err != nil {
 		return nil, err

@@ -136,7 +136,7 @@ func writeLine(w io.Writer, v any) {
 func userLine(u core.ExportedUser) wire.UserLine {
 	line := wire.UserLine{
 		ID: string(u.ID), UserType: string(u.Type), State: string(u.State), Username: u.Username, Email: u.Email,
-		EmailVerification: string(u.EmailVerification), FirstName: u.FirstName, LastName: u.LastName, Name: u.APIName,
+		EmailVerification: string(u.EmailVerification), EmailChanged: u.EmailChanged, FirstName: u.FirstName, LastName: u.LastName, Name: u.APIName,
 		Reference: u.Reference, ArbitraryID: u.ArbitraryID, Custom: u.Custom,
 		CreatedAt: wire.Time{Time: u.CreatedAt.Time}, LastLoginAt: wire.Time{Time: u.LastLoginAt.Time},
 	}

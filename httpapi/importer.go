@@ -266,7 +266,7 @@ func (f *fields) userLine() *core.UserImport {
 			Reference:         f.text("reference"),
 			Custom:            f.customLine(),
 		},
-		ChosenKeys: f.flag("chosen_keys"),
+		EmailChanged: f.flag("email_changed"), ChosenKeys: f.flag("chosen_keys"),
 	}
 	in.Password = f.passwordLine()
 	for m := range f.objects("memberships") {

@@ -171,7 +171,7 @@ func userBody(u *core.User) wire.User {
 	body := wire.User{
 		ID: string(u.ID), RealmID: string(u.Realm), Username: u.Username, State: string(u.State), UserType: string(u.Type),
 		Reference: orNull(u.Reference), Custom: u.Custom, Name: u.Name(), Email: orNull(u.Email),
-		EmailVerification: string(u.EmailVerification), Object: "user", LastLoginAt: wire.Time{Time: u.LastLoginAt.Time},
+		EmailVerification: string(u.EmailVerification), EmailChanged: u.EmailChanged, Object: "user", LastLoginAt: wire.Time{Time: u.LastLoginAt.Time},
 		CreatedAt: wire.Time{Time: u.CreatedAt.Time}, FirstName: orNull(u.FirstName), LastName: orNull(u.LastName),
 		MembershipCount: u.Memberships, Credentials: []wire.CredentialRef{}, ArbitraryID: u.ArbitraryID,
 	}

@@ -11,6 +11,7 @@ type UserLine struct {
 	Username          string                     `json:"username,omitempty"`
 	Email             string                     `json:"email,omitempty"`
 	EmailVerification string                     `json:"email_verification,omitempty"`
+	EmailChanged      bool                       `json:"email_changed,omitempty"` // it was another address that was verified
 	FirstName         string                     `json:"first_name,omitempty"`
 	LastName          string                     `json:"last_name,omitempty"`
 	Name              string                     `json:"name,omitempty"` // api users only

@@ -68,7 +68,8 @@ type User struct {
 	Name              string                     `json:"name"`
 	Email             *string                    `json:"email"`
 	EmailVerification string                     `json:"email_verification"`
-	Object            string                     `json:"object"` // "user"
+	EmailChanged      bool                       `json:"email_changed,omitempty"` // it was another address that was verified
+	Object            string                     `json:"object"`                  // "user"
 	LastLoginAt       Time                       `json:"last_login_at"`
 	CreatedAt         Time                       `json:"created_at"`
 	FirstName         *string                    `json:"first_name"`

@@ -102,7 +102,7 @@ func (a *API) authenticated(c *call, secret string) (*core.ManagementKey, error)
 		return key, err
 	}
 	c.counted = true
-	return key, a.rates.take(key.ID, a.core.Now())
+	return key, a.rates.take(key.ID, a.core.Now)
 }
 
 // namedRealm returns the realm that a call names: in its query or body, which may do so each time, else in the

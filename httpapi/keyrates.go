@@ -41,11 +41,12 @@ func newKeyRates(perSecond int) *keyRates {
 	return &keyRates{perSecond: perSecond, byKey: map[core.ManagementKeyID]*rate.Limiter{}}
 }
 
-// take takes one of the calls that a key may make, or fails with errKeyRate.
-func (k *keyRates) take(key core.ManagementKeyID, now time.Time) error {
+// take takes one of the calls that a key may make now, or fails with errKeyRate.
+func (k *keyRates) take(key core.ManagementKeyID, clock func() time.Time) error {
 	if k.perSecond == 0 {
 		return nil
 	}
+	now := clock()
 	taken := k.of(key).ReserveN(now, 1)
 	wait := taken.DelayFrom(now)
 	if wait == 0 {

@@ -6,7 +6,8 @@ import (
 	"fmt"
 )
 
-// DefaultRealm is the name of the realm that an empty store is given.
+// DefaultRealm is the name of the realm that an empty store is given. That realm is found by it for good, also when it was given another,
+// since guards are told of no realm or of this one; no other can have the name.
 const DefaultRealm = "default"
 
 // first notes what an empty store was given, so that it is given once.
@@ -20,15 +21,27 @@ func (*first) key(Partition) Key { return firstKey() }
 // ErrEmptyStore says that the store was not set up yet: see SetUp.
 var ErrEmptyStore = errors.New("the store is empty")
 
+// first returns what the store was set up with, nil = it was not.
+func (d *deps) first(ctx context.Context) (*first, error) {
+	f := &first{}
+	_, found, err := d.load(ctx, firstKey(), f)
+	if err != nil {
+		return nil, fmt.Errorf("core: first realm: %w", err)
+	}
+	if !found {
+		return nil, nil
+	}
+	return f, nil
+}
+
 // First returns the realm that the store was set up with, and whether secret is that of its first management
 // key; or ErrEmptyStore.
 func (c *Core) First(ctx context.Context, secret string) (realm *Realm, isFirst bool, err error) {
-	var f first
-	_, found, err := c.d.load(ctx, firstKey(), &f)
+	f, err := c.d.first(ctx)
 	if err != nil {
-		return nil, false, fmt.Errorf("core: first realm: %w", err)
+		return nil, false, err
 	}
-	if !found {
+	if f == nil {
 		return nil, false, ErrEmptyStore
 	}
 	realm, err = c.Realms.Get(ctx, f.Realm)

@@ -37,8 +37,18 @@ type realmClaim struct {
 
 func (c *realmClaim) key(Partition) Key { return realmNameKey(c.Name) }
 
-// unnamed fails where a realm has a name, claimed or from before there were claims.
-func (r *Realms) unnamed(ctx context.Context, name string) error {
+// unnamed fails where a realm has a name that another is to have, claimed or from before there were claims, and for DefaultRealm, which
+// is the first realm's alone.
+func (r *Realms) unnamed(ctx context.Context, name string, another RealmID) error {
+	if name == DefaultRealm {
+		f, err := r.d.first(ctx)
+		if err != nil {
+			return err
+		}
+		if f != nil && f.Realm != another {
+			return errRealmName
+		}
+	}
 	members, err := r.d.store.Range(ctx, Range{Index: Index{Name: indexRealms}, From: name + "\x00", To: name + "\x01", Limit: 1})
 	if err != nil {
 		return fmt.Errorf("core: find realm: %w", err)
@@ -54,7 +64,7 @@ func (r *Realms) rename(ctx context.Context, c *change, before, after *Realm) er
 	if before.Name == after.Name {
 		return nil
 	}
-	if err := r.unnamed(ctx, after.Name); err != nil {
+	if err := r.unnamed(ctx, after.Name, after.ID); err != nil {
 		return err
 	}
 	c.unindex(indexRealms, before.member())

@@ -39,6 +39,16 @@ func TestRealmNamesAreUnique(t *testing.T) {
 		if found, err := w.Realms.Find(w.ctx, core.DefaultRealm); err != nil || found.ID != w.realm.ID {
 			t.Errorf("Find(default) = %v, %v; want the first realm", found, err)
 		}
+		w.must(rename(w.realm, "shop")) // which goes by its former name too
+		_, err = create(core.DefaultRealm)
+		taken("a realm called as the first was", err)
+		taken("to call a realm as the first was", rename(mine, core.DefaultRealm))
+		for _, name := range []string{core.DefaultRealm, "shop"} {
+			if found, err := w.Realms.Find(w.ctx, name); err != nil || found.ID != w.realm.ID {
+				t.Errorf("Find(%s) of the first realm, renamed = %v, %v", name, found, err)
+			}
+		}
+		w.must(rename(w.realm, core.DefaultRealm))
 		w.must(rename(mine, "mine")) // its own
 		w.must(rename(mine, "yours"))
 		again, err := create("mine")

@@ -45,7 +45,7 @@ func (r *Realms) Create(ctx context.Context, in NewRealm, req Request) (*Realm, 
 	if err != nil {
 		return nil, err
 	}
-	if err := r.unnamed(ctx, realm.Name); err != nil {
+	if err := r.unnamed(ctx, realm.Name, realm.ID); err != nil {
 		return nil, err
 	}
 	if err := c.commit(ctx); conflictOn(err, realmNameKey(realm.Name)) {
@@ -208,7 +208,7 @@ func (r *Realms) Get(ctx context.Context, id RealmID) (*Realm, error) {
 	return state.Realm, nil
 }
 
-// Find returns a realm by its id or its name. In stores that were made before names were unique, one that repeats is not found by,
+// Find returns a realm by its id or its name; the first realm also by DefaultRealm. In stores that were made before names were unique, one that repeats is not found by,
 // and the error says so.
 func (r *Realms) Find(ctx context.Context, idOrName string) (*Realm, error) {
 	if validID(prefixRealm, idOrName) {
@@ -220,9 +220,24 @@ func (r *Realms) Find(ctx context.Context, idOrName string) (*Realm, error) {
 	}
 	switch len(members) {
 	case 0:
-		return nil, ErrRealmNotFound
+		return r.renamedFirst(ctx, idOrName)
 	case 1:
 		return r.Get(ctx, RealmID(strings.TrimPrefix(members[0], idOrName+"\x00")))
 	}
 	return nil, ErrRealmNotFound.with("several realms have this name; name one by its id")
+}
+
+// renamedFirst returns the first realm by the name that it has no more; by any other name there is none.
+func (r *Realms) renamedFirst(ctx context.Context, name string) (*Realm, error) {
+	if name != DefaultRealm {
+		return nil, ErrRealmNotFound
+	}
+	f, err := r.d.first(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		return nil, ErrRealmNotFound
+	}
+	return r.Get(ctx, f.Realm)
 }

@@ -12,7 +12,7 @@ func (a *API) realmKeySet(w http.ResponseWriter, c *call) error {
 	return a.writeKeySet(w, c, core.RealmID(c.segment("realm")))
 }
 
-// defaultKeySet serves GET /.well-known/jwks.json: that of the realm called default.
+// defaultKeySet serves GET /.well-known/jwks.json: that of the realm that the store was set up with, whatever it is called.
 func (a *API) defaultKeySet(w http.ResponseWriter, c *call) error {
 	realm, err := a.core.Realms.Find(c.Context(), core.DefaultRealm)
 	if err != nil {

@@ -138,12 +138,16 @@ func (a *adminAddress) ask(method, path string, body []byte) ([]byte, error) {
 // explainCommand is 'caddy postern explain'.
 func explainCommand() *cobra.Command {
 	var at adminAddress
-	var token string
+	var shown commands.Shown
 	c := &cobra.Command{
 		Use:   "explain METHOD URL",
 		Short: "Say what the guards of the running Caddy make of a request: which rule decides, and why",
 		Args:  commands.Takes(2),
 		RunE: func(c *cobra.Command, args []string) error {
+			token, err := shown.Read(c)
+			if err != nil {
+				return err
+			}
 			question, err := json.Marshal(map[string]string{"method": args[0], "url": args[1], "credential": token})
 			if err != nil {
 				return err
@@ -158,7 +162,7 @@ func explainCommand() *cobra.Command {
 		},
 	}
 	at.flags(c.Flags())
-	c.Flags().StringVar(&token, "token", "", "the session token or API key that the request shows")
+	shown.Flag(c.Flags())
 	return c
 }
 

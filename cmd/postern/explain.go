@@ -9,7 +9,7 @@ import (
 
 // explainCommand is 'postern explain'.
 func explainCommand() *cobra.Command {
-	var token string
+	var shown commands.Shown
 	c := &cobra.Command{
 		Use:   "explain METHOD URL",
 		Short: "Say what the guard makes of a request: which rule decides, and why",
@@ -17,12 +17,12 @@ func explainCommand() *cobra.Command {
 
 A server that runs over the embedded store answers by the settings that it runs with. Over Redis, give the
 configuration that the server has.`,
-		Example: `  postern explain GET /reports/1 --token "$TOKEN"
+		Example: `  postern explain GET /reports/1 --token - < token.txt
   postern explain DELETE /reports/1 --token "$TOKEN" --config /etc/postern.yaml`,
 		Args: commands.Takes(2),
 	}
 	from := given{}.source(c.Flags())
-	c.Flags().StringVar(&token, "token", "", "the session token or API key that the request shows")
+	shown.Flag(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o, err := sidecar.Gather(*from)
 		if err != nil {
@@ -30,6 +30,10 @@ configuration that the server has.`,
 		}
 		if o.Data == "" {
 			o.Data = sidecar.DefaultData
+		}
+		token, err := shown.Read(c)
+		if err != nil {
+			return err
 		}
 		said, err := sidecar.Explain(c.Context(), o, args[0], args[1], token)
 		return commands.Print(c, said, err)

@@ -1,11 +1,9 @@
 package commands
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -14,9 +12,6 @@ import (
 
 	"github.com/postern-auth/postern/client"
 )
-
-// maxTyped bounds a line with a password, in bytes: more than any password may have.
-const maxTyped = 4 << 10
 
 // User is 'postern user'. usualAPI is as in Export.
 func User(usualAPI string) *cobra.Command {
@@ -118,14 +113,7 @@ func plainly(err error) error {
 func newPassword(c *cobra.Command, whose string) (string, error) {
 	terminal, ok := c.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(terminal.Fd())) {
-		line, err := bufio.NewReader(io.LimitReader(c.InOrStdin(), maxTyped)).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", err
-		}
-		if line = strings.TrimRight(line, "\r\n"); line == "" {
-			return "", errors.New("a password is needed, as the first line of standard input")
-		}
-		return line, nil
+		return firstLine(c, "a password")
 	}
 	var typed [2]string
 	for i, prompt := range []string{"New password of " + whose + ": ", "Once more: "} {

@@ -1,7 +1,6 @@
 package core_test
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,28 +17,20 @@ import (
 // TestOrgHistories has users, orgs and memberships come, change and go at random, and holds what is then to be found, and
 // permitted, against a model of a few maps.
 func TestOrgHistories(t *testing.T) {
-	settle("rapid.checks", "12")
-	settle("rapid.seed", "20260314")
-	each(t, func(w *world) {
-		rapid.Check(w.T, func(t *rapid.T) {
-			realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "orgs " + rand.Text()}, core.Request{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			h := &orgHistory{T: t, w: w, realm: realm.ID, tokens: map[core.UserID]string{}, orgs: map[core.OrgID]core.State{}, joined: map[joint]*core.Membership{}}
-			for range 3 {
-				h.enter(t)
-				h.found(t)
-			}
-			t.Repeat(map[string]func(*rapid.T){
-				"user enters": h.enter, "user leaves": h.leave, "org is founded": h.found, "org turns": h.turn, "org goes": h.dissolve,
-				"user joins": h.join, "membership changes": h.change, "membership ends": h.part, "time passes": h.pass, "jobs are done": h.work, "": h.whole,
-			})
-			h.work(t)
-			for _, fault := range w.MembershipFaults(w.ctx, h.realm) {
-				t.Error(fault)
-			}
+	histories(t, func(t *rapid.T, w *world, realm core.RealmID) {
+		h := &orgHistory{T: t, w: w, realm: realm, tokens: map[core.UserID]string{}, orgs: map[core.OrgID]core.State{}, joined: map[joint]*core.Membership{}}
+		for range 3 {
+			h.enter(t)
+			h.found(t)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"user enters": h.enter, "user leaves": h.leave, "org is founded": h.found, "org turns": h.turn, "org goes": h.dissolve,
+			"user joins": h.join, "membership changes": h.change, "membership ends": h.part, "time passes": h.pass, "jobs are done": h.work, "": h.whole,
 		})
+		h.work(t)
+		for _, fault := range w.MembershipFaults(w.ctx, h.realm) {
+			t.Error(fault)
+		}
 	})
 }
 

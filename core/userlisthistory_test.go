@@ -17,21 +17,28 @@ import (
 
 // TestListHistories changes users at random and compares lists with the same users filtered and sorted in memory.
 func TestListHistories(t *testing.T) {
+	histories(t, func(t *rapid.T, w *world, realm core.RealmID) {
+		h := &listHistory{T: t, w: w, realm: realm, former: map[core.UserID]*core.User{}}
+		for range 8 {
+			h.create(t)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"create": h.create, "update": h.update, "delete": h.delete, "sign in": h.signIn, "list": h.list, "": h.whole,
+		})
+	})
+}
+
+// histories draws histories, the same ones each time unless flags say otherwise, on every store, each in a realm of its own.
+func histories(t *testing.T, history func(t *rapid.T, w *world, realm core.RealmID)) {
 	settle("rapid.checks", "12")
 	settle("rapid.seed", "20260314")
 	each(t, func(w *world) {
 		rapid.Check(w.T, func(t *rapid.T) {
-			realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "histories " + rand.Text()}, core.Request{})
+			realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "history " + rand.Text()}, core.Request{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := &listHistory{T: t, w: w, realm: realm.ID, former: map[core.UserID]*core.User{}}
-			for range 8 {
-				h.create(t)
-			}
-			t.Repeat(map[string]func(*rapid.T){
-				"create": h.create, "update": h.update, "delete": h.delete, "sign in": h.signIn, "list": h.list, "": h.whole,
-			})
+			history(t, w, realm.ID)
 		})
 	})
 }

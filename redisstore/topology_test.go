@@ -232,15 +232,18 @@ func TestCluster(t *testing.T) {
 		}
 		logs[i].After = f.Next
 	}
+	late := make(chan error, 1)
 	time.AfterFunc(100*time.Millisecond, func() {
 		tx := create("late", "late")
 		tx.Partition = core.Partition{Realm: "rl_x", Number: 7}
-		if _, err := s.Apply(t.Context(), tx); err != nil {
-			t.Errorf("Apply = %v", err)
-		}
+		_, err := s.Apply(t.Context(), tx)
+		late <- err
 	})
 	if feeds, err = s.Tail(t.Context(), logs, 10*time.Second); err != nil || len(feeds[7].Entries) != 1 {
 		t.Errorf("Tail while partition 7 changes = %+v, %v; want its entry", feeds, err)
+	}
+	if err := <-late; err != nil { // the entry may be there before the answer is
+		t.Errorf("Apply = %v", err)
 	}
 	fitness, err := s.Check(t.Context())
 	if err != nil || len(fitness.Findings) < len(nodes) {

@@ -3,7 +3,6 @@ package core_test
 import (
 	"cmp"
 	"crypto/rand"
-	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +12,10 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/draws"
 )
+
+func init() { draws.Usual("12", "30", "20260314") }
 
 // TestListHistories changes users at random and compares lists with the same users filtered and sorted in memory.
 func TestListHistories(t *testing.T) {
@@ -28,10 +30,8 @@ func TestListHistories(t *testing.T) {
 	})
 }
 
-// histories draws histories, the same ones each time unless flags say otherwise, on every store, each in a realm of its own.
+// histories draws histories, on every store, each in a realm of its own.
 func histories(t *testing.T, history func(t *rapid.T, w *world, realm core.RealmID)) {
-	settle("rapid.checks", "12")
-	settle("rapid.seed", "20260314")
 	each(t, func(w *world) {
 		rapid.Check(w.T, func(t *rapid.T) {
 			realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "history " + rand.Text()}, core.Request{})
@@ -41,15 +41,6 @@ func histories(t *testing.T, history func(t *rapid.T, w *world, realm core.Realm
 			history(t, w, realm.ID)
 		})
 	})
-}
-
-// settle gives a flag a value that it was not given on the command line.
-func settle(name, value string) {
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
-	if !given {
-		_ = flag.Set(name, value) // rapid has it
-	}
 }
 
 // listHistory is what random calls made of the users of a realm.

@@ -3,7 +3,6 @@ package storetest
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"slices"
 	"time"
@@ -11,22 +10,17 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/draws"
 )
 
 var histories = chapter{"Histories", []test{
 	{"the store does as the model does", matchesModel},
 }}
 
-// How many histories there are and what they begin with, unless the command line says otherwise (-rapid.checks, -rapid.seed).
-const (
-	historyChecks = "40"
-	historySeed   = "20260314"
-)
+func init() { draws.Usual("40", "30", "20260314") }
 
 // matchesModel plays random histories against the store and the model, each in a realm of its own.
 func matchesModel(s *scene) {
-	settle("rapid.checks", historyChecks)
-	settle("rapid.seed", historySeed)
 	histories := 0
 	rapid.Check(s.T, func(t *rapid.T) {
 		histories++
@@ -49,15 +43,6 @@ func matchesModel(s *scene) {
 			"tail":   h.tail,
 		})
 	})
-}
-
-// settle gives a flag a value that it was not given on the command line.
-func settle(name, value string) {
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
-	if !given {
-		_ = flag.Set(name, value) // rapid has it
-	}
 }
 
 // history is one sequence of random calls, and what the model made of them so far.

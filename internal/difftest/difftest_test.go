@@ -2,7 +2,6 @@ package difftest_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,18 +12,14 @@ import (
 
 	"github.com/postern-auth/postern/boltstore"
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/draws"
 	"github.com/postern-auth/postern/internal/redistest"
 	"github.com/postern-auth/postern/redisstore"
 )
 
 func TestMain(m *testing.M) { os.Exit(redistest.Main(m)) }
 
-// How many histories there are and what they begin with, unless the command line says otherwise.
-const (
-	checks = "60"
-	steps  = "50"
-	seed   = "20260402"
-)
+func init() { draws.Usual("60", "50", "20260402") }
 
 // opener opens a store over an empty database that is gone when its t ends.
 type opener struct {
@@ -46,9 +41,6 @@ func TestStoresAgree(t *testing.T) {
 
 // agree plays histories against the stores, each history over empty ones.
 func agree(t *testing.T, stores []opener) {
-	settle("rapid.checks", checks)
-	settle("rapid.steps", steps)
-	settle("rapid.seed", seed)
 	rapid.Check(t, func(t *rapid.T) {
 		var sides []*side
 		for _, s := range stores {
@@ -56,15 +48,6 @@ func agree(t *testing.T, stores []opener) {
 		}
 		newHistory(t, sides).play()
 	})
-}
-
-// settle gives a flag a value that it was not given on the command line.
-func settle(name, value string) {
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
-	if !given {
-		_ = flag.Set(name, value) // rapid has it
-	}
 }
 
 // bolt opens files in a folder of the test.

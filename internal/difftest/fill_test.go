@@ -15,9 +15,6 @@ import (
 // to every call what it was. Outcomes are not copied, so that nothing from before is sent again.
 func TestCopiedStoresAgree(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, server *redistest.Server) {
-		settle("rapid.checks", checks)
-		settle("rapid.steps", steps)
-		settle("rapid.seed", seed)
 		openBolt, openRedis := bolt(t), redis(server)
 		rapid.Check(t, func(t *rapid.T) {
 			from := newSide("bolt", openBolt(t))

@@ -85,7 +85,7 @@ var arrows = []arrow{
 	{
 		why:  "what ships holds no test package",
 		from: []string{"cmd", "sidecar", "caddymodule"}, deep: true,
-		never: []string{"testing", module + "/storetest", module + "/internal/hosttest", module + "/internal/proctest", module + "/internal/redistest", module + "/internal/fakeclock"},
+		never: []string{"testing", module + "/storetest", module + "/internal/hosttest", module + "/internal/proctest", module + "/internal/redistest", module + "/internal/fakeclock", module + "/internal/draws"},
 	},
 }
 

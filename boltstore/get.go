@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -13,14 +14,15 @@ import (
 func (s *Store) Get(ctx context.Context, keys ...core.Key) ([]core.Record, error) {
 	records := make([]core.Record, len(keys))
 	err := s.view(ctx, func(tx *bolt.Tx) error {
-		bucket := tx.Bucket(recordBucket)
+		cursor := tx.Bucket(recordBucket).Cursor() // one for all, as each makes room for its way down the tree
+		var key []byte
 		for i, k := range keys {
 			if err := k.Validate(); err != nil {
 				return err
 			}
-			key := whereKey(k.Partition, k.Name)
-			value := bucket.Get(key)
-			if value == nil {
+			key = appendWhere(key[:0], k.Partition, k.Name)
+			found, value := cursor.Seek(key)
+			if !bytes.Equal(found, key) {
 				continue
 			}
 			var err error

@@ -28,7 +28,11 @@ const separator = 0x00
 
 // whereKey returns the key of what is called name in p: a record, a rate bucket, or the outcome of an operation.
 func whereKey(p core.Partition, name string) []byte {
-	key := make([]byte, 0, len(p.Realm)+len(name)+16)
+	return appendWhere(make([]byte, 0, len(p.Realm)+len(name)+16), p, name)
+}
+
+// appendWhere appends a whereKey.
+func appendWhere(key []byte, p core.Partition, name string) []byte {
 	if p.Realm == "" {
 		key = append(key, '_')
 	} else {

@@ -10,6 +10,9 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
+// usualRange is how many members a range has room for from the start.
+const usualRange = 128
+
 // Range returns at most r.Limit members of an index that are at least r.From and less than r.To, the least first, or the
 // greatest where r.Descending is set.
 func (s *Store) Range(ctx context.Context, r core.Range) ([]string, error) {
@@ -21,7 +24,7 @@ func (s *Store) Range(ctx context.Context, r core.Range) ([]string, error) {
 	if r.To != "" {
 		to = memberKey(prefix, r.To)
 	}
-	var members []string
+	members := make([]string, 0, min(r.Limit, usualRange))
 	err := s.view(ctx, func(tx *bolt.Tx) error {
 		cursor := tx.Bucket(indexBucket).Cursor()
 		key, _ := cursor.Seek(from)

@@ -23,6 +23,7 @@ func TestExplain(t *testing.T) {
 		{"GET", "/admin/x", "a.b.good", []string{"deny, 403 missing_permission", "Decided by rule 1.", "usr_ann"}},
 		{"GET", "/ADMIN/x", "a.b.good", []string{"deny, 403", "Decided by what holds where no rule matches for the path as it is spelled, and by rule 1"}},
 		{"GET", "/open", "", []string{"allow", "Decided by public. Anybody may pass."}},
+		{"TRACE", "/open", "a.b.good", []string{"405 trace", "No rule decides: the method"}},
 		{"GET", "/x;y", "a.b.good", []string{"400 ambiguous_path", "No rule decides"}},
 		{"GET", "/", "k", []string{"allow", "usr_robot", "shown as api_key"}},
 	} {

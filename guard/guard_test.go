@@ -337,12 +337,12 @@ func TestRefusedRequestIsStrippedToo(t *testing.T) { // it may go to an error pa
 func TestNewComplainsOfEverythingAtOnce(t *testing.T) {
 	_, err := guard.New(guard.Options{CacheSize: -1, Settings: guard.Settings{CopyHeaders: map[string]string{
 		"Authorization": "id", "X Y": "id", "X-Shoe": "shoe_size", "X-A": "id", "x-a": "id", "x-forwarded-for": "id", "X-Forwarded-User": "id",
-	}, Origins: []string{"https://*.example.com"}, Policy: guard.Policy{Require: []string{""}}}})
+	}, Origins: []string{"https://*.example.com"}, Policy: guard.Policy{Require: []string{""}}, Rules: []guard.Rule{{Methods: []string{"TRACE"}, Public: true}}}})
 	if err == nil {
 		t.Fatal("New accepts it")
 	}
 	for _, want := range []string{"are required", "CacheSize is -1", "Authorization means something else", `"X Y" is not a name`, `no field "shoe_size"`, "X-A is there twice",
-		"X-Forwarded-For means something else", `origins: "https://*.example.com" is no origin`, `require: "" is no permission`} {
+		"X-Forwarded-For means something else", `origins: "https://*.example.com" is no origin`, `require: "" is no permission`, "rule 1: TRACE is refused"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("New's error lacks %q:\n%v", want, err)
 		}

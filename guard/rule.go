@@ -52,6 +52,8 @@ func newRule(name string, r Rule) (rule, error) {
 	for _, m := range r.Methods {
 		if !isToken(m) || strings.ToUpper(m) != m {
 			errs = append(errs, fmt.Errorf("%s: %q is no method like GET", name, m))
+		} else if m == http.MethodTrace {
+			errs = append(errs, fmt.Errorf("%s: TRACE is refused everywhere", name))
 		}
 	}
 	if len(r.Paths) == 0 && len(r.Methods) == 0 {
@@ -101,6 +103,9 @@ type demand struct {
 
 // demands returns what r must satisfy, or why it cannot be judged.
 func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
+	if isTrace(r) {
+		return demand{}, &refuseTrace
+	}
 	if len(c.rules) == 0 {
 		return demand{optional: c.Optional, policies: [2]*policy{&c.top}}, nil
 	}

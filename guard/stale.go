@@ -32,7 +32,7 @@ func (g *Guard) stale(r *http.Request, q *question, now time.Time) known {
 // an application makes of a GET that asks to be something else.
 func isSafe(r *http.Request) bool {
 	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return r.Header["Upgrade"] == nil && !overridesMethod(r)
 	}
 	return false

@@ -104,5 +104,7 @@ var exchanges = []exchange{
 		"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"PUT"}, "X-Postern-User-Id": {"evil"}},
 		status: 200, seen: map[string]string{"Origin": "https://example.com"}},
 	{name: "preflight with a token", method: "OPTIONS", header: http.Header{
+	{name: "TRACE, signed in", method: "TRACE", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 405, reply: map[string]string{"Cache-Control": "no-store"}},
+	{name: "TRACE of a public path", method: "TRACE", path: "/open/x", status: 405},
 		"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"PUT"}, "Authorization": {"Bearer {valid}"}}, status: 200},
 }

@@ -72,10 +72,10 @@ func (n *Names) misspelt(h http.Header) bool {
 	return false
 }
 
-// strip removes all identity headers, and those that name another path.
+// strip removes all identity headers, those of other programs that stand before apps too, and those that name another path.
 func (n *Names) strip(h http.Header) {
 	for name := range h {
-		if n.owns(name) || overridesPath(name) {
+		if n.owns(name) || isGatekeepers(name) || overridesPath(name) {
 			delete(h, name)
 		}
 	}

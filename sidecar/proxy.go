@@ -158,7 +158,7 @@ func (b *buffers) Put(p []byte) { b.pool.Put((*buffer)(p)) }
 // programs take for a setting (httpoxy).
 func confuses(name string) bool {
 	switch name {
-	case "Proxy", "X-Real-Ip", "Remote-User", "Http2-Settings", "Forwarded":
+	case "Proxy", "X-Real-Ip", "Http2-Settings", "Forwarded":
 		return true
 	}
 	return strings.HasPrefix(name, "X-Forwarded-") || strings.IndexByte(name, '_') >= 0 || strings.IndexByte(name, '.') >= 0

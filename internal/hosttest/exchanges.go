@@ -65,6 +65,13 @@ var exchanges = []exchange{
 		"X~Postern!Realm": {"evil"},
 	}, status: 200, identified: true},
 	{name: "forged identity, nobody", method: "GET", header: http.Header{"X-Postern-User-Id": {"evil"}}, status: 401, reply: anonymous},
+	{name: "what other programs before apps tell", method: "GET", header: http.Header{
+		"Authorization": {"Bearer {valid}"}, "Remote-User": {"evil"}, "remote_groups": {"evil"}, "X-Forwarded-User": {"evil"}, "X-Auth-Request-Email": {"evil"},
+		"X-Authentik-Username": {"evil"}, "X-WEBAUTH-USER": {"evil"}},
+		status: 200, identified: true, seen: map[string]string{"Remote-User": "", "remote_groups": "", "X-Forwarded-User": "", "X-Auth-Request-Email": "",
+			"X-Authentik-Username": "", "X-WEBAUTH-USER": ""}},
+	{name: "what other programs before apps tell, of a public path", method: "GET", path: "/open/x", header: http.Header{"Remote-User": {"evil"}}, status: 200,
+		seen: map[string]string{"Remote-User": ""}},
 	{name: "Connection names an identity header", method: "GET", header: http.Header{
 		"Authorization": {"Bearer {valid}"}, "Connection": {"close, X-Postern-User-Id"}}, status: 400},
 	{name: "Connection names one that folds to it", method: "GET", header: http.Header{
@@ -97,6 +104,8 @@ var exchanges = []exchange{
 	{name: "rule without what follows", method: "GET", path: "/admin", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 403},
 	{name: "rule, nobody", method: "GET", path: "/admin/x", status: 401, reply: anonymous},
 	{name: "two readings", method: "GET", path: "/x;/admin", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 400},
+	{name: "TRACE, signed in", method: "TRACE", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 405, reply: map[string]string{"Cache-Control": "no-store"}},
+	{name: "TRACE of a public path", method: "TRACE", path: "/open/x", status: 405},
 	{name: "gRPC", method: "POST", header: http.Header{"Content-Type": {"application/grpc"}}, status: 200, refused: true,
 		reply: map[string]string{"Grpc-Status": "16", "Content-Type": "application/grpc"}},
 
@@ -104,7 +113,5 @@ var exchanges = []exchange{
 		"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"PUT"}, "X-Postern-User-Id": {"evil"}},
 		status: 200, seen: map[string]string{"Origin": "https://example.com"}},
 	{name: "preflight with a token", method: "OPTIONS", header: http.Header{
-	{name: "TRACE, signed in", method: "TRACE", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 405, reply: map[string]string{"Cache-Control": "no-store"}},
-	{name: "TRACE of a public path", method: "TRACE", path: "/open/x", status: 405},
 		"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"PUT"}, "Authorization": {"Bearer {valid}"}}, status: 200},
 }

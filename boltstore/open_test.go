@@ -3,6 +3,7 @@ package boltstore_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,47 @@ func TestOpening(t *testing.T) {
 	}
 }
 
+const pageSize = 8 << 10 // of a new file
+
+// TestOpenOtherPages opens files whose pages are as large as on other systems, and with other versions: they stay so.
+func TestOpenOtherPages(t *testing.T) {
+	for _, size := range []int{4 << 10, 16 << 10} {
+		path := filepath.Join(t.TempDir(), "postern.db")
+		db, err := bolt.Open(path, 0o600, &bolt.Options{PageSize: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		key := core.Key{Name: "it"}
+		for version := range uint64(3) {
+			s, err := boltstore.Open(boltstore.Options{Path: path})
+			if err != nil {
+				t.Fatalf("Open of a file with pages of %d bytes = %v", size, err)
+			}
+			if got, err := s.Get(t.Context(), key); err != nil || got[0].Version != version {
+				t.Errorf("with pages of %d bytes, Get = %+v, %v; want version %d", size, got, err, version)
+			}
+			tx := &core.Transaction{ID: fmt.Sprint(version), Now: time.Now(), Put: []core.Put{{Name: key.Name, Value: make([]byte, 3*size)}}}
+			if _, err := s.Apply(t.Context(), tx); err != nil {
+				t.Errorf("with pages of %d bytes, Apply = %v", size, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		db, err = bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		if got := db.Info().PageSize; got != size {
+			t.Errorf("a file with pages of %d bytes has some of %d", size, got)
+		}
+	}
+}
+
 // TestOpenRefuses opens files that are not, or no longer, what this version writes.
 func TestOpenRefuses(t *testing.T) {
 	whole := wholeFile(t)
@@ -78,10 +120,10 @@ func TestOpenRefuses(t *testing.T) {
 		"text":              {[]byte(strings.Repeat("this is no database\n", 1000)), boltstore.ErrDamaged},
 		"short":             {[]byte("x"), boltstore.ErrDamaged},
 		"zeros":             {make([]byte, 1<<16), boltstore.ErrDamaged},
-		"first page only":   {whole[:os.Getpagesize()], boltstore.ErrDamaged},
-		"metas only":        {whole[:2*os.Getpagesize()], boltstore.ErrDamaged},
+		"first page only":   {whole[:pageSize], boltstore.ErrDamaged},
+		"metas only":        {whole[:2*pageSize], boltstore.ErrDamaged},
 		"first half":        {whole[:len(whole)/2], boltstore.ErrDamaged},
-		"metas overwritten": {append(make([]byte, 2*os.Getpagesize()), whole[2*os.Getpagesize():]...), boltstore.ErrDamaged},
+		"metas overwritten": {append(make([]byte, 2*pageSize), whole[2*pageSize:]...), boltstore.ErrDamaged},
 		"another program's": {boltFile(t, "todo", "", nil), boltstore.ErrDamaged},
 		"no format":         {boltFile(t, "meta", "", nil), boltstore.ErrDamaged},
 		"garbled format":    {boltFile(t, "meta", "format", []byte("1")), boltstore.ErrDamaged},

@@ -142,11 +142,11 @@ func New(o Options) (*Pages, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	p := &Pages{o: o, mux: http.NewServeMux()}
-	p.policy = policyFor(o.Origins)
-	p.outages = seldom.New(o.Logger)
+	p := &Pages{o: o, mux: http.NewServeMux(), policy: policy(), outages: seldom.New(o.Logger)}
+	p.mux.HandleFunc("GET "+o.Mount+"/{$}", p.begin)
 	p.mux.HandleFunc("GET "+o.Mount+"/sign-in", p.showSignIn)
 	p.mux.HandleFunc("POST "+o.Mount+"/sign-in", p.signIn)
+	p.mux.HandleFunc("GET "+o.Mount+"/second-factor", p.begin)
 	p.mux.HandleFunc("POST "+o.Mount+"/second-factor", p.secondFactor)
 	p.mux.HandleFunc("GET "+o.Mount+"/sign-out", p.showSignOut)
 	p.mux.HandleFunc("POST "+o.Mount+"/sign-out", p.signOut)
@@ -183,12 +183,12 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mux.ServeHTTP(w, r)
 }
 
+// begin sends to the page to sign in whoever asks for none, or for the form of the second factor: a telephone forgets that while its owner
+// looks at another app for the code, and then asks for it anew.
+func (p *Pages) begin(w http.ResponseWriter, _ *http.Request) { sendOn(w, p.SignInPath()) }
+
 // missing answers for an address that is none of the pages', or a method that is not for it.
 func (p *Pages) missing(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == p.o.Mount+"/" && r.Method == http.MethodGet {
-		http.Redirect(w, r, p.SignInPath(), http.StatusSeeOther)
-		return
-	}
 	asked := r.Clone(r.Context())
 	asked.Method = http.MethodGet
 	if _, pattern := p.mux.Handler(asked); pattern != "" {

@@ -7,8 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 	g "maragu.dev/gomponents"
@@ -63,13 +61,12 @@ func asTyped() g.Node {
 	return g.Group{g.Attr("autocapitalize", "none"), g.Attr("spellcheck", "false")}
 }
 
-// policyFor returns the Content-Security-Policy of the pages: nothing is loaded, nobody frames them, and forms go nowhere
-// else. Browsers hold a form's redirects to the same rule, so it names where one may return to.
-func policyFor(origins []string) string {
+// policy returns the Content-Security-Policy of the pages: nothing is loaded, nobody frames them, and forms go nowhere else. Browsers hold
+// a form's redirects to the same rule, so none leads elsewhere: see goOn.
+func policy() string {
 	sum := sha256.Sum256([]byte(style))
-	targets := strings.Join(slices.Concat([]string{"'self'"}, origins), " ")
-	return fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; form-action %s; base-uri 'none'; frame-ancestors 'none'",
-		base64.StdEncoding.EncodeToString(sum[:]), targets)
+	return fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		base64.StdEncoding.EncodeToString(sum[:]))
 }
 
 // settle sets the headers that every page has.

@@ -36,7 +36,7 @@ const (
 	maxAge   = "max_age"
 )
 
-// kept stands in the address that a browser is sent to after its first sign-in, to see whether it kept the cookie. One that did not would be
+// kept stands in the address that a browser is sent to after a sign-in, to see whether it kept the cookie. One that did not would be
 // sent from page to page without a word.
 const kept = "kept"
 
@@ -82,7 +82,7 @@ func (p *Pages) askSignIn(w http.ResponseWriter, r *http.Request, status int, fo
 func (p *Pages) showSignIn(w http.ResponseWriter, r *http.Request) {
 	form := signInForm{ReturnTo: p.returnTo(r), Needs: needOf(r.FormValue(needs))}
 	if r.FormValue(kept) != "" && p.showsSession(r) {
-		sendOn(w, form.ReturnTo)
+		p.goOn(w, r, form.ReturnTo)
 		return
 	}
 	switch {
@@ -128,14 +128,21 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	p.askSignIn(w, r, status, form)
 }
 
-// welcome gives a browser its session, and sends it on: the first time by way of the page to sign in, which sees whether the cookie came back.
-// Every browser sends Origin with a form. What sends none is a program, and knows what to do with a cookie.
+// welcome gives a browser its session, and sends it on by way of the page to sign in, which sees whether the cookie came back. Every browser
+// sends Origin with a form. What sends none is a program, and knows what to do with a cookie.
 func (p *Pages) welcome(w http.ResponseWriter, r *http.Request, in *core.SignedIn, to string) {
 	p.remember(w, r, in)
-	if r.Header.Get("Origin") != "" && p.requestOf(r).Device == "" {
+	if r.Header.Get("Origin") != "" {
 		to = p.SignInPath() + "?" + url.Values{kept: {"1"}, "return_to": {to}}.Encode()
 	}
 	sendOn(w, to)
+}
+
+// goOn answers with a page that has the browser go on by itself. A redirect will not do: browsers hold all that the answer to a form leads to,
+// redirect by redirect, to form-action, and from there on an app may send people wherever it likes.
+func (p *Pages) goOn(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header().Set("Refresh", "0; url="+to) // returnTo has checked it, and nothing in it ends an address there
+	p.render(w, r, http.StatusOK, "You are signed in", h.P(h.A(h.Href(to), g.Text("Go on"))))
 }
 
 // showsSession reports whether a request brings a session cookie, whatever it is worth.

@@ -75,22 +75,23 @@ func TestCookieNotKept(t *testing.T) {
 	if in.StatusCode != http.StatusSeeOther || look != "/auth/sign-in?kept=1&return_to=%2Fpage%3Fq%3D1" || in.session() == nil {
 		t.Fatalf("a browser's first sign-in = %d to %q with cookie %v", in.StatusCode, look, in.session())
 	}
-	if kept := w.send("GET", look, nil, "Cookie", "session="+in.session().Value); kept.StatusCode != http.StatusSeeOther || kept.Header.Get("Location") != "/page?q=1" {
-		t.Errorf("with the cookie = %d to %q; want 303 to /page?q=1", kept.StatusCode, kept.Header.Get("Location"))
+	kept := w.send("GET", look, nil, "Cookie", "session="+in.session().Value)
+	if kept.StatusCode != http.StatusOK || kept.Header.Get("Refresh") != "0; url=/page?q=1" || !strings.Contains(kept.body, `<a href="/page?q=1">Go on</a>`) {
+		t.Errorf("with the cookie = %d, Refresh %q; want to go on to /page?q=1: %s", kept.StatusCode, kept.Header.Get("Refresh"), kept.body)
 	}
 	if lost := w.send("GET", look, nil); lost.StatusCode != http.StatusOK || !strings.Contains(lost.body, "did not keep the cookie") || lost.hidden("return_to") != "/page?q=1" {
 		t.Errorf("without the cookie = %d: %s", lost.StatusCode, lost.body)
 	}
 	known := w.send("POST", "/auth/sign-in", form, "Origin", w.site.URL, "Cookie", "session-device="+in.cookie("session-device").Value)
-	if known.Header.Get("Location") != "/page?q=1" {
-		t.Errorf("a browser that is known is sent to %q; want /page?q=1", known.Header.Get("Location"))
+	if known.Header.Get("Location") != look {
+		t.Errorf("a browser that is known is sent to %q; want %q", known.Header.Get("Location"), look)
 	}
 	form.Set("return_to", "//evil.example")
 	if in := w.send("POST", "/auth/sign-in", form, "Origin", w.site.URL); in.Header.Get("Location") != "/auth/sign-in?kept=1&return_to=%2F" {
 		t.Errorf("with a way back to elsewhere = %q", in.Header.Get("Location"))
 	}
-	if a := w.send("GET", "/auth/sign-in?kept=1&return_to=//evil.example", nil, "Cookie", "session=x"); a.Header.Get("Location") != "/" {
-		t.Errorf("a made-up address sends to %q; want /", a.Header.Get("Location"))
+	if a := w.send("GET", "/auth/sign-in?kept=1&return_to=//evil.example", nil, "Cookie", "session=x"); a.Header.Get("Refresh") != "0; url=/" {
+		t.Errorf("a made-up address sends to %q; want /", a.Header.Get("Refresh"))
 	}
 }
 

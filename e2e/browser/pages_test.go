@@ -12,9 +12,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +57,36 @@ func start(t *testing.T) facts {
 	if err := json.Unmarshal([]byte(running.Said()), &f); err != nil {
 		t.Fatal(err)
 	}
+	return f
+}
+
+// serve runs the program in front of an app, with the user ann, until the test ends.
+func serve(t *testing.T, app string) facts {
+	t.Helper()
+	data := t.TempDir()
+	command := exec.Command(os.Getenv("POSTERN"), "serve", "--upstream", app, "--listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0", "--data", data)
+	running, err := proctest.Start(command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(running.Kill)
+	var f facts
+	serving := regexp.MustCompile(`"msg":"serving","realm":"([^"]+)","guard":"([^"]+)","api":"([^"]+)"`)
+	if err := running.Await(func() bool {
+		said := serving.FindStringSubmatch(running.Said())
+		if said != nil {
+			f.RealmID, f.GuardURL, f.APIURL = said[1], said[2], said[3]
+		}
+		return said != nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(filepath.Join(data, "management.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.ManagementKey = strings.TrimSpace(string(key))
+	f.call(t, "POST", "/users", map[string]any{"user": map[string]any{"user_type": "human", "username": "ann", "email": "ann@example.com", "password": password}}, nil)
 	return f
 }
 
@@ -224,6 +256,34 @@ func TestCookieNotKept(t *testing.T) {
 	b.signIn("ann", password)
 	b.reads("a browser that kept no cookie", "did not keep the cookie")
 	b.shoot("cookie-not-kept")
+}
+
+// TestAppSendsOn signs in to an app that sends people on to another origin, which a browser may refuse to follow as part of a form's answer.
+func TestAppSendsOn(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "another origin") }))
+	t.Cleanup(other.Close)
+	app := httptest.NewServer(http.RedirectHandler(other.URL+"/elsewhere", http.StatusFound))
+	t.Cleanup(app.Close)
+	b, f := open(t), serve(t, app.URL)
+	for _, what := range []string{"a first sign-in", "one in a browser that is known"} {
+		b.do("go to the app", chromedp.Navigate(f.GuardURL+"/page"))
+		b.signIn("ann", password)
+		b.becomes(what, fmt.Sprintf("location.href === %q", other.URL+"/elsewhere"))
+		b.do("go to sign out", chromedp.Navigate(f.GuardURL+"/auth/sign-out"), chromedp.WaitVisible(chromedp.CSS("button")), chromedp.Click(chromedp.CSS("button")))
+		b.reads("signed out", "You are signed out.")
+	}
+}
+
+// TestForcedColours holds that a button is seen as one where the person's own colours are in the place of ours.
+func TestForcedColours(t *testing.T) {
+	f := start(t)
+	b := open(t)
+	b.likes("forced-colors", "active")
+	b.do("go to sign in", chromedp.Navigate(f.GuardURL+"/auth/sign-in"), chromedp.WaitVisible(chromedp.CSS("button")))
+	b.shoot("forced-colours")
+	if border := look[string](b, `(({borderTopStyle, borderTopWidth, borderTopColor, backgroundColor}) => borderTopStyle === "solid" && borderTopWidth === "1px" && borderTopColor !== backgroundColor)(getComputedStyle(document.querySelector("button"))) ? "seen" : "unseen"`); border != "seen" {
+		t.Errorf("the button's border is %s", border)
+	}
 }
 
 // holdsCookie asserts that the browser has a session cookie, which no script can read, or has none.

@@ -14,10 +14,10 @@ func look[T any](b *browser, expression string) T {
 	return learn(b, expression, chromedp.Evaluate[T](expression))
 }
 
-// likes sets what the person prefers, light or dark.
-func (b *browser) likes(scheme string) {
+// likes sets what the person prefers, such as prefers-color-scheme: dark.
+func (b *browser) likes(name, value string) {
 	b.Helper()
-	feature := &emulation.MediaFeature{Name: "prefers-color-scheme", Value: scheme}
+	feature := &emulation.MediaFeature{Name: name, Value: value}
 	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{feature}}); err != nil {
 		b.Fatal(err)
 	}
@@ -28,17 +28,17 @@ func TestReference(t *testing.T) {
 	f := start(t)
 	b := open(t)
 	const paper = `getComputedStyle(document.body).backgroundColor`
-	b.likes("light")
+	b.likes("prefers-color-scheme", "light")
 	b.do("go to the page", chromedp.Navigate(f.APIURL+"/docs"))
 	b.reads("the page", "Sign in with a password")
 	if light := look[string](b, paper); light != "rgb(244, 245, 246)" {
 		t.Errorf("by day the page is %s: its style was not let in", light)
 	}
-	b.likes("dark")
+	b.likes("prefers-color-scheme", "dark")
 	if dark := look[string](b, paper); dark != "rgb(20, 23, 26)" {
 		t.Errorf("by night the page is %s", dark)
 	}
-	b.likes("light")
+	b.likes("prefers-color-scheme", "light")
 
 	b.do("press tab", chromedp.KeyEvent(kb.Tab))
 	if at := look[string](b, `document.activeElement.textContent`); at != "Skip to the content" {

@@ -154,6 +154,37 @@ func errorCodes(t *testing.T) map[string]bool {
 	return all
 }
 
+// TestDocsNameEveryRefusal holds that docs/guard.md names every code that the guard itself refuses with. Others come from core.
+func TestDocsNameEveryRefusal(t *testing.T) {
+	_, told, _ := strings.Cut(read(t, "docs/guard.md"), "\n## Refusals\n")
+	there := 0
+	for _, file := range files(t, "guard/*.go") {
+		for _, code := range regexp.MustCompile(`Reason: +"([a-z_]+)"`).FindAllStringSubmatch(read(t, file), -1) {
+			if there++; !strings.Contains(told, "`"+code[1]+"`") && !strings.HasSuffix(file, "_test.go") {
+				t.Errorf("docs/guard.md does not name %s among the refusals", code[1])
+			}
+		}
+	}
+	if there < 20 {
+		t.Fatalf("only %d codes were found in the code", there)
+	}
+}
+
+// TestDocsNameEveryPackage holds that CONTRIBUTING.md says what every package is for; those below bench, e2e and scripts as one.
+func TestDocsNameEveryPackage(t *testing.T) {
+	_, told, _ := strings.Cut(read(t, "CONTRIBUTING.md"), "\n## The house\n")
+	packages := map[string]bool{}
+	for _, file := range files(t, "*.go") {
+		name := strings.Split(path.Dir(file), "/")
+		packages[path.Join(name[:min(len(name), 2)]...)] = name[0] != "e2e" && name[0] != "bench" && name[0] != "scripts"
+	}
+	for name, ours := range packages {
+		if ours && !strings.Contains(told, "`"+name+"`") {
+			t.Errorf("CONTRIBUTING.md does not say what %s is for", name)
+		}
+	}
+}
+
 // namesBetween returns what stands in backquotes between two texts of a page.
 func namesBetween(t *testing.T, page, from, to string) map[string]bool {
 	t.Helper()

@@ -83,17 +83,18 @@ func (c *change) verification(realm *Realm, user *User, req Request) *Event {
 }
 
 // verificationOf is verification where a change says something new of it: another state, or the same of another address. Tokens that are
-// made for it count like those of RequestVerification; it fails with ErrThrottled.
-func (u *Users) verificationOf(ctx context.Context, c *change, realm *Realm, before, after *User, in UserChange, req Request) (*Event, error) {
+// made for it count like those of RequestVerification, once for all tries; it fails with ErrThrottled.
+func (u *Users) verificationOf(ctx context.Context, c *change, realm *Realm, before, after *User, in *userUpdate) (*Event, error) {
 	if after.EmailVerification == before.EmailVerification && (in.EmailVerification == nil || after.Email == before.Email) {
 		return nil, nil
 	}
-	if after.EmailVerification == EmailRequested && after.Email != "" {
+	if after.EmailVerification == EmailRequested && after.Email != "" && !in.counted {
 		if err := u.d.limitIssues(ctx, realm, after.ID, prefixEmailToken, c.tx.Now); err != nil {
 			return nil, err
 		}
+		in.counted = true
 	}
-	return c.verification(realm, after, req), nil
+	return c.verification(realm, after, in.req), nil
 }
 
 // eventOf appends an event, if there is one.

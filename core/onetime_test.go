@@ -252,6 +252,53 @@ func TestTokenIssuesAreLimited(t *testing.T) {
 	})
 }
 
+// overtaken is a store in which somebody else is faster so many times.
+type overtaken struct {
+	core.Store
+	left atomic.Int64
+}
+
+func (s *overtaken) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome, error) {
+	if s.left.Add(-1) >= 0 {
+		return core.Outcome{}, &core.ConflictError{Key: core.Key{Partition: tx.Partition, Name: tx.Require[0].Name}}
+	}
+	return s.Store.Apply(ctx, tx)
+}
+
+// TestTokenIssuesAreCountedOnce holds that who asks for one token uses up one, however often others are faster: five are all there are.
+func TestTokenIssuesAreCountedOnce(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		store := &overtaken{Store: w.store}
+		c := w.another(store)
+		requested := core.UserChange{EmailVerification: ptr(core.EmailRequested)}
+		for call, ask := range map[string]func() error{
+			"Update": func() error {
+				_, err := c.Users.Update(w.ctx, w.realm.ID, "ann", requested, core.Request{})
+				return err
+			},
+			"RequestVerification": func() error {
+				_, _, err := c.Users.RequestVerification(w.ctx, w.realm.ID, "ann", core.Request{})
+				return err
+			},
+		} {
+			w.clock.Advance(time.Hour) // all five are there again
+			store.left.Store(6)
+			if err := ask(); err != nil {
+				t.Errorf("%s when others are faster six times = %v; want none", call, err)
+			}
+			for range 4 {
+				w.emailToken("ann")
+			}
+			if _, _, err := w.Users.RequestVerification(w.ctx, w.realm.ID, "ann", core.Request{}); !errors.Is(err, core.ErrThrottled) {
+				t.Errorf("RequestVerification after %s and four more = %v; want throttled", call, err)
+			}
+			_, err := w.Users.Update(w.ctx, w.realm.ID, "ann", core.UserChange{EmailVerification: ptr(core.EmailNone)}, core.Request{})
+			w.must(err)
+		}
+	})
+}
+
 func TestChangePassword(t *testing.T) {
 	each(t, func(w *world) {
 		u := w.human("ann")

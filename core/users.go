@@ -197,18 +197,26 @@ func (u *Users) Update(ctx context.Context, realm RealmID, idOrName string, in U
 	if err := u.admitKey(ctx, realm, in); err != nil {
 		return nil, err
 	}
-	hash := newHash{}
+	up := &userUpdate{UserChange: in, req: req}
 	if in.Password != nil || in.PasswordHash != nil {
-		if hash, err = u.hashFor(ctx, state.Realm, idOrName, in); err != nil {
+		if up.hash, err = u.hashFor(ctx, state.Realm, idOrName, in); err != nil {
 			return nil, err
 		}
 	}
 	var user *User
 	err = retry(func() (err error) {
-		user, err = u.update(ctx, realm, idOrName, in, hash, req)
+		user, err = u.update(ctx, realm, idOrName, up)
 		return err
 	})
 	return user, err
+}
+
+// userUpdate is a change of a user that is there, with what was done for it once, however often it is tried.
+type userUpdate struct {
+	UserChange
+	req     Request
+	hash    newHash // of its password
+	counted bool    // its verification token was taken from those that the user may have: see limitIssues
 }
 
 // hashFor hashes a new password once all else that a change asks for has been found to be in order.
@@ -227,7 +235,7 @@ func (u *Users) hashFor(ctx context.Context, realm *Realm, idOrName string, in U
 }
 
 // update tries once.
-func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in UserChange, hash newHash, req Request) (*User, error) {
+func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in *userUpdate) (*User, error) {
 	state, now, err := u.begin(ctx, realm)
 	if err != nil {
 		return nil, err
@@ -236,11 +244,11 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 	if err != nil {
 		return nil, err
 	}
-	after, err := before.changed(state.Realm, in)
+	after, err := before.changed(state.Realm, in.UserChange)
 	if err != nil {
 		return nil, err
 	}
-	password, err := u.d.newPassword(after, hash)
+	password, err := u.d.newPassword(after, in.hash)
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +259,7 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 	p, _ := state.owner(string(after.ID))
 	c := u.d.change(p, now)
 	after.outdate(before, password != nil)
-	verification, err := u.verificationOf(ctx, c, state.Realm, before, after, in, req)
+	verification, err := u.verificationOf(ctx, c, state.Realm, before, after, in)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +268,7 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in U
 	c.putKey(key)
 	c.reclaim(state.Realm, before, after)
 	c.reindex(before, after)
-	c.event(Event{Realm: realm, Type: eventUserUpdated, User: after.ID, Request: req.clean()})
+	c.event(Event{Realm: realm, Type: eventUserUpdated, User: after.ID, Request: in.req.clean()})
 	c.eventOf(verification)
 	c.invalidate(string(after.ID))
 	return after, u.claimed(state.Realm, after, key.taken(p, c.commit(ctx)))

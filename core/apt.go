@@ -321,14 +321,18 @@ func (a *apt) namesOne(sent *string) (string, error) {
 	return a.names(sent)
 }
 
-// find returns the user with an arbitrary_id, or ErrUserNotFound.
+// find returns the user with an arbitrary_id, or ErrUserNotFound: whoever hears that makes the user.
 func (a *APTs) find(ctx context.Context, apt *apt, id string) (*User, uint64, error) {
 	var claim arbitraryIDClaim
-	_, found, err := a.d.load(ctx, arbitraryIDKey(apt.state.partition(bucketOfText(id)), id), &claim)
+	p := apt.state.partition(bucketOfText(id))
+	_, found, err := a.d.load(ctx, arbitraryIDKey(p, id), &claim)
 	if err != nil {
 		return nil, 0, fmt.Errorf("core: find user: %w", err)
 	}
-	if !found || claim.Realm != apt.state.ID {
+	if !found {
+		return nil, 0, a.d.missed(ctx, p, ErrUserNotFound)
+	}
+	if claim.Realm != apt.state.ID {
 		return nil, 0, ErrUserNotFound
 	}
 	return a.users.byID(ctx, apt.state.Realm, claim.User)

@@ -124,6 +124,9 @@ func (u *Users) verifyEmail(ctx context.Context, realm RealmID, idOrName, secret
 		return nil, err
 	}
 	t, tokenVersion, err := u.d.oneTime(ctx, state.Realm, prefixEmailToken, secret, now)
+	if err != nil && !isDeadToken(err) {
+		return nil, err
+	}
 	before, version, userErr := u.tokenOwner(ctx, state.Realm, idOrName, t)
 	if userErr != nil && (idOrName != "" || !errors.Is(userErr, ErrUserNotFound)) {
 		return nil, userErr

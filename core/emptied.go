@@ -14,7 +14,15 @@ var ErrEmptied = &Error{Kind: KindUnavailable, Code: "data_missing", Detail: "th
 // another than it was, such as one that lost its file and was started again. It says nothing about anybody, and who throws a token away now
 // needs it when the data is back.
 func (d *deps) missed(ctx context.Context, p Partition, refusal error) error {
-	asked := presence{p.Realm, []Partition{p}}
+	if err := d.present(ctx, p.Realm, p); err != nil {
+		return err
+	}
+	return refusal
+}
+
+// present fails with ErrEmptied where the store lacks a realm, or what it held of one of these partitions.
+func (d *deps) present(ctx context.Context, realm RealmID, partitions ...Partition) error {
+	asked := presence{realm, partitions}
 	recs, err := d.store.Get(ctx, asked.keys()...)
 	if err != nil {
 		return fmt.Errorf("core: look for a realm: %w", err)
@@ -25,7 +33,7 @@ func (d *deps) missed(ctx context.Context, p Partition, refusal error) error {
 	case lacking:
 		return ErrEmptied
 	}
-	return refusal
+	return nil
 }
 
 // lookForRealms has those forget everything whose realm the store does not hold, or has lost a part of, about every second. No news tells

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -131,12 +132,74 @@ func TestEmptiedShard(t *testing.T) {
 		w.marked()
 	}
 	in := w.provided("acct")
+	ann := w.human("ann")
 	cold := w.another(w.store)
 	_, err := cold.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
 	w.must(err)
 	w.must(holder(core.Partition{Realm: w.realm.ID}.String()).Client(t).FlushAll(w.ctx).Err())
 	_, err = cold.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
 	w.refused("Resolve of a session whose shard was emptied", err, core.ErrEmptied)
+	for _, who := range []string{"ann", "ann@example.com", string(ann.ID), "nobody"} {
+		_, err = cold.Passwords.Authenticate(w.ctx, w.realm.ID, who, goodPassword, core.Request{})
+		w.refused("Authenticate of "+who+", whose shard was emptied", err, core.ErrEmptied)
+	}
+}
+
+// TestEmptiedPartitionTurnsNobodyAway loses the users of a realm, and keeps the realm's own record: whoever comes with a name, a token or
+// an APT is not told that they are nobody, nor is the account provider, which would make them anew. When they are back, all goes on.
+func TestEmptiedPartitionTurnsNobodyAway(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.human("ann")
+		w.provided("acct")
+		address, password := w.emailToken("ann"), w.resetToken("ann")
+		w.marked()
+		var gone atomic.Bool
+		w.Core = w.another(emptied{Store: w.store, gone: &gone, part: core.Partition{Realm: w.realm.ID}})
+		gone.Store(true)
+		for call, err := range map[string]error{
+			"Authenticate by name":      w.tries("ann"),
+			"Authenticate by id":        w.tries(string(ann.ID)),
+			"Authenticate of nobody":    w.tries("nobody"),
+			"Change":                    w.changes("ann"),
+			"Complete":                  w.completes("kli_" + strings.Repeat("0", 24)),
+			"VerifyEmail":               w.verify("", address),
+			"VerifyEmail of a user":     w.verify("ann", address),
+			"Reset":                     w.reset("", password, newPassword),
+			"Reset of a user":           w.reset("ann", password, newPassword),
+			"Reissue of a user's token": w.reissues("acct"),
+		} {
+			w.refused(call+", with the partition gone", err, core.ErrEmptied)
+		}
+		gone.Store(false)
+		w.refused("Authenticate of nobody, with the partition back", w.tries("nobody"), core.ErrUserNotFound)
+		w.refused("Reissue for nobody, with the partition back", w.reissues("nobody"), core.ErrUserNotFound)
+		w.must(w.tries("ann"))
+		w.must(w.verify("ann", address))
+		w.must(w.reissues("acct"))
+	})
+}
+
+// tries signs somebody in with goodPassword.
+func (w *world) tries(who string) error {
+	_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, who, goodPassword, core.Request{})
+	return err
+}
+
+// changes replaces goodPassword.
+func (w *world) changes(who string) error {
+	return w.Passwords.Change(w.ctx, w.realm.ID, who, core.PasswordChange{Current: goodPassword, Password: newPassword}, core.Request{})
+}
+
+// completes shows a login token.
+func (w *world) completes(token string) error {
+	_, err := w.SecondFactors.Complete(w.ctx, w.realm.ID, "", token, "123456", core.Request{})
+	return err
+}
+
+// reissues has an account provider ask for a token.
+func (w *world) reissues(arbitraryID string) error {
+	_, err := w.APTs.Reissue(w.ctx, core.APTCall{Token: w.apt(arbitraryID)})
+	return err
 }
 
 // TestFeedForgetsAnEmptiedRealm holds that whoever remembers verdicts of a realm forgets them all once the store does not hold it any

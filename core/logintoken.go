@@ -133,7 +133,10 @@ func (s *SecondFactors) waiting(ctx context.Context, state *realmState, idOrName
 	if w.version, found, err = s.d.load(ctx, loginTokenKey(p, digest(text)), w.token); err != nil {
 		return nil, fmt.Errorf("core: find login token: %w", err)
 	}
-	if !found || w.token.Realm != state.ID || w.token.Spent || !now.Before(w.token.Expires.Time) {
+	if !found {
+		return nil, s.d.missed(ctx, p, ErrLoginToken)
+	}
+	if w.token.Realm != state.ID || w.token.Spent || !now.Before(w.token.Expires.Time) {
 		return nil, ErrLoginToken
 	}
 	w.user, w.userAt, err = s.users.byID(ctx, state.Realm, w.token.User)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -100,7 +101,9 @@ func (d *deps) oneTime(ctx context.Context, realm *Realm, kind, secret string, n
 	switch {
 	case err != nil:
 		return nil, 0, fmt.Errorf("core: read token: %w", err)
-	case !found || t.Realm != realm.ID || t.Kind != kind:
+	case !found:
+		return nil, 0, d.missed(ctx, p, ErrTokenNotFound)
+	case t.Realm != realm.ID || t.Kind != kind:
 		return nil, 0, ErrTokenNotFound
 	case !t.SpentAt.IsZero():
 		return t, version, ErrTokenUsed
@@ -108,6 +111,11 @@ func (d *deps) oneTime(ctx context.Context, realm *Realm, kind, secret string, n
 		return t, version, ErrTokenExpired
 	}
 	return t, version, nil
+}
+
+// isDeadToken reports whether err says that a one-time token does not work. Any other failure says nothing about it.
+func isDeadToken(err error) bool {
+	return errors.Is(err, ErrTokenNotFound) || errors.Is(err, ErrTokenUsed) || errors.Is(err, ErrTokenExpired)
 }
 
 // live reports whether the token is user's, and none that was killed.

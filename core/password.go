@@ -104,8 +104,8 @@ type SignedIn struct {
 
 // Authenticate checks the password of a human user and starts a session (Users API, "Authenticate using a
 // password"); where the user has a second factor, it gives a login token instead. It fails with ErrUserNotFound,
-// ErrWrongPassword, ErrThrottled and ErrBusy; what the public is told must not tell the first two apart, and both take
-// the same time.
+// ErrWrongPassword, ErrThrottled, ErrBusy and ErrEmptied; what the public is told must not tell the first two apart, and
+// both take the same time.
 func (p *Passwords) Authenticate(ctx context.Context, realm RealmID, idOrName, text string, req Request) (*SignedIn, error) {
 	prepared, err := preparePassword(text)
 	if err != nil { // decided before the account is looked up, so it says nothing of it
@@ -189,6 +189,7 @@ type account struct {
 	user     *User
 	version  uint64
 	at       Partition
+	looked   []Partition // where the name and the user were looked for
 	failures Bucket
 	device   string // that the sign-in comes from, where it is known; its failures are counted apart
 
@@ -198,20 +199,26 @@ type account struct {
 
 // account finds whom a name means, and reads the user and their password in one go.
 func (p *Passwords) account(ctx context.Context, realm *Realm, idOrName string) (*account, error) {
+	name, _ := normaliseTyped(idOrName)
+	named := realm.partition(bucketOfText(name))
 	id := UserID(idOrName)
+	var looked []Partition
 	if !validID(prefixUser, idOrName) {
 		var err error
 		if id, err = p.users.resolve(ctx, realm, idOrName); err != nil && err != ErrUserNotFound {
 			return nil, err
 		}
+		looked = append(looked, named)
 	}
 	a, err := p.read(ctx, realm, id)
-	if err == nil && a.user == nil {
-		name, _ := normaliseTyped(idOrName)
-		a.at = realm.partition(bucketOfText(name))
-		a.failures = strangerBucket(a.at, name)
+	if err != nil {
+		return nil, err
 	}
-	return a, err
+	a.looked = append(looked, a.at)
+	if a.user == nil {
+		a.at, a.failures = named, strangerBucket(named, name)
+	}
+	return a, nil
 }
 
 // read reads a user, who need not be there, and their password.
@@ -246,8 +253,12 @@ func (p *Passwords) count(ctx context.Context, who *account, now time.Time) erro
 	return p.d.take(ctx, who.failures, failedSignIns, now)
 }
 
-// failed notes a failed sign-in, of whomever.
+// failed notes a failed sign-in, of whomever, and says why it failed. It fails with ErrEmptied where the store has lost those it would
+// know: it looks for them whoever it is, so that nobody is told from a stranger by the time that takes.
 func (p *Passwords) failed(ctx context.Context, realm RealmID, who *account, now time.Time, req Request) error {
+	if err := p.d.present(ctx, realm, who.looked...); err != nil {
+		return err
+	}
 	e := Event{Realm: realm, Type: eventLoginFailed, Request: req.clean()}
 	if who.user != nil {
 		e.User = who.user.ID

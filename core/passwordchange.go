@@ -19,7 +19,7 @@ var errCurrentPassword = invalid("current_password", "Current password does not 
 // Change replaces the password of an active human user who knows it, and ends the user's other sessions (Users API,
 // "Update a password"). The current password counts as an attempt, like one that signs in; a new one that breaks the
 // rules does not, and is told first. It fails with KindInvalid, ErrUserNotFound, ErrSessionNotFound where Keep is none
-// of the user's, ErrThrottled and ErrBusy.
+// of the user's, ErrThrottled, ErrBusy and ErrEmptied.
 func (p *Passwords) Change(ctx context.Context, realm RealmID, idOrName string, in PasswordChange, req Request) error {
 	state, err := p.d.realms.state(ctx, realm)
 	if err != nil {

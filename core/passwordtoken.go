@@ -120,6 +120,9 @@ func (p *Passwords) resetting(ctx context.Context, realm RealmID, in PasswordRes
 	r.state = state
 	var tokenErr error
 	r.token, r.tokenVersion, tokenErr = p.d.oneTime(ctx, state.Realm, prefixPasswordToken, in.Token, now)
+	if tokenErr != nil && !isDeadToken(tokenErr) {
+		return r, tokenErr
+	}
 	r.user, r.version, err = p.users.tokenOwner(ctx, state.Realm, in.User, r.token)
 	switch {
 	case tokenErr != nil && (err == nil || in.User == ""):

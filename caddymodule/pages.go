@@ -64,13 +64,12 @@ func (p *Pages) Provision(ctx caddy.Context) (err error) {
 	return err
 }
 
-// Cleanup gives the guard back.
+// Cleanup gives the guard back. It forgets nothing: requests under way still use it.
 func (p *Pages) Cleanup() error {
 	if p.guard == nil {
 		return nil
 	}
 	_, err := guards.Delete(p.guard.key)
-	p.guard = nil
 	return err
 }
 

@@ -1,10 +1,15 @@
 package caddymodule
 
 import (
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // withPages is a site with pages, whose cookie travels in the clear as the site does.
@@ -54,6 +59,30 @@ func TestPages(t *testing.T) {
 		t.Errorf("sign out = %+v; want 303", out)
 	}
 	w.eventually("the cookie is good for nothing", func() bool { return w.get("/reports", "", "Cookie", cookie).status == http.StatusUnauthorized })
+}
+
+// TestPagesOutliveTheirConfiguration asks for a page of a configuration that Caddy has left, as a request does that a reload overtook.
+func TestPagesOutliveTheirConfiguration(t *testing.T) {
+	t.Setenv("POSTERN_REDIS_URL", "")
+	t.Setenv("POSTERN_MASTER_KEY_FILE", "")
+	app := &App{Data: t.TempDir()}
+	s, err := app.settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.engine = newEngine(t.Name(), s)
+	p := &Pages{app: app}
+	if p.guard, err = app.guard(p.settings()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	r := caddyhttp.PrepareRequest(httptest.NewRequest("GET", "/auth/sign-in", nil), caddy.NewReplacer(), nowhere{}, new(caddyhttp.Server))
+	failure, ok := errors.AsType[caddyhttp.HandlerError](p.ServeHTTP(nowhere{}, r, nil))
+	if !ok || failure.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("the page = %v; want 503", failure)
+	}
 }
 
 // TestErrorRoutesBeforeTheGuard ask an app about what never came to the guard: the pages while the data is in use by another

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/postern-auth/postern/internal/redistest"
 )
@@ -37,4 +38,23 @@ func TestStop(t *testing.T) {
 		t.Errorf("the request under way = %d; want 200", got)
 	}
 	<-stopped
+}
+
+// TestStopCuts ends a stream that would go on for ever, which is no failure of the server: the test world holds that Run returns none.
+func TestStopCuts(t *testing.T) {
+	gone := make(chan struct{})
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		close(gone)
+	})
+	v := serve(t, app, func(o *Options) { o.Drain, o.Guard.Public = time.Millisecond, []string{"/*"} })
+	resp, err := plain(t, nil).Get(v.GuardURL())
+	v.must(err)
+	defer resp.Body.Close()
+	v.stop()
+	<-gone
+	if n := v.logged.FilterMessage("requests that took longer than drain were cut").Len(); n != 1 {
+		t.Errorf("%d lines say that a request was cut; want 1", n)
+	}
 }

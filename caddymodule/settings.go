@@ -128,7 +128,7 @@ func (s *settings) rehearse() error {
 	var errs []error
 	if s.redis != nil {
 		if store, err := redisstore.Open(context.Background(), *s.redis); err != nil {
-			errs = append(errs, err)
+			errs = append(errs, wrapped("redis", err))
 		} else {
 			errs = append(errs, store.Close())
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -102,7 +103,7 @@ func (o *Options) validate() error {
 	allow, err := egress.ParseNetworks(o.WebhookAllow)
 	complain(err != nil, "webhook_allow: %v", err)
 	_, err = delivery.New(delivery.Options{Allow: allow, SMTP: o.SMTP})
-	errs = append(errs, err)
+	errs = append(errs, about("smtp", err))
 	complain(o.Upstream == "" && o.ForwardAuthListen == off, "upstream, the app to guard, is not set; name it as in --upstream http://127.0.0.1:3000")
 	if o.Upstream != "" {
 		_, err = parseUpstream(o.Upstream, o.UpstreamCA)
@@ -127,6 +128,14 @@ func (o *Options) validate() error {
 	return errors.Join(errs...)
 }
 
+// about says of each complaint that is joined in err what it is about, since those who make them do not know how settings are called here.
+func about(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(what + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+what+": "))
+}
+
 // checkStore returns what is wrong with where the data is to be kept, and what seals it.
 func (o *Options) checkStore() error {
 	if o.RedisURL == "" {
@@ -135,7 +144,7 @@ func (o *Options) checkStore() error {
 		}
 		return nil
 	}
-	err := o.redis().Validate()
+	err := about("redis", o.redis().Validate())
 	if o.MasterKeyFile == "" && !o.MakeMasterKey {
 		err = errors.Join(err, errors.New("with Redis, a master key file is required: "+
 			"make one with 'head -c 32 /dev/urandom | base64 > master.key; chmod 600 master.key' and name it in "+

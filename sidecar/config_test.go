@@ -174,16 +174,16 @@ func TestNoTextBreaksASetting(t *testing.T) {
 	texts := []string{"a%zz", ":", "//", "https://[::1", "http://a b", "/%", "a\x00b", "[", "[[]]", "{}", "{a: b}", "[null]", "[{}]", "[a%zz, //]", "-1", "1e999", "99999999999999999999", "NaN", "-1h", "*", "\xff"}
 	shapes := map[string]string{"issuers": "[{name: a, audience: [a], issuer: TEXT, jwks_url: TEXT, allow: [TEXT], claims: {id: TEXT}}]",
 		"rules": "[{path: [TEXT], method: [TEXT], org: TEXT, signed_in_within: TEXT}]", "cookie": "{name: TEXT}", "copy_headers": "{TEXT: TEXT}"}
-	for _, s := range Settings {
-		for _, text := range texts {
-			for _, shape := range []string{"TEXT", shapes[s.Name]} {
-				given := text
-				if shape != "TEXT" {
-					given = strings.ReplaceAll(shape, "TEXT", strconv.Quote(text))
-				}
-				if _, err := Load(Source{Given: map[string]string{"upstream": "http://a", s.Name: given}}); err != nil && err.Error() == "" {
-					t.Errorf("%s: %s is refused without a word", s.Name, given)
-				}
+	for _, text := range texts {
+		for _, s := range Settings {
+			if _, err := Load(Source{Given: map[string]string{"upstream": "http://a", s.Name: text}}); err != nil && err.Error() == "" {
+				t.Errorf("%s: %q is refused without a word", s.Name, text)
+			}
+		}
+		for name, shape := range shapes {
+			given := strings.ReplaceAll(shape, "TEXT", strconv.Quote(text))
+			if _, err := Load(Source{Given: map[string]string{"upstream": "http://a"}, Environ: []string{envName(name) + "=" + given}}); err != nil && err.Error() == "" {
+				t.Errorf("%s: %s is refused without a word", name, given)
 			}
 		}
 	}

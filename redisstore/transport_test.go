@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/proctest"
 	"github.com/postern-auth/postern/internal/redistest"
 	"github.com/postern-auth/postern/redisstore"
 )
@@ -39,7 +40,7 @@ func TestUnixSocket(t *testing.T) {
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	dir, roots := certificate(t)
-	port := freePort(t)
+	_, port, _ := net.SplitHostPort(proctest.Free(t))
 	redistest.Start(t, "tls-port "+port, "tls-cert-file "+dir+"/cert.pem", "tls-key-file "+dir+"/key.pem",
 		"tls-ca-cert-file "+dir+"/cert.pem", "tls-auth-clients no", "user default on >pw+% ~* &* +@all")
 	url := "rediss://:pw+%25@127.0.0.1:" + port
@@ -87,16 +88,4 @@ func certificate(t *testing.T) (dir string, roots *x509.CertPool) {
 	}
 	roots.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
 	return dir, roots
-}
-
-// freePort returns a loopback port that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }

@@ -4,10 +4,13 @@ package proctest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -90,13 +93,28 @@ func Listens(address string) bool {
 	return true
 }
 
-// FreeAddress returns a loopback address that nobody listens on.
+// The ports of FreeAddress. Sockets that ask for any port are given one from 32,768 on: what is free here stays so while the one who is to
+// listen starts, or is away, but for other processes that call FreeAddress, and those begin elsewhere.
+const lowestPort, ports = 11_000, 10_000
+
+var (
+	firstPort = rand.Uint32N(ports)
+	portsUsed atomic.Uint32
+)
+
+// FreeAddress returns a loopback address that nobody listens on, and that this process was not given before. The port 10,000 above, which the
+// bus of a Redis cluster takes, is as good as free.
 func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+	var failed error
+	for range 100 {
+		port := lowestPort + (firstPort+portsUsed.Add(1))%ports
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
+		failed = err
 	}
-	return l.Addr().String(), l.Close()
+	return "", fmt.Errorf("find a free port: %w", failed)
 }
 
 // Test is what Free needs of a testing.TB. The bench, which is no test, does not link package testing so.

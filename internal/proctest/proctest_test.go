@@ -1,7 +1,9 @@
 package proctest_test
 
 import (
+	"net"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -40,6 +42,19 @@ func TestProcessEnds(t *testing.T) {
 	}
 	if _, err := proctest.Start(exec.Command("/nonexistent")); err == nil {
 		t.Error("a program that is not there was started")
+	}
+}
+
+// TestFree asks for many addresses, of which none is listened on meanwhile: each is another, and none is one that a socket may get by chance.
+func TestFree(t *testing.T) {
+	given := map[string]bool{}
+	for range 100 {
+		address := proctest.Free(t)
+		_, text, _ := net.SplitHostPort(address)
+		if port, err := strconv.Atoi(text); given[address] || err != nil || port+10_000 >= 32_768 {
+			t.Errorf("Free = %s, given before: %t; want another port, that has 10,000 above it below 32768", address, given[address])
+		}
+		given[address] = true
 	}
 }
 

@@ -135,7 +135,7 @@ func (s *Server) kill() {
 func launch(kind, binary string, settings []string) (*Server, error) {
 	var failed error
 	for range 3 {
-		addr, err := freeAddr()
+		addr, err := proctest.FreeAddress()
 		if err != nil {
 			return nil, err
 		}
@@ -147,21 +147,6 @@ func launch(kind, binary string, settings []string) (*Server, error) {
 		return s, nil
 	}
 	return nil, failed
-}
-
-// freeAddr returns a loopback address that nobody listens on, with room for the port of the cluster
-// bus 10,000 above.
-func freeAddr() (string, error) {
-	for {
-		addr, err := proctest.FreeAddress()
-		if err != nil {
-			return "", err
-		}
-		_, text, _ := net.SplitHostPort(addr)
-		if port, _ := strconv.Atoi(text); port < 55_000 {
-			return addr, nil
-		}
-	}
 }
 
 // run starts the server's process and waits until it answers.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // slots is how many hash slots a cluster has.
@@ -56,10 +58,7 @@ func Follow(t testing.TB, replica, master *Server) {
 // returns its address.
 func StartSentinel(t testing.TB, master *Server, name string) string {
 	t.Helper()
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := proctest.Free(t)
 	_, port, _ := net.SplitHostPort(addr)
 	host, masterPort, _ := net.SplitHostPort(master.addr)
 	dir := t.TempDir()

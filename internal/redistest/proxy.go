@@ -34,6 +34,9 @@ func Delay(d time.Duration) Fault {
 	}
 }
 
+// DelayOne holds the first reply back for d, and those behind it.
+func DelayOne(d time.Duration) Fault { return once(Delay(d)) }
+
 // SwallowOne loses the first reply, and lets the connection live.
 func SwallowOne() Fault {
 	return once(func([]byte) ([]byte, bool) { return nil, false })

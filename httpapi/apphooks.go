@@ -196,6 +196,9 @@ func (a *API) deleteAppHook(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := b.end(); err != nil {
+		return err
+	}
 	if err := a.core.AppHooks.Delete(c.Context(), h.ID, b.request); err != nil {
 		return err
 	}

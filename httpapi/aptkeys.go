@@ -97,11 +97,11 @@ func (a *API) updateAPTKey(w http.ResponseWriter, c *call) error {
 
 // deleteAPTKey serves DELETE /v1/apt_keys/{key}.
 func (a *API) deleteAPTKey(w http.ResponseWriter, c *call) error {
-	b, realm, err := a.manageBody(w, c, core.PermissionManage, "apt_key")
+	from, realm, err := a.manageRequest(w, c, core.PermissionManage, "apt_key")
 	if err != nil {
 		return err
 	}
-	if err := a.core.APTKeys.Delete(c.Context(), realm, core.APTKeyID(c.segment("key")), b.request); err != nil {
+	if err := a.core.APTKeys.Delete(c.Context(), realm, core.APTKeyID(c.segment("key")), from); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -58,6 +58,15 @@ func (a *API) manageBody(w http.ResponseWriter, c *call, p core.Permission, root
 	return b, realm, err
 }
 
+// manageRequest is manageBody for a call that has nothing to say but on whose behalf it is made. It fails where a body says more.
+func (a *API) manageRequest(w http.ResponseWriter, c *call, p core.Permission, root string) (core.Request, core.RealmID, error) {
+	b, realm, err := a.manageBody(w, c, p, root)
+	if err != nil {
+		return core.Request{}, "", err
+	}
+	return b.request, realm, b.end()
+}
+
 // realm returns the realm that a call acts in: the one that it names, by id or name, and that its key is for.
 func (a *API) realm(c *call, key *core.ManagementKey) (core.RealmID, error) {
 	named, err := c.namedRealm()

@@ -83,11 +83,11 @@ func (a *API) updateAuthProvider(w http.ResponseWriter, c *call) error {
 
 // deleteAuthProvider serves DELETE /v1/auth_providers/{provider}.
 func (a *API) deleteAuthProvider(w http.ResponseWriter, c *call) error {
-	b, realm, err := a.manageBody(w, c, core.PermissionManage, "auth_provider")
+	from, realm, err := a.manageRequest(w, c, core.PermissionManage, "auth_provider")
 	if err != nil {
 		return err
 	}
-	if err := a.core.Realms.DeleteAuthProvider(c.Context(), realm, core.AuthProviderID(c.segment("provider")), b.request); err != nil {
+	if err := a.core.Realms.DeleteAuthProvider(c.Context(), realm, core.AuthProviderID(c.segment("provider")), from); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -165,14 +165,11 @@ func (a *API) updateAPIKey(w http.ResponseWriter, c *call, b *body, credential *
 
 // deleteCredential serves DELETE /v1/credentials/{credential}.
 func (a *API) deleteCredential(w http.ResponseWriter, c *call) error {
-	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "credential")
+	from, realm, err := a.manageRequest(w, c, core.PermissionWrite, "credential")
 	if err != nil {
 		return err
 	}
-	if err := b.end(); err != nil {
-		return err
-	}
-	if err := a.core.Credentials.Delete(c.Context(), realm, core.CredentialID(c.segment("credential")), b.request); err != nil {
+	if err := a.core.Credentials.Delete(c.Context(), realm, core.CredentialID(c.segment("credential")), from); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -117,7 +117,7 @@ func (a *API) getEvent(w http.ResponseWriter, c *call) error {
 // redeliver serves POST /v1/notifications/{notification}/redeliver: what was not delivered, or is wanted again, is tried
 // anew.
 func (a *API) redeliver(w http.ResponseWriter, c *call) error {
-	_, realm, err := a.manageBody(w, c, core.PermissionWrite, "notification")
+	_, realm, err := a.manageRequest(w, c, core.PermissionWrite, "notification")
 	if err != nil {
 		return err
 	}

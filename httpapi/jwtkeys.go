@@ -75,11 +75,11 @@ func (a *API) createJWTKey(w http.ResponseWriter, c *call) error {
 
 // deleteJWTKey serves DELETE /v1/jwt_keys/{key}: whatever it signed is refused from now on.
 func (a *API) deleteJWTKey(w http.ResponseWriter, c *call) error {
-	b, realm, err := a.manageBody(w, c, core.PermissionManage, "jwt_key")
+	from, realm, err := a.manageRequest(w, c, core.PermissionManage, "jwt_key")
 	if err != nil {
 		return err
 	}
-	if err := a.core.Realms.RetireJWTKey(c.Context(), realm, core.JWTKeyID(c.segment("key")), b.request); err != nil {
+	if err := a.core.Realms.RetireJWTKey(c.Context(), realm, core.JWTKeyID(c.segment("key")), from); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

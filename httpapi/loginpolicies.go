@@ -80,11 +80,11 @@ func (a *API) updateLoginPolicy(w http.ResponseWriter, c *call) error {
 
 // deleteLoginPolicy serves DELETE /v1/login_policies/{policy}.
 func (a *API) deleteLoginPolicy(w http.ResponseWriter, c *call) error {
-	b, realm, err := a.manageBody(w, c, core.PermissionManage, "login_policy")
+	from, realm, err := a.manageRequest(w, c, core.PermissionManage, "login_policy")
 	if err != nil {
 		return err
 	}
-	if err := a.core.LoginPolicies.Delete(c.Context(), realm, core.LoginPolicyID(c.segment("policy")), b.request); err != nil {
+	if err := a.core.LoginPolicies.Delete(c.Context(), realm, core.LoginPolicyID(c.segment("policy")), from); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -128,6 +128,9 @@ func (a *API) deleteManagementKey(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := b.end(); err != nil {
+		return err
+	}
 	if err := a.core.ManagementKeys.Delete(c.Context(), core.ManagementKeyID(c.segment("key")), b.request); err != nil {
 		return err
 	}

@@ -130,14 +130,11 @@ func (a *API) sameMembership(c *call, realm core.RealmID, id core.MembershipID, 
 
 // deleteMembership serves DELETE /v1/memberships/{membership}.
 func (a *API) deleteMembership(w http.ResponseWriter, c *call) error {
-	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "membership")
+	from, realm, err := a.manageRequest(w, c, core.PermissionWrite, "membership")
 	if err != nil {
 		return err
 	}
-	if err := b.end(); err != nil {
-		return err
-	}
-	if err := a.core.Memberships.Delete(c.Context(), realm, core.MembershipID(c.segment("membership")), b.request); err != nil {
+	if err := a.core.Memberships.Delete(c.Context(), realm, core.MembershipID(c.segment("membership")), from); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

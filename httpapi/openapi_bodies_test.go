@@ -75,6 +75,52 @@ func TestDocumentedBodies(t *testing.T) {
 	}
 }
 
+// TestNothingMore sends calls that have nothing to say but on whose behalf they are made, deletions among them, with something more: they are
+// refused, and nothing is gone. What the document has for their bodies is not refused.
+func TestNothingMore(t *testing.T) {
+	w := newWorld(t)
+	lines := map[string]any{} // to the schemas of their bodies
+	for _, o := range document().Operations() {
+		schema := document().BodySchema(o, "application/json")
+		if members, _ := document().Members(schema); members["request"] == nil || len(members) > 2 || len(members) == 2 && members["realm_id"] == nil {
+			continue
+		}
+		lines[o.Method+" "+o.Path] = schema
+	}
+	if len(lines) < 20 {
+		t.Errorf("%d calls have nothing to say; want all deletions, and some others", len(lines))
+	}
+	for _, th := range w.things() {
+		id := th.id
+		if id == "" {
+			id = w.want(w.manage("POST "+th.path, th.create), 201, "").field("id")
+		}
+		for _, line := range slices.Backward(slices.Sorted(maps.Keys(lines))) { // DELETE comes last
+			if method, path, _ := strings.Cut(line, " "); strings.HasPrefix(path, th.path+"/{") {
+				_, rest, _ := strings.Cut(path, "}")
+				w.saysNothing(method+" "+th.path+"/"+id+rest, lines[line])
+			}
+		}
+	}
+	for _, line := range []string{"DELETE /v1/sessions?user_id=ann", "POST /v1/notifications/ent_0000000000000000000000/redeliver"} {
+		route, _, _ := strings.Cut(strings.Replace(line, "ent_0000000000000000000000", "{notification}", 1), "?")
+		w.saysNothing(line, lines[route])
+	}
+}
+
+// saysNothing sends a call with more in its body than it has to say, and then with all that it may.
+func (w *world) saysNothing(line string, schema any) {
+	w.Helper()
+	w.want(w.manage(line, `{"no_such_thing":1}`), 422, `"no_such_thing":["No such thing `+unknown)
+	body := `{"request":{"ip":"10.0.0.1"}}`
+	if members, _ := document().Members(schema); members["realm_id"] != nil {
+		body = `{"request":{"ip":"10.0.0.1"},"realm_id":"` + string(w.realm.ID) + `"}`
+	}
+	if a := w.manage(line, body); strings.Contains(a.text, unknown) {
+		w.Errorf("%s with %s = %d %s; the document has that", line, body, a.StatusCode, a.text)
+	}
+}
+
 // attributes are the ways to all attributes of a body: name, or the name of the object and name.
 func attributes(o *conform.Operation, schema any) (all [][]string) {
 	top, _ := document().Members(schema)

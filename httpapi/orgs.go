@@ -108,14 +108,11 @@ func (a *API) updateOrg(w http.ResponseWriter, c *call) error {
 
 // deleteOrg serves DELETE /v1/orgs/{org}.
 func (a *API) deleteOrg(w http.ResponseWriter, c *call) error {
-	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "org")
+	from, realm, err := a.manageRequest(w, c, core.PermissionWrite, "org")
 	if err != nil {
 		return err
 	}
-	if err := b.end(); err != nil {
-		return err
-	}
-	if err := a.core.Orgs.Delete(c.Context(), realm, core.OrgID(c.segment("org")), b.request); err != nil {
+	if err := a.core.Orgs.Delete(c.Context(), realm, core.OrgID(c.segment("org")), from); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

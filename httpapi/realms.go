@@ -136,6 +136,9 @@ func (a *API) deleteRealm(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := b.end(); err != nil {
+		return err
+	}
 	if err := a.core.Realms.Delete(c.Context(), core.RealmID(c.segment("realm")), b.request); err != nil {
 		return err
 	}

@@ -73,18 +73,15 @@ func (a *API) session(c *call, realm core.RealmID) (*core.Session, *core.User, e
 
 // deleteSession serves DELETE /v1/sessions/{session}: its tokens are refused everywhere at once.
 func (a *API) deleteSession(w http.ResponseWriter, c *call) error {
-	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "session")
+	from, realm, err := a.manageRequest(w, c, core.PermissionWrite, "session")
 	if err != nil {
-		return err
-	}
-	if err := b.end(); err != nil {
 		return err
 	}
 	session, _, err := a.session(c, realm)
 	if err != nil {
 		return err
 	}
-	if err := a.core.Sessions.Delete(c.Context(), realm, session.ID, b.request); err != nil {
+	if err := a.core.Sessions.Delete(c.Context(), realm, session.ID, from); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -117,18 +114,15 @@ func (a *API) createSession(w http.ResponseWriter, c *call) error {
 // deleteSessions serves DELETE /v1/sessions?user_id=[&except=]: all sessions of a user end at once, but for the one
 // that is to be kept.
 func (a *API) deleteSessions(w http.ResponseWriter, c *call) error {
-	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "session")
+	from, realm, err := a.manageRequest(w, c, core.PermissionWrite, "session")
 	if err != nil {
-		return err
-	}
-	if err := b.end(); err != nil {
 		return err
 	}
 	owner, except, err := endQuery(c.URL.RawQuery)
 	if err != nil {
 		return err
 	}
-	if err := a.core.Sessions.EndAll(c.Context(), realm, owner, except, b.request); err != nil {
+	if err := a.core.Sessions.EndAll(c.Context(), realm, owner, except, from); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

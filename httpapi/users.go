@@ -52,18 +52,15 @@ func (a *API) updateUser(w http.ResponseWriter, c *call) error {
 
 // deleteUser serves DELETE /v1/users/{user} (Users API, "Delete a user").
 func (a *API) deleteUser(w http.ResponseWriter, c *call) error {
-	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "user")
+	from, realm, err := a.manageRequest(w, c, core.PermissionWrite, "user")
 	if err != nil {
-		return err
-	}
-	if err := b.end(); err != nil {
 		return err
 	}
 	name, err := a.named(c, realm)
 	if err != nil {
 		return err
 	}
-	if err := a.core.Users.Delete(c.Context(), realm, name, b.request); err != nil {
+	if err := a.core.Users.Delete(c.Context(), realm, name, from); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

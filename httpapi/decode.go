@@ -11,10 +11,12 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
-// Bounds of a body.
+// Bounds of a body, and of what is told of it: whoever sends thousands of names that nobody knows needs no key for that.
 const (
-	maxBody  = 128 << 10 // bytes
-	maxDepth = 16
+	maxBody       = 128 << 10 // bytes
+	maxDepth      = 16
+	maxComplaints = 20 // about one object
+	maxName       = 64 // bytes of one that nobody knows
 )
 
 // fields are the members of a JSON object. Reading one takes it out, so that what is left at the end is what nobody
@@ -221,8 +223,11 @@ func (f *fields) ignore(names ...string) {
 // words turns the name of an attribute into what a sentence calls it.
 var words = strings.NewReplacer("_", " ", "api_", "API ", "apt_", "APT ", "jwt_", "JWT ", "jti", "JTI")
 
-// complain notes that an attribute is wrong: "First name must be a text".
+// complain notes that an attribute is wrong: "First name must be a text". After maxComplaints it notes no more.
 func (f *fields) complain(name, what string) {
+	if len(f.errs) >= maxComplaints {
+		return
+	}
 	label := words.Replace(name)
 	f.errs = append(f.errs, core.FieldError{Attribute: name, Message: sentence(label) + " " + what})
 }
@@ -233,6 +238,9 @@ func (f *fields) rest() []core.FieldError {
 		return f.errs
 	}
 	for _, name := range f.members.names() {
+		if len(name) > maxName {
+			name = strings.ToValidUTF8(name[:maxName], "") + "..."
+		}
 		f.complain(name, "is not an attribute that can be set here")
 	}
 	return f.errs

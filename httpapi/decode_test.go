@@ -109,6 +109,26 @@ func TestAttributes(t *testing.T) {
 	w.want(w.provide("POST /v1/users", w.apt(""), body), http.StatusUnprocessableEntity, "Arbitrary id must be a text")
 }
 
+// TestManyNames sends as many names that nobody knows as a body has room for, and one as long as a body, which takes no key: the answers stay short.
+func TestManyNames(t *testing.T) {
+	w := newWorld(t)
+	var many strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&many, `"n%04d":1,`, i)
+	}
+	for name, attributes := range map[string]string{"many": many.String(), "long": `"` + strings.Repeat("<", 60<<10) + "ä" + `":1,`, "cut": `"x` + strings.Repeat("ä", 40) + `":1,`} {
+		body := strings.Replace(w.document("ann"), `"arbitrary_id"`, attributes+`"arbitrary_id"`, 1)
+		a := w.want(w.provide("POST /v1/users/reauth", "x", body), http.StatusUnprocessableEntity, "is not an attribute that can be set here")
+		if len(a.text) > 5000 || strings.Contains(a.text, "\ufffd") {
+			t.Errorf("%s: the answer has %d bytes, %.200q; want a few", name, len(a.text), a.text)
+		}
+		a = w.want(w.manage("PUT /v1/users/x", `{"user":{`+strings.TrimSuffix(attributes, ",")+`}}`), http.StatusUnprocessableEntity, "")
+		if len(a.text) > 5000 {
+			t.Errorf("%s: the answer has %d bytes, %.200q; want a few", name, len(a.text), a.text)
+		}
+	}
+}
+
 // readOnly is every attribute that callers see and may not set, with a value that would show.
 const readOnly = `"id":"usr_000000000000000000000000","object":"realm","created_at":1,"last_login_at":2,"membership_count":7,` +
 	`"credentials":[{"id":"crd_x","credential_type":"api_key"}],"memberships":[{}],"arbitrary_id":"stolen","token":"x"`

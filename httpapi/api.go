@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,8 +22,8 @@ type Options struct {
 	// bound. Beyond it a call gets 429.
 	KeyRate int
 
-	// Observe is told of each call that was answered: its line of the table, "" where none matched, and the status. It must not
-	// block; default nobody is.
+	// Observe is told of each call that was answered: its line of the table, "" where none matched, and the status, 0 where the
+	// answer was cut short before it had one. It must not block; default nobody is.
 	Observe func(route string, status int)
 }
 
@@ -202,6 +203,7 @@ func (a *API) ServeHTTP(writer http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		a.fail(w, c, err)
 	}
+	w.status = cmp.Or(w.status, http.StatusOK) // which net/http answers where nothing else is said
 }
 
 // noted is a writer that remembers the status.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -19,26 +21,36 @@ const mediaNDJSON = "application/x-ndjson"
 // exportPage is how many users are read at once.
 const exportPage = 200
 
-// queryFlag returns a switch in the query, which is off where it is missing.
-func queryFlag(c *call, name string) (bool, error) {
-	switch text := c.query().Get(name); text {
-	case "", "false":
-		return false, nil
-	case "true":
-		return true, nil
+// switched returns a switch in a query, which is off where it is missing.
+func (f *fields) switched(values url.Values, name string) bool {
+	on := values.Get(name)
+	if !slices.Contains([]string{"", "true", "false"}, on) {
+		f.complain(name, "must be true or false")
 	}
-	return false, invalid(name, sentence(name)+" must be true or false")
+	return on == "true"
 }
 
-// exportParts are the switches of an export, by what they add; settings is that of the realm's own.
-func exportParts(c *call) (want core.ExportParts, settings bool, err error) {
-	for name, on := range map[string]*bool{"settings": &settings, "password_hashes": &want.Passwords, "memberships": &want.Memberships, "api_keys": &want.APIKeys,
-		"authenticators": &want.Authenticators, "recovery_codes": &want.RecoveryCodes} {
-		if *on, err = queryFlag(c, name); err != nil {
-			return want, settings, err
-		}
+// exportQuery reads what an export is to have, and behind whom it begins; settings says whether the realm's own are in it.
+func (c *call) exportQuery() (want core.ExportParts, settings bool, after core.UserID, err error) {
+	values, err := c.parameters("after", "settings", "password_hashes", "memberships", "api_keys", "authenticators", "recovery_codes")
+	if err != nil {
+		return want, false, "", err
 	}
-	return want, settings, nil
+	q := fields{}
+	want = core.ExportParts{Passwords: q.switched(values, "password_hashes"), Memberships: q.switched(values, "memberships"),
+		APIKeys: q.switched(values, "api_keys"), Authenticators: q.switched(values, "authenticators"), RecoveryCodes: q.switched(values, "recovery_codes")}
+	settings = q.switched(values, "settings")
+	return want, settings, core.UserID(values.Get("after")), q.wrong()
+}
+
+// dryRun reads whether an import is to write nothing.
+func (c *call) dryRun() (bool, error) {
+	values, err := c.parameters("dry_run")
+	if err != nil {
+		return false, err
+	}
+	q := fields{}
+	return q.switched(values, "dry_run"), q.wrong()
 }
 
 // exportUsers serves GET /v1/bulk/users: all users of a realm in the order of their ids, a line each, from the one after
@@ -49,7 +61,7 @@ func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	want, settings, err := exportParts(c)
+	want, settings, after, err := c.exportQuery()
 	if err != nil {
 		return err
 	}
@@ -57,12 +69,14 @@ func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	after := core.UserID(c.query().Get("after"))
+	w.Header().Set("Content-Type", mediaNDJSON)
+	if c.Method == http.MethodHead { // nobody would get what is read
+		return nil
+	}
 	users, more, err := a.core.Users.Export(c.Context(), realm, after, exportPage, want)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", mediaNDJSON)
 	if after == "" {
 		if err := a.exportFirst(w, c, about, settings, want.Memberships); err != nil {
 			return err
@@ -172,7 +186,7 @@ func (a *API) importUsers(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	dry, err := queryFlag(c, "dry_run")
+	dry, err := c.dryRun()
 	if err != nil {
 		return err
 	}

@@ -103,6 +103,42 @@ func memberOf(t *testing.T, line, name string) string {
 	return text
 }
 
+// TestBulkQuery holds that a slip of the pen in the query of an import or export is no import and no export: a dry run that is passed over would
+// be none.
+func TestBulkQuery(t *testing.T) {
+	w := newWorld(t)
+	for query, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		"?dry_run=yes":                {422, `{"errors":{"dry_run":["Dry run must be true or false"]}}`},
+		"?dryrun=true":                {422, `{"errors":{"dryrun":["Dryrun is not a parameter of this call"]}}`},
+		"?dry_run[]=true":             {422, "is not a parameter of this call"},
+		"?dry_run=true&dry_run=false": {422, `{"errors":{"dry_run":["Dry run must be given once"]}}`},
+		"?dry_run=true;x=1":           {400, "The query could not be read"},
+		"?dry_run=%zz":                {400, "The query could not be read"},
+		"?dry_run=true&realm_id=" + string(w.realm.ID): {200, `"dry_run":true`},
+		"?dry_run=": {200, `"dry_run":false`},
+	} {
+		status, lines := w.bulk("POST", query, w.realm.ID, strings.NewReader(`{"username":"ann"}`))
+		if text := strings.Join(lines, ""); status != want.status || !strings.Contains(text, want.says) {
+			t.Errorf("POST /v1/bulk/users%s = %d %s; want %d %s", query, status, text, want.status, want.says)
+		}
+		made := status == 200 && !strings.Contains(query, "true")
+		if _, err := w.Users.Get(w.ctx, w.realm.ID, "ann"); (err == nil) != made {
+			t.Errorf("after POST /v1/bulk/users%s: Get ann = %v; want her made: %v", query, err, made)
+		}
+		if made {
+			w.must(w.Users.Delete(w.ctx, w.realm.ID, "ann", core.Request{}))
+		}
+	}
+	for _, query := range []string{"?after=%zz", "?after=a&after=b", "?password_hash=true", "?password_hashes=1"} {
+		if status, lines := w.bulk("GET", query, w.realm.ID, nil); status != 400 && status != 422 {
+			t.Errorf("GET /v1/bulk/users%s = %d %s; want a refusal", query, status, lines)
+		}
+	}
+}
+
 // TestImportSaysWhatIsWrong goes through lines that cannot be imported, each of which stops no other.
 func TestImportSaysWhatIsWrong(t *testing.T) {
 	w := newWorld(t)

@@ -2,10 +2,14 @@ package httpapi
 
 import (
 	"crypto/rand"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/postern-auth/postern/core"
 )
 
 // call is a request on its way through the API.
@@ -128,4 +132,27 @@ func (c *call) query() url.Values {
 		return nil
 	}
 	return c.URL.Query()
+}
+
+// errBadQuery says that a query is not encoded as URLs are.
+var errBadQuery = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Detail: "the query could not be read"}
+
+// parameters returns what the query says of names, each once at most, beside the realm. Whatever else is there, or cannot be read, is
+// refused: a dry run that was passed over would be none, and who leaves out what is to be kept by a slip of the pen would not keep it.
+func (c *call) parameters(names ...string) (url.Values, error) {
+	values, err := url.ParseQuery(c.URL.RawQuery)
+	if err != nil {
+		return nil, errBadQuery
+	}
+	q := fields{}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		switch {
+		case name == "realm_id": // see namedRealm
+		case !slices.Contains(names, name):
+			q.complain(name, "is not a parameter of this call")
+		case len(values[name]) > 1:
+			q.complain(name, "must be given once")
+		}
+	}
+	return values, q.wrong()
 }

@@ -164,6 +164,9 @@ func TestUsage(t *testing.T) {
 	w.want(w.manage(path, ""), 200, `"users_created":1`)
 	w.want(w.manage(path+"?from=2020-01-01&to=2020-12-31", ""), 200, `"collection":[]`)
 	w.want(w.manage(path+"?from=yesterday", ""), 422, "days like 2026-11-23")
+	w.want(w.manage(path+"?from=2020-01-01&from=2020-01-02", ""), 422, "From must be given once")
+	w.want(w.manage(path+"?until=2020-01-02", ""), 422, "not a parameter of this call")
+	w.want(w.manage(path+"?to=%zz", ""), 400, "could not be read")
 	reader := w.newKey(w.realm.ID, core.PermissionRead)
 	w.want(w.do(path, "X-Authrocket-Api-Key: "+reader, ""), 403, "permission")
 }

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/postern-auth/postern/core"
@@ -118,7 +117,7 @@ func (a *API) deleteSessions(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	owner, except, err := endQuery(c.URL.RawQuery)
+	owner, except, err := c.ending()
 	if err != nil {
 		return err
 	}
@@ -132,25 +131,20 @@ func (a *API) deleteSessions(w http.ResponseWriter, c *call) error {
 // errNoOwner says that a call about a user's sessions names no user.
 var errNoOwner = invalid("user_id", "User can't be blank")
 
-// endQuery reads whose sessions to end, and which to keep. A query that cannot be read, or that keeps what it does not
-// name, is refused: passed over, it would end a session that is to go on.
-func endQuery(query string) (owner string, except core.SessionID, err error) {
-	values, err := url.ParseQuery(query)
+// ending reads whose sessions to end, and which to keep.
+func (c *call) ending() (owner string, except core.SessionID, err error) {
+	values, err := c.parameters("user_id", "except", "request") // the last is what some clients write there, and decides nothing
 	if err != nil {
-		return "", "", errBadQuery
+		return "", "", err
 	}
-	kept, keeps := values["except"]
-	if len(values["user_id"]) != 1 || values.Get("user_id") == "" {
+	if values.Get("user_id") == "" {
 		return "", "", errNoOwner
 	}
-	if keeps && (len(kept) != 1 || kept[0] == "") {
+	if values.Has("except") && values.Get("except") == "" {
 		return "", "", invalid("except", "Except must be the id of one session")
 	}
 	return values.Get("user_id"), core.SessionID(values.Get("except")), nil
 }
-
-// errBadQuery says that a query is not encoded as URLs are.
-var errBadQuery = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Detail: "the query could not be read"}
 
 // sessionBody returns a session, with its user where that is asked for.
 func sessionBody(s *core.Session, user *core.User) wire.Session {

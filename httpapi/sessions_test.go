@@ -28,6 +28,8 @@ func TestSessionsOfAUser(t *testing.T) {
 			{path + "&except=", 422},
 			{path + "&except=a&except=b", 422},
 			{path + "&except=%zz", 400},
+			{path + "&exept=" + kept.field("id"), 422},
+			{path + "&user_id=" + bob, 422},
 			{path + "&except=kss_x", 404},
 			{"DELETE /v1/sessions?user_id=" + bob + "&except=" + kept.field("id"), 404},
 			{"DELETE /v1/sessions?user_id=nobody", 404},

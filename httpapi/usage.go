@@ -14,8 +14,11 @@ func (a *API) usage(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	query, now := c.query(), a.core.Now().UTC()
-	from, to := query.Get("from"), query.Get("to")
+	query, err := c.parameters("from", "to")
+	if err != nil {
+		return err
+	}
+	from, to, now := query.Get("from"), query.Get("to"), a.core.Now().UTC()
 	if from == "" {
 		from = now.AddDate(0, 0, -29).Format(time.DateOnly)
 	}

@@ -103,14 +103,21 @@ func (s *ManagementKeys) Get(ctx context.Context, key string, opts ...CallOption
 // ManagementKeyCreate is a key to be made.
 type ManagementKeyCreate struct {
 	Name        string   `json:"name"`
-	RealmID     string   `json:"realm_id,omitempty"` // "" = all realms
-	Permissions []string `json:"permissions"`        // read, write, manage
+	RealmID     string   `json:"-"`           // by id or name; "" = all realms
+	Permissions []string `json:"permissions"` // read, write, manage
 	ExpiresAt   *Time    `json:"expires_at,omitempty"`
 }
 
 // Create makes a key. Its secret is in this answer alone. It fails with ErrInvalid.
 func (s *ManagementKeys) Create(ctx context.Context, in ManagementKeyCreate, opts ...CallOption) (*ManagementKey, error) {
-	return do[ManagementKey](ctx, s.c, to("POST", "/v1/management_keys").about("management_key", in), opts)
+	object := struct {
+		ManagementKeyCreate
+		RealmID *string `json:"realm_id"` // null, since without one the key would be for the client's realm
+	}{ManagementKeyCreate: in}
+	if in.RealmID != "" {
+		object.RealmID = &in.RealmID
+	}
+	return do[ManagementKey](ctx, s.c, to("POST", "/v1/management_keys").about("management_key", object), opts)
 }
 
 // ManagementKeyUpdate is what is to be set of a key. What is nil stays as it is.

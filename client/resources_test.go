@@ -295,6 +295,10 @@ func TestKeys(t *testing.T) {
 	if _, err := reader.Users.List(w.ctx, client.UserListOptions{}); !errors.Is(err, client.ErrForbidden) {
 		t.Errorf("List with a deleted key = %v; want ErrForbidden", err)
 	}
+	key, err = w.c.InRealm(w.realm).ManagementKeys.Create(w.ctx, client.ManagementKeyCreate{Name: "all", Permissions: []string{"read"}})
+	if w.must(err); key.RealmID != nil {
+		t.Errorf("a key without a RealmID is for %s; want it for all", *key.RealmID)
+	}
 }
 
 // TestPolicies sets how to sign in.

@@ -110,6 +110,36 @@ func TestManagementKeys(t *testing.T) {
 	})
 }
 
+// TestManagementKeyRealm holds for which realm a key is made: for all only where the call says so, or names no realm at all.
+func TestManagementKeyRealm(t *testing.T) {
+	w := newWorld(t)
+	other, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "other"}, core.Request{})
+	w.must(err)
+	const named = "X-Authrocket-Realm: default\n"
+	for _, c := range []struct {
+		headers, query, realm string
+		want                  any
+	}{
+		{"", "", ``, nil},
+		{"", "", `,"realm_id":null`, nil},
+		{named, "", `,"realm_id":null`, nil},
+		{named, "", ``, string(w.realm.ID)},
+		{named, "", `,"realm_id":""`, string(w.realm.ID)},
+		{"", "?realm_id=other", ``, string(other.ID)},
+		{named, "?realm_id=other", ``, string(other.ID)},
+		{named, "", `,"realm_id":"other"`, string(other.ID)},
+		{named, "", `,"realm_id":"` + string(other.ID) + `"`, string(other.ID)},
+	} {
+		made := w.do("POST /v1/management_keys"+c.query, c.headers+"Content-Type: application/json\nX-Authrocket-Api-Key: "+w.key,
+			`{"management_key":{"name":"shop","permissions":["read"]`+c.realm+`}}`)
+		if w.secret(made.field("secret")); made.StatusCode != http.StatusCreated || made.json["realm_id"] != c.want {
+			t.Errorf("POST /v1/management_keys%s, %q, %s = %d %s; want a key for %v", c.query, c.headers, c.realm, made.StatusCode, made.text, c.want)
+		}
+	}
+	w.want(w.manage("POST /v1/management_keys", `{"management_key":{"name":"shop","permissions":["read"],"realm_id":"nowhere"}}`), 404, "Realm not found")
+	w.want(w.manage("POST /v1/management_keys?realm_id=other", `{"management_key":{"name":"shop","permissions":["read"],"realm_id":"default"}}`), 422, "named twice")
+}
+
 // TestKeySet fetches the public keys without any key, before and after a rotation.
 func TestKeySet(t *testing.T) {
 	each(t, func(w *world) {

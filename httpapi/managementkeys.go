@@ -73,17 +73,16 @@ func (a *API) createManagementKey(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	f := &b.object
-	in := core.NewManagementKey{Name: orEmpty(f.text("name")), Realm: core.RealmID(orEmpty(f.text("realm_id"))), Permissions: f.permissions()}
+	realm, err := a.realmOfKey(c)
+	if err != nil {
+		return err
+	}
+	in := core.NewManagementKey{Name: orEmpty(f.text("name")), Realm: realm, Permissions: f.permissions()}
 	if at := f.time("expires_at"); at != nil {
 		in.ExpiresAt = *at
 	}
 	if err := b.end(); err != nil {
 		return err
-	}
-	if in.Realm != "" {
-		if _, err := a.core.Realms.Get(c.Context(), in.Realm); err != nil {
-			return err
-		}
 	}
 	secret, err := a.core.ManagementKeys.NewSecret()
 	if err != nil {
@@ -97,6 +96,25 @@ func (a *API) createManagementKey(w http.ResponseWriter, c *call) error {
 	body.Secret, c.shownOnce = secret, true
 	write(w, http.StatusCreated, mediaJSON, body)
 	return nil
+}
+
+// realmOfKey returns the realm that a management key is to be for: the one that the call names, like any other call, or "", which is all,
+// where it names none or says that its realm_id is null. A client that has a realm set must not get a key for all by leaving something out.
+func (a *API) realmOfKey(c *call) (core.RealmID, error) {
+	f := &c.body.object
+	if string(f.members.value("realm_id")) == "null" {
+		f.ignore("realm_id")
+		return "", nil
+	}
+	named, err := c.namedRealm()
+	if err != nil || named == "" {
+		return "", err
+	}
+	realm, err := a.core.Realms.Find(c.Context(), string(named))
+	if err != nil {
+		return "", err
+	}
+	return realm.ID, nil
 }
 
 // updateManagementKey serves PUT /v1/management_keys/{key}.

@@ -58,6 +58,9 @@ func (a *API) createAPTKey(w http.ResponseWriter, c *call) error {
 	if (public == nil) == (generate == nil) {
 		f.complain("public_key", "is required, or generate in its place")
 	}
+	if generate != nil && alg != nil && *alg != *generate {
+		f.complain("alg", "must be what generate says, or be left out")
+	}
 	if err := b.end(); err != nil {
 		return err
 	}

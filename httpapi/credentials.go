@@ -10,6 +10,9 @@ import (
 // errCredentialType says that a credential of this kind cannot be made here.
 var errCredentialType = invalid("credential_type", "Credential type must be password, api_key, totp or recovery_codes")
 
+// errNoUpdate says that a credential has nothing that could be set.
+var errNoUpdate = invalid("base", "Recovery codes can't be changed: make new ones, which replace them")
+
 // createCredential serves POST /v1/credentials (Users API, "Credentials"). What is secret in it is in this answer alone.
 func (a *API) createCredential(w http.ResponseWriter, c *call) error {
 	b, realm, err := a.manageBody(w, c, core.PermissionWrite, "credential")
@@ -121,7 +124,10 @@ func (a *API) updateCredential(w http.ResponseWriter, c *call) error {
 	case core.CredentialTOTP:
 		return a.updateTOTP(w, c, b, credential)
 	}
-	return core.ErrCredentialNotFound
+	if err := b.end(); err != nil {
+		return err
+	}
+	return errNoUpdate
 }
 
 // updatePassword sets a password anew, which ends all sessions.

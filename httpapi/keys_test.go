@@ -63,6 +63,7 @@ func TestAPTKeyRefusals(t *testing.T) {
 		`{"apt_key":{}}`: "Public key is required",
 		`{"apt_key":{"generate":"ES256","public_key":"x"}}`:       "Public key is required",
 		`{"apt_key":{"generate":"HS256"}}`:                        "must be RS256, PS256, ES256 or EdDSA",
+		`{"apt_key":{"generate":"RS256","alg":"EdDSA"}}`:          "Alg must be what generate says",
 		`{"apt_key":{"public_key":"x"}}`:                          "not one that can be used",
 		`{"apt_key":{"public_key":5}}`:                            "must be a text",
 		`{"apt_key":{"generate":"ES256","state":"retired"}}`:      "can be set here",

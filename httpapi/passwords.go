@@ -86,7 +86,7 @@ const byToken = "--"
 
 // namedOrToken is namedWith for calls whose token may stand for the user: then it returns "".
 func (a *API) namedOrToken(c *call, realm core.RealmID, b *body) (string, error) {
-	if sent, there := c.path.named("user"); !there || sent == byToken {
+	if _, there := c.path.named("user"); !there || c.segment("user") == byToken {
 		return "", b.end()
 	}
 	return a.namedWith(c, realm, b)

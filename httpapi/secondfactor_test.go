@@ -63,6 +63,7 @@ func TestSecondFactor(t *testing.T) {
 			w.want(complete(line, start(), code()), 200, `"token":"eyJ`)
 		}
 		codes := w.want(w.manage("POST /v1/credentials", `{"credential":{"user_id":"ann","credential_type":"recovery_codes"}}`), 201, `"remaining":10`)
+		w.want(w.manage("PUT /v1/credentials/"+codes.field("id"), `{"credential":{"credential_type":"recovery_codes"}}`), 422, "make new ones")
 		list, _ := codes.json["recovery_codes"].([]any)
 		w.want(complete("ann/authenticate_code", start(), fmt.Sprint(list[0])), 200, `"token":"eyJ`)
 		w.want(w.manage("GET /v1/credentials/"+codes.field("id"), ""), 200, `"remaining":9`)

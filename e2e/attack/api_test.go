@@ -62,7 +62,7 @@ func (r route) nobody(realm string) string {
 // newKey makes a management key.
 func (h *host) newKey(realm string, permissions ...string) string {
 	h.Helper()
-	fields := map[string]any{"name": "key " + stamp(), "permissions": permissions}
+	fields := map[string]any{"name": "key " + stamp(), "permissions": permissions, "realm_id": nil} // for all
 	if realm != "" {
 		fields["realm_id"] = realm
 	}

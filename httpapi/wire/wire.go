@@ -5,6 +5,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 )
@@ -43,7 +44,7 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if seconds < firstSecond || seconds > lastSecond {
 		return fmt.Errorf("%s is no time in seconds since 1970", b)
 	}
-	t.Time = time.UnixMilli(int64(seconds*1000 + 0.5)).UTC()
+	t.Time = time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
 	return nil
 }
 

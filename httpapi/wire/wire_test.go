@@ -14,6 +14,8 @@ func TestTime(t *testing.T) {
 		"1392447538.275": time.UnixMilli(1392447538275),
 		"1392447538":     time.Unix(1392447538, 0),
 		"1392447538.001": time.Unix(1392447538, 1999999),
+		"-1.5":           time.UnixMilli(-1500), // imports have people of before 1970
+		"-0.001":         time.UnixMilli(-1),
 		"null":           {},
 	} {
 		got, err := json.Marshal(wire.Time{Time: at})

@@ -98,16 +98,19 @@ func take(file, folder string) (*report, error) {
 	return r, os.WriteFile(filepath.Join(folder, filepath.Base(file)), text, 0o644)
 }
 
-// writeIndexes writes what govulncheck looks at first.
+// writeIndexes writes what govulncheck looks at first; db.json, by which scripts/vuln knows that a database is whole, comes last.
 func writeIndexes(to string, modules []module, newest time.Time) error {
-	for name, v := range map[string]any{"modules.json": modules, "db.json": map[string]time.Time{"modified": newest}} {
-		text, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(to, "index", name), text, 0o644); err != nil {
-			return err
-		}
+	if err := writeIndex(to, "modules.json", modules); err != nil {
+		return err
 	}
-	return nil
+	return writeIndex(to, "db.json", map[string]time.Time{"modified": newest})
+}
+
+// writeIndex writes one of them.
+func writeIndex(to, name string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(to, "index", name), text, 0o644)
 }

@@ -83,7 +83,7 @@ func readFirebase(r io.Reader, o Options, emit Emit) error {
 		line := wire.UserLine{
 			Source: "firebase:" + u.LocalID, Reference: u.LocalID, UserType: "human", State: state(!u.Disabled),
 			Email: u.Email, EmailVerification: verified(u.EmailVerified), FirstName: first, LastName: last,
-			CreatedAt: millis(string(u.CreatedAt)), LastLoginAt: millis(string(u.LastSignedInAt)), Custom: customOf(claims, phone(u.Phone)),
+			CreatedAt: millis(string(u.CreatedAt)), LastLoginAt: millis(string(u.LastSignedInAt)), Custom: customOf(phone(u.Phone), claims),
 		}
 		note := noteIf(len(u.MFA) > 0, "second factors are not imported")
 		switch {

@@ -45,7 +45,7 @@ func readKratos(r io.Reader, _ Options, emit Emit) error {
 		line := wire.UserLine{
 			Source: "kratos:" + k.ID, Reference: k.ID, UserType: "human", State: state(k.State != "inactive"),
 			Username: username, Email: email, EmailVerification: "none", FirstName: first, LastName: last,
-			CreatedAt: at(k.CreatedAt), Custom: customOf(k.MetadataAdmin, k.MetadataPublic, k.Traits),
+			CreatedAt: at(k.CreatedAt), Custom: customOf(k.Traits, k.MetadataPublic, k.MetadataAdmin),
 			Password: hashed(kratosHash(k.Credentials["password"].Config.HashedPassword)),
 		}
 		for _, a := range k.Addresses {

@@ -47,7 +47,7 @@ func readSupabase(r io.Reader, _ Options, emit Emit) error {
 		return emit(wire.UserLine{
 			Source: "supabase:" + u.ID, Reference: u.ID, UserType: "human", State: state(!banned),
 			Email: u.Email, EmailVerification: verified(u.EmailConfirmedAt != ""), FirstName: first, LastName: last,
-			CreatedAt: at(u.CreatedAt), LastLoginAt: at(u.LastSignInAt), Custom: customOf(u.AppMetadata, u.UserMetadata, phone(u.Phone)),
+			CreatedAt: at(u.CreatedAt), LastLoginAt: at(u.LastSignInAt), Custom: customOf(u.UserMetadata, u.AppMetadata, phone(u.Phone)),
 			Password: hashed(u.Password),
 		}, note)
 	})

@@ -68,7 +68,8 @@ func foreign(lacks string) error {
 }
 
 // each calls f with every user of a file, of which it holds one at a time. The file is an array; or an object that has
-// one under a name; or, where name is "", objects one after the other.
+// one under a name; or, where name is "", objects one after the other. What stands behind an array or such an object must be another:
+// so the parts of an export may follow each other in one file, and none is passed over.
 func each[T any](r io.Reader, name string, f func(T) error) error {
 	b := bufio.NewReader(r)
 	first, err := firstByte(b)
@@ -77,33 +78,69 @@ func each[T any](r io.Reader, name string, f func(T) error) error {
 	}
 	d := json.NewDecoder(b)
 	switch {
-	case first == '[':
-		_, _ = d.Token()
-		return elements(d, f)
-	case first != '{':
-		return errors.New("it holds no JSON objects")
-	case name == "":
+	case first == '{' && name == "":
 		return objects(d, f)
+	case first != '{' && first != '[':
+		return errors.New("it holds no JSON objects")
 	}
-	_, _ = d.Token()
+	for {
+		begins, err := d.Token()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case begins == json.Delim('['):
+			err = elements(d, f)
+		case begins == json.Delim('{') && name != "":
+			err = members(d, name, f)
+		default:
+			return fmt.Errorf("behind its users stands a JSON value that holds none: %.40v", begins)
+		}
+		if err != nil {
+			return whole(err)
+		}
+	}
+}
+
+// whole says of the end of a file that more must follow it.
+func whole(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("it is cut off: %w", io.ErrUnexpectedEOF)
+	}
+	return err
+}
+
+// members calls f with the elements of the array that an object, which was opened, has under a name.
+func members[T any](d *json.Decoder, name string, f func(T) error) error {
+	found := false
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
 			return err
 		}
 		if key != name {
-			var skipped json.RawMessage
-			if err := d.Decode(&skipped); err != nil {
+			var passed json.RawMessage
+			if err := d.Decode(&passed); err != nil {
 				return err
 			}
 			continue
 		}
+		found = true
 		if open, err := d.Token(); err != nil || open != json.Delim('[') {
 			return fmt.Errorf("its %q is not an array", name)
 		}
-		return elements(d, f)
+		if err := elements(d, f); err != nil {
+			return err
+		}
 	}
-	return fmt.Errorf("it holds no %q", name)
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("it holds no %q", name)
+	}
+	return nil
 }
 
 // firstByte returns the first that is no white space, without taking it. A byte order mark is passed over.
@@ -163,7 +200,8 @@ func next[T any](d *json.Decoder) (T, error) {
 	return v, err
 }
 
-// customOf returns facts as custom attributes: names cut to what Postern allows, and what is nested as JSON in a text.
+// customOf returns facts as custom attributes: names cut to what Postern allows, and what is nested as JSON in a text. Of two that come to
+// one name the later counts: so what users write about themselves comes first, lest somebody takes a role that only an operator gives.
 func customOf(facts ...map[string]json.RawMessage) map[string]json.RawMessage {
 	custom := map[string]json.RawMessage{}
 	for _, group := range facts {

@@ -85,7 +85,11 @@ func TestOtherFiles(t *testing.T) {
 		{"keycloak", `{"realm":"acme"}`, `it holds no "users"`},
 		{"keycloak", `{"users":{}}`, `its "users" is not an array`},
 		{"firebase", `{"users":[{"localId":"a","passwordHash":"x"}]}`, "need the project's hash_config"},
-		{"kratos", `[{"id":`, "EOF"},
+		{"kratos", `[{"id":`, "it is cut off"},
+		{"kratos", `[{"id":"a","traits":{}}`, "it is cut off"},
+		{"keycloak", `{"users":[{"id":"a","username":"ann"}]`, "it is cut off"},
+		{"keycloak", `{"users":[]} 1`, "behind its users stands a JSON value that holds none: 1"},
+		{"auth0", `[{"user_id":"auth0|a"}]{"user_id":"auth0|b"}`, "behind its users stands a JSON value that holds none: {"},
 		{"auth0", `{"users":[{"localId":"a"}]}`, "a user without a user_id; is it a file of another system?"},
 		{"firebase", `{"users":[{"id":"a","username":"ann"}]}`, "a user without a localId"},
 		{"keycloak", `{"users":[{"localId":"a","email":"ann@example.com"}]}`, "a user without an id and a username"},
@@ -147,6 +151,43 @@ func array(t *testing.T, sample []byte) []byte {
 	}
 	lines := bytes.Split(bytes.TrimSpace(sample), []byte("\n"))
 	return slices.Concat([]byte("["), bytes.Join(lines, []byte(",")), []byte("]"))
+}
+
+// TestParts reads an export that came in several files as one: nobody in the later ones is passed over.
+func TestParts(t *testing.T) {
+	for _, tt := range []struct{ format, file string }{
+		{"keycloak", `{"realm":"a","users":[{"id":"1","username":"ann"}],"roles":{"x":[1]}} {"users":[{"id":"2","username":"bob"}]}`},
+		{"kratos", `[{"id":"1","traits":{}}]` + "\n" + `[{"id":"2","traits":{}}]`},
+		{"auth0", `[{"user_id":"1"}][{"user_id":"2"}]`},
+		{"auth0", `{"user_id":"1"}{"user_id":"2"}`},
+	} {
+		var sources []string
+		err := userfiles.Read(tt.format, strings.NewReader(tt.file), userfiles.Options{},
+			func(user wire.UserLine, _ string) error { sources = append(sources, user.Source); return nil })
+		if want := tt.format + ":1 " + tt.format + ":2"; err != nil || strings.Join(sources, " ") != want {
+			t.Errorf("Read(%s, %s) = %q, %v; want %q", tt.format, tt.file, sources, err, want)
+		}
+	}
+}
+
+// TestOperatorsWordCounts imports users who wrote about themselves what an operator wrote too: a role that users could give themselves
+// would be one that an app then trusts.
+func TestOperatorsWordCounts(t *testing.T) {
+	for format, user := range map[string]string{
+		"auth0":    `{"user_id":"1","user_metadata":{"role":"admin"},"app_metadata":{"role":"guest"}}`,
+		"supabase": `{"id":"1","aud":"authenticated","raw_user_meta_data":{"role":"admin"},"raw_app_meta_data":{"role":"guest"}}`,
+		"kratos":   `[{"id":"1","traits":{"role":"admin"},"metadata_public":{"role":"member"},"metadata_admin":{"role":"guest"}}]`,
+	} {
+		err := userfiles.Read(format, strings.NewReader(user), userfiles.Options{}, func(user wire.UserLine, _ string) error {
+			if got := string(user.Custom["role"]); got != `"guest"` {
+				t.Errorf("%s: role = %s; want what the operator wrote", format, got)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("Read(%s) = %v", format, err)
+		}
+	}
 }
 
 // TestAuth0WithoutIDs tells users apart who have no id, as files may have them that Auth0 imports.

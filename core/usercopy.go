@@ -2,8 +2,10 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -148,6 +150,9 @@ func (u *Users) bringMemberships(ctx context.Context, c *change, realm *Realm, u
 		} else if one.Org != "" {
 			return errNoOrg
 		}
+		if list.find(func(o *Membership) bool { return o.ID == made.ID }) >= 0 {
+			return errMembershipTaken
+		}
 		if err := list.add(made); err != nil {
 			return err
 		}
@@ -155,6 +160,31 @@ func (u *Users) bringMemberships(ctx context.Context, c *change, realm *Realm, u
 	}
 	if len(list.List) > 0 {
 		c.set(list, noExpiry) // whoever makes the user first makes this; a condition more would be one too many for some
+	}
+	return u.membershipsFree(ctx, c.tx.Partition, list)
+}
+
+// errMembershipTaken says that somebody has a membership with the id of an imported one.
+var errMembershipTaken = invalid("memberships", "Id of a membership has already been taken")
+
+// membershipsFree refuses a new user's memberships where others have their ids: each would be found in the place of the other. No record
+// bears the id of a membership, so nothing keeps two imports at once from bringing one id for two users; within one import, users
+// with one id come one after another.
+func (u *Users) membershipsFree(ctx context.Context, p Partition, list *memberships) error {
+	places, errs := make([][]string, len(list.List)), make([]error, len(list.List))
+	var all sync.WaitGroup
+	for i, one := range list.List {
+		r := Range{Index: membershipsIndex(p), From: idBody(one.ID), To: idBody(one.ID) + "\xff", Limit: 1}
+		all.Go(func() { places[i], errs[i] = u.d.store.Range(ctx, r) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("core: find memberships: %w", err)
+	}
+	for _, place := range slices.Concat(places...) {
+		if _, whose := memberOf(place); whose != list.User { // whom another import of the same may have made just now
+			return errMembershipTaken
+		}
 	}
 	return nil
 }
@@ -217,6 +247,9 @@ func joinedBefore(user *User, in *Membership) (*Membership, error) {
 		return nil, err
 	}
 	one := &Membership{ID: in.ID, Org: in.Org, CreatedAt: in.CreatedAt}
+	if one.CreatedAt.IsZero() {
+		one.CreatedAt = user.CreatedAt
+	}
 	change := MembershipChange{Permissions: &in.Permissions, Custom: &in.Custom}
 	if !in.ExpiresAt.IsZero() {
 		change.ExpiresAt = &in.ExpiresAt.Time

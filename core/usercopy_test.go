@@ -140,6 +140,62 @@ func TestImportedPartsTaken(t *testing.T) {
 	})
 }
 
+// beforeRange is a store in which something happens just before an index is read next.
+type beforeRange struct {
+	core.Store
+	happens func()
+}
+
+func (b *beforeRange) Range(ctx context.Context, r core.Range) ([]string, error) {
+	if f := b.happens; f != nil {
+		b.happens = nil
+		f()
+	}
+	return b.Store.Range(ctx, r)
+}
+
+// TestImportedMembershipTaken imports memberships with an id that somebody else's has, or another of the same user: the line says so. The
+// very user's own, which another import of the same has made in this moment, stands in nobody's way.
+func TestImportedMembershipTaken(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.human("ann")
+		one, err := w.Memberships.Create(w.ctx, w.realm.ID, core.NewMembership{User: ann.ID}, core.Request{})
+		w.must(err)
+		org := w.org("staff")
+		body, bucket := string(ann.ID[4:24]), string(ann.ID[24:])
+		in := core.UserImport{ID: core.UserID("usr_" + strings.Repeat("1", len(body)) + bucket), UserChange: core.UserChange{Username: ptr("other")}}
+		free := core.MembershipID("mb_" + strings.Repeat("2", len(body)) + bucket)
+		for name, list := range map[string][]*core.Membership{
+			"another's id":     {{ID: one.ID}},
+			"one id for two":   {{ID: free}, {ID: free, Org: org.ID}},
+			"one of them free": {{ID: free}, {ID: one.ID, Org: org.ID}},
+		} {
+			in.Memberships = list
+			for _, dry := range []bool{true, false} {
+				if _, made, err := w.Users.Import(w.ctx, w.realm.ID, in, dry, core.Request{}); made || attributes(err) != "memberships" {
+					w.Errorf("%s, dry %t: Import = %t, %v; want a complaint about memberships", name, dry, made, err)
+				}
+			}
+		}
+		in.Memberships = []*core.Membership{{ID: free}}
+		at := w.another(&beforeRange{Store: w.store, happens: func() {
+			_, _, err := w.Users.Import(w.ctx, w.realm.ID, in, false, core.Request{})
+			w.must(err)
+		}})
+		if _, made, err := at.Users.Import(w.ctx, w.realm.ID, in, false, core.Request{}); made || err != nil {
+			w.Errorf("Import of whom another import makes = %t, %v; want that they are there", made, err)
+		}
+		user, err := w.Users.Get(w.ctx, w.realm.ID, "other")
+		w.must(err)
+		if got, err := w.Memberships.Get(w.ctx, w.realm.ID, free); err != nil || got.User != user.ID || got.CreatedAt != user.CreatedAt {
+			w.Errorf("membership = %+v, %v; want it other's, and as old as they are", got, err)
+		}
+		for _, fault := range w.MembershipFaults(w.ctx, w.realm.ID) {
+			w.Error(fault)
+		}
+	})
+}
+
 // TestImportedAfterADeletion brings a user and an org back from an export, and deletes them once more.
 func TestImportedAfterADeletion(t *testing.T) {
 	each(t, func(w *world) {

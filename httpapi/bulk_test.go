@@ -199,6 +199,29 @@ func TestImportGoesByTheOrderOfTheFile(t *testing.T) {
 	}
 }
 
+// TestImportOfOneMembershipForMany has the first of several users who bring one id for their memberships get it, though lines are
+// carried out at once.
+func TestImportOfOneMembershipForMany(t *testing.T) {
+	w := newWorld(t)
+	var body strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&body, `{"id":"usr_00000000000000000%03d00","username":"user-%d","memberships":[{"id":"mb_0000000000000000000000"}]}`+"\n", 100+i, i)
+	}
+	for _, first := range []string{"created", "exists"} {
+		_, lines := w.bulk("POST", "", w.realm.ID, strings.NewReader(body.String()))
+		for i, line := range lines[:20] {
+			var got wire.ImportLine
+			w.must(json.Unmarshal([]byte(line), &got))
+			if i == 0 && got.Status != first {
+				t.Errorf("line 1 = %+v; want %s", got, first)
+			}
+			if i > 0 && (got.Status != "failed" || strings.Join(got.Errors, "; ") != "Id of a membership has already been taken") {
+				t.Errorf("line %d = %+v; want it failed, as the membership is taken", i+1, got)
+			}
+		}
+	}
+}
+
 // TestBulkIsForManagers refuses everybody else.
 func TestBulkIsForManagers(t *testing.T) {
 	w := newWorld(t)

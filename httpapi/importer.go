@@ -181,7 +181,7 @@ type parsedLine struct {
 }
 
 // turnsOf returns when each line is carried out, among others that were read at once: a realm's settings first, and then orgs, since users may be
-// members of them. Users who want the same name come one after another: it goes to the first in the file.
+// members of them. Users who want the same name, or the same id for a membership, come one after another: it goes to the first in the file.
 func turnsOf(lines []parsedLine) (turns []int, most int) {
 	turns = make([]int, len(lines))
 	free := map[string]int{} // the turn in which a name may be asked for next
@@ -210,6 +210,9 @@ func namesOf(user *core.UserImport) (names []string) {
 		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
 			names = append(names, name)
 		}
+	}
+	for _, m := range user.Memberships {
+		names = append(names, string(m.ID))
 	}
 	return names
 }

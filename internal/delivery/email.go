@@ -179,9 +179,7 @@ func (m *mailer) message(d *core.Delivery) (*gomail.Msg, error) {
 		from = m.smtp.From
 	}
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	if err := msg.FromFormat(d.Hook.Letter.FromName, from); err != nil {
-		return nil, errors.New("its sender is no address")
-	}
+	msg.FromMailAddress(&mail.Address{Name: d.Hook.Letter.FromName, Address: from}) // FromFormat fails with a name that has quotes
 	if err := msg.To(d.To); err != nil {
 		return nil, errors.New("its recipient is no address")
 	}

@@ -62,6 +62,37 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
+// TestSenders holds that an e-mail comes from whom its hook says, whatever the name, and else from whom the settings say.
+func TestSenders(t *testing.T) {
+	m := &mailer{smtp: SMTP{Host: "mail.example.com", From: "noreply@example.com"}}
+	for _, want := range []mail.Address{
+		{Address: "shop@example.com"}, {Name: "Shop", Address: "shop@example.com"}, {Name: `The "Shop", Inc.`, Address: "shop@example.com"}, {Name: `\`, Address: "shop@example.com"},
+		{Name: "Café <eve@example.com>", Address: "shop@example.com"}, {Name: "=?utf-8?q?x?=", Address: "noreply@example.com"},
+	} {
+		l := core.Letter{FromName: want.Name, From: want.Address}
+		if want.Address == m.smtp.From {
+			l.From = ""
+		}
+		msg, err := m.message(&core.Delivery{Notification: &core.Notification{ID: "ent_1"}, At: time.Unix(1700000000, 0), To: "ann@example.com",
+			Hook: &core.AppHook{EventTypes: []string{"user.created"}, Letter: l}})
+		if err != nil {
+			t.Errorf("message from %q = %v", want.Name, err)
+			continue
+		}
+		var written bytes.Buffer
+		if _, err := msg.WriteTo(&written); err != nil {
+			t.Errorf("writing a message from %q = %v", want.Name, err)
+		}
+		read, err := mail.ReadMessage(&written)
+		if err != nil {
+			t.Fatalf("a message from %q cannot be read: %v", want.Name, err)
+		}
+		if from, err := read.Header.AddressList("From"); err != nil || len(from) != 1 || *from[0] != want {
+			t.Errorf("a message from %v is from %q, %v", want, read.Header.Get("From"), err)
+		}
+	}
+}
+
 // TestMailServerThatHangs holds that a mail server which says nothing is not asked by ever more connections, and that who waits for one
 // is told in time.
 func TestMailServerThatHangs(t *testing.T) {

@@ -16,22 +16,25 @@ func (o *Outbox) attempt(ctx context.Context, courier Courier, p Partition, id N
 	if err != nil || n == nil {
 		return nil, err
 	}
+	end := o.keepClaim(ctx, p, n, version)
 	delivery, why, err := o.prepare(ctx, p, n)
 	if e, ours := errors.AsType[*Error](err); ours && e.Kind == KindUnavailable || ctx.Err() != nil {
+		end()
 		return nil, err // tried again when the claim is over
 	} else if err != nil {
-		return nil, errors.Join(err, o.conclude(ctx, p, n, version, Attempted{Line: "something is wrong on our side; the log says what"}))
+		return nil, errors.Join(err, o.conclude(ctx, p, end, Attempted{Line: "something is wrong on our side; the log says what"}))
 	}
 	if why != "" {
-		return nil, o.conclude(ctx, p, n, version, Attempted{Result: Refused, Line: why})
+		return nil, o.conclude(ctx, p, end, Attempted{Result: Refused, Line: why})
 	}
 	call, cancel := context.WithTimeout(ctx, deliverTimeout)
 	defer cancel()
 	done := courier.Deliver(call, delivery)
 	if ctx.Err() != nil && done.Result != Delivered {
+		end()
 		return nil, ctx.Err() // we were stopped, it did not fail
 	}
-	return &done, o.conclude(ctx, p, n, version, done)
+	return &done, o.conclude(ctx, p, end, done)
 }
 
 // claim makes a due notification this process's for claimTime. It returns nil where it is not due any more.
@@ -60,6 +63,45 @@ func (o *Outbox) claim(ctx context.Context, p Partition, id NotificationID) (*No
 		return nil, 0, fmt.Errorf("core: claim notification: %w", err)
 	}
 	return n, version, nil
+}
+
+// keepClaim renews a claim until end is called, which returns the notification as it is kept by then. Where the notification was
+// changed by somebody else, or the store is away for longer than claimTime, the claim is lost, and the try goes on all the same.
+func (o *Outbox) keepClaim(ctx context.Context, p Partition, n *Notification, version uint64) (end func() (*Notification, uint64)) {
+	waiting, stop := context.WithCancel(ctx)
+	kept, renewed := *n, make(chan struct{})
+	go func() {
+		defer close(renewed)
+		for pause(waiting, o.renewal) == nil {
+			later, at, err := o.renew(ctx, p, kept, version)
+			if isConflict(err) {
+				return
+			}
+			if err == nil {
+				kept, version = later, at
+			}
+		}
+	}()
+	return func() (*Notification, uint64) {
+		stop()
+		<-renewed
+		return &kept, version
+	}
+}
+
+// renew makes a notification this process's for claimTime from now on.
+func (o *Outbox) renew(ctx context.Context, p Partition, n Notification, version uint64) (Notification, uint64, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second) // a write cut short would leave us not knowing the version
+	defer cancel()
+	now, err := o.d.clock.now()
+	if err != nil {
+		return n, version, err
+	}
+	c := o.d.change(p, now)
+	c.due(&n, now.Add(claimTime))
+	c.replace(&n, version, noExpiry)
+	version, err = c.committed(ctx)
+	return n, version, err
 }
 
 // prepare gathers what a try takes. why says why there is nobody to tell.
@@ -130,8 +172,9 @@ func (o *Outbox) address(ctx context.Context, d *Delivery) (why string, err erro
 	return "", nil
 }
 
-// conclude notes how a try went. Where the notification has changed since, as when it is to be delivered anew, that counts.
-func (o *Outbox) conclude(ctx context.Context, p Partition, n *Notification, version uint64, done Attempted) error {
+// conclude ends a try's claim and notes how it went. Where the notification has changed since, as when it is to be delivered anew, that counts.
+func (o *Outbox) conclude(ctx context.Context, p Partition, end func() (*Notification, uint64), done Attempted) error {
+	n, version := end()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	now, err := o.d.clock.now()

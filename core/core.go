@@ -190,7 +190,7 @@ func New(o Options) (*Core, error) {
 	c.APIKeys = &APIKeys{d, c.Users}
 	c.SecondFactors = &SecondFactors{d, c.Users, c.Sessions}
 	c.APTs = &APTs{d, c.Users, c.Sessions}
-	c.Events = &Events{d, &Outbox{d, c.AppHooks}}
+	c.Events = &Events{d, &Outbox{d: d, hooks: c.AppHooks, renewal: claimTime / 3}}
 	c.dispatcher = newDispatcher(c.Events.outbox, o.Courier)
 	d.jobs.does(jobResetRealm, d.realms.resetStep)
 	d.jobs.does(jobDeleteRealm, d.realms.deleteStep)

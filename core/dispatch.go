@@ -14,7 +14,7 @@ const leaseEvents = "events"
 
 // How deliveries are made.
 const (
-	deliverTimeout       = 40 * time.Second      // of one try; well within claimTime
+	deliverTimeout       = 40 * time.Second      // of one try
 	dispatchWait         = time.Second           // the longest that one look at the logs waits for news
 	dispatchPace         = 50 * time.Millisecond // the least between two looks: what comes meanwhile is read together
 	dispatchLook         = 5 * time.Second       // how often due deliveries are looked for that another process may have added

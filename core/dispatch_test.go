@@ -257,7 +257,7 @@ func TestDeliveryInterrupted(t *testing.T) {
 				_ = w.delivering(store, c).DeliverNow(w.ctx) // fails
 				tried := len(c.got)
 				w.Core = w.delivering(w.store, c)
-				w.clock.Advance(3 * time.Minute) // a claim is over
+				w.clock.Advance(core.ClaimTime)
 				w.must(w.DeliverNow(w.ctx))
 				n := w.notification("user.created")
 				if len(c.got) != tried+1 || n.State != core.NotificationCompleted {
@@ -278,6 +278,40 @@ func TestDeliveryInterrupted(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSlowDelivery takes longer over a delivery than a claim lasts: nobody else makes it meanwhile, since the claim is renewed.
+func TestSlowDelivery(t *testing.T) {
+	each(t, func(w *world) {
+		w.webhook("user.created")
+		slow, other := &courier{}, &courier{}
+		calls, answers := make(chan struct{}), make(chan struct{})
+		slow.does = func(*core.Delivery) core.Attempted {
+			close(calls)
+			<-answers
+			return core.Attempted{Result: core.Delivered}
+		}
+		at := w.delivering(w.store, slow)
+		at.RenewClaims(time.Millisecond)
+		w.Core = w.delivering(w.store, other)
+		w.human("ann")
+		delivered := make(chan error, 1)
+		go func() { delivered <- at.DeliverNow(w.ctx) }()
+		<-calls
+		for range 5 {
+			w.clock.Advance(core.ClaimTime / 2)
+			w.becomes("the claim is renewed", func() bool {
+				return w.notification("user.created").DueAt.Sub(w.clock.Now()) > core.ClaimTime/2
+			})
+			w.must(w.DeliverNow(w.ctx))
+		}
+		close(answers)
+		w.must(<-delivered)
+		w.must(w.DeliverNow(w.ctx))
+		if n := w.notification("user.created"); len(other.got) != 0 || n.State != core.NotificationCompleted || n.Attempts != 1 || !n.DueAt.IsZero() {
+			w.Errorf("another process delivered %d times, and the notification is %+v; want it delivered once, by who began", len(other.got), n)
+		}
+	})
 }
 
 // mortal is a store that dies after a number of writes.

@@ -27,6 +27,12 @@ func (c *Core) DeliverNow(ctx context.Context) error {
 	return err
 }
 
+// ClaimTime is claimTime.
+const ClaimTime = claimTime
+
+// RenewClaims has claims of deliveries renewed every so often.
+func (c *Core) RenewClaims(every time.Duration) { c.Events.outbox.renewal = every }
+
 // AppendEvent appends an event to the log of its user's partition.
 func (c *Core) AppendEvent(ctx context.Context, realm *Realm, e Event) error {
 	now, err := c.d.clock.now()

@@ -54,8 +54,10 @@ var schedule = []time.Duration{
 	2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour, 20 * time.Hour,
 }
 
-// claimTime is for how long a try is its maker's. Where nothing was heard of it by then, as when its process was killed, it is made again.
-const claimTime = time.Minute
+// claimTime is for how long a try is its maker's, who renews that all the while. Where nothing was heard of it by then, as when its process
+// was killed, it is made again: by whoever has the lease, which rests for as long. Shorter, and a store that is slow for a moment would
+// have hooks told twice.
+const claimTime = leaseTime
 
 // dueMember is a notification's place among those that are due.
 func (n *Notification) dueMember() string {

@@ -14,8 +14,9 @@ import (
 // that want to hear of it; each event once, since the place in the log is moved on by the Transaction that does so. The
 // path of a request writes the log entry and nothing more. Safe for concurrent use.
 type Outbox struct {
-	d     *deps
-	hooks *AppHooks
+	d       *deps
+	hooks   *AppHooks
+	renewal time.Duration // how often the claim of a delivery is renewed, by the machine's clock
 }
 
 // eventCursor is how far the event log of a partition has been read.

@@ -42,56 +42,68 @@ type passenger struct {
 func (c *convoys) carry(ctx context.Context, commands []redis.Cmder) {
 	p := &passenger{commands: commands}
 	p.until, _ = ctx.Deadline()
-	if !c.begin(p) && !c.wait(p) {
+	all := c.begin(p)
+	if all == nil {
+		all = c.wait(p)
+	}
+	if all == nil {
 		return
 	}
-	all := c.gather(p)
 	defer c.end(all)
 	c.send(ctx, all)
 }
 
-// begin reports whether p may go at once. If not, it is in line.
-func (c *convoys) begin(p *passenger) bool {
+// begin returns the convoy that p sends at once. If it is nil, p is in line.
+func (c *convoys) begin(p *passenger) []*passenger {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.going < convoysAtOnce {
 		c.going++
-		return true
+		return c.gather(p)
 	}
 	p.turn = make(chan bool, 1)
 	c.line = append(c.line, p)
-	return false
+	return nil
 }
 
-// wait waits until p was carried by somebody, or reports that it is to send a convoy itself.
-func (c *convoys) wait(p *passenger) (sends bool) {
+// wait returns the convoy that p sends in the end. It returns nil when somebody has carried p.
+func (c *convoys) wait(p *passenger) []*passenger {
 	late := time.NewTimer(c.patience)
 	defer late.Stop()
+	var sends bool
 	select {
 	case sends = <-p.turn:
-		return sends
 	case <-late.C:
-		return c.leave(p) || <-p.turn
+		if all := c.leave(p); all != nil {
+			return all
+		}
+		sends = <-p.turn
 	}
+	if !sends {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gather(p)
 }
 
-// leave takes p out of the line, to go without waiting for others to come back. It reports false where p is under way already.
-func (c *convoys) leave(p *passenger) bool {
+// leave takes p out of the line, to go without waiting for others to come back, and returns the convoy that it sends. It returns
+// nil where p is under way already.
+func (c *convoys) leave(p *passenger) []*passenger {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := slices.Index(c.line, p)
 	if at < 0 {
-		return false
+		return nil
 	}
 	c.line = slices.Delete(c.line, at, at+1)
 	c.going++
-	return true
+	return c.gather(p)
 }
 
-// gather returns the convoy that p sends: p, and those in line.
+// gather returns the convoy that p sends: p, and those in line now. Whoever comes later waits, or goes with another: what is counted
+// as going has its passengers. It is called with the lock.
 func (c *convoys) gather(p *passenger) []*passenger {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	n := min(len(c.line), convoyLength-1)
 	all := append(append(make([]*passenger, 0, 1+n), p), c.line[:n]...)
 	c.line = slices.Delete(c.line, 0, n)

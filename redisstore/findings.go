@@ -128,9 +128,12 @@ func (f *facts) role() core.Finding {
 	return core.Finding{}
 }
 
+// codeLoading is the code of the finding that a server still reads its data.
+const codeLoading = "loading"
+
 func (f *facts) loading() core.Finding {
 	if f.number("loading") != 0 {
-		return refuse("loading", "the server is still reading its data after a start and answers nothing until then: wait, "+
+		return refuse(codeLoading, "the server is still reading its data after a start and answers nothing until then: wait, "+
 			"and watch loading_eta_seconds in INFO persistence")
 	}
 	return core.Finding{}

@@ -56,6 +56,9 @@ func Open(ctx context.Context, o Options) (*Sidecar, error) {
 
 // open does Open's work and leaves what it opened to close.
 func (s *Sidecar) open(ctx context.Context) (err error) {
+	if err := s.o.awaitRedis(ctx); err != nil { // before anybody can connect who would not be answered
+		return err
+	}
 	if err := s.listen(); err != nil {
 		return err
 	}

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/boltstore"
 	"github.com/postern-auth/postern/core"
@@ -45,6 +48,31 @@ func notAllowed(err error) error {
 // redis says how Redis is used.
 func (o *Options) redis() redisstore.Options {
 	return redisstore.Options{URL: o.RedisURL, Durability: redisstore.Durability(o.Durability), WaitReplicas: o.WaitReplicas}
+}
+
+// loadingPatience bounds how long a start waits for a Redis that reads its data.
+const loadingPatience = 5 * time.Minute
+
+// awaitRedis waits for a Redis that was started a moment ago, such as with this machine, and reads its data. Whatever else is wrong with
+// it is for checkStore to say.
+func (o *Options) awaitRedis(ctx context.Context) error {
+	if o.RedisURL == "" {
+		return nil
+	}
+	store, err := redisstore.Open(ctx, o.redis())
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	patient, cancel := context.WithTimeout(ctx, loadingPatience)
+	defer cancel()
+	store.AwaitLoaded(patient, func() {
+		o.Log.Warn("redis still reads its data after a start; waiting for it", zap.Duration("at_most", loadingPatience))
+	})
+	if ctx.Err() != nil {
+		return errors.New("told to stop before Redis could be used")
+	}
+	return nil
 }
 
 // opened keeps a store that is not there from looking like one.
@@ -84,6 +112,7 @@ var remedies = []struct{ word, remedy string }{
 	{"NOAUTH", "give user and password in --redis or POSTERN_REDIS_URL"},
 	{"WRONGPASS", "are user and password right in --redis or POSTERN_REDIS_URL?"},
 	{"NOPERM", "give its user the rights in docs/production.md"},
+	{"LOADING", "it still reads its data after a start: try again when it has"},
 	{"OOM", "its memory is full: raise maxmemory, or have nothing else in it"},
 	{"NOREPLICAS", "too few of its replicas follow it: see to them, or to min-replicas-to-write"},
 	{"READONLY", "it is a replica: name the master, or use Sentinels"},

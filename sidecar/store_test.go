@@ -7,7 +7,13 @@ import (
 	"syscall"
 	"testing"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/proctest"
+	"github.com/postern-auth/postern/internal/redistest"
 )
 
 // TestUnreachable says in Redis' own words why it cannot be used, and what to do about that, without what is said to callers of the API.
@@ -16,6 +22,7 @@ func TestUnreachable(t *testing.T) {
 		"WRONGPASS invalid username-password pair": "are user and password right",
 		"NOAUTH Authentication required.":          "give user and password",
 		"NOPERM this user has no permissions":      "docs/production.md",
+		"LOADING Redis is loading the dataset":     "try again when it has",
 		"OOM command not allowed":                  "raise maxmemory",
 		"NOREPLICAS Not enough good replicas":      "min-replicas-to-write",
 		"READONLY You can't write":                 "name the master",
@@ -62,5 +69,34 @@ func TestNotAllowed(t *testing.T) {
 	}
 	if notAllowed(nil) != nil {
 		t.Error("notAllowed(nil) is an error")
+	}
+}
+
+// TestLoadingRedis starts over a Redis that was started itself a moment ago: it is waited for, and that is said once, in the log, and no
+// address is taken meanwhile.
+func TestLoadingRedis(t *testing.T) {
+	redis, finish := redistest.StartLoading(t, "redis")
+	const waits = "redis still reads its data after a start; waiting for it"
+	saved, logged := observer.New(zapcore.InfoLevel)
+	free, err := proctest.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	saw := zap.New(saved, zap.Hooks(func(e zapcore.Entry) error {
+		if e.Message == waits {
+			if proctest.Listens(free) {
+				t.Errorf("%s is taken before Redis has its data", free)
+			}
+			finish()
+		}
+		return nil
+	}))
+	s, err := Open(t.Context(), Options{Upstream: "http://127.0.0.1:1", Listen: free, Data: t.TempDir(), MakeMasterKey: true, AllowUnfit: true, Log: saw, RedisURL: redis.URL()})
+	if err != nil {
+		t.Fatalf("Open over a Redis that reads its data = %v", err)
+	}
+	s.close()
+	if n := logged.FilterMessage(waits).Len(); n != 1 {
+		t.Errorf("the log says %d times that it waits; want once", n)
 	}
 }

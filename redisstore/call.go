@@ -119,7 +119,10 @@ func (s *Store) persist(ctx context.Context, a action, attempt func(context.Cont
 		if err == nil {
 			return nil
 		}
-		v := s.judge(err)
+		v := s.judge(a, err)
+		if s.cluster != nil {
+			s.cluster.ReloadState(ctx) // in the background: its client asks who has the slots if a node says that it has not, else once a minute
+		}
 		if v == broken || v == lost {
 			overall = v
 		}
@@ -131,10 +134,10 @@ func (s *Store) persist(ctx context.Context, a action, attempt func(context.Cont
 }
 
 // judge says what an attempt has done. A Cluster client may have tried by itself before, so that a refusal
-// tells of its last try only.
-func (s *Store) judge(err error) verdict {
+// tells of its last try only, but where pipeline has chosen the node.
+func (s *Store) judge(a action, err error) verdict {
 	v := judge(err)
-	if s.cluster != nil && v == retry && !redis.HasErrorPrefix(err, "NOSCRIPT") {
+	if s.cluster != nil && !a.durable && v == retry && !redis.HasErrorPrefix(err, "NOSCRIPT") {
 		return lost
 	}
 	return v

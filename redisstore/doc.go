@@ -26,7 +26,8 @@
 // core.ErrUnavailable: nothing was decided. The server could not be reached, or refused before it changed
 // anything. core.ErrOutcomeUnknown: a write was sent, and what came of it was not told; with Durability also that
 // too few replicas, or not the disk, confirmed it in time. Reads, and transactions thanks to their operation id,
-// are tried up to three times within the deadline; hits are not repeated once they were sent.
+// are tried up to three times within the deadline; hits are not repeated once they were sent, but by a Cluster's client, which
+// may so take a unit twice.
 //
 // # What can be lost
 //

@@ -17,6 +17,9 @@ import (
 // slots is how many hash slots a cluster has.
 const slots = 16384
 
+// clusterTimeout is after how long a cluster does without a node that does not answer.
+const clusterTimeout = "cluster-node-timeout 2000"
+
 // StartReplica starts a server that copies s, and waits until it has caught up.
 func StartReplica(t testing.TB, s *Server, settings ...string) *Server {
 	t.Helper()
@@ -93,7 +96,7 @@ func StartCluster(t testing.TB, n int) []*Server {
 	t.Helper()
 	nodes := make([]*Server, n)
 	for i := range nodes {
-		nodes[i] = Start(t, "cluster-enabled yes", "cluster-node-timeout 2000")
+		nodes[i] = Start(t, "cluster-enabled yes", clusterTimeout)
 		c := nodes[i].Client(t)
 		if err := c.ClusterAddSlotsRange(t.Context(), i*slots/n, (i+1)*slots/n-1).Err(); err != nil {
 			t.Fatalf("give slots to node %d: %v", i, err)
@@ -111,6 +114,43 @@ func StartCluster(t testing.TB, n int) []*Server {
 		})
 	}
 	return nodes
+}
+
+// StartClusterReplica starts a server that copies one of a cluster's masters, and waits until all of them know, so that it takes over
+// where that one fails.
+func StartClusterReplica(t testing.TB, nodes []*Server, master *Server) *Server {
+	t.Helper()
+	r := Start(t, "cluster-enabled yes", clusterTimeout)
+	c, host := r.Client(t), "127.0.0.1"
+	_, port, _ := net.SplitHostPort(master.addr)
+	if err := c.ClusterMeet(t.Context(), host, port).Err(); err != nil {
+		t.Fatalf("join a replica: %v", err)
+	}
+	id, self := master.Client(t).ClusterMyID(t.Context()).Val(), c.ClusterMyID(t.Context()).Val()
+	Eventually(t, "the replica has met its master", func() bool { return c.ClusterReplicate(t.Context(), id).Err() == nil })
+	for _, node := range nodes {
+		admin := node.Client(t)
+		Eventually(t, "the cluster knows the replica", func() bool {
+			known, err := admin.ClusterSlaves(t.Context(), id).Result()
+			return err == nil && len(known) == 1 && strings.HasPrefix(known[0], self) && strings.Contains(known[0], " connected")
+		})
+	}
+	Eventually(t, "the replica is in step", func() bool {
+		info, err := c.InfoMap(t.Context(), "replication").Result()
+		return err == nil && info["Replication"]["master_link_status"] == "up"
+	})
+	return r
+}
+
+// GiveSlot moves a hash slot, in which there is nothing, from one of a cluster's masters to another.
+func GiveSlot(t testing.TB, nodes []*Server, slot int64, to *Server) {
+	t.Helper()
+	id := to.Client(t).ClusterMyID(t.Context()).Val()
+	for _, node := range nodes {
+		if err := node.Client(t).Do(t.Context(), "cluster", "setslot", slot, "node", id).Err(); err != nil {
+			t.Fatalf("give slot %d away: %v", slot, err)
+		}
+	}
 }
 
 // Eventually waits until the condition holds, and fails the test after a minute: a Sentinel that finds its clock has jumped does nothing for

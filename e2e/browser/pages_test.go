@@ -24,6 +24,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/postern-auth/postern/internal/proctest"
 )
@@ -272,6 +273,22 @@ func TestAppSendsOn(t *testing.T) {
 		b.do("go to sign out", chromedp.Navigate(f.GuardURL+"/auth/sign-out"), chromedp.WaitVisible(chromedp.CSS("button")), chromedp.Click(chromedp.CSS("button")))
 		b.reads("signed out", "You are signed out.")
 	}
+}
+
+// TestKeyboard signs in by keyboard alone, on a narrow screen, where a wrong password is told with the field at hand.
+func TestKeyboard(t *testing.T) {
+	f := start(t)
+	f.call(t, "POST", "/users", map[string]any{"user": map[string]any{"user_type": "human", "username": "ann", "email": "ann@example.com", "password": password}}, nil)
+	b := open(t)
+	b.do("go to the app on a telephone", chromedp.EmulateViewport(320, 480), chromedp.Navigate(f.GuardURL+"/page"))
+	b.becomes("the name is asked for", `document.activeElement.id === "username"`)
+	b.do("type name and password", chromedp.KeyEvent("ann"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("wrong"), chromedp.KeyEvent(kb.Enter))
+	b.becomes("what was wrong is told with the field", `document.activeElement.id === "password" && document.getElementById(document.activeElement.getAttribute("aria-describedby")).textContent.includes("not right")`)
+	if wide := look[float64](b, `document.documentElement.scrollWidth`); wide > 320 {
+		t.Errorf("on a screen of 320 the page is %v wide", wide)
+	}
+	b.do("type the password", chromedp.KeyEvent(password), chromedp.KeyEvent(kb.Enter))
+	b.reads("the app", "ann")
 }
 
 // TestForcedColours holds that a button is seen as one where the person's own colours are in the place of ours.

@@ -26,6 +26,10 @@ const maxAnswer = 4 << 20
 // ErrNobody says that no server is running over a data folder.
 var ErrNobody = errors.New("no server is running over this data folder")
 
+// errTooLong is what net says of the path of a socket that is longer than the system takes: about a hundred bytes (unix(7)). In such a folder
+// nobody can have opened one.
+const errTooLong = syscall.EINVAL
+
 // Command is something that a running server does for a command line. What it returns is a sentence to print.
 type Command func(ctx context.Context, arguments url.Values) (string, error)
 
@@ -60,7 +64,9 @@ func Serve(ctx context.Context, folder string, commands map[string]Command, stre
 // already, the mode is for folders that are not.
 func listen(path string) (net.Listener, error) {
 	listener, err := net.Listen("unix", path)
-	if err != nil {
+	if errors.Is(err, errTooLong) {
+		return nil, fmt.Errorf("the path %s is too long for a socket", path)
+	} else if err != nil {
 		return nil, err
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
@@ -99,9 +105,12 @@ func ask(ctx context.Context, folder, name string, arguments url.Values) (res *h
 		return nil, nil, fmt.Errorf("control: %w", err)
 	}
 	res, err = (&http.Client{Transport: transport}).Do(req)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errTooLong) {
 		return nil, nil, ErrNobody
 	} else if err != nil {
+		if failed, is := errors.AsType[*url.Error](err); is {
+			err = failed.Err // and not the arguments, which may be secret
+		}
 		return nil, nil, fmt.Errorf("the running server did not answer: %w", err)
 	}
 	return res, func() { _ = res.Body.Close(); transport.CloseIdleConnections() }, nil

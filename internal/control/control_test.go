@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/postern-auth/postern/internal/control"
@@ -103,5 +105,29 @@ func TestSocketLeftBehind(t *testing.T) {
 	serve(t, folder, map[string]control.Command{"greet": func(context.Context, url.Values) (string, error) { return "hello", nil }})
 	if said, err := control.Call(t.Context(), folder, "greet", nil); err != nil || said != "hello" {
 		t.Errorf("Call = %q, %v; want hello", said, err)
+	}
+}
+
+// TestFolderWithALongName finds nobody where no socket can be, so that a command opens the data itself, and says to a server why it takes none.
+func TestFolderWithALongName(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), strings.Repeat("long", 50))
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := control.Call(t.Context(), folder, "greet", nil); !errors.Is(err, control.ErrNobody) {
+		t.Errorf("Call = %v; want ErrNobody", err)
+	}
+	if err := control.Serve(t.Context(), folder, nil, nil); err == nil || !strings.Contains(err.Error(), "too long for a socket") {
+		t.Errorf("Serve = %v; want that the path is too long", err)
+	}
+}
+
+// TestNoAnswer asks a server that goes away. What it was asked, with a credential to explain, is not for whoever reads the error.
+func TestNoAnswer(t *testing.T) {
+	folder := t.TempDir()
+	serve(t, folder, map[string]control.Command{"explain": func(context.Context, url.Values) (string, error) { panic(http.ErrAbortHandler) }})
+	_, err := control.Call(t.Context(), folder, "explain", url.Values{"credential": {"hush"}})
+	if err == nil || !strings.Contains(err.Error(), "did not answer") || strings.Contains(err.Error(), "hush") {
+		t.Errorf("Call = %v; want an error without the credential", err)
 	}
 }

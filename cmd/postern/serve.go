@@ -123,11 +123,12 @@ func serveCommand() *cobra.Command {
 			return err
 		}
 		o.Log = newLog(zapcore.NewJSONEncoder, zapcore.InfoLevel)
+		asked := hangups(c.Context()) // from now on: a SIGHUP that nobody waits for ends the program
 		s, err := sidecar.Open(c.Context(), o)
 		if err != nil {
 			return err
 		}
-		go s.Follow(c.Context(), *from, hangups(c.Context()))
+		go s.Follow(c.Context(), *from, asked)
 		return s.Run(c.Context())
 	}
 	return c

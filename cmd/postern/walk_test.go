@@ -287,7 +287,15 @@ func TestStartRefusals(t *testing.T) {
 // serveOnce starts 'postern serve' over a data folder and ends it.
 func serveOnce(t *testing.T, data string) {
 	t.Helper()
-	r := &running{cmd: exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", data), stderr: &bytes.Buffer{}}
+	r := served(t, "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", data)
+	r.until(t, `"serving"`)
+	r.interrupt(t)
+}
+
+// served starts 'postern serve', of which until reads the log.
+func served(t *testing.T, args ...string) *running {
+	t.Helper()
+	r := &running{cmd: exec.Command(program, append([]string{"serve"}, args...)...), stderr: &bytes.Buffer{}}
 	log, err := r.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -297,8 +305,7 @@ func serveOnce(t *testing.T, data string) {
 	}
 	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
 	r.stdout = bufio.NewReader(log)
-	r.until(t, `"serving"`)
-	r.interrupt(t)
+	return r
 }
 
 // TestKeyOutlivesPrinting starts dev with nowhere to print to: the management key must not be lost with that.

@@ -161,6 +161,8 @@ func TestEmptiedPartitionTurnsNobodyAway(t *testing.T) {
 			"Authenticate by id":        w.tries(string(ann.ID)),
 			"Authenticate of nobody":    w.tries("nobody"),
 			"Change":                    w.changes("ann"),
+			"Get":                       w.gets("ann"),
+			"Delete by id":              w.Users.Delete(w.ctx, w.realm.ID, string(ann.ID), core.Request{}),
 			"Complete":                  w.completes("kli_" + strings.Repeat("0", 24)),
 			"VerifyEmail":               w.verify("", address),
 			"VerifyEmail of a user":     w.verify("ann", address),
@@ -172,6 +174,7 @@ func TestEmptiedPartitionTurnsNobodyAway(t *testing.T) {
 		}
 		gone.Store(false)
 		w.refused("Authenticate of nobody, with the partition back", w.tries("nobody"), core.ErrUserNotFound)
+		w.refused("Get of nobody, with the partition back", w.gets("nobody"), core.ErrUserNotFound)
 		w.refused("Reissue for nobody, with the partition back", w.reissues("nobody"), core.ErrUserNotFound)
 		w.must(w.tries("ann"))
 		w.must(w.verify("ann", address))
@@ -182,6 +185,12 @@ func TestEmptiedPartitionTurnsNobodyAway(t *testing.T) {
 // tries signs somebody in with goodPassword.
 func (w *world) tries(who string) error {
 	_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, who, goodPassword, core.Request{})
+	return err
+}
+
+// gets looks for somebody.
+func (w *world) gets(who string) error {
+	_, err := w.Users.Get(w.ctx, w.realm.ID, who)
 	return err
 }
 

@@ -132,16 +132,25 @@ func (u *Users) Get(ctx context.Context, realm RealmID, idOrName string) (*User,
 	return user, err
 }
 
-// find returns a user and the version of its record.
+// find returns a user and the version of its record. It fails with ErrUserNotFound, and ErrEmptied where the store has lost those whom it
+// would know.
 func (u *Users) find(ctx context.Context, realm *Realm, idOrName string) (*User, uint64, error) {
-	if validID(prefixUser, idOrName) {
-		return u.byID(ctx, realm, UserID(idOrName))
+	id := UserID(idOrName)
+	if !validID(prefixUser, idOrName) {
+		var err error
+		if id, err = u.resolve(ctx, realm, idOrName); err == ErrUserNotFound {
+			name, _ := normaliseTyped(idOrName)
+			return nil, 0, u.d.missed(ctx, realm.partition(bucketOfText(name)), err)
+		} else if err != nil {
+			return nil, 0, err
+		}
 	}
-	id, err := u.resolve(ctx, realm, idOrName)
-	if err != nil {
-		return nil, 0, err
+	user, version, err := u.byID(ctx, realm, id)
+	if err == ErrUserNotFound {
+		p, _ := realm.owner(string(id))
+		err = u.d.missed(ctx, p, err)
 	}
-	return u.byID(ctx, realm, id)
+	return user, version, err
 }
 
 // byID reads a user.

@@ -202,13 +202,18 @@ func (s *Sessions) alive(ctx context.Context, state *realmState, id SessionID, u
 	switch {
 	case !haveSession || !haveUser:
 		return nil, s.d.missed(ctx, p, ErrInvalidToken.with("its session is over"))
-	case l.session.User != user || l.session.Realm != state.ID || l.user.Realm != state.ID,
-		state.apt.ended(l.session.APTKey), l.session.Generation != l.user.Generation, !l.user.theirs(l.session.CreatedAt), !now.Before(l.session.deadline()):
+	case !state.goesOn(l.session, l.user, now):
 		return nil, ErrInvalidToken.with("its session is over")
 	case l.user.State != StateActive:
 		return nil, ErrUserInactive
 	}
 	return l, nil
+}
+
+// goesOn reports whether a session is user's in the realm, and not over.
+func (s *realmState) goesOn(session *Session, user *User, now time.Time) bool {
+	return session.User == user.ID && session.Realm == s.ID && user.Realm == s.ID && user.theirs(session.CreatedAt) &&
+		session.Generation == user.Generation && !s.apt.ended(session.APTKey) && now.Before(session.deadline())
 }
 
 // Get returns a session by its id, with its user, or ErrSessionNotFound where it is not there or over.

@@ -113,7 +113,7 @@ func (s *Sessions) readLive(ctx context.Context, state *realmState, p Partition,
 		if err != nil {
 			return nil, err
 		}
-		if found && !state.apt.ended(session.APTKey) && session.Generation == user.Generation && now.Before(session.deadline()) {
+		if found && state.goesOn(session, user, now) {
 			list = append(list, session)
 		}
 	}

@@ -61,6 +61,34 @@ func (w *world) keepsNothingOf(book *ledger, id core.UserID) {
 	}
 }
 
+// TestSessionsOfAFormerLife puts back a session of a user who was deleted, as a replica does that had not heard of the deletion, and imports
+// somebody under the same id: it is none of theirs, and is not listed as one.
+func TestSessionsOfAFormerLife(t *testing.T) {
+	each(t, func(w *world) {
+		ann, in := w.human("ann"), w.signIn("ann")
+		at := core.Partition{Realm: w.realm.ID}
+		session := core.Key{Partition: at, Name: "s:" + string(in.Session.ID)}
+		places := core.Index{Partition: at, Name: "us:" + string(ann.ID)}
+		recs, err := w.store.Get(w.ctx, session)
+		w.must(err)
+		members, err := w.store.Range(w.ctx, core.Range{Index: places, Limit: 1})
+		w.must(err)
+		w.must(w.Users.Delete(w.ctx, w.realm.ID, "ann", core.Request{}))
+		w.clock.Advance(time.Minute)
+		_, _, err = w.Users.Import(w.ctx, w.realm.ID, core.UserImport{ID: ann.ID, UserChange: core.UserChange{Username: ptr("ann")}}, false, core.Request{})
+		w.must(err)
+		_, err = w.store.Apply(w.ctx, &core.Transaction{ID: "back", Now: w.clock.Now(), Partition: at,
+			Put:   []core.Put{{Name: session.Name, Value: recs[0].Value, Schema: recs[0].Schema}},
+			Index: []core.IndexChange{{Index: places.Name, Member: members[0]}}})
+		w.must(err)
+		w.refused("the token from before", w.knows(in.Token), core.ErrInvalidToken)
+		page, err := w.Sessions.List(w.ctx, w.realm.ID, core.ListSessions{User: ann.ID})
+		if err != nil || len(page.Sessions) != 0 {
+			t.Errorf("List = %d sessions, %v; want none", len(page.Sessions), err)
+		}
+	})
+}
+
 // TestTokensOfAFormerLife deletes a user and imports them again under the same id: what was sent to them before opens nothing, whatever
 // is sent to them now.
 func TestTokensOfAFormerLife(t *testing.T) {

@@ -42,6 +42,19 @@ func TestPasswordList(t *testing.T) {
 	}
 }
 
+// TestPasswordListOfNothing: lists of leaks have the hash of the empty password, which is in nothing that somebody chose.
+func TestPasswordListOfNothing(t *testing.T) {
+	list, err := ReadPasswordList(strings.NewReader(fmt.Sprintf("%X:4\n", sha1.Sum(nil))))
+	if err != nil || list.Len() != 1 {
+		t.Fatalf("ReadPasswordList = %d passwords, %v; want 1", list.Len(), err)
+	}
+	for _, password := range []string{"1957-3318-4402-77", "Kettle-Ferment-77402"} {
+		if list.holds(password) {
+			t.Errorf("a list of the empty password holds %q", password)
+		}
+	}
+}
+
 // TestBadPasswordLists: what cannot be a list is refused, and no complaint tells a password.
 func TestBadPasswordLists(t *testing.T) {
 	for name, text := range map[string]string{"nothing": "", "empty lines": "\n\r\n\n", "a line too long": "first\nsecret" + strings.Repeat("x", maxPasswordLength), "no text": "first\nsecret" + strings.Repeat("\x00", 1<<20)} {

@@ -109,7 +109,7 @@ func commonForms(password string) []string {
 	for _, form := range append(plainForms(password), reversed(password)) {
 		forms = append(forms, form, bare(form))
 	}
-	return forms
+	return slices.DeleteFunc(forms, func(form string) bool { return form == "" }) // what has no letters is a disguise of nothing
 }
 
 const (

@@ -25,12 +25,13 @@ func (p *Passwords) Change(ctx context.Context, realm RealmID, idOrName string, 
 	if err != nil {
 		return err
 	}
-	user, _, err := p.users.find(ctx, state.Realm, idOrName)
-	if errors.Is(err, ErrUserNotFound) {
-		user, err = &User{}, nil // told when it has cost what a user's wrong password costs
-	}
+	who, err := p.account(ctx, state.Realm, idOrName)
 	if err != nil {
 		return err
+	}
+	user := who.user
+	if user == nil {
+		user = &User{} // told when it has cost what a user's wrong password costs
 	}
 	next, err := p.d.checkPassword(state.Realm, user, UserChange{Password: &in.Password, PasswordConfirmation: in.Confirmation})
 	if err != nil {

@@ -110,6 +110,29 @@ func TestRefusalsCostAlike(t *testing.T) {
 	})
 }
 
+// TestRefusedChangesCostAlike counts the same of changes from a wrong password.
+func TestRefusedChangesCostAlike(t *testing.T) {
+	each(t, func(w *world) {
+		s := &countedStore{Store: w.store}
+		w.Core = w.another(s)
+		known := w.human("ann")
+		w.signIn("ann") // what is remembered of the realm is
+		changed := func(who string) string {
+			return w.work(s, func() {
+				in := core.PasswordChange{Current: "not the password of anybody", Password: newPassword}
+				if err := w.Passwords.Change(w.ctx, w.realm.ID, who, in, core.Request{}); err == nil {
+					t.Errorf("Change of %s from a wrong password = nil; want a refusal", who)
+				}
+			})
+		}
+		for _, c := range []struct{ known, nobody string }{{"ann", "nobody"}, {"ann@example.com", "nobody@example.com"}, {string(known.ID), "usr_0000000000000000000000"}} {
+			if got, want := changed(c.nobody), changed(c.known); got != want {
+				t.Errorf("a refused change of %q takes %s; of a known user %s", c.nobody, got, want)
+			}
+		}
+	})
+}
+
 // TestImportedPassword signs in with a hash from elsewhere: once by the bytes as they were typed, then by ours.
 func TestImportedPassword(t *testing.T) {
 	each(t, func(w *world) {

@@ -7,6 +7,29 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
+// TestForgottenOnAKnownDevice has a person who forgot their password use up a device's attempts: with a new password they are let in there
+// at once, whether a token set it or the one before did.
+func TestForgottenOnAKnownDevice(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		at := core.Request{Device: w.signIn("ann").Device}
+		signIn := func(password string) error {
+			_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", password, at)
+			return err
+		}
+		for range 10 {
+			w.refused("a guess from the device", signIn("wrong"), core.ErrWrongPassword)
+		}
+		_, err := w.Passwords.Reset(w.ctx, w.realm.ID, core.PasswordReset{Token: w.resetToken("ann"), Password: newPassword}, at)
+		w.must(err)
+		for range 9 {
+			w.refused("a guess after the reset", signIn("wrong"), core.ErrWrongPassword)
+		}
+		w.must(w.Passwords.Change(w.ctx, w.realm.ID, "ann", core.PasswordChange{Current: newPassword, Password: goodPassword}, at))
+		w.must(signIn(goodPassword))
+	})
+}
+
 // TestKnownDevice has a stranger use up an account's attempts; a device that the person signed in from has its own.
 func TestKnownDevice(t *testing.T) {
 	each(t, func(w *world) {

@@ -80,6 +80,7 @@ func (p *Passwords) change(ctx context.Context, state *realmState, who *account,
 	}
 	after := *who.user
 	c := p.d.change(who.at, now)
+	who.clear(c, "") // of the device, where the change comes from one that is known
 	if err := p.sessions.endAll(ctx, c, &after, keep); err != nil {
 		return err
 	}

@@ -11,9 +11,9 @@ func TestRecordsAlike(t *testing.T) {
 	for _, v := range []any{
 		new(AppHook), new(Credential), new(Event), new(LoginPolicy), new(ManagementKey), new(Notification), new(Org), new(Realm),
 		new(Session), new(Signup), new(Usage), new(User), new(apiKeyClaim), new(aptKeys), new(arbitraryIDClaim), new(countdown),
-		new(environment), new(eventCursor), new(formerOrg), new(formerUser), new(job), new(lastUse), new(lease), new(loginToken),
-		new(memberships), new(nameClaim), new(oneTime), new(password), new(realmClaim), new(repeatAnswer), new(repeatable),
-		new(signingKeys), new(spentAPT), new(unsettled), new(first),
+		new(environment), new(eventChain), new(eventCursor), new(eventFloor), new(eventSecret), new(formerOrg), new(formerUser), new(job), new(lastUse), new(lease), new(loginToken),
+		new(memberships), new(nameClaim), new(markedRealm), new(oneTime), new(partitionMark), new(password), new(realmClaim), new(repeatAnswer), new(repeatable),
+		new(roster), new(signingIn), new(signingKeys), new(spentAPT), new(unsettled), new(first),
 	} {
 		alike.Check(t, v)
 	}

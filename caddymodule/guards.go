@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
@@ -23,9 +24,23 @@ type sharedGuard struct {
 	engine *engine
 }
 
-// Destruct ends the guard and gives back its engine.
+// Destruct ends the guard and gives back its engine, once those have left who were let in: streams outlive a reload, and are to end when their
+// user may no longer enter. A Caddy that exits waits for nobody here.
 func (g *sharedGuard) Destruct() error {
-	g.Close()
+	if caddy.Exiting() {
+		g.Close()
+		return g.release()
+	}
+	g.Retire(func() {
+		if err := g.release(); err != nil {
+			g.engine.log.Error("what a former guard used could not be ended", zap.Error(err))
+		}
+	})
+	return nil
+}
+
+// release gives back the engine.
+func (g *sharedGuard) release() error {
 	_, err := engines.Delete(g.engine.key)
 	return err
 }

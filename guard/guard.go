@@ -75,13 +75,34 @@ func New(o Options) (*Guard, error) {
 	return g, nil
 }
 
-// Close ends the watch over the realm and all work in the background. From then on CannotKnow is said of credentials.
+// Close ends the watch over the realm and all work in the background. From then on each credential is asked about at the store, or CannotKnow is
+// said of it, and who is inside, or gets in yet, has 5 seconds to leave. Retire leaves them the time that they need.
 func (g *Guard) Close() {
 	g.crew.dismiss()
+	g.visits.abandon()
 	g.closeIssuers()
 	if h := g.home.Load(); h != nil {
 		h.watch.Stop()
 	}
+}
+
+// Retire closes g once all those have left who were let in, and calls then: at once where nobody is inside, else in the background. Until then, what is
+// open for long still ends when its user may no longer enter.
+func (g *Guard) Retire(then func()) {
+	end := func() {
+		g.Close()
+		then()
+	}
+	if g.visits.none() {
+		end()
+		return
+	}
+	go func() {
+		for wait := time.Millisecond; !g.visits.none(); wait = min(2*wait, reviewEvery) {
+			time.Sleep(wait)
+		}
+		end()
+	}()
 }
 
 // Handler returns next behind the guard. next gets requests as Admit leaves them; the others are answered by Refuse.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postern-auth/postern/core"
@@ -27,6 +28,9 @@ type visit struct {
 type visits struct {
 	shards [visitShards]visitShard
 	turn   chan struct{} // holds one while there is something to review
+
+	abandoned atomic.Bool   // nobody reviews them any more
+	notice    time.Duration // for how long those last that are abandoned
 }
 
 const visitShards = 16
@@ -39,7 +43,7 @@ type visitShard struct {
 }
 
 func newVisits() *visits {
-	vs := &visits{turn: make(chan struct{}, 1)}
+	vs := &visits{turn: make(chan struct{}, 1), notice: confirmEvery}
 	for i := range vs.shards {
 		head := &vs.shards[i].head
 		head.prev, head.next = head, head
@@ -62,6 +66,39 @@ func (vs *visits) enter(v *visit) {
 	defer v.shard.mu.Unlock()
 	v.prev, v.next = v.shard.head.prev, &v.shard.head
 	v.prev.next, v.next.prev = v, v
+	if vs.abandoned.Load() {
+		vs.endSoon(v)
+	}
+}
+
+// abandon has all visits end soon, those too that are yet to begin: nobody would notice if their user might no longer enter.
+func (vs *visits) abandon() {
+	vs.abandoned.Store(true)
+	for i := range vs.shards {
+		s := &vs.shards[i]
+		s.mu.Lock()
+		for v := s.head.next; v != &s.head; v = v.next {
+			vs.endSoon(v)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// endSoon cuts a visit that lasts for longer than the notice.
+func (vs *visits) endSoon(v *visit) { time.AfterFunc(vs.notice, v.cut) }
+
+// none reports whether there are no visits.
+func (vs *visits) none() bool {
+	for i := range vs.shards {
+		s := &vs.shards[i]
+		s.mu.Lock()
+		empty := s.head.next == &s.head
+		s.mu.Unlock()
+		if !empty {
+			return false
+		}
+	}
+	return true
 }
 
 // leave forgets a visit. There is none where v is nil.

@@ -315,3 +315,53 @@ func TestAssertion(t *testing.T) {
 	signs.err = core.ErrUnavailable
 	wantDecision(t, g, "good", guard.CannotKnow)
 }
+
+// TestRetire holds that a guard watches over those inside until they have left, and then ends.
+func TestRetire(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	g := w.guard(t, guard.Options{})
+	s := newStreams(t, g.Handler)
+	body := s.begin("good")
+	retired := make(chan struct{})
+	g.Retire(func() { close(retired) })
+	before := w.readsOf("good")
+	w.listener.Forget([]string{"usr_ann"}) // another name, say
+	eventually(t, "it is read again", func() bool { return w.readsOf("good") > before })
+	if n := w.stops.Load(); n != 0 {
+		t.Errorf("the watch was stopped %d times while somebody was inside", n)
+	}
+	w.fails("good", core.ErrInvalidToken)
+	w.listener.Forget([]string{"usr_ann"})
+	s.ends(body)
+	<-retired
+	if w.stops.Load() == 0 {
+		t.Error("the watch was not stopped when all had left")
+	}
+	at := false
+	if g.Retire(func() { at = true }); !at {
+		t.Error("with nobody inside, Retire returned before it was done")
+	}
+}
+
+// TestCloseSendsAllAway ends what is open, and what begins yet, when nobody looks after it any more.
+func TestCloseSendsAllAway(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	g := w.guard(t, guard.Options{})
+	g.EndsAtOnce()
+	s := newStreams(t, g.Handler)
+	body := s.begin("good")
+	g.Close()
+	s.ends(body)
+	late := make(chan struct{})
+	go func() {
+		g.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })).ServeHTTP(httptest.NewRecorder(), with("good"))
+		close(late)
+	}()
+	select {
+	case <-late:
+	case <-time.After(10 * time.Second):
+		t.Error("what began after Close goes on")
+	}
+}

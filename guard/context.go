@@ -17,6 +17,7 @@ type passage struct {
 	guard  *Guard
 	who    standing // of nobody where it passed as nobody's; in memory of its own
 	source Source
+	stale  bool // as in Verdict
 	former *passage
 
 	authorization, cookies, keys []string // as the guard found them
@@ -58,14 +59,21 @@ func FieldsFrom(ctx context.Context) func(name string) (value string, exists boo
 	return nil
 }
 
-// found returns the passage in which a guard of the same house found who it is, by a credential that g accepts too; or nil.
+// found returns the passage in which a guard of the same house found who it is, by a credential that g accepts too, and as surely as g wants to
+// know; or nil.
 func (p *passage) found(g *Guard) *passage {
 	for ; p != nil; p = p.former {
-		if p.who.known != "" && p.guard.names == g.names && p.guard.c.Realm == g.c.Realm && g.c.sources.has(p.source) && g.accepts(&p.who) {
+		if p.who.known != "" && p.guard.names == g.names && p.guard.c.Realm == g.c.Realm && g.c.sources.has(p.source) && g.accepts(&p.who) && p.sureFor(g) {
 			return p
 		}
 	}
 	return nil
+}
+
+// sureFor reports whether who it is was found as surely as g wants to know: from the store, where g always asks that, and no longer ago than g relies
+// on while the store is away.
+func (p *passage) sureFor(g *Guard) bool {
+	return (g.c.Check != CheckAlways || p.guard.c.Check == CheckAlways) && (!p.stale || g.c.StaleOK >= p.guard.c.StaleOK)
 }
 
 // accepts reports whether g takes who another guard knows: one of ours, or of an issuer that g takes on the same terms.

@@ -185,7 +185,7 @@ func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
 func (g *Guard) recognise(r *http.Request, now time.Time, v *Verdict) {
 	former := passageOf(r.Context())
 	if p := former.found(g); p != nil {
-		v.Decision, v.standing, v.source = Allow, p.who, p.source
+		v.Decision, v.standing, v.source, v.Stale = Allow, p.who, p.source, p.stale
 		return
 	}
 	c, why := g.c.credential(former.sent(r.Header))
@@ -258,7 +258,7 @@ func (g *Guard) Prepare(r *http.Request, v Verdict) *http.Request {
 
 // prepare is Prepare for a request that is to have p's context, and has p itself from there on.
 func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
-	p.guard, p.source, p.former = g, v.source, passageOf(p.Context)
+	p.guard, p.source, p.stale, p.former = g, v.source, v.Stale, passageOf(p.Context)
 	p.authorization, p.cookies = r.Header["Authorization"], r.Header["Cookie"]
 	if g.c.sources.key {
 		p.keys = r.Header[g.c.APIKeyHeader]

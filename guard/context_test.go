@@ -1,0 +1,83 @@
+package guard_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+)
+
+// TestInnerGuardMayWantToBeSurer puts guards one behind the other of which the inner one relies on less than the outer one does.
+func TestInnerGuardMayWantToBeSurer(t *testing.T) {
+	always, grace := guard.Settings{Check: guard.CheckAlways}, guard.Settings{StaleOK: guard.Duration(time.Minute)}
+	longer := guard.Settings{StaleOK: guard.Duration(2 * time.Minute)}
+	ended := func(w *world) { w.fails("good", core.ErrInvalidToken) }
+	away := func(w *world) {
+		w.silent.Store(true)
+		w.fails("good", core.ErrUnavailable)
+	}
+	for _, tt := range []struct {
+		name         string
+		outer, inner guard.Settings
+		then         func(*world) // after a first request passed both
+		want, reads  int          // of a second
+	}{
+		{"alike", guard.Settings{}, guard.Settings{}, ended, 200, 0}, // no news came yet
+		{"the inner one always asks", guard.Settings{}, always, ended, 401, 1},
+		{"both always ask", always, always, func(*world) {}, 200, 1},
+		{"the outer one always asks", always, guard.Settings{}, func(*world) {}, 200, 1},
+		{"the inner one has no grace", grace, guard.Settings{}, away, 503, 2},
+		{"the inner one has a shorter one", longer, grace, away, 200, 2}, // which is not over
+		{"the inner one has as long a one", grace, grace, away, 200, 1},
+		{"the inner one has a longer one", grace, longer, away, 200, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.knows("good", ann)
+			names := &guard.Names{}
+			outer, inner := w.guard(t, guard.Options{Settings: tt.outer, Names: names}), w.guard(t, guard.Options{Settings: tt.inner, Names: names})
+			app := outer.Handler(inner.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+			ask := func() int {
+				rec := httptest.NewRecorder()
+				app.ServeHTTP(rec, with("good"))
+				return rec.Code
+			}
+			if got := ask(); got != 200 {
+				t.Fatalf("at first %d, want 200", got)
+			}
+			wantDecision(t, inner, "good", guard.Allow) // so that it remembers them too
+			before := w.readsOf("good")
+			tt.then(w)
+			if got, reads := ask(), w.readsOf("good")-before; got != tt.want || reads != tt.reads {
+				t.Errorf("then %d after %d reads, want %d after %d", got, reads, tt.want, tt.reads)
+			}
+		})
+	}
+}
+
+// TestStaleIsPassedOn tells an observer of the inner guard too that somebody passes by what was known before.
+func TestStaleIsPassedOn(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	names, stale := &guard.Names{}, 0
+	settings := guard.Settings{StaleOK: guard.Duration(time.Minute)}
+	observe := func(v guard.Verdict) {
+		if v.Stale {
+			stale++
+		}
+	}
+	app := http.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for range 3 {
+		app = w.guard(t, guard.Options{Settings: settings, Names: names, Observe: observe}).Handler(app)
+	}
+	app.ServeHTTP(httptest.NewRecorder(), with("good"))
+	w.silent.Store(true)
+	w.fails("good", core.ErrUnavailable)
+	app.ServeHTTP(httptest.NewRecorder(), with("good"))
+	if stale != 3 {
+		t.Errorf("of three guards %d say that it is stale, want all", stale)
+	}
+}

@@ -21,8 +21,8 @@ import (
 //
 // The answer to an allowed request is 200. It has each of the guard's identity headers and those that the client sent, an empty one
 // where there is nothing to tell, so that a proxy that copies them overwrites what the client sent; Authorization and Cookie as the
-// application may see them; and Set-Cookie for a cookie past half its life. What the client sent under a name that an application could
-// take for an identity header, such as X_Postern_User_Id, no proxy overwrites: such a request is answered 400. So is one that wishes for another
+// application may see them, and of API keys nothing; and Set-Cookie for a cookie past half its life. What the client sent under a name that an application could
+// take for an identity header, such as X_Postern_User_Id, or for one that names another path or method, no proxy overwrites: such a request is answered 400. So is one that wishes for another
 // protocol than a WebSocket, as far as proxies tell: they would pass that on, and whatever came over the connection then would be judged by nobody. A refused one is answered as by Refuse, with these
 // differences: gRPC calls get the status of HTTP, since their 200 would let them in, and since nginx passes on no redirect, a browser
 // to be sent to sign in gets 401 there, with Location. For Traefik that is a whole address: a path would lead to where it asks.
@@ -76,6 +76,9 @@ func (g *Guard) answerForward(answer, sent, seen http.Header) {
 			answer[name] = []string{""}
 		}
 	}
+	if g.c.sources.key {
+		answer[g.c.APIKeyHeader] = []string{""}
+	}
 	for i := range g.c.headers {
 		name := g.c.headers[i].name
 		answer[name] = []string{seen.Get(name)}
@@ -105,7 +108,7 @@ var (
 		Detail: "Verdicts are for proxies that are trusted. Name the address of this one in trusted_proxies."}
 
 	refuseMisspelt = Refusal{Status: http.StatusBadRequest, Reason: "misspelt_header",
-		Detail: "The request has a header that could be taken for one that says who somebody is, in a spelling that no proxy removes. Send it without."}
+		Detail: "The request has a header that could be taken for one that says who somebody is, or what is asked for, in a spelling that no proxy removes. Send it without."}
 
 	refuseUpgrade = Refusal{Status: http.StatusBadRequest, Reason: "other_protocol",
 		Detail: "The request wishes to go on in another protocol than a WebSocket, which no proxy takes out. Send it without Upgrade and HTTP2-Settings."}

@@ -142,11 +142,31 @@ func TestForwardAuthTellsAll(t *testing.T) {
 	}
 }
 
+// TestForwardAuthTellsNoKey shows API keys where they may be, none of which is to reach the app.
+func TestForwardAuthTellsNoKey(t *testing.T) {
+	w := newWorld()
+	g := w.guard(t, guard.Options{Keys: keys{"k": {Realm: realmID, User: "usr_robot", Credential: "crd_1"}},
+		Settings: guard.Settings{From: []guard.Source{guard.SourceAPIKey}, APIKeyHeader: "X-Shop-Key", Public: []string{"/public"}}})
+	for _, proxy := range proxyKinds {
+		for _, shown := range [][]string{{"X-Shop-Key", "k"}, {"Authorization", "ApiKey k"}, {"Authorization", basic("", "k")}} {
+			for _, target := range []string{"/", "/public"} {
+				a := describe(g, proxy, "GET", target, shown...)
+				for _, name := range []string{"X-Shop-Key", "Authorization"} {
+					if got := a.Header()[name]; a.Code != 200 || len(got) != 1 || got[0] != "" {
+						t.Errorf("%s, %s with %v: %d with %s %q; want 200 with an empty one", proxy, target, shown, a.Code, name, got)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestForwardAuthRefusesOtherSpellings holds that nothing gets by under a name that no proxy overwrites, and that an application may take for an identity header.
 func TestForwardAuthRefusesOtherSpellings(t *testing.T) {
 	g := forwarding(t, newWorld())
 	for name, want := range map[string]int{
 		"X_Postern_User_Id": 400, "x_postern_user_id": 400, "X-Postern_User-Id": 400, "X.Postern.User.Id": 400, "X_Plan": 400, "X_Postern_Assertion": 400, "X_Postern_Role": 400,
+		"X_HTTP_Method_Override": 400, "X.HTTP.Method": 400, "X_Original_URL": 400,
 		"X-Postern-User-Id": 200, "X-Postern-Role": 200, "X_Other": 200, "X-Planet": 200,
 	} {
 		for _, proxy := range proxyKinds {

@@ -62,20 +62,22 @@ func (n *Names) named(values []string) bool {
 	return false
 }
 
-// misspelt reports whether a header folds to the name of an identity header, and is not spelled as one: with letters, digits and hyphens.
+// misspelt reports whether a header folds to the name of an identity header, or of one that names another path or method, and is not spelled as one: with
+// letters, digits and hyphens.
 func (n *Names) misspelt(h http.Header) bool {
 	for name := range h {
-		if n.owns(name) && !isPlainName(name) {
+		if (n.owns(name) || overridesPath(name) || namesMethod(name)) && !isPlainName(name) {
 			return true
 		}
 	}
 	return false
 }
 
-// strip removes all identity headers, those of other programs that stand before apps too, and those that name another path.
+// strip removes all identity headers, those of other programs that stand before apps too, those that name another path, and those that name another
+// method where nobody looked.
 func (n *Names) strip(h http.Header) {
 	for name := range h {
-		if n.owns(name) || isGatekeepers(name) || overridesPath(name) {
+		if n.owns(name) || isGatekeepers(name) || overridesPath(name) || namesMethod(name) && !isPlainName(name) {
 			delete(h, name)
 		}
 	}

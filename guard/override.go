@@ -11,6 +11,12 @@ func overridesPath(name string) bool {
 	return foldsTo(name, "x-original-url") || foldsTo(name, "x-rewrite-url")
 }
 
+// namesMethod reports whether a header, by its name in any spelling, has some applications take another method than that of the request. In the usual
+// spelling overridesMethod heeds it. In another, such as X.HTTP.Method.Override, which PHP takes for the same, nobody needs it.
+func namesMethod(name string) bool {
+	return foldsTo(name, "x-http-method-override") || foldsTo(name, "x-method-override") || foldsTo(name, "x-http-method")
+}
+
 // overridesMethod reports whether a header has some applications take another method than that of the request.
 func overridesMethod(r *http.Request) bool {
 	return isOther(r.Header["X-Http-Method-Override"], r.Method) || isOther(r.Header["X-Method-Override"], r.Method) || isOther(r.Header["X-Http-Method"], r.Method)

@@ -124,7 +124,19 @@ func (v *visit) cut() {
 		return
 	}
 	v.end()
-	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now()) // where it was taken over, its proxy closes it
+	_ = http.NewResponseController(innermost(v.w)).SetWriteDeadline(time.Now()) // where it was taken over, its proxy closes it
+}
+
+// innermost returns the server's own writer, which bears to be told from elsewhere that it is over. What wraps it, such as Caddy's idle timeouts, is for the
+// handler alone. Should that put the deadline off before a write has failed by it, the visit is cut again at the next review.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		outer, wraps := w.(interface{ Unwrap() http.ResponseWriter })
+		if !wraps {
+			return w
+		}
+		w = outer.Unwrap()
+	}
 }
 
 // Admit does what Prepare does for a request that v allows, and more: it gives a cookie past half its life a new token, and

@@ -365,3 +365,44 @@ func TestCloseSendsAllAway(t *testing.T) {
 		t.Error("what began after Close goes on")
 	}
 }
+
+// handlersOwn is a writer as hosts put one before handlers: it is for one goroutine alone.
+type handlersOwn struct {
+	http.ResponseWriter
+	t *testing.T
+}
+
+func (w handlersOwn) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w handlersOwn) SetWriteDeadline(time.Time) error {
+	w.t.Error("a deadline was set from elsewhere")
+	return nil
+}
+
+// TestDownloadEndsBehindOtherWriters cuts what a handler sends that heeds no context, through a writer that must not be called from elsewhere.
+func TestDownloadEndsBehindOtherWriters(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	g := w.guard(t, guard.Options{})
+	failed := make(chan error, 1)
+	app := g.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		var err error
+		for err == nil {
+			_, err = w.Write(make([]byte, 64<<10))
+		}
+		failed <- err
+	}))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { app.ServeHTTP(handlersOwn{w, t}, r) }))
+	defer server.Close()
+	r := with("good")
+	r.URL.Scheme, r.URL.Host, r.RequestURI = "http", server.Listener.Addr().String(), ""
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	w.fails("good", core.ErrInvalidToken)
+	w.listener.Forget([]string{"usr_ann"})
+	_, _ = io.Copy(io.Discard, resp.Body) // until it is cut
+	<-failed
+}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -145,11 +146,12 @@ func (e *envoy) pass(w http.ResponseWriter, r *http.Request, to *url.URL, cookie
 	proxy.ServeHTTP(w, r)
 }
 
-// matches reports whether a header, whose name Envoy has in lower case, is in a list.
+// matches reports whether a header, whose name Envoy has in lower case, is in a list. Regular expressions are for the whole name, as string.proto says.
 func matches(list *matcher.ListStringMatcher, name string) bool {
 	name = strings.ToLower(name)
 	for _, p := range list.GetPatterns() {
-		if prefix := p.GetPrefix(); p.GetExact() == name || prefix != "" && strings.HasPrefix(name, prefix) {
+		prefix, expression := p.GetPrefix(), p.GetSafeRegex().GetRegex()
+		if p.GetExact() == name || prefix != "" && strings.HasPrefix(name, prefix) || expression != "" && regexp.MustCompile("^(?:"+expression+")$").MatchString(name) {
 			return true
 		}
 	}

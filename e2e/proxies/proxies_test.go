@@ -92,6 +92,9 @@ func (s *site) judge(proxy string) {
 		{"ann, with forged headers", "/", merged(forged, bearer), http.StatusOK, "id=usr_ name=ann mail=ann@example.com"},
 		{"ann, with a header that the app may take for another", "/", merged(http.Header{"X_Postern_User_Id": {"evil"}}, bearer), misspelt, ""},
 		{"anybody, with such a header, on a public path", "/assets/x", http.Header{"x_postern_email": {"evil"}}, misspelt, ""},
+		{"anybody, with such a header, spelled with dots", "/assets/x", http.Header{"X.Postern.User.Id": {"evil"}}, misspelt, ""},
+		{"anybody, who means something else than to read", "/read/x", http.Header{"X-Http-Method-Override": {"DELETE"}}, http.StatusBadRequest, ""},
+		{"anybody, who means it in a spelling of PHP's", "/read/x", http.Header{"X.HTTP.Method.Override": {"evil"}}, misspelt, ""},
 		{"ann, who has the proxy drop headers", "/", merged(http.Header{"Connection": {"X-Postern-User-Id"}, "X-Postern-User-Id": {"evil"}}, bearer), http.StatusOK, ""},
 		{"ann, who may not", "/admin/x", bearer, http.StatusForbidden, ""},
 		{"anybody, on a public path", "/assets/x", forged, http.StatusOK, "id= name= mail="},
@@ -214,12 +217,12 @@ func open(t *testing.T) (*site, *strings.Replacer) {
 			id = "usr_"
 		}
 		for name, values := range h {
-			if folded := strings.ReplaceAll(strings.ToLower(name), "_", "-"); strings.HasPrefix(folded, "x-postern-") && name != http.CanonicalHeaderKey(folded) {
+			if folded := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name)); strings.HasPrefix(folded, "x-postern-") && name != http.CanonicalHeaderKey(folded) {
 				fmt.Fprintf(w, "%s=%s\n", name, values)
 			}
 		}
-		fmt.Fprintf(w, "id=%s name=%s mail=%s authorization=%s\nassertion=%s\ncookie=%s\nupgrade=%s\n", id, h.Get("X-Postern-Username"), h.Get("X-Postern-Email"), h.Get("Authorization"),
-			h.Get("X-Postern-Assertion"), h.Get("Cookie"), h.Get("Upgrade"))
+		fmt.Fprintf(w, "id=%s name=%s mail=%s authorization=%s\nassertion=%s\ncookie=%s\nupgrade=%s\nmethod=%s\n", id, h.Get("X-Postern-Username"), h.Get("X-Postern-Email"), h.Get("Authorization"),
+			h.Get("X-Postern-Assertion"), h.Get("Cookie"), h.Get("Upgrade"), h["X.http.method.override"])
 	}))
 	t.Cleanup(app.Close)
 	s := &site{T: t}

@@ -3,6 +3,7 @@ package boltstore
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -67,6 +68,7 @@ func (c *committer) submit(ctx context.Context, change change, rings ...string) 
 
 // run commits what is submitted until the Store closes.
 func (c *committer) run() {
+	debug.SetPanicOnFault(true) // see recoverGarbled
 	for {
 		select {
 		case first := <-c.requests:
@@ -124,10 +126,16 @@ func (c *committer) attempt(requests []*request) (spoiler int, err error) {
 	if !wrote {
 		return -1, nil
 	}
-	if err := tx.Commit(); err != nil {
+	if err := commit(tx); err != nil {
 		return -1, fmt.Errorf("commit: %w: %w", core.ErrOutcomeUnknown, err)
 	}
 	return -1, nil
+}
+
+// commit commits tx. A panic is an error too: what was written may make bbolt look at pages beside it.
+func commit(tx *bolt.Tx) (err error) {
+	defer recoverGarbled(&err)
+	return tx.Commit()
 }
 
 // carryOut calls the change's write. A panic counts as an error after it wrote.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -94,6 +95,7 @@ func (s *Store) view(ctx context.Context, read func(*bolt.Tx) error) (err error)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recoverGarbled(&err)
 	err = s.db.View(read)
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
@@ -102,10 +104,16 @@ func (s *Store) view(ctx context.Context, read func(*bolt.Tx) error) (err error)
 	return err
 }
 
-// recoverGarbled turns a panic into an error. bbolt panics when it meets a damaged page, which must cost the caller its
-// answer and not everyone the process.
+// recoverGarbled turns a panic into an error. bbolt panics when it meets a damaged page, and faults where the disk cannot read one, as the
+// file is mapped into memory: with debug.SetPanicOnFault that is a panic too. It must cost the caller its answer and not everyone the
+// process.
 func recoverGarbled(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("%w: %v", errGarbled, r)
+	r := recover()
+	if r == nil {
+		return
 	}
+	if _, fault := r.(interface{ Addr() uintptr }); fault {
+		r = "a part of the file cannot be read"
+	}
+	*err = fmt.Errorf("%w: %v", errGarbled, r)
 }

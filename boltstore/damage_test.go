@@ -1,0 +1,112 @@
+package boltstore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// manyPages returns a Store with a thousand records, and the names of these in order.
+func manyPages(t *testing.T) (s *Store, names []string) {
+	s, _ = openCommitter(t)
+	for i := range 1000 {
+		names = append(names, fmt.Sprintf("k%04d", i))
+	}
+	for id, some := range [][]string{names[:500], names[500:]} {
+		tx := &core.Transaction{ID: fmt.Sprint(id)}
+		for _, name := range some[:core.MaxOperations] {
+			tx.Put = append(tx.Put, core.Put{Name: name, Value: make([]byte, 300)})
+		}
+		if _, err := s.Apply(t.Context(), tx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s, names
+}
+
+// pageOf returns the number of the page on which a record is.
+func pageOf(t *testing.T, s *Store, name string) int {
+	content, err := os.ReadFile(s.db.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	_ = s.db.View(func(tx *bolt.Tx) error {
+		size := s.db.Info().PageSize
+		for id := range len(content) / size {
+			info, err := tx.Page(id)
+			if err == nil && info != nil && info.Type == "leaf" && bytes.Contains(content[id*size:(id+1+info.OverflowCount)*size], []byte(name)) {
+				found = id
+			}
+		}
+		return nil
+	})
+	if found == 0 {
+		t.Fatalf("record %s is on no page", name)
+	}
+	return found
+}
+
+// TestDamagedNeighbour damages a page and empties the one after it, which makes bbolt look at its neighbour as late as in the commit. That
+// costs those writes their success, and nobody else anything.
+func TestDamagedNeighbour(t *testing.T) {
+	s, names := manyPages(t)
+	const at = 500
+	damaged := pageOf(t, s, names[at])
+	f, err := os.OpenFile(s.db.Path(), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte{0xff, 0xff}, int64(damaged)*int64(s.db.Info().PageSize)+8); err != nil { // what kind of page it is
+		t.Fatal(err)
+	}
+	refused := 0
+	for i := at; i < at+100; i++ {
+		_, err := s.Apply(t.Context(), &core.Transaction{ID: fmt.Sprint("delete", i), Delete: []string{names[i]}})
+		if err != nil && !errors.Is(err, errGarbled) {
+			t.Fatalf("Apply beside a damaged page = %v; want errGarbled", err)
+		}
+		if errors.Is(err, core.ErrOutcomeUnknown) {
+			refused++ // in the commit
+		}
+	}
+	if refused == 0 {
+		t.Error("no commit met the damaged page")
+	}
+	if r, err := s.Get(t.Context(), core.Key{Name: names[0]}); err != nil || r[0].Version == 0 {
+		t.Errorf("Get of another page = %+v, %v; want the record", r, err)
+	}
+	if _, err := s.Apply(t.Context(), &core.Transaction{ID: "put", Put: []core.Put{{Name: names[0], Value: []byte("new")}}}); err != nil {
+		t.Errorf("Apply to another page = %v; want it done", err)
+	}
+}
+
+// TestUnreadablePages cuts the file short while it is open, which is how a disk looks that cannot read a part of it: the system faults whoever
+// touches that. It costs them their answer, and nobody else anything.
+func TestUnreadablePages(t *testing.T) {
+	s, names := manyPages(t)
+	if err := os.Truncate(s.db.Path(), int64(s.db.Info().PageSize)*int64(pageOf(t, s, names[999]))); err != nil {
+		t.Fatal(err)
+	}
+	unread := 0
+	for _, name := range names {
+		if _, err := s.Get(t.Context(), core.Key{Name: name}); errors.Is(err, errGarbled) {
+			unread++
+		} else if err != nil {
+			t.Fatalf("Get(%s) = %v; want errGarbled", name, err)
+		}
+	}
+	if unread == 0 {
+		t.Error("every record could be read; want some that are beyond the end of the file")
+	}
+	if _, err := s.Apply(t.Context(), &core.Transaction{ID: "delete", Delete: names[999:]}); !errors.Is(err, errGarbled) {
+		t.Errorf("Apply = %v; want errGarbled", err)
+	}
+}

@@ -131,7 +131,7 @@ func StartClusterReplica(t testing.TB, nodes []*Server, master *Server) *Server 
 	for _, node := range nodes {
 		admin := node.Client(t)
 		Eventually(t, "the cluster knows the replica", func() bool {
-			known, err := admin.ClusterSlaves(t.Context(), id).Result()
+			known, err := admin.Do(t.Context(), "cluster", "replicas", id).StringSlice()
 			return err == nil && len(known) == 1 && strings.HasPrefix(known[0], self) && strings.Contains(known[0], " connected")
 		})
 	}

@@ -25,7 +25,8 @@ type facts struct {
 	ahead   time.Duration // its clock before ours
 }
 
-// rules are all that is looked at. Each returns a finding, or one without a Code.
+// rules are all that is looked at. Each returns a finding, or one without a Code. A text is told whoever runs this when it is new: it
+// stays the same while what was measured moves a little.
 var rules = []func(*facts) core.Finding{
 	(*facts).version, (*facts).scripting, (*facts).mode, (*facts).role, (*facts).loading,
 	(*facts).eviction, (*facts).memory, (*facts).persistence, (*facts).fsync, (*facts).truncation,
@@ -158,11 +159,11 @@ func (f *facts) memory() core.Finding {
 	used, limit, total := f.number("used_memory"), f.number("maxmemory"), f.number("total_system_memory")
 	switch {
 	case limit > 0 && used > limit/5*4:
-		return warn(code, "%d of %d MiB of maxmemory are used, and when it is full every change is refused: "+
-			"give the server more with CONFIG SET maxmemory", used>>20, limit>>20)
+		return warn(code, "more than four fifths of maxmemory, %d MiB, are used, and when it is full every change is refused: "+
+			"give the server more with CONFIG SET maxmemory", limit>>20)
 	case limit == 0 && total > 0 && used > total/2:
-		return warn(code, "%d MiB of the machine's %d are used and maxmemory is not set, so that the system may kill the server: "+
-			"add memory, and CONFIG SET maxmemory to less than the machine has", used>>20, total>>20)
+		return warn(code, "more than half of the machine's %d MiB is used and maxmemory is not set, so that the system may kill the server: "+
+			"add memory, and CONFIG SET maxmemory to less than the machine has", total>>20)
 	}
 	return core.Finding{}
 }
@@ -251,12 +252,12 @@ func (f *facts) clock() core.Finding {
 	if f.ahead < 0 {
 		direction = "behind"
 	}
-	apart := f.ahead.Abs().Round(time.Millisecond)
+	apart := f.ahead.Abs()
 	switch {
 	case apart > clockRefuse:
-		return refuse(code, text, apart, direction)
+		return refuse(code, text, apart.Round(time.Minute), direction)
 	case apart > clockWarn:
-		return warn(code, text, apart, direction)
+		return warn(code, text, apart.Round(time.Second), direction)
 	}
 	return core.Finding{}
 }

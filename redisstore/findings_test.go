@@ -86,3 +86,21 @@ func TestFindings(t *testing.T) {
 		})
 	}
 }
+
+// TestFindingsStay holds that a text stays the same while what was measured moves a little: each new one is logged.
+func TestFindingsStay(t *testing.T) {
+	said := func(used string, ahead time.Duration, limit string) (all []string) {
+		f := sound()
+		f.info["used_memory"], f.info["maxmemory"], f.ahead = used, limit, ahead
+		for _, finding := range f.judge() {
+			all = append(all, finding.Text)
+		}
+		return all
+	}
+	for _, limit := range []string{"1500000000", "0"} {
+		first, later := said("1300000000", 3*time.Second, limit), said("1310000000", 3*time.Second+7*time.Millisecond, limit)
+		if len(first) != 2 || !slices.Equal(first, later) {
+			t.Errorf("judge = %q, and a minute later %q; want the same two", first, later)
+		}
+	}
+}

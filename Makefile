@@ -4,13 +4,13 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# What 'postern --version' says; a copy without git history calls itself development.
+# What 'postern --version' and 'caddy postern status' say; a copy without git history calls itself development.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
 # Static, stripped, the same bytes whichever folder it is built in. The checks compile in the same way, so that
 # what one has compiled serves the others.
 STATIC := CGO_ENABLED=0 GOFLAGS="$${GOFLAGS:-} -trimpath -buildvcs=false"
-BUILD := $(STATIC) go build -ldflags '-s -w -X main.version=$(VERSION)'
+BUILD := $(STATIC) go build -ldflags '-s -w -X main.version=$(VERSION) -X github.com/postern-auth/postern/caddymodule.built=$(VERSION)'
 PKG ?= ./...
 
 # Modules of their own, for what only benchmarks and tests need.

@@ -106,8 +106,14 @@ func (e *engine) guards() []guard.State {
 	return all
 }
 
+// built is the version that 'make caddy' builds, which the linker sets: in a checkout the module itself has none.
+var built string
+
 // version returns the version of Postern that was built in.
 func version() string {
+	if built != "" {
+		return built
+	}
 	const module = "github.com/postern-auth/postern"
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

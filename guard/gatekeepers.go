@@ -11,7 +11,10 @@ var gatekeepers = [...]string{
 
 // isGatekeepers reports whether a header, by its name in any spelling, is one of theirs.
 func isGatekeepers(name string) bool {
-	if len(name) < len("remote-user") || fold(name[0]) != 'r' && fold(name[0]) != 'x' { // as nearly all
+	if len(name) < len("remote-user") {
+		return false
+	}
+	if first := fold(name[0]); first != 'r' && first != 'x' { // as of nearly all
 		return false
 	}
 	for _, theirs := range &gatekeepers {

@@ -1,11 +1,18 @@
 package sidecar
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/postern-auth/postern/internal/hosttest"
+	"github.com/postern-auth/postern/internal/redistest"
 )
 
 // TestAccessLog holds that a line says who and what, and no secret.
@@ -35,5 +42,22 @@ func TestAccessLog(t *testing.T) {
 	}
 	if path := lines[5].ContextMap()["path"]; path != "/v1/sessions/.../x" {
 		t.Errorf("a path with a token is shown as %s", path)
+	}
+}
+
+// TestAccessLogOfAWebSocket tells that the protocol was switched, once the WebSocket has ended.
+func TestAccessLogOfAWebSocket(t *testing.T) {
+	v := serve(t, hosttest.App(), func(o *Options) { o.AccessLog, o.Guard.Public = true, []string{"/*"} })
+	conn, err := net.Dial("tcp", v.app.Addr().String())
+	v.must(err)
+	_, err = io.WriteString(conn, "GET /socket HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	v.must(err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	v.must(err)
+	v.must(conn.Close())
+	var lines []observer.LoggedEntry
+	redistest.Eventually(t, "the end is logged", func() bool { lines = v.logged.FilterMessage("request").All(); return len(lines) == 1 })
+	if got := lines[0].ContextMap()["status"]; resp.StatusCode != http.StatusSwitchingProtocols || got != int64(http.StatusSwitchingProtocols) {
+		t.Errorf("a WebSocket was answered %d, and is logged as %v; want 101", resp.StatusCode, got)
 	}
 }

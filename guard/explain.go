@@ -26,7 +26,7 @@ func (g *Guard) Explain(ctx context.Context, method, address, credential string)
 	if v.Decision != Allow {
 		fmt.Fprintf(&b, ", %d %s. %s", v.Refusal.Status, v.Refusal.Reason, v.Refusal.Detail)
 	}
-	fmt.Fprintf(&b, "\n%s\n%s\n", g.c.explainRules(r), explainWho(v))
+	fmt.Fprintf(&b, "\n%s\n%s\n%s", g.c.explainRules(r), explainWho(v), g.explainToken(credential, &v))
 	return b.String(), nil
 }
 

@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -36,5 +37,38 @@ func TestExplain(t *testing.T) {
 	}
 	if _, err := g.Explain(t.Context(), "GET X", "/", ""); err == nil {
 		t.Error("Explain takes a method with a space")
+	}
+}
+
+// TestExplainToken says more of a token that is not valid than whoever shows one is told.
+func TestExplainToken(t *testing.T) {
+	w := newWorld()
+	token := func(claims string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+	}
+	said := map[string]string{
+		token(`{"aud":"rlm_2","exp":1}`):            `It says that it is for "rlm_2", and this guard lets in whom the realm rlm_1 knows.`,
+		token(`{"aud":["rlm_1"],"exp":1}`):          `It says that it is for "[rlm_1]"`,
+		token(`{"aud":"rlm_1","exp":1764500000}`):   "It says that it ended at 2025-11-30T10:53:20Z.",
+		token(`{"aud":"rlm_1","exp":1e300}`):        "It says that it is for this realm, and good until 36812-",
+		token(`{"aud":"rlm_1","exp":1893456000.5}`): "good until 2030-01-01T00:00:00Z. Then its signature is not the realm's, or its session is not there",
+		token(`[]`):          "It is no session token.",
+		token(`{"exp":"x"}`): "It is no session token.",
+		"a.%.c":              "It is no session token.",
+	}
+	for _, from := range [][]guard.Source{{guard.SourceBearer}, {guard.SourceBearer, guard.SourceAPIKey}} {
+		g := w.guard(t, guard.Options{Settings: guard.Settings{From: from}, Keys: keys{}})
+		for shown, want := range said {
+			if got, err := g.Explain(t.Context(), "GET", "/", shown); err != nil || !strings.Contains(got, "401 invalid_token") || !strings.Contains(got, want) {
+				t.Errorf("Explain with %v, %q = %q, %v; want %q", from, shown, got, err, want)
+			}
+		}
+	}
+	g := w.guard(t, guard.Options{})
+	if got, err := g.Explain(t.Context(), "GET", "/", "ak_key"); err != nil || !strings.Contains(got, "only where from names api_key") {
+		t.Errorf("Explain with an API key = %q, %v; want where they are taken", got, err)
+	}
+	if got, err := g.Explain(t.Context(), "GET", "/", ""); err != nil || strings.Contains(got, "It says") {
+		t.Errorf("Explain without a token = %q, %v; want nothing about one", got, err)
 	}
 }

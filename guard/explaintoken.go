@@ -1,0 +1,49 @@
+package guard
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/postern-auth/postern/core"
+)
+
+// claimed is what a session token says of itself, which proves nothing.
+type claimed struct {
+	For  any     `json:"aud"` // the realm, in one of ours
+	Ends float64 `json:"exp"` // seconds since the epoch
+}
+
+// readClaimed reads it. It reports false where a credential is no such token.
+func readClaimed(credential string) (c claimed, ok bool) {
+	parts := strings.Split(credential, ".")
+	if len(parts) != 3 {
+		return c, false
+	}
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	return c, err == nil && json.Unmarshal(text, &c) == nil
+}
+
+// explainToken says, for those who run a Guard, what a token says of itself that was refused without a reason, since whoever shows a token is told
+// none; "" where there was a reason.
+func (g *Guard) explainToken(credential string, v *Verdict) string {
+	if unexplained := judgeError(core.ErrInvalidToken, SourceBearer); v.Decision != Deny || v.Refusal.Detail != unexplained.Refusal.Detail {
+		return ""
+	}
+	c, ok := readClaimed(credential)
+	home := g.home.Load()
+	ends := time.Unix(int64(max(0, min(c.Ends, 1<<40))), 0).UTC().Format(time.RFC3339)
+	switch {
+	case !ok && !g.c.sources.key:
+		return "It is no session token. If it is an API key: these are taken only where from names api_key.\n"
+	case !ok:
+		return "It is no session token.\n"
+	case home != nil && c.For != string(home.realm):
+		return fmt.Sprintf("It says that it is for %q, and this guard lets in whom the realm %s knows.\n", fmt.Sprint(c.For), home.realm)
+	case c.Ends < float64(g.now().Unix()):
+		return fmt.Sprintf("It says that it ended at %s.\n", ends)
+	}
+	return fmt.Sprintf("It says that it is for this realm, and good until %s. Then its signature is not the realm's, or its session is not there, as after a restore.\n", ends)
+}

@@ -69,14 +69,11 @@ func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", mediaNDJSON)
-	if c.Method == http.MethodHead { // nobody would get what is read
-		return nil
-	}
 	users, more, err := a.core.Users.Export(c.Context(), realm, after, exportPage, want)
 	if err != nil {
 		return err
 	}
+	w.Header().Set("Content-Type", mediaNDJSON)
 	if after == "" {
 		if err := a.exportFirst(w, c, about, settings, want.Memberships); err != nil {
 			return err

@@ -29,6 +29,9 @@ func formObject(text string) ([]byte, error) {
 	}
 	root := map[string]any{}
 	for pair := range strings.SplitSeq(text, "&") {
+		if pair == "" { // as after a last &
+			continue
+		}
 		escapedName, escapedValue, _ := strings.Cut(pair, "=")
 		name, badName := url.QueryUnescape(escapedName)
 		value, badValue := url.QueryUnescape(escapedValue)

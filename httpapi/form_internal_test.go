@@ -6,8 +6,9 @@ func TestFormObject(t *testing.T) {
 	for text, want := range map[string]string{
 		"user[username]=dave&user[user_type]=human":           `{"user":{"user_type":"human","username":"dave"}}`,
 		"user[org_ids][]=a&user%5Borg_ids%5D%5B%5D=b+c&x=%2B": `{"user":{"org_ids":["a","b c"]},"x":"+"}`,
+		"a=1&": `{"a":"1"}`, "&a=1&&b=2": `{"a":"1","b":"2"}`, "&": `{}`,
 		"a=1&a=2": "", "a=1&a[b]=2": "", "a[b]=1&a[]=2": "", "a[b=1": "", "a]=1": "", "[a]=1": "", "a[b]c=1": "", "a[[b]]=1": "",
-		"a[][b]=1": "", "=1": "", "a=%": "", "a=%ff": "", "": "",
+		"a[][b]=1": "", "=1": "", "a=%": "", "a=%ff": "",
 	} {
 		got, err := formObject(text)
 		if (err == nil) != (want != "") || string(got) != want {

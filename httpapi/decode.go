@@ -228,6 +228,9 @@ func (f *fields) complain(name, what string) {
 	if len(f.errs) >= maxComplaints {
 		return
 	}
+	if len(name) > maxName {
+		name = strings.ToValidUTF8(name[:maxName], "") + "..."
+	}
 	label := words.Replace(name)
 	f.errs = append(f.errs, core.FieldError{Attribute: name, Message: sentence(label) + " " + what})
 }
@@ -238,9 +241,6 @@ func (f *fields) rest() []core.FieldError {
 		return f.errs
 	}
 	for _, name := range f.members.names() {
-		if len(name) > maxName {
-			name = strings.ToValidUTF8(name[:maxName], "") + "..."
-		}
 		f.complain(name, "is not an attribute that can be set here")
 	}
 	return f.errs

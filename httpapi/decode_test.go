@@ -70,6 +70,7 @@ func TestAttributes(t *testing.T) {
 		`{"user":{"first_name":"B","org":{"name":"N"}}}`:        `"org"`,
 		`{"user":{"first_name":"B","api_key":"x"}}`:             `"api_key"`,
 		`{"user":{"first_name":"B","admin":true}}`:              `"admin"`,
+		`{"user":{"first_name":"B","ärger":1}}`:                 `{"ärger":["Ärger is not an attribute that can be set here"]}`,
 		`{"user":{"first_name":"B","generation":9}}`:            `"generation"`,
 		`{"user":{"first_name":"B","environment_guid":"x"}}`:    `"environment_guid"`,
 		`{"user":{"first_name":1}}`:                             `{"first_name":["First name must be a text"]}`,

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -184,7 +186,8 @@ func sentence(detail string) string {
 	if detail == "" {
 		return detail
 	}
-	return strings.ToUpper(detail[:1]) + detail[1:]
+	first, size := utf8.DecodeRuneInString(detail)
+	return string(unicode.ToUpper(first)) + detail[size:]
 }
 
 // jsonAPIError is an error as JSON:API has it. Work-API clients read code and detail, and need both to be texts.

@@ -16,7 +16,7 @@ const (
 	maxBody       = 128 << 10 // bytes
 	maxDepth      = 16
 	maxComplaints = 20 // about one object
-	maxName       = 64 // bytes of one that nobody knows
+	maxName       = 64 // bytes of a name, as it is told
 )
 
 // fields are the members of a JSON object. Reading one takes it out, so that what is left at the end is what nobody

@@ -7,8 +7,11 @@ import (
 
 // What tests outside the package may do that callers may not.
 
-// LeaseTime is for how long a lease holds.
-const LeaseTime = leaseTime
+// LeaseTime is for how long a lease holds, and LeaseLook how often one is looked for at the most.
+const (
+	LeaseTime = leaseTime
+	LeaseLook = leaseLook
+)
 
 // Hold takes a lease.
 func (c *Core) Hold(ctx context.Context, name string) (bool, error) { return c.d.hold(ctx, name) }

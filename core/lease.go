@@ -23,6 +23,9 @@ func (l *lease) key(Partition) Key { return leaseKey(l.Name) }
 // that one process has to itself: there the next begins at once.
 const leaseTime = 8 * time.Second
 
+// leaseLook is how often a process that does not have a lease looks whether it could, at the most.
+const leaseLook = 250 * time.Millisecond
+
 // hold takes the named lease, or renews it, and reports whether this process has it for the next leaseTime. It
 // writes at most once in a third of that.
 func (d *deps) hold(ctx context.Context, name string) (bool, error) {
@@ -78,8 +81,9 @@ func (d *deps) leave(ctx context.Context, name string) {
 	_ = c.commit(ctx)
 }
 
-// whileLeased calls work again and again while this process holds the named lease, every pause, until ctx ends. work
-// should return within a few seconds and go on at its next call; what it returns is told to Options.Trouble.
+// whileLeased calls work again and again while this process holds the named lease, every pause, until ctx ends. While another
+// does, it looks for the lease as often, but not within leaseLook. work should return within a few seconds and go on at its next
+// call; what it returns is told to Options.Trouble.
 func (d *deps) whileLeased(ctx context.Context, name string, pause time.Duration, work func(context.Context) error) {
 	defer func() {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -94,9 +98,13 @@ func (d *deps) whileLeased(ctx context.Context, name string, pause time.Duration
 		if ctx.Err() == nil {
 			d.troubles.note(name, err)
 		}
+		rest := pause
+		if !held {
+			rest = max(pause, leaseLook)
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause):
+		case <-time.After(rest):
 		}
 	}
 }

@@ -106,3 +106,37 @@ func TestWhileLeased(t *testing.T) {
 		t.Errorf("Hold after the end = %v, %v; want true", free, err)
 	}
 }
+
+// reads counts what is read.
+type reads struct {
+	core.Store
+	done func() // told of each
+}
+
+func (r *reads) Get(ctx context.Context, keys ...core.Key) ([]core.Record, error) {
+	r.done()
+	return r.Store.Get(ctx, keys...)
+}
+
+// TestStandby has a process that does not have the lease look for it again and again, but not as often as its holder works: idle processes
+// would keep a store busy.
+func TestStandby(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	if held, err := w.Hold(w.ctx, "work"); !held || err != nil {
+		t.Fatalf("Hold = %t, %v; want true", held, err)
+	}
+	ctx, cancel := context.WithCancel(w.ctx)
+	looks, begun := 0, time.Now()
+	idle := w.another(&reads{w.store, func() {
+		if looks++; looks == 3 {
+			cancel()
+		}
+	}})
+	idle.WhileLeased(ctx, "work", time.Microsecond, func(context.Context) error {
+		t.Error("two have the lease")
+		return nil
+	})
+	if took := time.Since(begun); looks < 3 || took < 2*core.LeaseLook {
+		t.Errorf("looked %d times within %s; want %s between", looks, took, core.LeaseLook)
+	}
+}

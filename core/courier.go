@@ -54,8 +54,18 @@ func (d *deps) letterFields(e *Event, realm *Realm, u *User, h *AppHook, token s
 		"realm.id": string(realm.ID), "realm.name": realm.Name,
 		"event.id": string(e.ID), "event.type": e.Type, "event.at": e.At.UTC().Format(time.RFC3339),
 		"request.ip": e.Request.IP, "request.client": e.Request.Client,
-		"token": token, "link": d.letterLink(e, h, token),
+		"token": token, "token.until": e.tokenUntil(realm), "link": d.letterLink(e, h, token),
 	}
+}
+
+// tokenUntil says, for people, until when the token is good that an event carries; "" where it carries none.
+func (e *Event) tokenUntil(realm *Realm) string {
+	lifetimes := map[string]Seconds{eventVerifyRequested: realm.Settings.EmailTokenLifetime, eventResetCreated: realm.Settings.PasswordTokenLifetime}
+	lifetime, carries := lifetimes[e.Type]
+	if !carries {
+		return ""
+	}
+	return e.At.Add(lifetime.Duration()).UTC().Format("2 January 2006, 15:04 UTC")
 }
 
 // linkPaths are the pages below Options.LinkBase that links lead to, where a hook names none.

@@ -2,7 +2,6 @@ package core_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -358,97 +357,6 @@ func TestDeliveryCanceled(t *testing.T) {
 		w.must(w.DeliverNow(w.ctx))
 		if len(c.got) != 1 || c.got[0].Hook.ID != slow.ID {
 			t.Errorf("told %d after the delay; want 1", len(c.got))
-		}
-	})
-}
-
-// TestLetters holds what e-mails are told: the token to its own user, and to nobody afterwards.
-func TestLetters(t *testing.T) {
-	each(t, func(w *world) {
-		c := w.withCourier()
-		w.letterHook("user.email.verification_requested")
-		w.webhook("user.email.verification_requested")
-		u := w.human("ann")
-		w.must(w.AppendEvent(w.ctx, w.realm, core.Event{Realm: w.realm.ID, Type: "user.email.verification_requested", User: u.ID, Secret: "kv_token"}))
-		c.does = func(d *core.Delivery) core.Attempted {
-			if d.Hook.Type == core.HookWebhook {
-				if d.Event.Sealed != "" || d.Event.Secret != "" || d.Fields != nil {
-					t.Errorf("a webhook is given a secret: %+v", d.Event)
-				}
-				return core.Attempted{Result: core.Delivered}
-			}
-			if d.To != "ann@example.com" || d.Fields["token"] != "kv_token" || d.Fields["link"] != "https://app.example.com/auth/verify-email?token=kv_token" {
-				t.Errorf("the letter is to %q, with %v", d.To, d.Fields)
-			}
-			return core.Attempted{Result: core.Delivered}
-		}
-		w.must(w.DeliverNow(w.ctx))
-		if got := c.told(); got != "user.email.verification_requested user.email.verification_requested" {
-			t.Errorf("told %q; want both hooks", got)
-		}
-		event := w.events(core.ListEvents{Types: []string{"user.email"}}).Events[0]
-		all, err := w.Events.Notifications(w.ctx, w.realm.ID, event)
-		w.must(err)
-		for _, n := range all[event.ID] {
-			if n.Sealed != "" {
-				t.Errorf("the notification still holds the token: %+v", n)
-			}
-			if _, err := w.Events.Redeliver(w.ctx, w.realm.ID, n.ID); n.HookType == core.HookEmail {
-				w.refused("Redeliver of an e-mail whose token is gone", err, core.ErrTokenGone)
-			} else {
-				w.must(err)
-			}
-		}
-	})
-}
-
-// TestVerificationLetters holds that whoever is asked to prove an address is given what proves it, whichever call asks. The state alone,
-// said anew, asks for nothing.
-func TestVerificationLetters(t *testing.T) {
-	each(t, func(w *world) {
-		c := w.withCourier()
-		w.letterHook("user.email.verification_requested")
-		proves := func(what, address string) {
-			w.Helper()
-			w.must(w.DeliverNow(w.ctx))
-			if len(c.got) != 1 || c.got[0].To != address {
-				w.Fatalf("%s sent %d letters; want one to %s", what, len(c.got), address)
-			}
-			if err := w.verify("ann", c.got[0].Fields["token"]); err != nil {
-				w.Errorf("VerifyEmail by the token that %s sent = %v; want it verified", what, err)
-			}
-			c.told()
-		}
-		update := func(in core.UserChange) error {
-			_, err := w.Users.Update(w.ctx, w.realm.ID, "ann", in, core.Request{})
-			return err
-		}
-		requested := ptr(core.EmailRequested)
-		_, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserHuman), Username: ptr("ann"), Email: ptr("ann@example.com"),
-			EmailVerification: requested}, core.Request{})
-		w.must(err)
-		proves("a new user", "ann@example.com")
-		w.must(update(core.UserChange{EmailVerification: requested}))
-		proves("another state", "ann@example.com")
-		w.must(update(core.UserChange{EmailVerification: requested, Email: ptr("new@example.com")}))
-		proves("another address", "new@example.com")
-
-		w.must(update(core.UserChange{EmailVerification: requested}))
-		w.must(update(core.UserChange{EmailVerification: requested, Email: ptr("old@example.com")}))
-		w.must(w.DeliverNow(w.ctx))
-		if got := c.told(); got != "user.email.verification_requested user.email.verification_requested" {
-			t.Errorf("told %q; want a letter each, to the former address and to that in its place", got)
-		}
-		w.must(update(core.UserChange{EmailVerification: requested, FirstName: ptr("Ann")}))
-		w.must(update(core.UserChange{Email: ptr("ann@example.com")}))
-		w.must(w.DeliverNow(w.ctx))
-		if got := c.told(); got != "" {
-			t.Errorf("told %q of a state that was said anew, and of an address that nobody wants proved; want no letter", got)
-		}
-		w.must(update(core.UserChange{EmailVerification: requested, Email: ptr("fifth@example.com")}))
-		err = update(core.UserChange{EmailVerification: requested, Email: ptr("sixth@example.com")})
-		if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind != core.KindThrottled {
-			t.Errorf("a sixth letter = %v; want throttled", err)
 		}
 	})
 }

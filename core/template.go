@@ -10,8 +10,9 @@ import (
 var MergeFields = []string{
 	"user.id", "user.username", "user.email", "user.name", "user.first_name", "user.last_name", "user.reference",
 	"realm.id", "realm.name", "event.id", "event.type", "event.at", "request.ip", "request.client",
-	"token", // of events that carry one
-	"link",  // to the page where the token is spent
+	"token",       // of events that carry one
+	"token.until", // when it expires
+	"link",        // to the page where the token is spent
 }
 
 // Template is a text with merge fields. There is nothing else to it: no conditions, no loops, nothing that a value could

@@ -25,13 +25,14 @@ func TestValuesAreText(t *testing.T) {
 
 // TestBuiltInLetters reads what a mail program without HTML shows: no markup, and each address on its own, so that it ends where it ends.
 func TestBuiltInLetters(t *testing.T) {
-	fields := map[string]string{"user.name": "Ann & <b>Co</b> [a](b)", "realm.name": "Shop", "token": "kpw_x", "link": "https://app.example.com/auth/reset-password?token=kpw_x"}
+	fields := map[string]string{"user.name": "Ann & <b>Co</b> [a](b)", "realm.name": "Shop", "token": "kpw_x", "token.until": "30 November 2026, 10:05 UTC", "link": "https://app.example.com/auth/reset-password?token=kpw_x"}
 	h := &core.AppHook{EventTypes: []string{"user.password_token.created"}}
 	l, err := Write(h, fields)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"Hello Ann & <b>Co</b> [a](b),", "Set a new password <" + fields["link"] + ">", "kpw_x"} {
+	for _, line := range []string{"Hello Ann & <b>Co</b> [a](b),", "Set a new password <" + fields["link"] + ">", "kpw_x",
+		"The code is good until 30 November 2026, 10:05 UTC, and once. If you did not ask for this, you need do nothing: your password stays as it is."} {
 		if !slices.Contains(strings.Split(l.Text, "\n"), line) {
 			t.Errorf("Write = %s\nwant a line %q", l.Text, line)
 		}

@@ -124,7 +124,9 @@ func (m *mailer) send(ctx context.Context, d *core.Delivery) core.Attempted {
 		done.Line = "the mail server is busy with others"
 		return done
 	}
-	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
+	// Once the server has taken it, nothing that goes wrong afterwards, such as a connection that ends without goodbye, matters: to try
+	// again would be to send it twice.
+	if err := client.DialAndSendWithContext(ctx, msg); err != nil && !msg.IsDelivered() {
 		done.Result, done.Line = outcome(err)
 		return done
 	}

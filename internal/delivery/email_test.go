@@ -1,8 +1,10 @@
 package delivery
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"mime"
 	"net"
 	"net/mail"
@@ -89,6 +91,74 @@ func TestSenders(t *testing.T) {
 		}
 		if from, err := read.Header.AddressList("From"); err != nil || len(from) != 1 || *from[0] != want {
 			t.Errorf("a message from %v is from %q, %v", want, read.Header.Get("From"), err)
+		}
+	}
+}
+
+// mailServer takes e-mails. It answers a command as answers say, by its first word, or else as servers do; "" hangs up.
+func mailServer(t *testing.T, answers map[string]string) *net.TCPAddr {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "220 mail.example.com\r\n")
+		lines, inLetter := bufio.NewScanner(conn), false
+		for lines.Scan() {
+			word, _, _ := strings.Cut(lines.Text(), " ")
+			if inLetter && word != "." {
+				continue
+			}
+			answer, other := answers[word]
+			switch {
+			case other:
+			case word == "DATA":
+				answer = "354 go on"
+			default:
+				answer = "250 ok"
+			}
+			if answer == "" {
+				return
+			}
+			inLetter = strings.HasPrefix(answer, "354")
+			fmt.Fprint(conn, answer+"\r\n")
+		}
+	}()
+	return l.Addr().(*net.TCPAddr)
+}
+
+// TestOutcomes goes by what a mail server says of the letter, and by nothing that comes after it was taken: it would be sent twice.
+func TestOutcomes(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answers map[string]string
+		want    core.DeliveryResult
+	}{
+		"taken":                           {nil, core.Delivered},
+		"hangs up once it has it":         {map[string]string{"RSET": ""}, core.Delivered},
+		"knows no RSET":                   {map[string]string{"RSET": "502 what?"}, core.Delivered},
+		"says no goodbye":                 {map[string]string{"QUIT": ""}, core.Delivered},
+		"hangs up before":                 {map[string]string{".": ""}, core.NotDelivered},
+		"is busy":                         {map[string]string{".": "451 later"}, core.NotDelivered},
+		"refuses the letter":              {map[string]string{".": "554 no"}, core.Rejected},
+		"refuses the letter and hangs up": {map[string]string{"RCPT": "550 nobody", "RSET": ""}, core.Rejected},
+		"knows nobody by that name, yet":  {map[string]string{"RCPT": "450 later"}, core.NotDelivered},
+		"hangs up at once":                {map[string]string{"EHLO": "", "HELO": ""}, core.NotDelivered},
+	} {
+		m, err := newMailer(SMTP{Host: "127.0.0.1", Port: mailServer(t, tt.answers).Port, From: "noreply@example.com", TLS: TLSNone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := m.send(t.Context(), &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: "ann@example.com",
+			Hook: &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}}})
+		if got.Result != tt.want {
+			t.Errorf("a server that %s: send = %+v; want %d", name, got, tt.want)
 		}
 	}
 }

@@ -36,6 +36,18 @@ func (d *deps) present(ctx context.Context, realm RealmID, partitions ...Partiti
 	return nil
 }
 
+// missedRealm says what becomes of a token that says itself which realm it is of, of which the store knows nothing: refusal, since a token may
+// say anything, unless the store does not even have what every store was set up with.
+func (d *deps) missedRealm(ctx context.Context, refusal error) error {
+	switch f, err := d.first(ctx); {
+	case err != nil:
+		return err
+	case f == nil:
+		return ErrEmptied
+	}
+	return refusal
+}
+
 // lookForRealms has those forget everything whose realm the store does not hold, or has lost a part of, about every second. No news tells
 // of a store that was emptied: where a log was empty before, it lacks nothing. What is asked again from then on is refused to nobody (see missed).
 func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) error {

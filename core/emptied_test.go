@@ -46,7 +46,8 @@ func TestEmptiedStoreIsNoVerdict(t *testing.T) {
 		for what, c := range map[string]*core.Core{"the realm is remembered": knows, "nothing is remembered": cold} {
 			_, ofToken := c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
 			_, ofKey := c.APIKeys.Resolve(w.ctx, w.realm.ID, key, nowhere)
-			for credential, err := range map[string]error{"token": ofToken, "API key": ofKey} {
+			_, ofBearer := c.Sessions.Refresh(w.ctx, in.Token)
+			for credential, err := range map[string]error{"token": ofToken, "API key": ofKey, "token to refresh": ofBearer} {
 				if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind == core.KindUnauthenticated || e.Kind == core.KindForbidden {
 					w.Errorf("Resolve of a %s where %s = %v; want no refusal", credential, what, err)
 				}
@@ -60,6 +61,8 @@ func TestEmptiedStoreIsNoVerdict(t *testing.T) {
 		w.clock.Advance(time.Minute) // what is remembered does not count any more
 		_, err = knows.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
 		w.refused("Resolve of a session that was ended", err, core.ErrInvalidToken)
+		_, err = knows.Sessions.Refresh(w.ctx, newWorldOnBolt(t).provided("stranger").Token)
+		w.refused("Refresh of a token from another store", err, core.ErrInvalidToken)
 	})
 }
 

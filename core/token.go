@@ -100,7 +100,9 @@ func (d *deps) prove(ctx context.Context, realm RealmID, text string, now time.T
 	switch {
 	case err == ErrRealmNotFound && realm != "": // whoever names it has found it before
 		return nil, d.missed(ctx, Partition{Realm: realm}, ErrInvalidToken)
-	case err == ErrRealmNotFound || err == ErrRealmResetting:
+	case err == ErrRealmNotFound:
+		return nil, d.missedRealm(ctx, ErrInvalidToken)
+	case err == ErrRealmResetting:
 		return nil, ErrInvalidToken
 	case err != nil:
 		return nil, err

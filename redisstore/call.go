@@ -47,7 +47,10 @@ func newCall(s *script, keys, args, texts int) *call {
 	return c
 }
 
-// free lets another call use the room of this one, of which nobody may hold a part: neither keys nor reply are theirs.
+// free lets another call use the room of this one, of which nobody may hold a part: neither keys nor reply are theirs. The client holds
+// none: it copies words into a connection's buffer while Process and Exec run, in the goroutine that calls them or, for a Cluster's
+// pipelines, in some that it waits for; shows hooks and meters a command during that time alone; and keeps nothing of it after,
+// whatever the error, in which there is nothing of it either.
 func (c *call) free() {
 	clear(c.keys)
 	clear(c.words)

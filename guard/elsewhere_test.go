@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,6 +24,7 @@ type elsewhere struct {
 
 	mu   sync.Mutex
 	keys []*jose.PrivateKey
+	kid  string // that of all keys; "" = each has its own
 	down bool
 }
 
@@ -60,6 +62,9 @@ func (e *elsewhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		text, err := jose.JWKS(published...)
 		if err != nil {
 			e.t.Error(err)
+		}
+		if e.kid != "" {
+			text = regexp.MustCompile(`"kid":"[^"]*"`).ReplaceAll(text, []byte(`"kid":"`+e.kid+`"`))
 		}
 		_, _ = w.Write(text)
 	default:

@@ -143,6 +143,9 @@ func (f *foreign) await(ctx context.Context) {
 // failed returns what the Guard says where a token was not taken.
 func (f *foreign) failed(err error) error {
 	if refused, is := errors.AsType[*issuer.RefusedError](err); is {
+		if refused.Newer {
+			f.keys.Ask()
+		}
 		return &core.Error{Kind: core.KindUnauthenticated, Code: "invalid_token", Detail: "the token of issuer " + f.Name + " is not valid: " + refused.Why}
 	}
 	f.keys.Ask()

@@ -69,6 +69,25 @@ func TestIssuerRotates(t *testing.T) {
 	wantDecision(t, g, e.token(old, map[string]any{"iat": time.Now().Unix() - 600}), guard.Deny)
 }
 
+// TestIssuerUsesKidAgain: a token of a new key that has the kid of an old one is refused, since it may be a forgery, and has the keys fetched.
+func TestIssuerUsesKidAgain(t *testing.T) {
+	old, next := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
+	e := newElsewhere(t, old)
+	e.kid = next.ID()
+	keys := &guard.IssuerKeys{}
+	keys.AskOften()
+	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
+	fresh, stale := e.token(next, map[string]any{"iat": time.Now().Unix() + 30}), e.token(next, map[string]any{"iat": time.Now().Unix() - 600})
+	wantDecision(t, g, stale, guard.Deny)
+	e.publishes(next)
+	wantDecision(t, g, stale, guard.Deny) // which asks for nothing
+	if n := e.fetches.Load(); n != 1 {
+		t.Errorf("a token from before the keys were fetched, with a signature that does not fit, brought about %d fetches, want none", n-1)
+	}
+	wantDecision(t, g, fresh, guard.Deny)
+	eventually(t, "the new key is known", func() bool { return g.Judge(with(fresh)).Decision == guard.Allow })
+}
+
 // TestUnknownKeysCostLittle: garbage brings about neither fetches without end nor refusals of who is known.
 func TestUnknownKeysCostLittle(t *testing.T) {
 	key, garbage := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)

@@ -28,7 +28,13 @@ type Proven struct {
 }
 
 // RefusedError says what is wrong with a token, in a constant text that follows "the token is not valid: ".
-type RefusedError struct{ Why string }
+type RefusedError struct {
+	Why string
+
+	// Newer says that the token was issued after the keys were fetched. The issuer may have given the kid of one to another since, so that a fetch
+	// may help.
+	Newer bool
+}
 
 // Error returns why.
 func (e *RefusedError) Error() string { return e.Why }
@@ -42,7 +48,7 @@ var (
 )
 
 // refuse returns a RefusedError.
-func refuse(why string) error { return &RefusedError{why} }
+func refuse(why string) error { return &RefusedError{Why: why} }
 
 // Verify judges a token, under keys that are nil where none were fetched yet. It fails with a *RefusedError, or with one of the
 // errors of this package that say nothing about the token. What costs little comes first.
@@ -73,10 +79,11 @@ func (t *Trust) Verify(keys *Keys, token jose.Token, now time.Time) (Proven, err
 			return Proven{claims, expires, key.Fingerprint()}, nil
 		}
 	}
-	if found && token.KeyID() != "" || token.KeyID() != "" && keys.Has(token.KeyID()) {
-		return Proven{}, refuse("its signature does not verify")
+	newer := issued != 0 && time.Unix(issued, 0).Add(t.Skew).After(keys.At)
+	if token.KeyID() != "" && (found || keys.Has(token.KeyID())) {
+		return Proven{}, &RefusedError{Why: "its signature does not verify", Newer: newer}
 	}
-	if issued != 0 && time.Unix(issued, 0).Add(t.Skew).After(keys.At) {
+	if newer {
 		return Proven{}, ErrNewerKey
 	}
 	return Proven{}, refuse("its key is not one that the issuer publishes")

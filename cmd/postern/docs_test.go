@@ -29,3 +29,29 @@ func TestAPTKeyAsDocumented(t *testing.T) {
 		t.Errorf("the first block of docs/account-providers.md: %v\n%s", err, out)
 	}
 }
+
+// TestDocsCallWhatIsThere holds that each call of the program in the documentation has a command and flags that it knows.
+func TestDocsCallWhatIsThere(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range regexp.MustCompile("(?:(?m:^)(?: {4})?|`|\\()postern ([a-z][^`#>|)\n]*)").FindAllSubmatch(text, -1) {
+			calls++
+			args := strings.Fields(string(call[1]))
+			out, err := exec.Command(program, append(args, "value", "--help")...).CombinedOutput() // the value of a flag that is named alone
+			if err != nil || !strings.Contains(string(out), "Usage:\n  postern "+args[0]) {
+				t.Errorf("%s: postern %s: %v\n%.300s", page, call[1], err, out)
+			}
+		}
+	}
+	if calls < 40 {
+		t.Errorf("the documentation calls the program %d times; want all its calls found", calls)
+	}
+}

@@ -84,7 +84,7 @@ func TestImportFromElsewhereSays(t *testing.T) {
 	must(t, "1 users made", call("--from", "auth0", write("kim.json", `[{"user_id":"auth0|8","username":"kim"}]`))...)
 	refused(t, "user 2 (auth0:auth0|10): Username has already been taken", call("--from", "auth0", "--skip", "1", taken)...)
 	refused(t, "postern: firebase: it has a user without a localId", call("--from", "firebase", samples+"keycloak.json")...)
-	refused(t, "and can be repeated: supabase: unexpected EOF", call("--from", "supabase",
+	refused(t, "and can be repeated: supabase: it is cut off: unexpected EOF", call("--from", "supabase",
 		write("cut.json", "["+strings.Repeat(`{"id":"a","aud":"authenticated"},`, 2000)+`{"id"`))...)
 }
 

@@ -53,7 +53,7 @@ type MembershipCreate struct {
 	Custom      map[string]any `json:"custom,omitzero"`
 }
 
-// Create makes a membership. It fails with ErrNotFound and ErrInvalid.
+// Create makes a membership. It fails with ErrInvalid, also where there is no such user or org.
 func (s *Memberships) Create(ctx context.Context, in MembershipCreate, opts ...CallOption) (*Membership, error) {
 	return do[Membership](ctx, s.c, to("POST", "/v1/memberships").about("membership", in), opts)
 }

@@ -38,8 +38,8 @@ func (s *Sessions) All(ctx context.Context, o SessionListOptions) iter.Seq2[*Ses
 	}, func(one *Session) string { return one.ID })
 }
 
-// Create starts a session of a user, without asking who they are. The answer has its token. It fails with ErrNotFound and
-// ErrForbidden.
+// Create starts a session of a user, without asking who they are. The answer has its token. It fails with ErrNotFound,
+// with ErrInvalid where the user is not human or not active, and with ErrForbidden where the realm is inactive.
 func (s *Sessions) Create(ctx context.Context, user string, opts ...CallOption) (*Session, error) {
 	return do[Session](ctx, s.c, to("POST", "/v1/sessions").about("session", map[string]string{"user_id": user}), opts)
 }

@@ -133,9 +133,10 @@ func signedIn(u *User, err error) (*SignIn, error) {
 	return in, nil
 }
 
-// Authenticate signs a user in with a password. It fails with ErrUnauthenticated where the password is wrong, ErrNotFound where there
-// is no such user, ErrForbidden where user or realm are inactive, and ErrThrottled after too many attempts. It has no IdempotencyKey of
-// its own, since answers to those are kept for a day, and a second sign-in is no more than a second session.
+// Authenticate signs a user in with a password. It fails with ErrUnauthenticated where the password is wrong or the user inactive,
+// ErrNotFound where there is no such user, ErrForbidden where the realm is inactive or takes no passwords, and ErrThrottled after too many
+// attempts. It has no IdempotencyKey of its own, since answers to those are kept for a day, and a second sign-in is no more than a second
+// session.
 func (s *Users) Authenticate(ctx context.Context, user, password string, opts ...CallOption) (*SignIn, error) {
 	return signedIn(do[User](ctx, s.c, to("POST", "/v1/users/{user}/authenticate", user).with("password", password).repeated(always), opts))
 }

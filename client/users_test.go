@@ -170,6 +170,32 @@ func TestPasswords(t *testing.T) {
 	})
 }
 
+// TestNotLetIn holds what the comments of sign-ins say of users and realms that let nobody in.
+func TestNotLetIn(t *testing.T) {
+	w := newWorld(t, boltStore(t))
+	w.human("ann")
+	signIn := func(want, begun error) {
+		t.Helper()
+		if _, err := w.c.Sessions.Create(w.ctx, "ann"); !errors.Is(err, begun) {
+			t.Errorf("Sessions.Create = %v; want %v", err, begun)
+		}
+		if _, err := w.c.Users.Authenticate(w.ctx, "ann", goodPassword); !errors.Is(err, want) {
+			t.Errorf("Authenticate = %v; want %v", err, want)
+		}
+	}
+	_, err := w.c.Users.Update(w.ctx, "ann", client.UserUpdate{State: new("inactive")})
+	w.must(err)
+	signIn(client.ErrUnauthenticated, client.ErrInvalid)
+	_, err = w.c.Users.Update(w.ctx, "ann", client.UserUpdate{State: new("active")})
+	w.must(err)
+	_, err = w.c.Realms.Update(w.ctx, w.realm, client.RealmChange{State: new("inactive")})
+	w.must(err)
+	signIn(client.ErrForbidden, client.ErrForbidden)
+	if _, err := w.c.Memberships.Create(w.ctx, client.MembershipCreate{UserID: "usr_0000000000000000000000"}); !errors.Is(err, client.ErrInvalid) {
+		t.Errorf("a membership of nobody = %v; want ErrInvalid", err)
+	}
+}
+
 // TestEmails proves an e-mail address.
 func TestEmails(t *testing.T) {
 	w := newWorld(t, boltStore(t))

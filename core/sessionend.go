@@ -58,7 +58,7 @@ func (s *Sessions) EndAll(ctx context.Context, realm RealmID, idOrName string, k
 }
 
 // Create starts a session of an active human user on the word of whoever calls (Users API, "Sessions"). It fails with
-// ErrUserNotFound, and KindInvalid where the user is not human or not active.
+// ErrUserNotFound, KindInvalid where the user is not human or not active, and ErrRealmInactive.
 func (s *Sessions) Create(ctx context.Context, realm RealmID, idOrName string, req Request) (*SignedIn, error) {
 	users := &Users{s.d}
 	var in *SignedIn

@@ -38,7 +38,7 @@ func TestRestore(t *testing.T) {
 		}
 		redistest.Eventually(t, "the append-only file is written", func() bool {
 			info, err := client.Info(t.Context(), "persistence").Result()
-			return err == nil && strings.Contains(info, "aof_enabled:1") && strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_rewrite_scheduled:0")
+			return err == nil && strings.Contains(info, "aof_enabled:1") && strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_rewrite_scheduled:0") && strings.Contains(info, "aof_last_bgrewrite_status:ok")
 		})
 		restored.Stop(t)
 		after := open(t, redisstore.Options{URL: redistest.StartKind(t, shared.Kind, "dir "+to, "appendonly yes").URL()})

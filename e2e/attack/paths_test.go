@@ -129,6 +129,13 @@ func TestMethods(t *testing.T) {
 				h.Errorf("GET /fresh with %s: POST by ann = %d; want 400", header, a.status)
 			}
 		}
+		for _, method := range []string{"TRACE", "trace"} {
+			for _, target := range []string{"/page", "/open/x"} {
+				if a := h.ask(method, target, ann); a.saw != nil || a.status != 405 {
+					h.Errorf("%s %s by ann, whom the answer would tell what the app is told = %d; want 405", method, target, a.status)
+				}
+			}
+		}
 		for _, method := range []string{"GET", "get", "HEAD", "OPTIONS", "options", "TRACE", "TRACK", "DEBUG", "CONNECT", "connect", "PRI", "PROPFIND", "X", "G\xffT", "GET,POST", "GET\tx"} {
 			for _, target := range []string{"/page", "*", "evil:443", "http://evil/page"} {
 				if a := h.ask(method, target); a.saw != nil {

@@ -78,6 +78,7 @@ func TestRevocationSparesOtherStreams(t *testing.T) {
 	client := plain(t, func(transport *http.Transport) {
 		transport.Protocols = new(http.Protocols)
 		transport.Protocols.SetUnencryptedHTTP2(true)
+		transport.MaxConnsPerHost = 1 // or the second request might dial again, before the first has put its connection where others find it
 		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			dialled.Add(1)
 			return new(net.Dialer).DialContext(ctx, network, address)

@@ -255,7 +255,7 @@ func openHouse(w *world) *house {
 	h.must(os.MkdirAll(w.folder, 0o700))
 	var master *core.MasterKey
 	if url := os.Getenv("POSTERN_REDIS_URL"); url != "" {
-		h.store, err = redisstore.Open(w.Context(), redisstore.Options{URL: url})
+		h.store, err = redisstore.Open(w.Context(), redisstore.Options{URL: url, ReadTimeout: 10 * time.Second, CallTimeout: 20 * time.Second})
 		h.must(err)
 		master, err = assembly.DecodeMasterKey([]byte(os.Getenv("TEST_MASTER_KEY")))
 	} else {

@@ -209,10 +209,10 @@ func TestAPTKeyOutOfTime(t *testing.T) {
 		w.must(err)
 		_, err = w.APTKeys.Update(w.ctx, w.realm.ID, keys[0].ID, core.APTKeyChange{NotAfter: ptr(w.clock.Now().Add(time.Minute))}, core.Request{})
 		w.must(err)
-		_, err = w.APTs.Create(w.ctx, core.APTCall{Token: w.aptAt("before")})
+		_, err = w.APTs.Create(w.ctx, core.APTCall{Token: w.apt("before")})
 		w.must(err)
 		w.clock.Advance(time.Minute)
-		_, err = w.APTs.Create(w.ctx, core.APTCall{Token: w.aptAt("after")})
+		_, err = w.APTs.Create(w.ctx, core.APTCall{Token: w.apt("after")})
 		w.refused("Create by a key that is out of time", err, core.ErrInvalidToken)
 	})
 }

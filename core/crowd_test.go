@@ -218,20 +218,20 @@ var deeds = []func(s *somebody) error{
 		return s.by.Memberships.Delete(s.ctx, s.realm, core.MembershipID(s.any("membership")), core.Request{})
 	},
 	func(s *somebody) error { // account providers
-		in, err := s.by.APTs.Create(s.ctx, core.APTCall{Token: s.aptAt(s.name())})
+		in, err := s.by.APTs.Create(s.ctx, core.APTCall{Token: s.apt(s.name())})
 		if err == nil {
 			s.put("token", in.Token)
 		}
 		return err
 	},
 	func(s *somebody) error {
-		in, err := s.by.APTs.Reissue(s.ctx, core.APTCall{Token: s.aptAt(s.name())})
+		in, err := s.by.APTs.Reissue(s.ctx, core.APTCall{Token: s.apt(s.name())})
 		if err == nil {
 			s.put("token", in.Token)
 		}
 		return err
 	},
-	func(s *somebody) error { return s.by.APTs.Delete(s.ctx, core.APTCall{Token: s.aptAt(s.name())}) },
+	func(s *somebody) error { return s.by.APTs.Delete(s.ctx, core.APTCall{Token: s.apt(s.name())}) },
 	func(s *somebody) error { return s.restores() },
 	func(s *somebody) error { return s.by.Realms.RotateKeys(s.ctx, s.realm, core.Request{}) },
 	func(s *somebody) error {

@@ -111,7 +111,7 @@ func TestWhatMustNotBeLost(t *testing.T) {
 			return func() error { return w.Memberships.Delete(w.ctx, w.realm.ID, one.ID, core.Request{}) }, true
 		}},
 		{"an APT that was used", func(w *world) (func() error, bool) {
-			return func() error { _, err := w.APTs.Create(w.ctx, core.APTCall{Token: w.aptAt("apt")}); return err }, true
+			return func() error { _, err := w.APTs.Create(w.ctx, core.APTCall{Token: w.apt("apt")}); return err }, true
 		}},
 	} {
 		do, must := c.do(w)

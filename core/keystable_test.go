@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/postern-auth/postern/client"
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/internal/teststore"
 )
@@ -166,11 +165,9 @@ func (w *world) move(name string) {
 	realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: name}, core.Request{})
 	w.must(err)
 	w.realm = realm
-	private, public, err := providerKey()
+	_, public, err := providerKey()
 	w.must(err)
 	_, err = w.APTKeys.Add(w.ctx, w.realm.ID, "provider", public, "", core.Request{})
-	w.must(err)
-	w.provider, err = client.NewAPTSigner(private, w.realm.EnvironmentGUID)
 	w.must(err)
 }
 
@@ -241,9 +238,9 @@ func (w *world) usersOfAllKinds() {
 		w.Error("ann's second factor is not asked for")
 	}
 	w.clock.Advance(time.Minute)
-	_, err = w.APTs.Create(w.ctx, core.APTCall{Token: w.aptAt("acct")})
+	_, err = w.APTs.Create(w.ctx, core.APTCall{Token: w.apt("acct")})
 	w.must(err)
-	_, err = w.APTs.Reissue(w.ctx, core.APTCall{Token: w.aptAt("acct")})
+	_, err = w.APTs.Reissue(w.ctx, core.APTCall{Token: w.apt("acct")})
 	w.must(err)
 	w.park("cat")
 	w.human("gone")

@@ -342,7 +342,7 @@ func TestCrowds(t *testing.T) {
 		crowds := map[string]func() error{
 			"refresh": func() error { _, err := w.Sessions.Refresh(w.ctx, provided.Token); return err },
 			"reissue": func() error {
-				_, err := w.APTs.Reissue(w.ctx, core.APTCall{Token: w.aptAt("acct")})
+				_, err := w.APTs.Reissue(w.ctx, core.APTCall{Token: w.apt("acct")})
 				return err
 			},
 			"sign in": func() error {
@@ -371,7 +371,7 @@ func TestManySessions(t *testing.T) {
 		in := w.provided("acct")
 		for range 220 {
 			w.clock.Advance(time.Second)
-			if _, err := w.APTs.Reissue(w.ctx, core.APTCall{Token: w.aptAt("acct")}); err != nil {
+			if _, err := w.APTs.Reissue(w.ctx, core.APTCall{Token: w.apt("acct")}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -19,10 +19,10 @@ func TestUsage(t *testing.T) {
 		if !keys[0].LastUsedAt.IsZero() {
 			t.Errorf("LastUsedAt before any use = %v; want never", keys[0].LastUsedAt)
 		}
-		in, err := w.APTs.Create(w.ctx, core.APTCall{Token: w.aptAt("ann")})
+		in, err := w.APTs.Create(w.ctx, core.APTCall{Token: w.apt("ann")})
 		w.must(err)
 		token := w.refresh(in.Token)
-		_, err = w.APTs.Reissue(w.ctx, core.APTCall{Token: w.aptAt("ann")})
+		_, err = w.APTs.Reissue(w.ctx, core.APTCall{Token: w.apt("ann")})
 		w.must(err)
 		other := w.another(w.store)
 		_, err = other.Sessions.Refresh(w.ctx, token)

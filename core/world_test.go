@@ -23,11 +23,10 @@ func TestMain(m *testing.M) { os.Exit(redistest.Main(m)) }
 type world struct {
 	*testing.T
 	*core.Core
-	ctx      context.Context
-	store    core.Store
-	clock    *fakeclock.Clock
-	realm    *core.Realm
-	provider *client.APTSigner
+	ctx   context.Context
+	store core.Store
+	clock *fakeclock.Clock
+	realm *core.Realm
 }
 
 // newWorldOnBolt sets up the embedded store.
@@ -52,11 +51,9 @@ func newWorld(t *testing.T, store core.Store) *world {
 	w.must(w.SetUp(w.ctx, secret))
 	w.realm, _, err = w.First(w.ctx, secret)
 	w.must(err)
-	private, public, err := providerKey()
+	_, public, err := providerKey()
 	w.must(err)
 	_, err = w.APTKeys.Add(w.ctx, w.realm.ID, "provider", public, "", core.Request{})
-	w.must(err)
-	w.provider, err = client.NewAPTSigner(private, w.realm.EnvironmentGUID)
 	w.must(err)
 	return w
 }
@@ -116,24 +113,19 @@ func (w *world) refused(what string, err error, want *core.Error) {
 	}
 }
 
-// apt signs an APT; "" leaves open whom it is for.
+// apt signs an APT by the world's clock, which may be far from the machine's; "" leaves open whom it is for.
 func (w *world) apt(arbitraryID string) string {
-	w.Helper()
-	text, err := w.provider.Sign(arbitraryID, time.Minute)
-	w.must(err)
-	return text
-}
-
-// aptAt signs an APT by the world's clock, which may be far from the machine's.
-func (w *world) aptAt(arbitraryID string) string {
 	w.Helper()
 	private, _, err := providerKey()
 	w.must(err)
 	key, err := jose.ParsePrivateKey(private)
 	w.must(err)
+	user := map[string]any{"environment_guid": w.realm.EnvironmentGUID}
+	if arbitraryID != "" {
+		user["arbitrary_id"] = arbitraryID
+	}
 	now := w.clock.Now().Unix()
-	return signed(w.T, key, map[string]any{"exp": now + 60, "iat": now, "jti": rand.Text(),
-		"user": map[string]any{"environment_guid": w.realm.EnvironmentGUID, "arbitrary_id": arbitraryID}})
+	return signed(w.T, key, map[string]any{"exp": now + 60, "iat": now, "jti": rand.Text(), "user": user})
 }
 
 // provided creates a user by arbitrary_id.

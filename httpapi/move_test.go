@@ -167,7 +167,7 @@ func (w *world) asksAll(paths []string) {
 func (w *world) over(store core.Store) *world {
 	w.Helper()
 	moved := &world{T: w.T, ctx: w.ctx, clock: w.clock, store: &brokenStore{Store: store}, logs: w.logs, secrets: w.secrets, realm: w.realm, key: w.key,
-		provider: w.provider, signer: w.signer}
+		signer: w.signer}
 	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	w.must(err)
 	moved.Core, err = core.New(core.Options{Store: moved.store, MasterKey: master, Now: w.clock.Now, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}})

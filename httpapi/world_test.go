@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,15 +37,14 @@ func TestMain(m *testing.M) { os.Exit(redistest.Main(m)) }
 type world struct {
 	*testing.T
 	*core.Core
-	ctx      context.Context
-	clock    *fakeclock.Clock
-	store    *brokenStore
-	server   *httptest.Server
-	realm    *core.Realm
-	key      string // management key for all realms, with every permission
-	provider *client.APTSigner
-	signer   *jose.PrivateKey // the provider's key, for APTs that its SDK would not sign
-	logs     *observer.ObservedLogs
+	ctx    context.Context
+	clock  *fakeclock.Clock
+	store  *brokenStore
+	server *httptest.Server
+	realm  *core.Realm
+	key    string           // management key for all realms, with every permission
+	signer *jose.PrivateKey // the provider's key, for APTs that its SDK would not sign
+	logs   *observer.ObservedLogs
 
 	mu      sync.Mutex
 	secrets map[string]bool
@@ -81,8 +81,6 @@ func newWorldOn(t *testing.T, store core.Store) *world {
 	private, public, err := providerKey()
 	w.must(err)
 	_, err = w.APTKeys.Add(w.ctx, w.realm.ID, "provider", public, "", core.Request{})
-	w.must(err)
-	w.provider, err = client.NewAPTSigner(private, w.realm.EnvironmentGUID)
 	w.must(err)
 	w.signer, err = jose.ParsePrivateKey(private)
 	w.must(err)
@@ -171,24 +169,28 @@ func (w *world) signIn(name string) *core.SignedIn {
 	return in
 }
 
-// apt signs an APT that works once; "" leaves open whom it is for.
+// apt signs an APT that works once, by the world's clock; "" leaves open whom it is for.
 func (w *world) apt(arbitraryID string) string {
 	w.Helper()
-	text, err := w.provider.Sign(arbitraryID, time.Minute)
-	w.must(err)
-	w.secret(text)
-	return text
+	claims := w.aptClaims(arbitraryID)
+	claims["jti"] = rand.Text()
+	return w.sign(claims)
 }
 
 // sdkAPT signs an APT as the SDK does: without jti, so that two of one second are the same.
 func (w *world) sdkAPT(arbitraryID string) string {
 	w.Helper()
+	return w.sign(w.aptClaims(arbitraryID))
+}
+
+// aptClaims returns what the SDK claims.
+func (w *world) aptClaims(arbitraryID string) map[string]any {
 	user := map[string]string{"environment_guid": w.realm.EnvironmentGUID}
 	if arbitraryID != "" {
 		user["arbitrary_id"] = arbitraryID
 	}
 	now := w.clock.Now().Unix()
-	return w.sign(map[string]any{"exp": now + 60, "iat": now, "iss": "Work-API Ruby SDK v0.1.1", "user": user})
+	return map[string]any{"exp": now + 60, "iat": now, "iss": "Work-API Ruby SDK v0.1.1", "user": user}
 }
 
 // sign signs claims with the provider's key.

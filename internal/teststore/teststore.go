@@ -13,6 +13,12 @@ import (
 	"github.com/postern-auth/postern/redisstore"
 )
 
+// How long a store waits for Redis: on a machine that is busy with other tests, a server may take longer than it has in production.
+const (
+	readTimeout = 10 * time.Second
+	callTimeout = 20 * time.Second
+)
+
 // Open opens a store over an empty database of its own, closed when its t ends.
 type Open func(t *testing.T) core.Store
 
@@ -39,7 +45,7 @@ func Bolt(t *testing.T) core.Store {
 // Redis opens a store on a server, under key names of its own.
 func Redis(t *testing.T, server *redistest.Server) core.Store {
 	t.Helper()
-	store, err := redisstore.Open(t.Context(), redisstore.Options{URL: server.URL(), KeyPrefix: "test-" + rand.Text() + ":"})
+	store, err := redisstore.Open(t.Context(), redisstore.Options{URL: server.URL(), KeyPrefix: "test-" + rand.Text() + ":", ReadTimeout: readTimeout, CallTimeout: callTimeout})
 	if err != nil {
 		t.Fatalf("redisstore.Open = %v", err)
 	}
@@ -50,7 +56,7 @@ func Redis(t *testing.T, server *redistest.Server) core.Store {
 // Cluster opens a store on the masters of a Redis Cluster.
 func Cluster(t *testing.T, nodes []*redistest.Server) core.Store {
 	t.Helper()
-	o := redisstore.Options{Mode: redisstore.ModeCluster, ReadTimeout: 2 * time.Second, CallTimeout: 5 * time.Second}
+	o := redisstore.Options{Mode: redisstore.ModeCluster, ReadTimeout: readTimeout, CallTimeout: callTimeout}
 	for _, n := range nodes {
 		o.Addrs = append(o.Addrs, n.Addr())
 	}

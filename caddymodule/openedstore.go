@@ -51,11 +51,17 @@ func (e *engine) release() {
 
 // takeCommands serves commands in the data folder until stop is called.
 func (s *openedStore) takeCommands(folder string, log *zap.Logger) {
+	const wait = "commands must wait until this server has ended"
+	listener, err := control.Listen(folder)
+	if err != nil {
+		log.Warn(wait, zap.Error(err))
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	work.Go(func() {
-		if err := control.Serve(ctx, folder, assembly.Commands(folder, s.atWork), assembly.Streams(s.Store)); err != nil {
-			log.Warn("commands must wait until this server has ended", zap.Error(err))
+		if err := control.Serve(ctx, listener, assembly.Commands(folder, s.atWork), assembly.Streams(s.Store)); err != nil {
+			log.Warn(wait, zap.Error(err))
 		}
 	})
 	s.stop = func() { cancel(); work.Wait() }

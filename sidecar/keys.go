@@ -15,13 +15,29 @@ import (
 	"github.com/postern-auth/postern/internal/control"
 )
 
+// listenToCommands lets commands come over the embedded store, which is ours alone: from before anybody is told that this server is there.
+func (s *Sidecar) listenToCommands() {
+	if s.o.RedisURL != "" {
+		return
+	}
+	var err error
+	if s.control, err = control.Listen(s.o.Data); err != nil {
+		s.commandsWait(err)
+	}
+}
+
 // takeCommands serves commands until ctx ends.
 func (s *Sidecar) takeCommands(ctx context.Context) {
 	commands := assembly.Commands(s.o.Data, func() []*assembly.Assembly { return []*assembly.Assembly{s.parts} })
 	commands[commandExplain] = s.explain
-	if err := control.Serve(ctx, s.o.Data, commands, assembly.Streams(s.store)); err != nil {
-		s.o.Log.Warn("commands must wait until this server has ended", zap.Error(err))
+	if err := control.Serve(ctx, s.control, commands, assembly.Streams(s.store)); err != nil {
+		s.commandsWait(err)
 	}
+}
+
+// commandsWait says why no commands are taken.
+func (s *Sidecar) commandsWait(why error) {
+	s.o.Log.Warn("commands must wait until this server has ended", zap.Error(why))
 }
 
 // CommandData says where the data is, for a command line. Options that concern listeners and the app are not looked at.

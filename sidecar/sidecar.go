@@ -30,6 +30,7 @@ type Sidecar struct {
 	front front
 
 	app, api, admin, forward net.Listener // all but app are nil where they are off
+	control                  net.Listener // nil over Redis, and where none can be had
 	certificate              *certificate // nil for plain HTTP
 	stopping                 atomic.Bool
 }
@@ -92,6 +93,7 @@ func (s *Sidecar) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.front.take(first)
+	s.listenToCommands()
 	return nil
 }
 
@@ -147,7 +149,7 @@ func (s *Sidecar) findRealm(ctx context.Context, o *Options) error {
 
 // close gives back what open took.
 func (s *Sidecar) close() {
-	for _, l := range []net.Listener{s.app, s.api, s.admin, s.forward} {
+	for _, l := range []net.Listener{s.app, s.api, s.admin, s.forward, s.control} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -196,7 +198,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	work.Go(func() { s.parts.Run(background) })
-	if s.o.RedisURL == "" { // the file is ours alone, so commands come to us
+	if s.control != nil {
 		work.Go(func() { s.takeCommands(background) })
 	}
 	if s.certificate != nil {

@@ -33,17 +33,22 @@ const errTooLong = syscall.EINVAL
 // Command is something that a running server does for a command line. What it returns is a sentence to print.
 type Command func(ctx context.Context, arguments url.Values) (string, error)
 
-// Serve answers commands and streams by name until ctx ends. The caller must hold the data folder, since a socket that an
+// Listen opens the socket, after which commands wait to be served. The caller must hold the data folder, since a socket that an
 // ended server left behind is replaced.
-func Serve(ctx context.Context, folder string, commands map[string]Command, streams map[string]Stream) error {
+func Listen(folder string) (net.Listener, error) {
 	path := filepath.Join(folder, socketFile)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("control socket: %w", err)
+		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	listener, err := listen(path)
 	if err != nil {
-		return fmt.Errorf("control socket: %w", err)
+		return nil, fmt.Errorf("control socket: %w", err)
 	}
+	return listener, nil
+}
+
+// Serve answers commands and streams by name until ctx ends, and closes listener.
+func Serve(ctx context.Context, listener net.Listener, commands map[string]Command, streams map[string]Stream) error {
 	mux := http.NewServeMux()
 	for name, do := range commands {
 		mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) { answer(w, r, do) })

@@ -49,7 +49,11 @@ func serve(t *testing.T, folder string, commands map[string]control.Command) (st
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- control.Serve(ctx, folder, commands, streams) }()
+	listener, err := control.Listen(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { done <- control.Serve(ctx, listener, commands, streams) }()
 	stop = func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -58,11 +62,7 @@ func serve(t *testing.T, folder string, commands map[string]control.Command) (st
 		done <- nil
 	}
 	t.Cleanup(stop)
-	for {
-		if _, err := control.Call(t.Context(), folder, "nothing", nil); !errors.Is(err, control.ErrNobody) {
-			return stop
-		}
-	}
+	return stop
 }
 
 func TestCommands(t *testing.T) {
@@ -117,8 +117,8 @@ func TestFolderWithALongName(t *testing.T) {
 	if _, err := control.Call(t.Context(), folder, "greet", nil); !errors.Is(err, control.ErrNobody) {
 		t.Errorf("Call = %v; want ErrNobody", err)
 	}
-	if err := control.Serve(t.Context(), folder, nil, nil); err == nil || !strings.Contains(err.Error(), "too long for a socket") {
-		t.Errorf("Serve = %v; want that the path is too long", err)
+	if _, err := control.Listen(folder); err == nil || !strings.Contains(err.Error(), "too long for a socket") {
+		t.Errorf("Listen = %v; want that the path is too long", err)
 	}
 }
 

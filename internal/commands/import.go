@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -31,8 +32,9 @@ type importing struct {
 	orgs  int    // among those that were made
 	realm string // what became of the realm's settings; "" = the file has none
 
-	fed   chan error // what is wrong with the file, or nil, once all of it that can be is sent
-	mu    sync.Mutex // of what follows: whoever is read from and whoever is written to may both have something to say
+	fed   chan error  // what is wrong with the file, or nil, once all of it that can be is sent
+	sent  atomic.Bool // whether any of it is
+	mu    sync.Mutex  // of what follows: whoever is read from and whoever is written to may both have something to say
 	errs  io.Writer
 	asked []string // whom no answer has come about yet, by the names that they had, where they come from elsewhere
 }
@@ -90,7 +92,11 @@ func (in *importing) run(c *cobra.Command, name string) error {
 	}
 	res, err := in.api.call(c.Context(), http.MethodPost, query, read)
 	if err != nil {
-		err = in.blame(err)
+		wrong := in.wrong()
+		if wrong != nil && in.sent.Load() { // the server may have made users before its answer was cut off
+			wrong = fmt.Errorf("the import ended early, and can be repeated: %w", wrong)
+		}
+		err = cmp.Or(wrong, err)
 		read.CloseWithError(err) // so that feed ends
 		return err
 	}
@@ -107,13 +113,13 @@ func (in *importing) run(c *cobra.Command, name string) error {
 	return errors.New("some users failed")
 }
 
-// blame returns what is wrong with the file, where that is why a call failed: it says more than that the call did not end well.
-func (in *importing) blame(failed error) error {
+// wrong returns what is wrong with the file, where that is why a call failed: it says more than that the call did not end well.
+func (in *importing) wrong() error {
 	select {
 	case wrong := <-in.fed:
-		return cmp.Or(wrong, failed)
+		return wrong
 	default:
-		return failed
+		return nil
 	}
 }
 
@@ -183,12 +189,14 @@ func (in *importing) feed(file io.Reader, o userfiles.Options, to io.Writer) err
 				in.say("%s: %s", user.Source, note)
 			}
 			in.ask(user.Source)
+			in.sent.Store(true)
 			return e.Encode(user)
 		})
 	}
 	for lines := bufio.NewReader(file); ; {
 		line, err := lines.ReadSlice('\n')
 		if seen >= in.skip {
+			in.sent.Store(true)
 			if _, err := to.Write(line); err != nil {
 				return err
 			}
@@ -213,7 +221,7 @@ func (in *importing) follow(answer io.Reader) (sum wire.ImportSummary, err error
 			wire.ImportSummary
 		}
 		if err := d.Decode(&line); err != nil {
-			return sum, fmt.Errorf("the import ended after %d users, and can be repeated: %w", in.skip+done, in.blame(err))
+			return sum, fmt.Errorf("the import ended after %d users, and can be repeated: %w", in.skip+done, cmp.Or(in.wrong(), err))
 		}
 		if line.Object == "import" {
 			return line.ImportSummary, nil

@@ -139,7 +139,7 @@ func (d *dispatcher) sweep(ctx context.Context) error {
 	if local.Sub(d.swept) < sweepEvery {
 		return nil
 	}
-	done, err := d.o.sweep(ctx)
+	done, err := d.o.sweep(ctx, sweepRound)
 	if done && err == nil {
 		d.swept = local
 	}

@@ -14,13 +14,13 @@ const (
 	sweepRound = 3 * time.Second
 )
 
-// sweep removes the events of all realms that are over. It reports whether it came to the end.
-func (o *Outbox) sweep(ctx context.Context) (done bool, err error) {
+// sweep removes the events of all realms that are over, for at most as long as round. It reports whether it came to the end.
+func (o *Outbox) sweep(ctx context.Context, round time.Duration) (done bool, err error) {
 	now, err := o.d.clock.now()
 	if err != nil {
 		return false, err
 	}
-	soon, cancel := context.WithTimeout(ctx, sweepRound)
+	soon, cancel := context.WithTimeout(ctx, round)
 	defer cancel()
 	clear := func(p Partition, realm RealmID, before time.Time) error {
 		for more := true; more; {

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// SweepEvents removes events that are over.
+// SweepEvents removes events that are over, in a round that is long enough for all of them on any machine.
 func (c *Core) SweepEvents(ctx context.Context) (done bool, err error) {
-	return c.Events.outbox.sweep(ctx)
+	return c.Events.outbox.sweep(ctx, time.Hour)
 }
 
 // DeliverNow reads the event logs, delivers what is due, and returns when that has ended.

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,24 +88,7 @@ func (r *running) facts(t *testing.T) demo.Facts {
 	if err := json.Unmarshal([]byte(r.until(t, "\n")), &f); err != nil {
 		t.Fatalf("postern dev --json: %v", err)
 	}
-	r.takesCommands(t)
 	return f
-}
-
-// takesCommands waits until a server over a file of its own takes commands, as it does a moment after it is reached.
-func (r *running) takesCommands(t *testing.T) {
-	t.Helper()
-	at := slices.Index(r.cmd.Args, "--data")
-	if at < 0 || slices.Contains(r.cmd.Args, "--redis") {
-		return
-	}
-	redistest.Eventually(t, "the server takes commands", func() bool {
-		conn, err := net.Dial("unix", filepath.Join(r.cmd.Args[at+1], "control.sock"))
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
 }
 
 // interrupt ends it as Ctrl-C does, and asserts that it takes that well.

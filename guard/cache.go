@@ -149,6 +149,16 @@ func (c *cache) forgetAll() {
 	c.all.Store(c.news.Add(1))
 }
 
+// empty drops everything, and gives back the memory that it took.
+func (c *cache) empty() {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		s.byTag, s.shelf = newTable(), shelf{}
+		s.mu.Unlock()
+	}
+}
+
 // overtaken reports whether there has been news of everything or of those with these stamps since a read began.
 func (c *cache) overtaken(heard uint64, stamps *[3]uint16) bool {
 	if c.news.Load() <= heard { // there is no newer stamp: three places far off in memory need not be looked at

@@ -97,6 +97,7 @@ func (g *Guard) Retire(then func()) {
 		end()
 		return
 	}
+	g.cache.empty() // a stream may last for days, and was let in already
 	go func() {
 		for wait := time.Millisecond; !g.visits.none(); wait = min(2*wait, reviewEvery) {
 			time.Sleep(wait)

@@ -316,7 +316,7 @@ func TestAssertion(t *testing.T) {
 	wantDecision(t, g, "good", guard.CannotKnow)
 }
 
-// TestRetire holds that a guard watches over those inside until they have left, and then ends.
+// TestRetire holds that a guard watches over those inside until they have left, remembering nobody else meanwhile, and then ends.
 func TestRetire(t *testing.T) {
 	w := newWorld()
 	w.knows("good", ann)
@@ -325,6 +325,9 @@ func TestRetire(t *testing.T) {
 	body := s.begin("good")
 	retired := make(chan struct{})
 	g.Retire(func() { close(retired) })
+	if n := g.Remembers(); n != 0 {
+		t.Errorf("a guard that retired remembers %d credentials", n)
+	}
 	before := w.readsOf("good")
 	w.listener.Forget([]string{"usr_ann"}) // another name, say
 	eventually(t, "it is read again", func() bool { return w.readsOf("good") > before })

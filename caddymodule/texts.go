@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -81,7 +83,7 @@ func eachText(name string, tree any, f func(name, value string) string) any {
 			tree[i] = eachText(name, tree[i], f)
 		}
 	case map[string]any:
-		for key := range tree {
+		for _, key := range slices.Sorted(maps.Keys(tree)) { // so that complaints come in one order
 			tree[key] = eachText(key, tree[key], f)
 		}
 	}

@@ -92,11 +92,7 @@ func (in *importing) run(c *cobra.Command, name string) error {
 	}
 	res, err := in.api.call(c.Context(), http.MethodPost, query, read)
 	if err != nil {
-		wrong := in.wrong()
-		if wrong != nil && in.sent.Load() { // the server may have made users before its answer was cut off
-			wrong = fmt.Errorf("the import ended early, and can be repeated: %w", wrong)
-		}
-		err = cmp.Or(wrong, err)
+		err = cmp.Or(in.endedBy(), err)
 		read.CloseWithError(err) // so that feed ends
 		return err
 	}
@@ -111,6 +107,15 @@ func (in *importing) run(c *cobra.Command, name string) error {
 		return err
 	}
 	return errors.New("some users failed")
+}
+
+// endedBy returns what was wrong with the file where that ended the import, or nil.
+func (in *importing) endedBy() error {
+	wrong := in.wrong()
+	if wrong != nil && in.sent.Load() { // the server may have made users before its answer was cut off
+		return fmt.Errorf("the import ended early, and can be repeated: %w", wrong)
+	}
+	return wrong
 }
 
 // wrong returns what is wrong with the file, where that is why a call failed: it says more than that the call did not end well.

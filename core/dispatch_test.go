@@ -384,3 +384,14 @@ func TestRunDelivers(t *testing.T) {
 		w.becomes("completed", func() bool { return w.notification("user.created").State == core.NotificationCompleted })
 	})
 }
+
+// TestTrimAfterMany reads a log of which so many events were read that to trim it fills a transaction.
+func TestTrimAfterMany(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		w.must(w.DeliverNow(w.ctx))
+		w.must(w.LeaveUntrimmed(w.ctx, core.Partition{Realm: w.realm.ID}, 100_000))
+		w.human("bob")
+		w.must(w.DeliverNow(w.ctx))
+	})
+}

@@ -27,6 +27,20 @@ func (c *Core) DeliverNow(ctx context.Context) error {
 	return err
 }
 
+// LeaveUntrimmed notes that so many events of a log were read since it was last trimmed.
+func (c *Core) LeaveUntrimmed(ctx context.Context, p Partition, n int) error {
+	now, err := c.d.clock.now()
+	if err != nil {
+		return err
+	}
+	r, err := c.Events.outbox.begin(ctx, p)
+	if err != nil {
+		return err
+	}
+	r.cursor.Untrimmed = n
+	return r.commit(ctx, c.d.change(p, now))
+}
+
 // ClaimTime is claimTime.
 const ClaimTime = claimTime
 

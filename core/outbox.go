@@ -56,6 +56,9 @@ const (
 	trimEvery      = 15
 )
 
+// cursorOperations is what it takes to note how far a log was read, in the same Transaction: a precondition and a put.
+const cursorOperations = 2
+
 // batchOperations bounds the operations of one Transaction; one more event takes at most eventOperations.
 const (
 	batchOperations = MaxOperations - eventOperations - 10
@@ -285,7 +288,7 @@ func (r *eventReading) trim(c *change, last bool) {
 	if !last || !r.atEnd || r.o.d.clock.local().Sub(r.asked) > time.Second {
 		return
 	}
-	for ; r.cursor.Untrimmed >= trimEvery && c.tx.operations() < MaxOperations-1; r.cursor.Untrimmed -= trimEvery {
+	for ; r.cursor.Untrimmed >= trimEvery && c.tx.operations() < MaxOperations-cursorOperations; r.cursor.Untrimmed -= trimEvery {
 		c.tx.Append = append(c.tx.Append, Append{Log: logEvents, Keep: keepEventsRead, Unhurried: true})
 	}
 }

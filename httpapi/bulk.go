@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -65,6 +66,7 @@ func (a *API) exportUsers(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // there is nothing to read, and else the call would end with the time for that
 	about, err := a.core.Realms.Get(c.Context(), realm)
 	if err != nil {
 		return err
@@ -193,7 +195,7 @@ func (a *API) importUsers(w http.ResponseWriter, c *call) error {
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex() // HTTP/2 needs none
 	w.Header().Set("Content-Type", mediaNDJSON)
-	in := &importer{api: a, call: c, realm: realm, dry: dry, lines: bufio.NewReaderSize(c.Body, maxLine+1)}
+	in := &importer{api: a, call: c, realm: realm, dry: dry, lines: bufio.NewReaderSize(&steadyBody{c.Body, control}, maxLine+1)}
 	for ended := false; !ended; {
 		batch, err := in.read()
 		if ended = errors.Is(err, io.EOF); err != nil && !ended {
@@ -211,4 +213,22 @@ func (a *API) importUsers(w http.ResponseWriter, c *call) error {
 	in.sum.DryRun, in.sum.Object = dry, "import"
 	writeLine(w, in.sum)
 	return nil
+}
+
+// bulkSilence is for how long an import may send nothing.
+const bulkSilence = time.Minute
+
+// steadyBody is a body that may take hours, as long as something of it arrives.
+type steadyBody struct {
+	body    io.Reader
+	control *http.ResponseController
+}
+
+func (b *steadyBody) Read(p []byte) (int, error) {
+	_ = b.control.SetReadDeadline(time.Now().Add(bulkSilence)) // a writer that cannot has limits of its own
+	n, err := b.body.Read(p)
+	if err == io.EOF {
+		_ = b.control.SetReadDeadline(time.Time{}) // the server waits for the client to leave, which would end the call
+	}
+	return n, err
 }

@@ -1,15 +1,21 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/httpapi"
 	"github.com/postern-auth/postern/httpapi/wire"
+	"github.com/postern-auth/postern/internal/teststore"
 )
 
 // bulk sends a call whose answer is lines, and returns them.
@@ -230,4 +236,51 @@ func TestBulkIsForManagers(t *testing.T) {
 	w.want(w.do("POST /v1/bulk/users", writer, `{"username":"x"}`), 403, "permission")
 	w.want(w.manage("GET /v1/bulk/users?password_hashes=yes", ""), 422, "must be true or false")
 	w.want(w.manage("GET /v1/bulk/users?after=usr_9999999999999999999999", ""), 422, "")
+}
+
+// slowly is a store that takes its time where it is told to.
+type slowly struct {
+	core.Store
+	slow atomic.Bool
+}
+
+func (s *slowly) Range(ctx context.Context, r core.Range) ([]string, error) {
+	if s.slow.Load() {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(3 * readTimeout):
+		}
+	}
+	return s.Store.Range(ctx, r)
+}
+
+// readTimeout is how long the server of TestBulkTakesItsTime reads a call.
+const readTimeout = 100 * time.Millisecond
+
+// TestBulkTakesItsTime sends users more slowly than the server reads other calls, and has an export take longer than that.
+func TestBulkTakesItsTime(t *testing.T) {
+	store := &slowly{Store: teststore.Bolt(t)}
+	w := newWorldOn(t, store)
+	api, err := httpapi.New(httpapi.Options{Core: w.Core})
+	w.must(err)
+	w.server.Close()
+	w.server = httptest.NewUnstartedServer(api)
+	w.server.Config.ReadTimeout = readTimeout
+	w.server.Start()
+	read, write := io.Pipe()
+	go func() {
+		for _, name := range []string{"ann", "bob", "eve"} {
+			_, _ = fmt.Fprintf(write, "{\"username\":%q}\n", name)
+			time.Sleep(2 * readTimeout)
+		}
+		write.Close()
+	}()
+	if _, lines := w.bulk("POST", "", w.realm.ID, read); len(lines) != 4 || !strings.Contains(lines[3], `"created":3`) {
+		t.Errorf("an import that takes its time is answered %q; want three users made, and a summary", lines)
+	}
+	store.slow.Store(true)
+	if _, lines := w.bulk("GET", "", w.realm.ID, nil); len(lines) != 3 {
+		t.Errorf("an export that takes its time is %q; want all three users", lines)
+	}
 }

@@ -2,8 +2,6 @@ package core
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -117,6 +115,7 @@ func (u *Users) importOnce(ctx context.Context, realm RealmID, in UserImport, dr
 	if _, _, err := u.byID(ctx, state.Realm, user.ID); err != ErrUserNotFound {
 		return user.ID, false, err
 	}
+	in.UserParts = in.named(user)
 	p, _ := state.owner(string(user.ID))
 	c := u.d.change(p, now)
 	if err := u.bringParts(ctx, c, state, user, in.UserParts, dry, req); err != nil {
@@ -226,21 +225,6 @@ func (u *Users) identify(user *User, in UserImport) error {
 		user.Username = "user-" + strings.ToLower(string(user.ID[len(user.ID)-14:]))
 	}
 	return nil
-}
-
-// idFromSource returns the id of a user of another system, the same each time: where one made at that time would be among the
-// others, or before all of them where nobody knows when they were made.
-func idFromSource(source string, created time.Time, arbitraryID string) UserID {
-	if created.IsZero() {
-		created = time.UnixMilli(0)
-	}
-	sum := sha256.Sum256([]byte(source))
-	b := bucketOfText(source)
-	if arbitraryID != "" {
-		b = bucketOfText(arbitraryID)
-	}
-	hi := uint64(created.UnixMilli())&(1<<48-1)<<7 | uint64(sum[8]&0x7f)
-	return UserID(prefixUser + encode(hi, binary.BigEndian.Uint64(sum[:]), idLength-bucketLength) + b.text())
 }
 
 // importedPassword returns the password that an imported user brings, and notes the credential in user.

@@ -25,8 +25,8 @@ func (p ExportParts) has(t CredentialType) bool {
 
 // UserParts are what an export has of one user, and what an import makes with the user.
 type UserParts struct {
-	Memberships    []*Membership // their ids are kept
-	APIKeys        []*Credential
+	Memberships    []*Membership // their ids are kept; one without has an id made of the user's and the org's
+	APIKeys        []*Credential // likewise, of the user's and the digest
 	Authenticators []AuthenticatorCopy
 	RecoveryCodes  *RecoveryCopy // nil = none
 }
@@ -150,11 +150,12 @@ func (u *Users) bringMemberships(ctx context.Context, c *change, realm *Realm, u
 		} else if one.Org != "" {
 			return errNoOrg
 		}
-		if list.find(func(o *Membership) bool { return o.ID == made.ID }) >= 0 {
-			return errMembershipTaken
-		}
+		taken := list.find(func(o *Membership) bool { return o.ID == made.ID }) >= 0
 		if err := list.add(made); err != nil {
 			return err
+		}
+		if taken {
+			return errMembershipTaken
 		}
 		c.join(made, req)
 	}
@@ -300,7 +301,7 @@ func (u *Users) copied(user *User, id CredentialID, kind CredentialType, name st
 
 // OrgImport is an org that comes from an export.
 type OrgImport struct {
-	ID OrgID // kept
+	ID OrgID // kept; OrgFromSource makes one for an org of another system
 	OrgChange
 	CreatedAt time.Time // zero = now
 }

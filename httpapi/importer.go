@@ -212,7 +212,9 @@ func namesOf(user *core.UserImport) (names []string) {
 		}
 	}
 	for _, m := range user.Memberships {
-		names = append(names, string(m.ID))
+		if m.ID != "" {
+			names = append(names, string(m.ID))
+		}
 	}
 	return names
 }
@@ -248,8 +250,20 @@ func parseLine(line importLine) parsedLine {
 
 // orgLine takes an org as exports have it.
 func (f *fields) orgLine() *core.OrgImport {
-	return &core.OrgImport{ID: core.OrgID(orEmpty(f.text("id"))), CreatedAt: f.moment("created_at"), OrgChange: core.OrgChange{
+	return &core.OrgImport{ID: f.orgNamed("id", "source"), CreatedAt: f.moment("created_at"), OrgChange: core.OrgChange{
 		Name: f.text("name"), State: word[core.State](f, "state"), Reference: f.text("reference"), Custom: f.customLine()}}
+}
+
+// orgNamed takes the id of an org, or the name that it has in another system.
+func (f *fields) orgNamed(id, source string) core.OrgID {
+	org, name := orEmpty(f.text(id)), orEmpty(f.text(source))
+	switch {
+	case name == "":
+		return core.OrgID(org)
+	case org != "":
+		f.complain(source, "must stand in the place of an id, and not beside it")
+	}
+	return core.OrgFromSource(name)
 }
 
 // userLine takes a user.
@@ -273,7 +287,7 @@ func (f *fields) userLine() *core.UserImport {
 	}
 	in.Password = f.passwordLine()
 	for m := range f.objects("memberships") {
-		one := &core.Membership{ID: core.MembershipID(orEmpty(m.text("id"))), Org: core.OrgID(orEmpty(m.text("org_id"))),
+		one := &core.Membership{ID: core.MembershipID(orEmpty(m.text("id"))), Org: m.orgNamed("org_id", "org_source"),
 			Permissions: m.texts("permissions"), ExpiresAt: core.Instant{Time: m.moment("expires_at")}, CreatedAt: core.Instant{Time: m.moment("created_at")}}
 		if custom := m.customLine(); custom != nil {
 			one.Custom = *custom

@@ -5,7 +5,7 @@ import "encoding/json"
 // UserLine is a user in an export, and one to import: a line of NDJSON. What is missing or null is empty.
 type UserLine struct {
 	ID                string                     `json:"id,omitempty"`     // usr_..., kept where it is free
-	Source            string                     `json:"source,omitempty"` // imports only: who the user is in another system; without an id, one is made of it
+	Source            string                     `json:"source,omitempty"` // imports only: who the user is in another system, or which the org; without an id, one is made of it
 	UserType          string                     `json:"user_type,omitempty"`
 	State             string                     `json:"state,omitempty"`
 	Username          string                     `json:"username,omitempty"`
@@ -39,8 +39,9 @@ type UserLine struct {
 
 // MembershipLine is a user's membership in an export.
 type MembershipLine struct {
-	ID          string                     `json:"id"`
-	OrgID       string                     `json:"org_id,omitempty"` // missing = in no org
+	ID          string                     `json:"id,omitempty"`         // missing = made of the user's and the org's
+	OrgID       string                     `json:"org_id,omitempty"`     // missing = in no org
+	OrgSource   string                     `json:"org_source,omitempty"` // imports only, in the place of OrgID: the Source in the line of the org
 	Permissions []string                   `json:"permissions,omitempty"`
 	ExpiresAt   Time                       `json:"expires_at,omitzero"`
 	Custom      map[string]json.RawMessage `json:"custom,omitempty"`
@@ -49,8 +50,8 @@ type MembershipLine struct {
 
 // APIKeyLine is a user's API key in an export: enough to know it again, and not to use it.
 type APIKeyLine struct {
-	ID          string   `json:"id"`
-	Digest      string   `json:"digest"` // SHA-256 of the key, in base64 for URLs without padding
+	ID          string   `json:"id,omitempty"` // missing = made of the user's and the digest
+	Digest      string   `json:"digest"`       // SHA-256 of the key, in base64 for URLs without padding
 	Name        string   `json:"name,omitempty"`
 	Permissions []string `json:"permissions,omitzero"` // missing = all of the user's
 	Addresses   []string `json:"allowed_addresses,omitempty"`

@@ -21,6 +21,7 @@ type keycloakUser struct {
 	LastName      string                     `json:"lastName"`
 	Email         string                     `json:"email"`
 	Attributes    map[string]json.RawMessage `json:"attributes"`
+	Groups        []string                   `json:"groups"` // paths
 	Credentials   []keycloakCredential       `json:"credentials"`
 	Federated     []json.RawMessage          `json:"federatedIdentities"`
 	ServiceClient string                     `json:"serviceAccountClientId"`
@@ -51,7 +52,7 @@ func readKeycloak(r io.Reader, _ Options, emit Emit) error {
 		line := wire.UserLine{
 			Source: "keycloak:" + u.ID, Reference: u.ID, UserType: "human", State: state(u.Enabled),
 			Username: u.Username, Email: u.Email, EmailVerification: verified(u.EmailVerified), FirstName: u.FirstName, LastName: u.LastName,
-			CreatedAt: millis(strconv.FormatInt(u.Created, 10)), Custom: customOf(u.Attributes),
+			CreatedAt: millis(strconv.FormatInt(u.Created, 10)), Custom: customOf(u.Attributes, u.groups()),
 		}
 		note := noteIf(len(u.Federated) > 0, "links to other providers are not imported")
 		for _, c := range u.Credentials {
@@ -70,6 +71,15 @@ func readKeycloak(r io.Reader, _ Options, emit Emit) error {
 		}
 		return emit(line, note)
 	})
+}
+
+// groups returns what an operator has put a user into as a fact about the user.
+func (u keycloakUser) groups() map[string]json.RawMessage {
+	if len(u.Groups) == 0 {
+		return nil
+	}
+	list, _ := json.Marshal(u.Groups) // strings can always be
+	return map[string]json.RawMessage{"groups": list}
 }
 
 // hash returns a password's hash as text.

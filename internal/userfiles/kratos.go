@@ -30,7 +30,16 @@ type kratosIdentity struct {
 	} `json:"credentials"`
 	MetadataPublic map[string]json.RawMessage `json:"metadata_public"`
 	MetadataAdmin  map[string]json.RawMessage `json:"metadata_admin"`
+	Organization   string                     `json:"organization_id"` // where Ory sells them
 	CreatedAt      string                     `json:"created_at"`
+}
+
+// organization returns the one that an identity is of as a fact about it.
+func (k kratosIdentity) organization() map[string]json.RawMessage {
+	if k.Organization == "" {
+		return nil
+	}
+	return map[string]json.RawMessage{"organization_id": text(k.Organization)}
 }
 
 // readKratos reads identities of Kratos. Their traits have the form that each deployment gives them; those of the usual
@@ -45,7 +54,7 @@ func readKratos(r io.Reader, _ Options, emit Emit) error {
 		line := wire.UserLine{
 			Source: "kratos:" + k.ID, Reference: k.ID, UserType: "human", State: state(k.State != "inactive"),
 			Username: username, Email: email, EmailVerification: "none", FirstName: first, LastName: last,
-			CreatedAt: at(k.CreatedAt), Custom: customOf(k.Traits, k.MetadataPublic, k.MetadataAdmin),
+			CreatedAt: at(k.CreatedAt), Custom: customOf(k.Traits, k.MetadataPublic, k.MetadataAdmin, k.organization()),
 			Password: hashed(kratosHash(k.Credentials["password"].Config.HashedPassword)),
 		}
 		for _, a := range k.Addresses {

@@ -177,10 +177,12 @@ func TestOperatorsWordCounts(t *testing.T) {
 		"auth0":    `{"user_id":"1","user_metadata":{"role":"admin"},"app_metadata":{"role":"guest"}}`,
 		"supabase": `{"id":"1","aud":"authenticated","raw_user_meta_data":{"role":"admin"},"raw_app_meta_data":{"role":"guest"}}`,
 		"kratos":   `[{"id":"1","traits":{"role":"admin"},"metadata_public":{"role":"member"},"metadata_admin":{"role":"guest"}}]`,
+		"keycloak": `{"users":[{"id":"1","username":"x","attributes":{"groups":["admin"]},"groups":["guest"]}]}`,
 	} {
+		attribute := map[bool]string{true: "groups", false: "role"}[format == "keycloak"]
 		err := userfiles.Read(format, strings.NewReader(user), userfiles.Options{}, func(user wire.UserLine, _ string) error {
-			if got := string(user.Custom["role"]); got != `"guest"` {
-				t.Errorf("%s: role = %s; want what the operator wrote", format, got)
+			if got := strings.Trim(string(user.Custom[attribute]), "[]"); got != `"guest"` {
+				t.Errorf("%s: %s = %s; want what the operator wrote", format, attribute, got)
 			}
 			return nil
 		})

@@ -74,6 +74,24 @@ func (d *deps) newPassword(user *User, hash newHash) (*password, error) {
 	return &password{ID: id, Realm: user.Realm, User: user.ID, Hash: hash.text, Imported: hash.imported, CreatedAt: Instant{d.ids.now()}}, nil
 }
 
+// nextPassword is newPassword for a user who may have a password already: another in its place is the same credential, as old as before.
+func (d *deps) nextPassword(ctx context.Context, at Partition, user *User, hash newHash) (*password, error) {
+	_, there := user.has(CredentialPassword)
+	next, err := d.newPassword(user, hash)
+	if next == nil || err != nil || !there {
+		return next, err
+	}
+	var former password
+	_, found, err := d.load(ctx, passwordKey(at, user.ID), &former)
+	if err != nil {
+		return nil, fmt.Errorf("core: read password: %w", err)
+	}
+	if found && former.Realm == user.Realm {
+		next.CreatedAt = former.CreatedAt
+	}
+	return next, nil
+}
+
 // failedSignIns is how many wrong passwords in a row an account bears: ten at once, then one a minute.
 var failedSignIns = Rate{Burst: 10, Every: time.Minute, Durable: true}
 

@@ -84,7 +84,7 @@ func (p *Passwords) change(ctx context.Context, state *realmState, who *account,
 	if err := p.sessions.endAll(ctx, c, &after, keep); err != nil {
 		return err
 	}
-	if err := c.putPassword(&after, who.version, hash); err != nil {
+	if err := c.putPassword(ctx, &after, who.version, hash); err != nil {
 		return err
 	}
 	c.event(Event{Realm: state.ID, Type: eventUserUpdated, User: after.ID, Request: req.clean()})

@@ -150,7 +150,7 @@ func (p *Passwords) reset(ctx context.Context, r *resetting, hash newHash, req R
 	after := *r.user
 	after.Generation++
 	c := p.d.change(at, now)
-	if err := c.putPassword(&after, r.version, hash); err != nil {
+	if err := c.putPassword(ctx, &after, r.version, hash); err != nil {
 		return nil, err
 	}
 	if device := p.d.knownDevice(r.state.ID, r.user, req.Device, now); device != "" {
@@ -163,8 +163,8 @@ func (p *Passwords) reset(ctx context.Context, r *resetting, hash newHash, req R
 
 // putPassword puts a user with a new password into c. What the old one was good for is over: tokens to replace it, and
 // the count of those who guessed it. All who remember the user are told.
-func (c *change) putPassword(user *User, version uint64, hash newHash) error {
-	password, err := c.d.newPassword(user, hash)
+func (c *change) putPassword(ctx context.Context, user *User, version uint64, hash newHash) error {
+	password, err := c.d.nextPassword(ctx, c.tx.Partition, user, hash)
 	if err != nil {
 		return err
 	}

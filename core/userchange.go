@@ -59,7 +59,7 @@ type UserChange struct {
 	Username             *string
 	Email                *string
 	EmailVerification    *EmailVerification
-	FirstName, LastName  *string
+	FirstName, LastName  *string // of a human user
 	Name                 *string // of an api user
 	Reference            *string
 	Custom               *Custom // replaces all of it
@@ -99,8 +99,8 @@ func (u *User) apply(in UserChange) error {
 		errs.check(*v == EmailNone || *v == EmailRequested || *v == EmailVerified, "email_verification", "Email verification must be none, requested or verified")
 		u.EmailVerification = *v
 	}
-	errs.name(&u.FirstName, in.FirstName, "first_name", "First name")
-	errs.name(&u.LastName, in.LastName, "last_name", "Last name")
+	errs.personal(u, &u.FirstName, in.FirstName, "first_name", "First name")
+	errs.personal(u, &u.LastName, in.LastName, "last_name", "Last name")
 	errs.text(&u.Reference, in.Reference, "reference", "Reference")
 	if u.Type == UserAPI {
 		errs.name(&u.APIName, in.Name, "name", "Name")
@@ -193,6 +193,15 @@ func (f *fieldErrors) name(to, from *string, attribute, label string) {
 	if strings.TrimSpace(*to) == "" {
 		*to = ""
 	}
+}
+
+// personal is name for what only people have (Users API, "Fields", human only). Api users may be sent back as they were got.
+func (f *fieldErrors) personal(u *User, to, from *string, attribute, label string) {
+	if from != nil && u.Type == UserAPI && *from != "" && *from != *to {
+		f.check(false, attribute, label+" is for human users only")
+		return
+	}
+	f.name(to, from, attribute, label)
 }
 
 // err returns all complaints as one KindInvalid error, or nil.

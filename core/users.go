@@ -257,7 +257,8 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in *
 	if err != nil {
 		return nil, err
 	}
-	password, err := u.d.newPassword(after, in.hash)
+	p, _ := state.owner(string(after.ID))
+	password, err := u.d.nextPassword(ctx, p, after, in.hash)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +266,6 @@ func (u *Users) update(ctx context.Context, realm RealmID, idOrName string, in *
 	if err != nil {
 		return nil, err
 	}
-	p, _ := state.owner(string(after.ID))
 	c := u.d.change(p, now)
 	after.outdate(before, password != nil)
 	verification, err := u.verificationOf(ctx, c, state.Realm, before, after, in)

@@ -106,6 +106,7 @@ func tell(w http.ResponseWriter, c *call, e *core.Error, now time.Time) {
 // explain sets the headers that go with the status of an error.
 func explain(h http.Header, c *call, e *core.Error, now time.Time) {
 	seconds := max(1, int(math.Ceil(e.RetryAfter.Seconds())))
+	again := now.Truncate(time.Second).Add(time.Duration(seconds) * time.Second)
 	switch statusOf(e) {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", challenge(e))
@@ -116,7 +117,8 @@ func explain(h http.Header, c *call, e *core.Error, now time.Time) {
 			h.Set("X-Ratelimit-Limit", strconv.Itoa(e.Limit))
 		}
 		h.Set("X-Ratelimit-Remaining", "0")
-		h.Set("X-Ratelimit-Reset", strconv.FormatInt(now.Unix()+int64(seconds), 10))
+		h.Set("X-Ratelimit-Reset", strconv.FormatInt(again.Unix(), 10))
+		h.Set("Ratelimit-Reset", again.UTC().Format(http.TimeFormat)) // newer clients
 		fallthrough
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(seconds))

@@ -287,7 +287,11 @@ func TestThrottled(t *testing.T) {
 		w.want(w.manage("POST /v1/users/ann/authenticate", `{"password":"wrong"}`), http.StatusUnauthorized, "")
 	}
 	shut := w.want(w.manage("POST /v1/users/ann/authenticate", `{"password":"`+goodPassword+`"}`), http.StatusTooManyRequests, "Too many attempts")
-	reset := fmt.Sprint(w.clock.Now().Add(time.Minute).Unix())
+	until := w.clock.Now().Add(time.Minute)
+	reset := fmt.Sprint(until.Unix())
+	if date := shut.Header.Get("Ratelimit-Reset"); date != until.UTC().Format(http.TimeFormat) {
+		t.Errorf("Ratelimit-Reset of 429 = %q; want the same time as a date, as newer clients read it", date)
+	}
 	if shut.Header.Get("Retry-After") != "60" || shut.Header.Get("X-Ratelimit-Limit") != "10" || shut.Header.Get("X-Ratelimit-Reset") != reset || shut.Header.Get("X-Ratelimit-Remaining") != "0" {
 		t.Errorf("headers of 429 = %v; want ten tries, and a minute, until %s", shut.Header, reset)
 	}

@@ -19,8 +19,11 @@ func (a *API) createUserToken(w http.ResponseWriter, c *call) error {
 		FirstName: f.optional("first_name"), LastName: f.optional("last_name"),
 		Password: f.text("password"), PasswordConfirmation: f.text("password_confirmation"),
 	}
-	if kind := f.text("credential_type"); kind != nil && *kind != "" && *kind != string(core.CredentialPassword) {
+	switch kind := orEmpty(f.text("credential_type")); {
+	case kind != "" && kind != string(core.CredentialPassword):
 		f.complain("credential_type", "must be password")
+	case kind != "" && in.Password == nil: // as at /v1/credentials: a password that never comes would be none
+		in.Password = new(string)
 	}
 	f.ignore("id", "object", "created_at", "expires_at")
 	if err := b.end(); err != nil {

@@ -28,5 +28,9 @@ func TestUserTokens(t *testing.T) {
 		w.want(w.ruby("POST /v1/user_tokens", `{"user_token":{"username":"bob"}}`), http.StatusUnprocessableEntity, "Email can't be blank")
 		w.want(w.ruby("POST /v1/user_tokens", `{"user_token":{"username":"bob","email":"b@example.com","credential_type":"google"}}`),
 			http.StatusUnprocessableEntity, "Credential type must be password")
+		w.want(w.ruby("POST /v1/user_tokens", `{"user_token":{"username":"bob","email":"b@example.com","credential_type":"password"}}`),
+			http.StatusUnprocessableEntity, `{"errors":{"password":["Password can't be blank"]}}`)
+		w.want(w.ruby("POST /v1/user_tokens", `{"user_token":{"username":"bob","email":"b@example.com","credential_type":null}}`),
+			http.StatusCreated, `"credential_type":null`)
 	})
 }

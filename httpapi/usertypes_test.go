@@ -1,0 +1,85 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestNamesOfAPIUsers holds that first and last names are people's: an api user has a name, and is sent back as it was got.
+func TestNamesOfAPIUsers(t *testing.T) {
+	each(t, func(w *world) {
+		for _, name := range []string{"first_name", "last_name"} {
+			label := strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "_", " ")
+			refusal := `{"errors":{"` + name + `":["` + label + ` is for human users only"]}}`
+			w.want(w.manage("POST /v1/users", `{"user":{"user_type":"api","username":"robot","`+name+`":"Rob"}}`), 422, refusal)
+		}
+		w.want(w.manage("POST /v1/users", `{"user":{"user_type":"api","username":"robot","name":"Rob the robot","first_name":null,"last_name":""}}`),
+			201, `"name":"Rob the robot"`)
+		w.want(w.manage("PUT /v1/users/robot", `{"user":{"name":"Robbie","first_name":"Rob"}}`), 422, "First name is for human users only")
+		got := w.want(w.manage("GET /v1/users/robot", ""), 200, `"first_name":null,"last_name":null`)
+		w.want(w.manage("PUT /v1/users/robot", `{"user":`+got.text+`}`), 200, `"name":"Rob the robot"`)
+	})
+}
+
+// TestPasswordKeepsItsAge holds that a password is one credential, however often it is set anew: by whoever manages users, with the one
+// before, and with a token. One that takes the place of none is new.
+func TestPasswordKeepsItsAge(t *testing.T) {
+	each(t, func(w *world) {
+		const second, third, fourth = "a second password for ann", "a third password for ann", "a fourth password for ann"
+		w.secret(second, third, fourth)
+		ann := w.human("ann")
+		password := "/v1/credentials/" + string(ann.Credentials[0].ID)
+		made := w.want(w.manage("GET "+password, ""), 200, "").json["created_at"]
+		same := func(how string) {
+			w.Helper()
+			if got := w.want(w.manage("GET "+password, ""), 200, "").json["created_at"]; got != made {
+				w.Errorf("created_at after %s = %v; want %v, when it was made", how, got, made)
+			}
+			w.clock.Advance(time.Minute)
+		}
+		w.clock.Advance(time.Minute)
+		w.want(w.manage("PUT /v1/users/ann", `{"user":{"password":"`+second+`"}}`), 200, "")
+		same("an update of the user")
+		w.want(w.manage("PUT "+password, `{"credential":{"password":"`+third+`"}}`), 200, "")
+		same("an update of the credential")
+		w.want(w.manage("PUT /v1/users/ann/update_password", `{"user":{"current_password":"`+third+`","password":"`+fourth+`"}}`), 204, "")
+		same("update_password")
+		token := w.want(w.manage("POST /v1/users/ann/generate_password_token", ""), 200, "").field("token")
+		w.secret(token)
+		w.want(w.manage("POST /v1/users/ann/reset_password_with_token", `{"user":{"token":"`+token+`","password":"`+goodPassword+`"}}`), 200, "")
+		same("a reset")
+		w.want(w.manage("DELETE "+password, ""), 204, "")
+		again := w.want(w.manage("POST /v1/credentials", `{"credential":{"user_id":"ann","credential_type":"password","password":"`+second+`"}}`), 201, "")
+		if again.json["created_at"] == made {
+			w.Errorf("created_at of a password made anew = %v; want now", made)
+		}
+	})
+}
+
+// TestEmailsAreUnique has fifty callers create users of one address at once, in spellings that are one, while the realm wants each
+// address once: one is made.
+func TestEmailsAreUnique(t *testing.T) {
+	each(t, func(w *world) {
+		spellings := []string{"one@example.com", "ONE@Example.COM", "Oｎe@example.com", " one@example.com "}
+		answers := make(chan *answer)
+		for i := range 50 {
+			go func() {
+				answers <- w.manage("POST /v1/users", fmt.Sprintf(`{"user":{"user_type":"human","username":"user%d","email":%q}}`, i, spellings[i%4]))
+			}()
+		}
+		made := 0
+		for range 50 {
+			switch a := <-answers; {
+			case a.StatusCode == 201:
+				made++
+			case a.StatusCode != 422 || a.text != `{"errors":{"email":["Email has already been taken"]}}`:
+				w.Errorf("POST of an address that is taken = %d %s; want 422", a.StatusCode, a.text)
+			}
+		}
+		if made != 1 {
+			w.Errorf("%d users of one address were made; want 1", made)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package core_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,34 +151,55 @@ func TestNamesOfBlanks(t *testing.T) {
 	})
 }
 
-// TestNamesAreUnique lets fifty create users under spellings of one name; exactly one may win.
+// TestNamesAreUnique lets fifty create users at once under spellings of one name: as usernames, as e-mail addresses, and as both, which
+// are one namespace. Exactly one may win, and the others hear what of theirs is taken.
 func TestNamesAreUnique(t *testing.T) {
+	addresses := []string{"one@example.com", "ONE@example.COM", "Oｎe@example.com", " one@example.com "}
+	username := func(i int) core.UserChange {
+		return core.UserChange{Type: ptr(core.UserAPI), Username: &[]string{"one", "ONE", "Oｎe", " one "}[i%4]}
+	}
+	email := func(i int) core.UserChange {
+		return core.UserChange{Type: ptr(core.UserHuman), Username: ptr(fmt.Sprint("user", i)), Email: &addresses[i%4]}
+	}
+	either := func(i int) core.UserChange {
+		if i%2 == 0 {
+			return email(i / 2)
+		}
+		return core.UserChange{Type: ptr(core.UserAPI), Username: &addresses[i/2%4]}
+	}
 	each(t, func(w *world) {
-		var wins, losses int
-		var mu sync.Mutex
-		var all sync.WaitGroup
-		for i := range 50 {
-			all.Go(func() {
-				name := []string{"one", "ONE", "Oｎe", " one "}[i%4]
-				_, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: &name}, core.Request{})
-				mu.Lock()
-				defer mu.Unlock()
-				e, ok := errors.AsType[*core.Error](err)
-				switch {
-				case err == nil:
-					wins++
-				case ok && e.Error() == "Username has already been taken":
-					losses++
-				default:
-					w.Errorf("Create = %v; want a user, or a name that is taken", err)
-				}
-			})
-		}
-		all.Wait()
-		if wins != 1 || losses != 49 {
-			w.Errorf("%d won and %d lost; want 1 and 49", wins, losses)
-		}
+		w.oneWins("usernames", username, "Username has already been taken")
+		w.oneWins("addresses", email, "Email has already been taken")
+		w.must(w.Users.Delete(w.ctx, w.realm.ID, addresses[0], core.Request{}))
+		w.oneWins("usernames and addresses", either, "Username has already been taken", "Email has already been taken")
 	})
+}
+
+// oneWins creates fifty users at once, of whom all but one are to be refused with one of some messages.
+func (w *world) oneWins(what string, user func(i int) core.UserChange, messages ...string) {
+	w.Helper()
+	var all sync.WaitGroup
+	told := make([]string, 50)
+	for i := range told {
+		all.Go(func() {
+			if _, err := w.Users.Create(w.ctx, w.realm.ID, user(i), core.Request{}); err != nil {
+				told[i] = err.Error()
+			}
+		})
+	}
+	all.Wait()
+	wins := 0
+	for i, text := range told {
+		switch {
+		case text == "":
+			wins++
+		case !slices.Contains(messages, text):
+			w.Errorf("%s: Create %d = %s; want a user, or %q", what, i, text, messages)
+		}
+	}
+	if wins != 1 {
+		w.Errorf("%s: %d of 50 won; want 1", what, wins)
+	}
 }
 
 // TestUpdatesTakeTurns changes one user fifty times at once. Nobody said that it should be as they read it, so all are served, and

@@ -43,9 +43,26 @@ type Repeats struct{ d *deps }
 // Repeatable is a call that may be sent again.
 type Repeatable struct {
 	Key     *ManagementKey // of the caller; no other's calls are the same
+	APT     *APTCaller     // who calls, where that is no holder of a management key
 	Realm   RealmID        // that the call names; with a key for one realm it may be "", which otherwise stands for none
 	Name    string         // what the caller calls this call
 	Request []byte         // all that tells the call from another of the same name
+}
+
+// sum returns a digest of who calls and of the call's name.
+func (in *Repeatable) sum() string {
+	if in.APT != nil {
+		return digest(in.APT.identity() + "\x00" + in.Name)
+	}
+	return digest(string(in.Key.ID) + "\x00" + in.Name)
+}
+
+// realm returns the realm in which the call is claimed, "" for none.
+func (in *Repeatable) realm() RealmID {
+	if in.APT != nil {
+		return in.APT.apt.state.ID
+	}
+	return cmp.Or(in.Key.Realm, in.Realm)
 }
 
 // repeatable is the claim of a call, and its answer where that fits into the same partition.
@@ -82,20 +99,24 @@ type try struct {
 
 // Once carries a call out, or returns what it was answered before, with repeated true. call returns the answer, and whether it
 // is to be kept; where not, its last change is not made and a repetition is a new call. call is called again where somebody
-// else changed what it changes. Once fails with ErrRepeatDiffers, ErrUnderWay and ErrAnswerTooLong, and like a store.
+// else changed what it changes. Once fails with ErrRepeatDiffers, ErrUnderWay and ErrAnswerTooLong, with ErrInvalidToken where a repetition
+// shows an APT that worked before, and like a store.
 func (r *Repeats) Once(ctx context.Context, in Repeatable, call func(context.Context) (answer []byte, keep bool)) (answer []byte, repeated bool, err error) {
-	t := &try{request: sha256.Sum256(in.Request), claim: &repeatable{Sum: digest(string(in.Key.ID) + "\x00" + in.Name)}}
-	if id := cmp.Or(in.Key.Realm, in.Realm); id != "" {
-		realm, err := r.d.realms.managed(ctx, id)
-		if err != nil {
+	t, err := r.try(ctx, in)
+	if err != nil {
+		return nil, false, err
+	}
+	if answer, err = r.claim(ctx, t); err != nil {
+		return nil, false, err
+	}
+	if answer != nil {
+		if err := in.APT.again(ctx); err != nil {
 			return nil, false, err
 		}
-		t.at = realm.partition(bucketOfText(t.claim.Sum))
-	}
-	if answer, err = r.claim(ctx, t); err != nil || answer != nil {
-		return answer, answer != nil, err
+		return answer, true, nil
 	}
 	defer r.release(ctx, t)
+	ctx = in.APT.under(ctx)
 	for try := range maxTries {
 		standBack(try)
 		held, w := withhold(ctx)
@@ -113,6 +134,19 @@ func (r *Repeats) Once(ctx context.Context, in Repeatable, call func(context.Con
 		}
 	}
 	return nil, false, contention()
+}
+
+// try returns a call that is not claimed yet.
+func (r *Repeats) try(ctx context.Context, in Repeatable) (*try, error) {
+	t := &try{request: sha256.Sum256(in.Request), claim: &repeatable{Sum: in.sum()}}
+	if id := in.realm(); id != "" {
+		realm, err := r.d.realms.managed(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		t.at = realm.partition(bucketOfText(t.claim.Sum))
+	}
+	return t, nil
 }
 
 // claim makes a call this process's to carry out. It returns the answer instead where there is one.

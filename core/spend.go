@@ -50,12 +50,20 @@ func (a *APTs) spendJTI(ctx context.Context, apt *apt) error {
 	return a.spendAt(ctx, at, mark, apt)
 }
 
-// spendAt makes a mark in a Transaction of its own.
+// spendAt makes a mark in a Transaction of its own, which is not held back: see Repeats. A call that is carried out anew because
+// something else came before its change has made it already.
 func (a *APTs) spendAt(ctx context.Context, at Partition, mark *spentAPT, apt *apt) error {
+	caller := aptCallerUnder(ctx)
+	if caller != nil && caller.spent == mark.key(at) {
+		return nil
+	}
 	c := a.d.change(at, apt.now)
 	c.create(mark, apt.expires)
 	c.tx.Durable = true
-	err := c.commit(ctx)
+	_, err := c.committed(ctx)
+	if err == nil && caller != nil {
+		caller.spent = mark.key(at)
+	}
 	if isConflict(err) {
 		return errSpent
 	}

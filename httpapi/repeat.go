@@ -12,51 +12,95 @@ import (
 )
 
 // A POST with an Idempotency-Key can be sent again by whoever has not heard of its answer: it is carried out once, and
-// answered alike for 24 hours (draft-ietf-httpapi-idempotency-key-header). That is for callers with a management key. From
-// others the header means nothing: an APT works once by itself.
+// answered alike for 24 hours (draft-ietf-httpapi-idempotency-key-header). Nothing is kept for whoever has not proved who
+// they are. An import, whose body and answer are streams, sees to it itself: see resumed.
 
 // maxIdempotencyKey bounds an Idempotency-Key, in bytes.
 const maxIdempotencyKey = 255
-
-// unrepeated are calls to which the header means nothing, whoever sends it: one whose body is read and answered line by line, so that
-// neither is ever there as a whole, and one that looks at an APT alone, so that with the same management key beside it another APT may
-// be another user's.
-var unrepeated = map[string]bool{"POST /v1/bulk/users": true, "POST /v1/users/reauth": true}
 
 // errIdempotencyKey says that a key is none.
 var errIdempotencyKey = &core.Error{Kind: core.KindMalformed, Code: "bad_idempotency_key", Detail: "send one Idempotency-Key of 1 to 255 visible ASCII characters"}
 
 // repeatable serves a call, and if it names itself by an Idempotency-Key, only once.
 func (a *API) repeatable(w http.ResponseWriter, c *call, rt *routed) error {
-	names, secret := c.Header["Idempotency-Key"], ""
-	if len(names) > 0 && c.Method == http.MethodPost && !unrepeated[c.pattern] {
-		secret, _ = c.managementKey()
-	}
-	if secret == "" {
+	if _, sent := c.Header["Idempotency-Key"]; !sent || c.Method != http.MethodPost || rt.streams {
 		return a.conditional(w, c, rt)
 	}
-	key, err := a.authenticated(c, secret)
-	if errors.Is(err, core.ErrManagementKey) {
-		return a.conditional(w, c, rt) // which refuses it in its own words
-	} else if err != nil {
+	var in core.Repeatable
+	var body []byte
+	var err error
+	if c.byAPT() {
+		in, body, err = a.repeatableByAPT(w, c)
+	} else {
+		in, body, err = a.repeatableByKey(c)
+	}
+	switch {
+	case errors.Is(err, errNotRepeatable):
+		return a.conditional(w, c, rt)
+	case err != nil:
 		return err
 	}
+	in.Request = c.fingerprint(body)
+	return a.once(w, c, rt, in, body)
+}
+
+// errNotRepeatable says that a call can only be refused, which is left to whoever serves it, in their own words.
+var errNotRepeatable = errors.New("httpapi: this call is not repeated")
+
+// idempotencyKey returns the name that a call gives itself.
+func (c *call) idempotencyKey() (string, error) {
+	names := c.Header["Idempotency-Key"]
 	if len(names) != 1 || !isIdempotencyKey(names[0]) {
-		return errIdempotencyKey
+		return "", errIdempotencyKey
 	}
-	text, err := io.ReadAll(io.LimitReader(c.Body, maxBody+1))
+	return names[0], nil
+}
+
+// repeatableByKey returns a call with a management key, and its body.
+func (a *API) repeatableByKey(c *call) (in core.Repeatable, body []byte, err error) {
+	secret, _ := c.managementKey()
+	if in.Key, err = a.authenticated(c, secret); errors.Is(err, core.ErrManagementKey) {
+		return in, nil, errNotRepeatable
+	} else if err != nil {
+		return in, nil, err
+	}
+	if in.Name, err = c.idempotencyKey(); err != nil {
+		return in, nil, err
+	}
+	if body, err = io.ReadAll(io.LimitReader(c.Body, maxBody+1)); err != nil {
+		return in, nil, errBadRequest
+	}
+	if len(body) > maxBody {
+		c.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), c.Body))
+		return in, nil, errNotRepeatable
+	}
+	in.Realm, err = a.realmAhead(c)
+	return in, body, err
+}
+
+// byAPT reports whether a call is one of those that an APT alone allows. reauth does not look at a management key beside it.
+func (c *call) byAPT() bool {
+	return c.pattern == "POST /v1/users/reauth" || c.pattern == "POST /v1/users" && c.showsAPT()
+}
+
+// repeatableByAPT returns a call with an APT, and its body. The APT is no part of what tells one call from another, as each
+// repetition needs one that was not used before.
+func (a *API) repeatableByAPT(w http.ResponseWriter, c *call) (in core.Repeatable, body []byte, err error) {
+	if body, err = c.readText(w); err != nil {
+		return in, nil, err
+	}
+	read := *c
+	read.Request = c.WithContext(c.Context())
+	read.Body = io.NopCloser(bytes.NewReader(body))
+	apt, err := read.apt(w)
 	if err != nil {
-		return errBadRequest
+		return in, nil, err
 	}
-	if len(text) > maxBody { // it can only be refused
-		c.Body = io.NopCloser(io.MultiReader(bytes.NewReader(text), c.Body))
-		return a.conditional(w, c, rt)
+	if in.APT, err = a.core.APTs.Vouch(c.Context(), apt, c.pattern == "POST /v1/users/reauth"); err != nil {
+		return in, nil, err
 	}
-	realm, err := a.realmAhead(c)
-	if err != nil {
-		return err
-	}
-	return a.once(w, c, rt, core.Repeatable{Key: key, Realm: realm, Name: names[0], Request: c.fingerprint(text)}, text)
+	in.Name, err = c.idempotencyKey()
+	return in, body, err
 }
 
 // realmAhead returns the realm that a call names before its body is read, or "". What is wrong with the name, the call is told
@@ -104,7 +148,7 @@ func (a *API) once(w http.ResponseWriter, c *call, rt *routed, in core.Repeatabl
 		if err := a.conditional(d, &again, rt); err != nil {
 			a.fail(d, &again, err)
 		}
-		return d.encode(), d.status < 500 && d.status != http.StatusConflict && d.status != http.StatusTooManyRequests
+		return d.encode(), isKept(d.status, in)
 	})
 	if err != nil {
 		return err
@@ -118,6 +162,15 @@ func (a *API) once(w http.ResponseWriter, c *call, rt *routed, in core.Repeatabl
 	}
 	d.send(w)
 	return nil
+}
+
+// isKept reports whether the answer to a call is kept. Of a call with an APT a refusal is not: it changes nothing, and nothing but the
+// users and sessions that an APT may make bounds how many of them there are.
+func isKept(status int, in core.Repeatable) bool {
+	if in.APT != nil {
+		return status < 300
+	}
+	return status < 500 && status != http.StatusConflict && status != http.StatusTooManyRequests
 }
 
 // draftHead is what stands before the body of an answer that is kept.

@@ -148,7 +148,7 @@ func TestRepeatIsBounded(t *testing.T) {
 	})
 }
 
-// TestIdempotencyKey sends keys that are none, and keys where they mean nothing.
+// TestIdempotencyKey sends keys that are none, and keys for what cannot be repeated.
 func TestIdempotencyKey(t *testing.T) {
 	w := newWorld(t)
 	body := `{"org":{"name":"Acme"}}`
@@ -163,7 +163,7 @@ func TestIdempotencyKey(t *testing.T) {
 	reader := w.newKey(w.realm.ID, core.PermissionRead)
 	w.want(w.do("POST /v1/orgs", "Idempotency-Key: a\nContent-Type: application/json\nX-Authrocket-Api-Key: "+reader, strings.Repeat(" ", 128<<10+1)), 403, "permission")
 
-	for _, id := range []string{"ann", "bob"} { // an APT is its own proof against repetition
+	for _, id := range []string{"ann", "bob"} { // of each user it is another call
 		a := w.want(w.do("POST /v1/users", "Idempotency-Key: a\nContent-Type: application/vnd.api+json\nAuthorization: Bearer "+w.apt(""), w.document(id)), 201, id)
 		if a.Header.Get("Idempotency-Replayed") != "" {
 			t.Errorf("POST /v1/users with an APT was replayed: %s", a.text)

@@ -20,6 +20,7 @@ type routed struct {
 	pattern string  // "GET /v1/users/{user}"
 	read    handler // what serves GET of the thing that the path names; nil where it names none
 	makes   bool    // it is a POST that makes a thing which GET reads below its path
+	streams bool    // body and answer are read and written line by line, so that neither is ever there as a whole
 }
 
 // compile gathers the lines of the table by path, once, so that a call is compared with each path once.
@@ -34,7 +35,7 @@ func (a *API) compile() {
 			a.paths = append(a.paths, address{segments: strings.Split(rt.path, "/")})
 		}
 		a.paths[i].routes = append(a.paths[i].routes, &routed{rt, rt.method + " " + rt.path, a.reader(rt.path),
-			rt.method == http.MethodPost && a.makes(rt.path)})
+			rt.method == http.MethodPost && a.makes(rt.path), strings.HasPrefix(rt.path, "/v1/bulk/")})
 	}
 }
 

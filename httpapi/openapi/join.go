@@ -144,7 +144,7 @@ func hasThings(paths *yaml.Node, path string) bool {
 }
 
 // completeOperation gives an operation what is shared: by "method"; by "thing" and method, where what it is about has an address
-// of its own; if it is "managed" by a key, in a "realm" that the call names, and "repeatable"; with a "body"; and what "every"
+// of its own; if it is "managed" by a key, in a "realm" that the call names; "repeatable" and with a "body"; and what "every"
 // operation and "each" answer has.
 func (t tree) completeOperation(method string, operation, shared *yaml.Node, thing bool) {
 	t.fill(operation, get(shared, "method", method))
@@ -156,10 +156,10 @@ func (t tree) completeOperation(method string, operation, shared *yaml.Node, thi
 		if get(operation, "x-postern-reach") == nil {
 			t.fill(operation, get(shared, "realm"))
 		}
-		if method == "post" && get(operation, "requestBody", "content", "application/x-ndjson") == nil { // a stream is not kept
-			t.fill(operation, get(shared, "repeatable", "operation"))
-			t.fillAnswers(operation, get(shared, "repeatable", "answer"), "2")
-		}
+	}
+	if method == "post" && get(operation, "requestBody", "content", "application/x-ndjson") == nil { // a stream is not kept
+		t.fill(operation, get(shared, "repeatable", "operation"))
+		t.fillAnswers(operation, get(shared, "repeatable", "answer"), "2")
 	}
 	if get(operation, "requestBody") != nil {
 		t.fill(operation, get(shared, "body"))

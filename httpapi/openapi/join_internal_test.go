@@ -53,13 +53,15 @@ x-postern-common:
 		"thing": {"/a/{b}: {get: {responses: {'200': {}}}}",
 			`"/a/{b}":{"get":{"responses":{"200":{"headers":{"ETag":{"$ref":"T"},"Id":{"$ref":"I"}}},"304":{"$ref":"N"},"500":{"$ref":"E"}}}}`},
 		"made": {"/a: {post: {responses: {'201': {}}}}\n  /a/{b}: {get: {responses: {'200': {$ref: '#/answers/A'}}}}",
-			`"/a":{"post":{"responses":{"201":{"headers":{"ETag":{"$ref":"T"},"Id":{"$ref":"I"}}},"500":{"$ref":"E"}}}},"/a/{b}":{"get":{"responses":{"200":{"description":"a","headers":{"ETag":{"$ref":"T"},"Id":{"$ref":"I"}}},"304":{"$ref":"N"},"500":{"$ref":"E"}}}}`},
+			`"/a":{"post":{"responses":{"201":{"headers":{"ETag":{"$ref":"T"},"Replayed":{"$ref":"Y"},"Id":{"$ref":"I"}}},"409":{"$ref":"C"},"500":{"$ref":"E"}}}},"/a/{b}":{"get":{"responses":{"200":{"description":"a","headers":{"ETag":{"$ref":"T"},"Id":{"$ref":"I"}}},"304":{"$ref":"N"},"500":{"$ref":"E"}}}}`},
 		"repeatable": {"/a: {post: {x-postern-permission: read, x-postern-reach: all, responses: {'200': {$ref: '#/answers/A'}, '404': {$ref: G}}}}",
 			`"/a":{"post":{"x-postern-permission":"read","x-postern-reach":"all","responses":{"200":{"description":"a","headers":{"Replayed":{"$ref":"Y"},"Id":{"$ref":"I"}}},"403":{"$ref":"F"},"404":{"$ref":"G"},"409":{"$ref":"C"},"500":{"$ref":"E"}},"security":[{"key":[]}]}}`},
 		"stream": {"/a: {post: {x-postern-permission: read, x-postern-reach: all, requestBody: {content: {application/x-ndjson: {}}}, responses: {'200': {$ref: A}}}}",
 			`"/a":{"post":{"x-postern-permission":"read","x-postern-reach":"all","requestBody":{"content":{"application/x-ndjson":{}}},"responses":{"200":{"$ref":"A"},"400":{"$ref":"B"},"403":{"$ref":"F"},"500":{"$ref":"E"}},"security":[{"key":[]}]}}`},
-		"alias": {"/a: {get: &x {responses: {'200': {$ref: A}}}, post: *x}",
-			`"/a":{"get":{"responses":{"200":{"$ref":"A"},"500":{"$ref":"E"}}},"post":{"responses":{"200":{"$ref":"A"},"500":{"$ref":"E"}}}}`},
+		"alias": {"/a: {get: &x {responses: {'200': {$ref: A}}}, put: *x}",
+			`"/a":{"get":{"responses":{"200":{"$ref":"A"},"500":{"$ref":"E"}}},"put":{"responses":{"200":{"$ref":"A"},"412":{"$ref":"P"},"500":{"$ref":"E"}}}}`},
+		"repeatable without a key": {"/a: {post: {x-postern-permission: none, responses: {'200': {$ref: '#/answers/A'}}}}",
+			`"/a":{"post":{"x-postern-permission":"none","responses":{"200":{"description":"a","headers":{"Replayed":{"$ref":"Y"},"Id":{"$ref":"I"}}},"409":{"$ref":"C"},"500":{"$ref":"E"}}}}`},
 	} {
 		got, err := joinTexts(shared, "paths:\n  "+c.operation, "answers: {A: {description: a}}")
 		if want := `{"paths":{` + c.want + `},"answers":{"A":{"description":"a"}}}`; err != nil || got != want {

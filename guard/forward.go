@@ -3,6 +3,8 @@ package guard
 import (
 	"net/http"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // ForwardAuth serves the verdict to proxies that ask before they pass a request on: nginx's auth_request, forward_auth of
@@ -27,32 +29,22 @@ import (
 // differences: gRPC calls get the status of HTTP, since their 200 would let them in, and since nginx passes on no redirect, a browser
 // to be sent to sign in gets 401 there, with Location. For Traefik that is a whole address: a path would lead to where it asks.
 //
+// What is refused has the id that a trusted proxy gave the request in X-Request-Id, else as Options.RequestID says.
+//
 // trusts reports whether an address, as http.Request.RemoteAddr has it, is that of a proxy that may describe requests. The
 // client's address is the last one in X-Forwarded-For that it does not hold for. What is open for long is not cut when its user
 // may no longer enter: only a proxy of one's own could do that.
 func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, asking *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		if !trusts(asking.RemoteAddr) {
-			answerProblem(w, &refuseStranger)
-			return
+		if id := failure.SentID(asking.Header); id != "" && trusts(asking.RemoteAddr) {
+			asking = failure.WithID(asking, id)
 		}
-		shape, why := shapeOf(asking)
+		r, shape, why := g.askedAbout(asking, trusts)
 		if why != nil {
-			answerProblem(w, why)
-			return
-		}
-		if g.names.misspelt(asking.Header) {
-			answerProblem(w, &refuseMisspelt)
-			return
-		}
-		if wishesElsewhere(asking.Header) || asking.Header["Http2-Settings"] != nil { // nginx tells the latter alone
-			answerProblem(w, &refuseUpgrade)
-			return
-		}
-		r, why := shape.described(asking, trusts)
-		if why != nil {
-			answerProblem(w, why)
+			told := *why
+			told.RequestID = g.requestID(asking)
+			answerProgram(w, asking, &told)
 			return
 		}
 		v := g.Judge(r)
@@ -67,6 +59,25 @@ func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
 		g.answerForward(w.Header(), asking.Header, g.Prepare(r, v).Header)
 		w.WriteHeader(http.StatusOK)
 	})
+}
+
+// askedAbout returns the request that a proxy asks about and how it describes it, or why that cannot be judged.
+func (g *Guard) askedAbout(asking *http.Request, trusts func(remoteAddr string) bool) (*http.Request, *shape, *Refusal) {
+	if !trusts(asking.RemoteAddr) {
+		return nil, nil, &refuseStranger
+	}
+	shape, why := shapeOf(asking)
+	if why != nil {
+		return nil, nil, why
+	}
+	if g.names.misspelt(asking.Header) {
+		return nil, nil, &refuseMisspelt
+	}
+	if wishesElsewhere(asking.Header) || asking.Header["Http2-Settings"] != nil { // nginx tells the latter alone
+		return nil, nil, &refuseUpgrade
+	}
+	r, why := shape.described(asking, trusts)
+	return r, shape, why
 }
 
 // answerForward tells a proxy what the application is to see, in the place of what the client sent.
@@ -90,15 +101,19 @@ func (g *Guard) answerForward(answer, sent, seen http.Header) {
 
 // refuseForward answers a request that v does not allow.
 func (g *Guard) refuseForward(w http.ResponseWriter, r *http.Request, v Verdict, s *shape) {
-	to, signsIn := g.signInAddress(r, &v.Refusal)
+	why := v.Refusal
+	if why.RequestID == "" {
+		why.RequestID = g.requestID(r)
+	}
+	to, signsIn := g.signInAddress(r, &why)
 	switch {
 	case signsIn && !s.redirects:
 		w.Header().Set("Location", to)
-		answerProblem(w, &v.Refusal)
+		answerProgram(w, r, &why)
 	case signsIn && s.resolves && strings.HasPrefix(to, "/"):
-		sendTo(w, &v.Refusal, g.c.ownOrigin(r).String()+to)
+		sendTo(w, &why, g.c.ownOrigin(r).String()+to)
 	default:
-		g.refuseHTTP(w, r, &v.Refusal)
+		g.refuseHTTP(w, r, &why)
 	}
 }
 

@@ -2,9 +2,7 @@ package guard
 
 import (
 	"fmt"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 )
 
@@ -27,13 +25,10 @@ func grpcMedia(r *http.Request) (string, bool) {
 // refuseGRPC answers with trailers only (gRPC over HTTP/2, "Responses"): they are in the headers of a 200.
 func refuseGRPC(w http.ResponseWriter, media string, why *Refusal) {
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
+	refusalHeaders(h, why)
 	h.Set("Content-Type", media)
 	h.Set("Grpc-Status", grpcStatus[why.Status])
 	h.Set("Grpc-Message", grpcText(why.Detail))
-	if why.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(why.RetryAfter.Seconds()))))
-	}
 	w.WriteHeader(http.StatusOK)
 }
 

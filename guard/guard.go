@@ -31,6 +31,8 @@ type Guard struct {
 	address  func(*http.Request) netip.Addr
 	observe  func(Verdict)
 
+	requestID func(*http.Request) string
+
 	home      atomic.Pointer[home] // nil until the realm is found
 	cache     *cache
 	visits    *visits
@@ -62,7 +64,7 @@ func New(o Options) (*Guard, error) {
 	crew := newCrew()
 	g := &Guard{
 		realms: o.Realms, resolver: o.Resolver, keys: o.Keys, renewer: o.Renewer, asserter: o.Asserter, feed: o.Feed,
-		c: c, names: o.Names, log: o.Logger, now: o.Now, address: o.Address, observe: o.Observe,
+		c: c, names: o.Names, log: o.Logger, now: o.Now, address: o.Address, observe: o.Observe, requestID: o.RequestID,
 		cache: remembered, visits: newVisits(), crew: crew,
 		looks:    flights[string, *home]{crew: crew, aloft: map[string]*flight[*home]{}},
 		reads:    flights[question, known]{crew: crew, aloft: map[question]*flight[known]{}},
@@ -118,7 +120,7 @@ func (g *Guard) before(next http.Handler, proxy bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var v Verdict
 		g.judge(r, false, &v)
-		g.note(&v)
+		g.note(r, &v)
 		if v.Decision != Allow {
 			g.Refuse(w, g.Prepare(r, v), v)
 			return
@@ -139,7 +141,7 @@ func (g *Guard) before(next http.Handler, proxy bool) http.Handler {
 // than r's context lasts. Behind another guard that shares Names, it goes by whom that one found.
 func (g *Guard) Judge(r *http.Request) (v Verdict) {
 	g.judge(r, false, &v)
-	g.note(&v)
+	g.note(r, &v)
 	return v
 }
 
@@ -147,7 +149,7 @@ func (g *Guard) Judge(r *http.Request) (v Verdict) {
 // path, or whose method, can be read in several ways is refused.
 func (g *Guard) JudgePublic(r *http.Request) (v Verdict) {
 	g.judge(r, true, &v)
-	g.note(&v)
+	g.note(r, &v)
 	return v
 }
 
@@ -305,8 +307,8 @@ func (g *Guard) tell(h http.Header, v *Verdict, room []string) {
 // Owns reports whether a header, by its name in any spelling, is one that only the guards that share Names may set.
 func (g *Guard) Owns(name string) bool { return g.names.owns(name) }
 
-// note logs a refusal, and lets the observer know.
-func (g *Guard) note(v *Verdict) {
+// note logs a refusal of r, and lets the observer know.
+func (g *Guard) note(r *http.Request, v *Verdict) {
 	if g.observe != nil {
 		g.observe(*v)
 	}
@@ -314,7 +316,8 @@ func (g *Guard) note(v *Verdict) {
 		return
 	}
 	if entry := g.log.Check(zap.DebugLevel, "request refused"); entry != nil {
-		entry.Write(zap.String("realm", g.c.Realm), zap.Int("status", v.Refusal.Status), zap.String("reason", v.Refusal.Reason))
+		v.Refusal.RequestID = g.requestID(r)
+		entry.Write(zap.String("realm", g.c.Realm), zap.Int("status", v.Refusal.Status), zap.String("reason", v.Refusal.Reason), zap.String("request_id", v.Refusal.RequestID))
 	}
 }
 

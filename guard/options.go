@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // Realms finds the realm that a Guard serves. It fails with core.ErrRealmNotFound.
@@ -104,6 +105,10 @@ type Options struct {
 	// proxy that puts another there must know which proxies to believe.
 	Host func(*http.Request) string
 
+	// RequestID returns the id by which the host's log knows a request: whoever is refused is told it. Default a new one for each refusal, which
+	// the guard's own log has where it notes refusals.
+	RequestID func(*http.Request) string
+
 	// Observe is told of each verdict, for metrics. It must not block.
 	Observe func(Verdict)
 
@@ -148,6 +153,9 @@ func (o *Options) validate() (*compiled, error) {
 	}
 	if o.Host == nil {
 		o.Host = func(r *http.Request) string { return r.Host }
+	}
+	if o.RequestID == nil {
+		o.RequestID = failure.IDOf
 	}
 	c.secure, c.host = o.Secure, o.Host
 	if o.Logger == nil {

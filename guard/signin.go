@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // maxReturn bounds where to return to after signing in, in bytes.
@@ -83,7 +85,7 @@ func hasDotSegment(path string) bool {
 // which would be lost.
 func (g *Guard) signInAddress(r *http.Request, why *Refusal) (string, bool) {
 	login := g.c.login
-	if login == nil || why.Status != http.StatusUnauthorized || (r.Method != http.MethodGet && r.Method != http.MethodHead) || !isNavigation(r) {
+	if login == nil || why.Status != http.StatusUnauthorized || (r.Method != http.MethodGet && r.Method != http.MethodHead) || !failure.IsNavigation(r) {
 		return "", false
 	}
 	own := g.c.ownOrigin(r)

@@ -119,6 +119,7 @@ type Refusal struct {
 	Detail     string        // whole sentences: what is wrong and what to do
 	Challenge  string        // WWW-Authenticate (RFC 6750 §3); "" = none
 	RetryAfter time.Duration // 429 and 503 only
+	RequestID  string        // that the log has of this refusal; "" = the log is silent
 
 	stepUp string // for the sign-in page: what kind of sign-in it takes, as a query; "" = any
 }

@@ -1,95 +1,40 @@
 package httpapi
 
 import (
-	"crypto/rand"
 	"maps"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // call is a request on its way through the API.
 type call struct {
 	*http.Request
-	id       string // X-Request-Id
-	sent     family // of the body, otherFamily where it has no or another media type
-	wanted   family // of the answer
-	problems bool   // errors as RFC 9457
-	pattern  string // the line of the table that serves it
-	path     segments
-	allowed  []string // methods, where the one that was used is not among them
-	body     *body    // nil until it is read
-	device   string   // to be answered with a user who signed in, for the device to keep
-	counted  bool     // as a call of its management key: see keyRates
+	id      string // X-Request-Id
+	wants   failure.Wants
+	pattern string // the line of the table that serves it
+	path    segments
+	allowed []string // methods, where the one that was used is not among them
+	body    *body    // nil until it is read
+	device  string   // to be answered with a user who signed in, for the device to keep
+	counted bool     // as a call of its management key: see keyRates
 
 	shownOnce bool // the answer holds what GET of the same thing does not show
 }
 
-// family is one of the two kinds of clients that /v1 serves alike, told apart by their media types.
-type family int
-
+// The media types of answers.
 const (
-	otherFamily family = iota
-	plainJSON          // application/json: the Users API
-	jsonAPI            // application/vnd.api+json: Work-API
+	mediaJSON    = failure.MediaJSON
+	mediaJSONAPI = failure.MediaJSONAPI
 )
 
-// The media types of the families, and of errors for whoever asks for those.
-const (
-	mediaJSON    = "application/json"
-	mediaJSONAPI = "application/vnd.api+json"
-	mediaProblem = "application/problem+json"
-)
-
-// newCall works out in which family a request speaks and wants to be answered: as Accept says where it names one of
-// the two alone, else as the body does, else in plain JSON.
+// newCall returns a call, and in which form it is answered.
 func newCall(r *http.Request) *call {
-	c := &call{Request: r, id: rand.Text(), sent: familyOf(r.Header.Get("Content-Type"))}
-	var accepted [3]bool
-	for _, line := range r.Header["Accept"] {
-		if line == "*/*" { // most say that, and it says nothing
-			continue
-		}
-		for item := range strings.SplitSeq(line, ",") {
-			media, parameters, _ := mime.ParseMediaType(item) // bad parameters say nothing
-			if isZero(parameters["q"]) {
-				continue
-			}
-			c.problems = c.problems || media == mediaProblem
-			accepted[familyOf(media)] = true
-		}
-	}
-	switch {
-	case accepted[jsonAPI] != accepted[plainJSON]:
-		c.wanted = plainJSON
-		if accepted[jsonAPI] {
-			c.wanted = jsonAPI
-		}
-	case c.sent != otherFamily:
-		c.wanted = c.sent
-	default:
-		c.wanted = plainJSON
-	}
-	return c
-}
-
-// isZero reports whether a quality value means "not acceptable" (RFC 9110 §12.4.2).
-func isZero(q string) bool { return q != "" && strings.Trim(q, "0.") == "" }
-
-// familyOf returns the family of a media type, whatever its parameters.
-func familyOf(contentType string) family {
-	media, _, _ := strings.Cut(contentType, ";")
-	switch strings.ToLower(strings.TrimSpace(media)) {
-	case mediaJSON:
-		return plainJSON
-	case mediaJSONAPI:
-		return jsonAPI
-	}
-	return otherFamily
+	return &call{Request: r, id: failure.IDOf(r), wants: failure.WantsOf(r.Header)}
 }
 
 // settle sets the headers that every answer has. Their values share one allocation, and nothing else: hosts may change them.
@@ -101,7 +46,7 @@ func settle(w http.ResponseWriter, c *call) {
 		"Accept, Content-Type, Origin",
 	}
 	h := w.Header()
-	h["X-Request-Id"], h["Cache-Control"] = values[0:1:1], values[1:2:2]
+	h[failure.IDHeader], h["Cache-Control"] = values[0:1:1], values[1:2:2]
 	h["X-Content-Type-Options"], h["Vary"] = values[2:3:3], values[3:4:4]
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // Bounds of a body, and of what is told of it: whoever sends thousands of names that nobody knows needs no key for that.
@@ -51,7 +52,7 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 	if isCoded(c.Header) {
 		return nil, errCoded
 	}
-	if c.sent == otherFamily {
+	if c.wants.Sent == failure.OtherFamily {
 		if !isForm(c.Header.Get("Content-Type")) {
 			return nil, errMediaType
 		}
@@ -60,13 +61,13 @@ func (c *call) readBody(w http.ResponseWriter, root string) (*body, error) {
 			return nil, err
 		}
 	}
-	if c.sent == plainJSON && isEmptyArray(text) {
+	if c.wants.Sent == failure.PlainJSON && isEmptyArray(text) {
 		return c.body, nil
 	}
 	if c.body.top.members, err = parseObject(text); err != nil {
 		return nil, err
 	}
-	if c.sent == jsonAPI {
+	if c.wants.Sent == failure.JSONAPI {
 		err = c.body.unwrapDocument()
 	} else {
 		err = c.body.unwrap(root)
@@ -232,7 +233,7 @@ func (f *fields) complain(name, what string) {
 		name = strings.ToValidUTF8(name[:maxName], "") + "..."
 	}
 	label := words.Replace(name)
-	f.errs = append(f.errs, core.FieldError{Attribute: name, Message: sentence(label) + " " + what})
+	f.errs = append(f.errs, core.FieldError{Attribute: name, Message: failure.Sentence(label) + " " + what})
 }
 
 // rest returns all complaints, about members among them that nobody took.

@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
@@ -10,13 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/core"
-	"github.com/postern-auth/postern/internal/fastjson"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // statuses turns a kind into a status. It is the one place that does.
@@ -93,13 +89,14 @@ func Refuse(w http.ResponseWriter, r *http.Request, e *core.Error) {
 // tell answers with an error, in the caller's form.
 func tell(w http.ResponseWriter, c *call, e *core.Error, now time.Time) {
 	explain(w.Header(), c, e, now)
+	f := failure.Failure{Status: statusOf(e), Code: e.Code, Detail: e.Detail, Fields: e.Fields}
 	switch {
-	case c.problems:
-		write(w, statusOf(e), mediaProblem, asProblem(e))
-	case c.wanted == jsonAPI:
-		write(w, statusOf(e), mediaJSONAPI, asJSONAPI(e))
+	case c.wants.Problems:
+		f.WriteProblem(w)
+	case c.wants.Answer == failure.JSONAPI:
+		f.WriteJSONAPI(w)
 	default:
-		write(w, statusOf(e), mediaJSON, asV1(e))
+		f.WriteV1(w)
 	}
 }
 
@@ -146,114 +143,7 @@ func allow(methods []string) string {
 	return strings.Join(slices.Compact(methods), ", ")
 }
 
-// asV1 is the Users API's form: an object that has for each attribute an array of sentences. What concerns no
-// attribute stands under "base".
-func asV1(e *core.Error) any {
-	told := sentences(e.Fields)
-	if len(told) == 0 {
-		told = sentences{{Attribute: "base", Message: sentence(e.Detail)}}
-	}
-	return map[string]any{"errors": told}
-}
-
-// sentences are encoded as an object of arrays, by attribute, in order: some clients show no more than the first.
-type sentences []core.FieldError
-
-// MarshalJSON writes {"attribute":["Sentence","Another"]}.
-func (s sentences) MarshalJSON() ([]byte, error) {
-	var order []string
-	told := map[string][]string{}
-	for _, f := range s {
-		if told[f.Attribute] == nil {
-			order = append(order, f.Attribute)
-		}
-		told[f.Attribute] = append(told[f.Attribute], f.Message)
-	}
-	var b bytes.Buffer
-	for i, attribute := range order {
-		pair, err := json.Marshal(map[string][]string{attribute: told[attribute]})
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.Write(pair[1 : len(pair)-1])
-	}
-	return []byte("{" + b.String() + "}"), nil
-}
-
-// sentence begins a detail with a capital.
-func sentence(detail string) string {
-	if detail == "" {
-		return detail
-	}
-	first, size := utf8.DecodeRuneInString(detail)
-	return string(unicode.ToUpper(first)) + detail[size:]
-}
-
-// jsonAPIError is an error as JSON:API has it. Work-API clients read code and detail, and need both to be texts.
-type jsonAPIError struct {
-	Status string `json:"status"`
-	Code   string `json:"code"`
-	Title  string `json:"title"`
-	Detail string `json:"detail"`
-}
-
-// detailInvalid is what the detail of every validation error begins with in JSON:API, as each code has its sentence.
-const detailInvalid = "Some attributes are not valid: "
-
-// asJSONAPI is Work-API's form: an array of objects, one for each attribute that breaks a rule.
-func asJSONAPI(e *core.Error) any {
-	status := statusOf(e)
-	details := []string{sentence(e.Error())}
-	if len(e.Fields) > 0 {
-		details = details[:0]
-	}
-	for _, f := range e.Fields {
-		details = append(details, detailInvalid+f.Message)
-	}
-	var all []jsonAPIError
-	for _, detail := range details {
-		all = append(all, jsonAPIError{Status: strconv.Itoa(status), Code: e.Code + "_error", Title: http.StatusText(status), Detail: detail})
-	}
-	return map[string]any{"errors": all}
-}
-
-// problem is an error as RFC 9457 has it.
-type problem struct {
-	Title  string         `json:"title"`
-	Status int            `json:"status"`
-	Detail string         `json:"detail"`
-	Code   string         `json:"code"`
-	Errors []problemField `json:"errors,omitempty"`
-}
-
-// problemField is one attribute that breaks a rule.
-type problemField struct {
-	Attribute string `json:"attribute"`
-	Detail    string `json:"detail"`
-}
-
-// asProblem is RFC 9457's form.
-func asProblem(e *core.Error) any {
-	status := statusOf(e)
-	p := problem{Title: http.StatusText(status), Status: status, Detail: sentence(e.Error()), Code: e.Code}
-	for _, f := range e.Fields {
-		p.Errors = append(p.Errors, problemField{f.Attribute, f.Message})
-	}
-	return p
-}
-
 // write sends a JSON body.
 func write(w http.ResponseWriter, status int, media string, body any) {
-	err := fastjson.Use(body, func(text []byte) {
-		values, h := [...]string{media, strconv.Itoa(len(text))}, w.Header() // one allocation, as in settle
-		h["Content-Type"], h["Content-Length"] = values[0:1:1], values[1:2:2]
-		w.WriteHeader(status)
-		_, _ = w.Write(text) // a caller that has gone
-	})
-	if err != nil { // our own types: a programming error, which the recovery answers
-		panic(err)
-	}
+	failure.WriteJSON(w, status, media, body)
 }

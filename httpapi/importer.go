@@ -14,6 +14,7 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // importBatch is how many lines of an import are carried out at once, and held in memory.
@@ -147,7 +148,7 @@ func failed(number int, err error) (wire.ImportLine, error) {
 		result.Errors = append(result.Errors, f.Message)
 	}
 	if len(e.Fields) == 0 {
-		result.Errors = []string{sentence(e.Detail)}
+		result.Errors = []string{failure.Sentence(e.Detail)}
 	}
 	return result, nil
 }

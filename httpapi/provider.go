@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // signupPrefix is what the token of a parked signup begins with.
@@ -46,7 +47,7 @@ func (a *API) createUser(w http.ResponseWriter, c *call) error {
 func (c *call) showsAPT() bool {
 	_, bearer := c.bearer()
 	_, managed := c.managementKey()
-	return !managed && (bearer || c.wanted == jsonAPI)
+	return !managed && (bearer || c.wants.Answer == failure.JSONAPI)
 }
 
 // provide serves POST /v1/users with an APT.
@@ -82,7 +83,7 @@ func (c *call) apt(w http.ResponseWriter) (core.APTCall, error) {
 		return core.APTCall{}, err
 	}
 	token, _ := c.bearer()
-	if c.sent == jsonAPI && !b.wrapped {
+	if c.wants.Sent == failure.JSONAPI && !b.wrapped {
 		return core.APTCall{}, core.ErrEnvironmentNotFound // as the original service answers
 	}
 	b.object.ignore("id", "token", "created_at", "integrations")

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/postern-auth/postern/httpapi/openapi"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // What is told of the API itself: to everybody, without a key.
@@ -49,7 +50,7 @@ func writeFile(w http.ResponseWriter, c *call, f openapi.File) error {
 func (c *call) takesGzip() bool {
 	for item := range strings.SplitSeq(strings.Join(c.Header["Accept-Encoding"], ","), ",") {
 		if coding, parameters, _ := mime.ParseMediaType(item); coding == "gzip" {
-			return !isZero(parameters["q"])
+			return !failure.IsZero(parameters["q"])
 		}
 	}
 	return false

@@ -132,7 +132,7 @@ func isIdempotencyKey(name string) bool {
 // fingerprint returns all of a call with a body that its answer depends on, but for who is calling.
 func (c *call) fingerprint(body []byte) []byte {
 	head, err := json.Marshal([]any{c.Method, c.URL.RequestURI(), c.Header["X-Authrocket-Realm"], c.Header["Authrocket-Realm"],
-		c.Header.Get("Content-Type"), c.wanted, c.problems})
+		c.Header.Get("Content-Type"), c.wants.Answer, c.wants.Problems})
 	if err != nil { // our own types
 		panic(err)
 	}

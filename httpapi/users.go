@@ -6,6 +6,7 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // getUser serves GET /v1/users/{user} (Users API, "Get a user").
@@ -146,7 +147,7 @@ func word[T ~string](f *fields, name string) *T {
 // writeUser answers with a user, and with a token where one was minted.
 func (a *API) writeUser(w http.ResponseWriter, c *call, status int, user *core.User, token string) error {
 	c.shownOnce = token != "" || user.NewAPIKey != "" || c.device != ""
-	if c.wanted == jsonAPI {
+	if c.wants.Answer == failure.JSONAPI {
 		write(w, status, mediaJSONAPI, wire.Document{Data: wire.Resource{ID: string(user.ID), Type: "user",
 			Attributes: wire.Attributes{ArbitraryID: user.ArbitraryID, Token: token}}})
 		return nil

@@ -14,17 +14,20 @@ import (
 	"github.com/postern-auth/postern/guard"
 )
 
-// accessLog writes a line for each guarded request. It holds no header, no query and no token in a path: all may hold secrets.
+// accessLog writes a line for each guarded request. It holds no header, no query and no token in a path: all may hold secrets. It has the id by
+// which the app and whoever was told of a failure know the request.
 type accessLog struct {
-	log  *zap.Logger
-	next http.Handler
+	log     *zap.Logger
+	trusted proxies
+	next    http.Handler
 }
 
 func (a *accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	rec := &recorder{ResponseWriter: w}
+	r, id := a.trusted.identify(r)
 	defer func() {
-		fields := []zap.Field{zap.String("method", r.Method), zap.String("host", r.Host), zap.String("path", shownPath(r.URL.EscapedPath())),
+		fields := []zap.Field{zap.String("request_id", id), zap.String("method", r.Method), zap.String("host", r.Host), zap.String("path", shownPath(r.URL.EscapedPath())),
 			zap.Int("status", rec.status), zap.Int64("bytes", rec.bytes), zap.Duration("duration", time.Since(start)),
 			zap.String("remote_ip", addressOf(r))}
 		if rec.user != "" {

@@ -47,7 +47,7 @@ func newGeneration(o *Options, parts *assembly.Assembly) (*generation, error) {
 	}
 	app = &edge{trusted: trusted, patient: o.SlowClient, next: app}
 	if o.AccessLog {
-		app = &accessLog{o.Log.Named("access"), app}
+		app = &accessLog{o.Log.Named("access"), trusted, app}
 	}
 	g.handler = app
 	return g, nil
@@ -56,8 +56,8 @@ func newGeneration(o *Options, parts *assembly.Assembly) (*generation, error) {
 // guarded returns the app behind the guard.
 func (g *generation) guarded(o *Options) http.Handler {
 	if g.upstream == nil {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "There is no app at this address: a proxy goes there itself.", http.StatusNotFound)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fail(w, r, http.StatusNotFound, "no_app", "There is no app at this address: a proxy goes there itself.")
 		})
 	}
 	app := confined(g.upstream, answered(newProxy(g.upstream, o.Log.Named("proxy"))))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // proxies are those in front of us who may say where a request comes from. By default there are none, and what is
@@ -111,6 +112,9 @@ func (p proxies) locate(r *http.Request) *http.Request {
 	}
 	if said.Host != "" && isHost(said.Host) {
 		from.host = said.Host
+	}
+	if id := failure.SentID(r.Header); id != "" && !failure.HasID(r) {
+		r = failure.WithID(r, id)
 	}
 	return r.WithContext(context.WithValue(r.Context(), originKey{}, from))
 }

@@ -116,15 +116,15 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if _, tooSlow := errors.AsType[*slowBody](err); tooSlow || errors.Is(err, context.Canceled) {
 				// The client has gone, or sends nothing more, after which the server cancels the request.
-				http.Error(w, "The request did not arrive in time, or was ended.", http.StatusRequestTimeout)
+				fail(w, r, http.StatusRequestTimeout, "request_timeout", "The request did not arrive in time, or was ended.")
 				return
 			}
 			if _, broken := errors.AsType[*brokenBody](err); broken {
-				http.Error(w, "The body of this request cannot be read.", http.StatusBadRequest)
+				fail(w, r, http.StatusBadRequest, "bad_request", "The body of this request cannot be read.")
 				return
 			}
 			log.Warn("upstream failed", zap.Error(err))
-			http.Error(w, "The app behind this address does not answer. Try again shortly.", http.StatusBadGateway)
+			fail(w, r, http.StatusBadGateway, "app_away", "The app behind this address does not answer. Try again shortly.")
 		},
 	}
 }
@@ -137,7 +137,7 @@ func confined(up *upstream, app http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !guard.IsPlain(r.URL) {
-			http.Error(w, "The path of this request can be read in more than one way.", http.StatusBadRequest)
+			fail(w, r, http.StatusBadRequest, "ambiguous_path", "The path of this request can be read in more than one way.")
 			return
 		}
 		app.ServeHTTP(w, r)
@@ -202,11 +202,11 @@ func mayUpgrade(r *http.Request) bool {
 // than to a WebSocket.
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodConnect {
-		http.Error(w, "This is not a proxy to elsewhere.", http.StatusMethodNotAllowed)
+		fail(w, r, http.StatusMethodNotAllowed, "no_proxy", "This is not a proxy to elsewhere.")
 		return
 	}
 	if !isHost(r.Host) {
-		http.Error(w, "The host of this request is none.", http.StatusBadRequest)
+		fail(w, r, http.StatusBadRequest, "bad_host", "The host of this request is none.")
 		return
 	}
 	r = e.trusted.locate(r)

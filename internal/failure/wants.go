@@ -1,0 +1,96 @@
+package failure
+
+import (
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// Family is one of the two kinds of clients that Postern serves alike, told apart by their media types.
+type Family int
+
+// The families, and what is of neither.
+const (
+	OtherFamily Family = iota
+	PlainJSON          // application/json: the Users API
+	JSONAPI            // application/vnd.api+json: Work-API
+)
+
+// The media types of the families, and of errors for whoever asks for those.
+const (
+	MediaJSON    = "application/json"
+	MediaJSONAPI = "application/vnd.api+json"
+	MediaProblem = "application/problem+json"
+)
+
+// Wants is what the headers of a request say of how its caller reads answers.
+type Wants struct {
+	Sent     Family // of the body, OtherFamily where it has no or another media type
+	Answer   Family // of the answer; never OtherFamily
+	Problems bool   // errors as RFC 9457
+}
+
+// WantsOf works out in which family a request speaks and wants to be answered: as Accept says where it names one of
+// the two alone, else as the body does, else in plain JSON.
+func WantsOf(h http.Header) Wants {
+	wants := Wants{Sent: familyOf(h.Get("Content-Type")), Answer: PlainJSON}
+	var accepted [3]bool
+	for _, line := range h["Accept"] {
+		if line == "*/*" { // most say that, and it says nothing
+			continue
+		}
+		for item := range strings.SplitSeq(line, ",") {
+			media, parameters, _ := mime.ParseMediaType(item) // bad parameters say nothing
+			if IsZero(parameters["q"]) {
+				continue
+			}
+			wants.Problems = wants.Problems || media == MediaProblem
+			accepted[familyOf(media)] = true
+		}
+	}
+	switch {
+	case accepted[JSONAPI] != accepted[PlainJSON]:
+		if accepted[JSONAPI] {
+			wants.Answer = JSONAPI
+		}
+	case wants.Sent != OtherFamily:
+		wants.Answer = wants.Sent
+	}
+	return wants
+}
+
+// IsZero reports whether a quality value means "not acceptable" (RFC 9110 §12.4.2).
+func IsZero(q string) bool { return q != "" && strings.Trim(q, "0.") == "" }
+
+// familyOf returns the family of a media type, whatever its parameters.
+func familyOf(contentType string) Family {
+	media, _, _ := strings.Cut(contentType, ";")
+	switch strings.ToLower(strings.TrimSpace(media)) {
+	case MediaJSON:
+		return PlainJSON
+	case MediaJSONAPI:
+		return JSONAPI
+	}
+	return OtherFamily
+}
+
+// IsNavigation reports whether r is a browser going to a page, as opposed to a script or a program. A browser that
+// sends Sec-Fetch-Mode says so itself; others are known by what they accept.
+func IsNavigation(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+		return false
+	}
+	wantsPage := false
+	for _, line := range r.Header["Accept"] {
+		for item := range strings.SplitSeq(line, ",") {
+			media, _, _ := strings.Cut(item, ";")
+			switch strings.ToLower(strings.TrimSpace(media)) {
+			case "text/html", "application/xhtml+xml":
+				wantsPage = true
+			case MediaJSON, MediaJSONAPI, MediaProblem:
+				return false // no browser asks for that by itself
+			}
+		}
+	}
+	return wantsPage
+}

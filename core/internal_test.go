@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/postern-auth/postern/core/internal/argon2"
 )
@@ -143,6 +144,20 @@ func TestNormalise(t *testing.T) {
 	}
 }
 
+// TestFoldEveryCharacter folds each character there is: what that gives stays, and is what its capital and its small letter give, but for
+// the dotted capital I, whose small letter is a plain one.
+func TestFoldEveryCharacter(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		once := fold(string(r))
+		if twice := fold(once); twice != once {
+			t.Errorf("fold(%U) = %+q, and of that %+q; want it to stay", r, once, twice)
+		}
+		if lower := unicode.ToLower(r); lower != r && r != 'İ' && fold(string(lower)) != once {
+			t.Errorf("fold(%U) = %+q, and of its small letter %+q; want the same", r, once, fold(string(lower)))
+		}
+	}
+}
+
 // TestNormalisePlain holds that a short way is taken for plain texts alone, and leads to the same.
 func TestNormalisePlain(t *testing.T) {
 	for a := range 256 {
@@ -156,8 +171,35 @@ func TestNormalisePlain(t *testing.T) {
 	}
 }
 
+func TestSortable(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "Ann": "ann", "  Ann \u00a0 Lee ": "ann lee ", "ＡＮＮ": "ann", "Straße": "strasse", "İ": "i̇", "E\u0301": "é", "e\u034f\u0301": "é",
+		"Ann ❤\ufe0f": "ann ❤", "A\u200dN\u00adN": "ann", "\u200b": "", "\u2003": "", "Ann\tLee\n": "ann lee ",
+	} {
+		if got := sortable(in); got != want {
+			t.Errorf("sortable(%q) = %q; want %q", in, got, want)
+		}
+	}
+}
+
+// FuzzSortable: what names are ordered by holds nothing that ends a key or cannot be seen, and stays what it is.
+func FuzzSortable(f *testing.F) {
+	for _, s := range []string{"Ann  Lee", "\x00", "ẞ", "İ", "Å", "e\u034f\u0301", "\u00a8", "\u1fb3\u0345", " \u200b "} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := sortable(s)
+		if strings.ContainsFunc(got, func(r rune) bool { return !isSeen(r) }) || strings.Contains(got, "  ") || strings.HasPrefix(got, " ") {
+			t.Errorf("sortable(%q) = %q; want nothing unseen, and single spaces", s, got)
+		}
+		if again := sortable(got); again != got {
+			t.Errorf("sortable(%q) = %q, and of that %q; want it to stay", s, got, again)
+		}
+	})
+}
+
 func FuzzNormalise(f *testing.F) {
-	for _, s := range []string{"Dave", "ẞ", "İ", "ﬀ", "Å", "ǰ", "ΐ", "ᾳ", "\u1fb3\u0345"} {
+	for _, s := range []string{"Dave", "ẞ", "İ", "ﬀ", "Å", "ǰ", "ΐ", "ᾳ", "\u1fb3\u0345", "Ꮊ", "ꮊ"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -32,14 +32,34 @@ func normaliseAny(s string) (string, bool) {
 	if !utf8.ValidString(s) {
 		return "", false
 	}
-	folded := norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
+	folded := fold(s)
 	for _, r := range folded {
-		if !unicode.IsGraphic(r) || unicode.In(r, unseen...) {
+		if !isSeen(r) {
 			return "", false
 		}
 	}
 	return folded, true
 }
+
+// fold makes one of texts that differ in case, or in how Unicode writes the same characters.
+func fold(s string) string {
+	return norm.NFKC.String(strings.Map(foldCherokee, cases.Fold().String(norm.NFKC.String(s))))
+}
+
+// foldCherokee takes a letter of Cherokee to the capital that it is folded to (Unicode, CaseFolding.txt). cases takes each to the other
+// case, and would so tell Ꭰ from ꭰ: there could be two of one name, and none would be found by what it was kept as.
+func foldCherokee(r rune) rune {
+	switch {
+	case r >= '\uab70' && r <= '\uabbf':
+		return r - '\uab70' + '\u13a0'
+	case r >= '\u13f8' && r <= '\u13fd':
+		return r - '\u13f8' + '\u13f0'
+	}
+	return r
+}
+
+// isSeen reports whether a character shows, or is a space.
+func isSeen(r rune) bool { return unicode.IsGraphic(r) && !unicode.In(r, unseen...) }
 
 // unseen are the characters that Unicode calls letters, marks or symbols and that look like nothing at all: those that are to be ignored
 // where they have no glyph (Default_Ignorable_Code_Point, UAX #44), and the blank of braille. Somebody could be named like somebody

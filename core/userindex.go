@@ -3,6 +3,9 @@ package core
 import (
 	"slices"
 	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // UserOrder is an order that users are listed in (Users API, "List users", sort). Each is an index of its own for
@@ -112,12 +115,30 @@ func (u *User) nameAlt() string {
 	return u.Name()
 }
 
-// sortable brings a name to the form that it is ordered by.
+// sortable brings a name to the form that it is ordered and searched by: folded as normalise folds it, without what cannot be seen, so
+// that a heart in a name or a joiner between its letters hides nobody, with no spaces before it and single ones within.
 func sortable(name string) string {
-	if folded, ok := normalise(strings.ReplaceAll(name, "\x00", "")); ok {
-		return folded
+	if isVisibleASCII(name) {
+		return singleSpaced(strings.ToLower(name)) // what it comes to, at a tenth of the cost
 	}
-	return strings.ReplaceAll(name, "\x00", "")
+	seen := func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !isSeen(r):
+			return -1
+		}
+		return r
+	}
+	return singleSpaced(norm.NFKC.String(strings.Map(seen, fold(name))))
+}
+
+// singleSpaced leaves out spaces before a text, and all but one where several follow each other. The one that a prefix ends with stays.
+func singleSpaced(s string) string {
+	for strings.Contains(s, "  ") {
+		s = strings.ReplaceAll(s, "  ", " ")
+	}
+	return strings.TrimPrefix(s, " ")
 }
 
 // reindex moves a user's index entries from before to after; nil stands for no user.

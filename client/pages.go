@@ -10,7 +10,7 @@ import (
 	"github.com/postern-auth/postern/httpapi/wire"
 )
 
-// List is a page of a list. Where MoreResults, the next page begins after the id of the last in Collection.
+// List is a page of a list. Where MoreResults, the next page begins after Next, or where that is empty, the id of the last in Collection.
 type List[T any] = wire.List[T]
 
 // Time is a time as the API writes it. The zero Time is none.
@@ -21,7 +21,7 @@ func At(t time.Time) *Time { return &Time{Time: t} }
 
 // Page says which part of a list to return. The zero Page is the first 100.
 type Page struct {
-	After string // the id of the last one before the page; "" = from the beginning
+	After string // the id of the last one before the page, or the Next of the page before; "" = from the beginning
 	Max   int    // how many at most, 1 to 1000; 0 = 100
 }
 
@@ -74,11 +74,15 @@ func all[T any](ctx context.Context, first Page, get func(context.Context, Page)
 			if !list.MoreResults {
 				return
 			}
-			if n := len(list.Collection); n == 0 || id(&list.Collection[n-1]) == page.After {
+			next := list.Next
+			if n := len(list.Collection); next == "" && n > 0 {
+				next = id(&list.Collection[n-1])
+			}
+			if next == "" || next == page.After {
 				yield(nil, &Error{Kind: KindInternal, Code: CodeNotPostern, Detail: "a list does not come to its end"})
 				return
 			}
-			page.After = id(&list.Collection[len(list.Collection)-1])
+			page.After = next
 		}
 	}
 }

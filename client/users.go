@@ -26,11 +26,12 @@ type UserListOptions struct {
 	Reference *string // of exactly this reference; "" is nobody's
 	State     string  // active or inactive
 	UserType  string  // human or api
-	Prefix    string  // what that which they are sorted by begins with: username, email, name or name_alt
+	Prefix    string  // what their username, e-mail address, last or first name begins with; with a Sort, what that which it sorts by does
 	Custom    bool    // with their custom attributes
 }
 
-// List returns a page of users.
+// List returns a page of users. With a Prefix and no Sort the next page is after the Next of this one, which may have
+// fewer users than asked for, even none, while there are more.
 func (s *Users) List(ctx context.Context, o UserListOptions) (*List[ListedUser], error) {
 	v := o.values()
 	order(v, o.Sort, o.Desc)

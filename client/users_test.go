@@ -3,7 +3,10 @@ package client_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/postern-auth/postern/client"
@@ -121,6 +124,11 @@ func TestUserList(t *testing.T) {
 		}
 		if got := names(client.UserListOptions{Prefix: "b", State: "active", UserType: "human"}); !slices.Equal(got, []string{"ben"}) {
 			w.Errorf("All that begin with b = %v; want ben", got)
+		}
+		_, err = w.c.Users.Update(w.ctx, "ann", client.UserUpdate{FirstName: new("Benedict"), LastName: new("Bell")})
+		w.must(err)
+		if got := names(client.UserListOptions{Page: client.Page{Max: 1}, Prefix: "BE"}); !slices.Equal(got, []string{"ben", "ann"}) {
+			w.Errorf("All of whom a name begins with be = %v; want ben, and ann by her last name, each once", got)
 		}
 		if got := names(client.UserListOptions{Reference: new("")}); got != nil {
 			w.Errorf("All of an empty reference = %v; want none", got)
@@ -250,5 +258,30 @@ func TestRealms(t *testing.T) {
 	text, err := json.Marshal(client.UserUpdate{})
 	if err != nil || string(text) != "{}" {
 		t.Errorf("an update of nothing is sent as %s, %v; want {}", text, err)
+	}
+}
+
+// TestSearchPages goes on behind a page that is empty, where it says how, and not for ever.
+func TestSearchPages(t *testing.T) {
+	for next, want := range map[string]string{"email.usr_2": "ann ben", "email.usr_1": "ann error", "": "ann error"} {
+		c, _ := faulty(t, client.Options{}, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, map[string]string{
+				"":            `{"more_results":true,"collection":[{"id":"usr_1","username":"ann"}],"next":"email.usr_1"}`,
+				"email.usr_1": `{"more_results":true,"collection":[],"next":"` + next + `"}`,
+				"email.usr_2": `{"more_results":false,"collection":[{"id":"usr_3","username":"ben"}]}`,
+			}[r.URL.Query().Get("after")])
+		})
+		var got []string
+		for u, err := range c.Users.All(t.Context(), client.UserListOptions{Prefix: "ann"}) {
+			if err != nil {
+				got = append(got, "error")
+				break
+			}
+			got = append(got, u.Username)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("All, where an empty page has next %q, = %q; want %s", next, got, want)
+		}
 	}
 }

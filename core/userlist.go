@@ -15,16 +15,18 @@ type ListUsers struct {
 	State      State     // StateActive or StateInactive; "" = any
 	Type       UserType  // "" = any
 	After      UserID    // go on after this user's place in the order, whether or not the filter holds for them; "" = from the start
+	AfterBy    UserOrder // of a search: the order in which After's place is; "" = the one that finds them
 	Limit      int       // users on the page, 1 to MaxRange; default 100
-	Sort       UserOrder // default OrderUsername
+	Sort       UserOrder // default OrderUsername, but for a search
 	Descending bool      // the last first
-	Prefix     string    // only users whose name in Sort's order, of a name, begins so, in any case; at most 400 bytes
+	Prefix     string    // only users whose name in Sort's order, of a name, begins so, in any case; at most 400 bytes. Without Sort it is a search
 }
 
 // UserPage is a page of a list of users.
 type UserPage struct {
 	Users []*User
-	More  bool // there are users after these
+	More  bool      // there are users after these; of a search: there may be
+	Next  UserPlace // of a search with More: what the next page comes after
 }
 
 // defaultPage is how many users a page has unless it is said.
@@ -33,15 +35,18 @@ const defaultPage = 100
 // validate fills the defaults and returns what is wrong, all of it, as KindInvalid.
 func (in *ListUsers) validate() error {
 	defaultTo(&in.Limit, defaultPage)
-	defaultTo(&in.Sort, OrderUsername)
+	if !in.searches() {
+		defaultTo(&in.Sort, OrderUsername)
+	}
 	var errs fieldErrors
 	errs.check(slices.Contains([]State{"", StateActive, StateInactive}, in.State), "state", "State must be active or inactive")
 	errs.check(slices.Contains([]UserType{"", UserHuman, UserAPI}, in.Type), "user_type", "User type must be all, human or api")
 	errs.check(in.Limit >= 1 && in.Limit <= MaxRange, "max_results", "Max results must be from 1 to 1000")
-	errs.check(slices.Contains(userOrders, in.Sort), "sort", "Sort must be id, last_login, name, name_alt, username or email")
-	errs.check(in.Prefix == "" || slices.Contains([]UserOrder{OrderName, OrderNameAlt, OrderUsername, OrderEmail}, in.Sort), "prefix", "Prefix is for lists by name, name_alt, username or email")
+	errs.check(in.searches() || slices.Contains(userOrders, in.Sort), "sort", "Sort must be id, last_login, name, name_alt, username or email")
+	errs.check(in.Prefix == "" || in.searches() || slices.Contains(searchOrders, in.Sort), "prefix", "Prefix is for lists by name, name_alt, username or email")
 	errs.check(utf8.ValidString(in.Prefix) && len(sortable(in.Prefix)) <= maxSortKey, "prefix", "Prefix is too long (maximum is 400 bytes)")
-	errs.check(in.After == "" || validID(prefixUser, string(in.After)), errAfter.Fields[0].Attribute, errAfter.Fields[0].Message)
+	by := in.AfterBy == "" || in.After != "" && in.searches() && slices.Contains(searchOrders, in.AfterBy)
+	errs.check(by && (in.After == "" || validID(prefixUser, string(in.After))), errAfter.Fields[0].Attribute, errAfter.Fields[0].Message)
 	return errs.err()
 }
 
@@ -69,7 +74,7 @@ func (in *ListUsers) groups() []userGroup {
 // read at once, and one read of the records, after one of the place of After where that is given. Where more
 // programs or inactive users come next than is usual, their indexes are read again, at worst three times; and a page of
 // 1000 may take another range to know whether there are more. Users that change while a list is read may be missed or met
-// twice on its later pages, as their place moves.
+// twice on its later pages, as their place moves. A search takes a few such readings more, see search.
 //
 // It fails with KindInvalid, also where After is nobody, or was deleted more than 24 hours ago, and with
 // ErrRealmNotFound.
@@ -81,11 +86,16 @@ func (u *Users) List(ctx context.Context, realm RealmID, in ListUsers) (UserPage
 	if err != nil {
 		return UserPage{}, err
 	}
-	after, err := u.placeOf(ctx, state.Realm, in.After, in.Sort, now)
+	places, err := u.placesOf(ctx, state.Realm, in.After, now)
 	if err != nil {
 		return UserPage{}, fmt.Errorf("core: list users: %w", err)
 	}
-	page, err := u.d.merge(state.Realm, in, after).page(ctx, in.Limit)
+	var page UserPage
+	if in.searches() {
+		page, err = u.d.search(ctx, state.Realm, in, places)
+	} else {
+		page, err = u.d.merge(state.Realm, in, places(in.Sort)).page(ctx, in.Limit)
+	}
 	if err != nil {
 		return UserPage{}, fmt.Errorf("core: list users: %w", err)
 	}
@@ -116,30 +126,30 @@ func (u *User) former() *formerUser {
 // errAfter says that After is nobody whose place is known.
 var errAfter = invalid("after", "After must be the id of a user")
 
-// placeOf returns where a user is in an order, or was when deleted. The place of "" is "".
-func (u *Users) placeOf(ctx context.Context, realm *Realm, id UserID, order UserOrder, now time.Time) (string, error) {
+// placesOf returns where a user is in the orders, or was when deleted. The place of "" is "" in all.
+func (u *Users) placesOf(ctx context.Context, realm *Realm, id UserID, now time.Time) (func(UserOrder) string, error) {
 	if id == "" {
-		return "", nil
+		return func(UserOrder) string { return "" }, nil
 	}
 	p, _ := realm.owner(string(id))
 	keys := []Key{userKey(p, id), formerUserKey(p, id)}
 	recs, err := u.d.store.Get(ctx, keys...)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var user User
 	if is, err := decode(keys[0], recs[0], &user); err != nil {
-		return "", err
+		return nil, err
 	} else if is && user.Realm == realm.ID {
-		return user.place(order), nil
+		return user.place, nil
 	}
 	var former formerUser
 	if was, err := decode(keys[1], recs[1], &former); err != nil {
-		return "", err
+		return nil, err
 	} else if was && former.Realm == realm.ID && now.Before(recs[1].Expires) {
-		return former.Places[order], nil
+		return func(order UserOrder) string { return former.Places[order] }, nil
 	}
-	return "", errAfter
+	return nil, errAfter
 }
 
 // userMerge reads the indexes that hold the users asked for as one. It is for one goroutine.
@@ -168,7 +178,7 @@ func (d *deps) merge(realm *Realm, in ListUsers, after string) *userMerge {
 // page reads the next page. Members whose record is no longer what the index says are passed over.
 func (m *userMerge) page(ctx context.Context, limit int) (UserPage, error) {
 	users, more, err := pageOf(ctx, &m.merge, limit, m.read)
-	return UserPage{users, more}, err
+	return UserPage{Users: users, More: more}, err
 }
 
 // read returns the users that entries are of, in their order, but for those that have changed their place since.

@@ -30,6 +30,9 @@ func (a *API) listUsers(w http.ResponseWriter, c *call) error {
 	for _, u := range page.Users {
 		list.Collection = append(list.Collection, listedUser(u, custom))
 	}
+	if page.Next != (core.UserPlace{}) {
+		list.Next = string(page.Next.By) + "." + string(page.Next.ID)
+	}
 	write(w, http.StatusOK, mediaJSON, list)
 	return nil
 }
@@ -76,6 +79,9 @@ func listQuery(query string) (in core.ListUsers, custom bool, err error) {
 		in.Type = core.UserType(values["user_type"])
 	}
 	in.State, in.After, in.Sort = core.State(values["state"]), core.UserID(values["after"]), core.UserOrder(values["sort"])
+	if by, id, place := strings.Cut(values["after"], "."); place && by != "" { // what next was; see listUsers
+		in.After, in.AfterBy = core.UserID(id), core.UserOrder(by)
+	}
 	in.Limit, in.Descending, in.Prefix = q.limit(values), q.descending(values), values["prefix"]
 	custom = slices.Contains(expanded(query), "custom")
 	if len(q.errs) > 0 {

@@ -12,7 +12,7 @@ import (
 // that names a reference never lists everybody.
 func FuzzListQuery(f *testing.F) {
 	for _, seed := range []string{"", "reference=a;b", "reference", "state=%zz", "expand%5B0%5D=custom", "expand[]=custom&after=usr_1",
-		"max_results=5&sort=id&direction=desc", "request=%7B%22ip%22%3D%3E&user_type=all", "state=a&state=b", "state[]=a", "reference%5B0%5D=a", "&&=&"} {
+		"max_results=5&sort=id&direction=desc", "request=%7B%22ip%22%3D%3E&user_type=all", "state=a&state=b", "state[]=a", "reference%5B0%5D=a", "&&=&", "prefix=ann&after=email.usr_1", "after=.", "after=.usr_1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
@@ -43,7 +43,10 @@ func FuzzListQuery(f *testing.F) {
 
 // spell writes what to list as a query.
 func spell(in core.ListUsers, custom bool) string {
-	v := url.Values{"state": {string(in.State)}, "user_type": {string(in.Type)}, "after": {string(in.After)}, "sort": {string(in.Sort)}}
+	v := url.Values{"state": {string(in.State)}, "user_type": {string(in.Type)}, "after": {string(in.After)}, "sort": {string(in.Sort)}, "prefix": {in.Prefix}}
+	if in.AfterBy != "" {
+		v.Set("after", string(in.AfterBy)+"."+string(in.After))
+	}
 	if in.Reference != nil {
 		v.Set("reference", *in.Reference)
 	}

@@ -60,7 +60,19 @@ func TestListUsers(t *testing.T) {
 			{"?sort=name_alt", "bert dave cron anna", false},
 			{"?sort=last_login", "dave anna bert cron", false},
 			{"?sort=email&direction=desc", "dave bert anna", false},
+			{"?prefix=AN&sort=username", "anna", false},
 			{"?prefix=AN", "anna", false},
+			{"?prefix=young", "anna", false},
+			{"?prefix=%EF%BC%A2%65rt", "bert", false},
+			{"?prefix=nightly", "cron", false},
+			{"?prefix=a", "anna bert", false},
+			{"?prefix=a&direction=desc", "bert anna", false},
+			{"?prefix=a&max_results=1", "anna", true},
+			{"?prefix=a&after=" + string(anna.ID), "bert", false},
+			{"?prefix=a&after=username." + string(anna.ID), "bert", false},
+			{"?prefix=a&state=inactive", "bert", false},
+			{"?prefix=a&user_type=api", "", false},
+			{"?prefix=a&reference=a;b+%26+c", "anna", false},
 			{"?prefix=dave%40&sort=email", "dave", false},
 			{"?prefix=b&sort=name&state=active", "", false},
 			{"?prefix=ab&sort=name_alt", "bert", false},
@@ -86,6 +98,35 @@ func TestListUsers(t *testing.T) {
 			if got := a.usernames(); got != c.want {
 				t.Errorf("GET /v1/users%s = %q; want %q", c.query, got, c.want)
 			}
+		}
+	})
+}
+
+// TestSearchUsers goes through a search page by page, as next says and by the id of the last.
+func TestSearchUsers(t *testing.T) {
+	each(t, func(w *world) {
+		w.crowd()
+		dave, err := w.Users.Get(w.ctx, w.realm.ID, "dave")
+		w.must(err)
+		query := "GET /v1/users?prefix=a&max_results=1"
+		first := w.want(w.manage(query, ""), http.StatusOK, `"username":"anna"`)
+		next, _ := first.json["next"].(string)
+		by, id, _ := strings.Cut(next, ".")
+		if by != "username" || id == "" {
+			t.Fatalf("%s has next %q; want the place of anna among usernames", query, next)
+		}
+		for _, after := range []string{next, id} {
+			last := w.want(w.manage(query+"&after="+after, ""), http.StatusOK, `{"more_results":false,"collection":[{`)
+			if last.usernames() != "bert" || last.json["next"] != nil {
+				t.Errorf("%s&after=%s = %s; want bert, whose last name it is, and nothing next", query, after, last.text)
+			}
+		}
+		if list := w.want(w.manage("GET /v1/users?max_results=1", ""), http.StatusOK, `"more_results":true`); list.json["next"] != nil {
+			t.Errorf("a list that is no search = %s; want no next", list.text)
+		}
+		for _, bad := range []string{"prefix=a&after=name_alt." + id, "prefix=a&after=id." + id, "prefix=a&after=" + string(dave.ID), "after=" + next,
+			"prefix=a&after=.", "prefix=a&after=username.", "prefix=a&sort=name&after=" + next} {
+			w.want(w.manage("GET /v1/users?"+bad, ""), http.StatusUnprocessableEntity, `{"errors":{"after":["After must be`)
 		}
 	})
 }

@@ -141,8 +141,9 @@ type Request struct {
 
 // List is a page of a list.
 type List[T any] struct {
-	MoreResults bool `json:"more_results"`
-	Collection  []T  `json:"collection"`
+	MoreResults bool   `json:"more_results"`
+	Collection  []T    `json:"collection"`
+	Next        string `json:"next,omitempty"` // of a search: what after is for the next page
 }
 
 // Document is a JSON:API document with one user (Work-API, "Answer").

@@ -50,7 +50,8 @@ func TestRepeatByAPTIsOfOne(t *testing.T) {
 	w := newWorld(t)
 	for _, line := range []string{"POST /v1/users", "POST /v1/users/reauth"} {
 		for _, id := range []string{"ann", "bob"} {
-			w.want(w.vouched(line[5:], line, w.apt(id), ""), 201, `"arbitrary_id":"`+id+`"`)
+			body := `{"data":{"type":"user","attributes":{}}}` // the APT alone names the user
+			w.want(w.vouched(line[5:], line, w.apt(id), body), 201, `"arbitrary_id":"`+id+`"`)
 		}
 	}
 	for _, id := range []string{"carl", "dora"} { // whom the call alone names

@@ -23,7 +23,6 @@ var notSent = map[string]string{
 	"auth_provider_id":      "of a kind there is one",
 	"api_key_minutes":       "it is 0",
 	"api_key_policy":        "it is hash",
-	"min_complexity":        "it is 0",
 	"session_type":          "it is managed",
 	"jwt_key":               "it is read, and not set",
 	"jwt_secret":            "it is read, and not set",

@@ -30,6 +30,7 @@ type AuthProviderCreate struct {
 	ProviderType  string   `json:"provider_type"`            // password or totp
 	State         string   `json:"state,omitempty"`          // active or inactive
 	MinLength     int      `json:"min_length,omitempty"`     // of passwords, 8 to 128; 0 = the default
+	MinComplexity int      `json:"min_complexity,omitempty"` // of passwords, 0 to 4, levels of zxcvbn
 	RequiredChars []string `json:"required_chars,omitempty"` // of passwords: lower, upper, digit, special
 }
 
@@ -41,7 +42,8 @@ func (s *AuthProviders) Create(ctx context.Context, in AuthProviderCreate, opts 
 // AuthProviderUpdate is what is to be set of a provider. What is nil stays as it is.
 type AuthProviderUpdate struct {
 	State         *string  `json:"state,omitempty"`
-	MinLength     *int     `json:"min_length,omitempty"`    // 0 brings the default back
+	MinLength     *int     `json:"min_length,omitempty"` // 0 brings the default back
+	MinComplexity *int     `json:"min_complexity,omitempty"`
 	RequiredChars []string `json:"required_chars,omitzero"` // empty and not nil = none
 }
 

@@ -310,12 +310,12 @@ func TestPolicies(t *testing.T) {
 	if i < 0 {
 		t.Fatalf("List = %+v; want the password one", providers)
 	}
-	p, err := w.c.AuthProviders.Update(w.ctx, providers.Collection[i].ID, client.AuthProviderUpdate{MinLength: new(16), RequiredChars: []string{"digit"}})
+	p, err := w.c.AuthProviders.Update(w.ctx, providers.Collection[i].ID, client.AuthProviderUpdate{MinLength: new(16), MinComplexity: new(3), RequiredChars: []string{"digit"}})
 	w.must(err)
-	if *p.MinLength != 16 || !slices.Equal(p.RequiredChars, []string{"digit"}) {
+	if *p.MinLength != 16 || *p.MinComplexity != 3 || !slices.Equal(p.RequiredChars, []string{"digit"}) {
 		t.Errorf("Update = %+v; want what was set", p)
 	}
-	p, err = w.c.AuthProviders.Update(w.ctx, p.ID, client.AuthProviderUpdate{MinLength: new(0), RequiredChars: []string{}})
+	p, err = w.c.AuthProviders.Update(w.ctx, p.ID, client.AuthProviderUpdate{MinLength: new(0), MinComplexity: new(0), RequiredChars: []string{}})
 	w.must(err)
 	if *p.MinLength == 16 || len(p.RequiredChars) != 0 {
 		t.Errorf("Update = %+v; want the defaults", p)

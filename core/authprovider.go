@@ -101,8 +101,9 @@ type AuthProviderChange struct {
 	State *State // StateActive or StateInactive
 
 	// Of a password. They are the realm's settings.
-	MinLength *int // 0 = the default
-	Required  *[]CharacterKind
+	MinLength     *int // 0 = the default
+	MinComplexity *int // 0 to 4, levels of zxcvbn
+	Required      *[]CharacterKind
 }
 
 // apply sets what in asks for in a realm's settings.
@@ -114,6 +115,9 @@ func (in AuthProviderChange) apply(s *RealmSettings, t ProviderType) {
 	if in.MinLength != nil {
 		s.PasswordMinLength = *in.MinLength
 	}
+	if in.MinComplexity != nil {
+		s.PasswordComplexity = *in.MinComplexity
+	}
 	if in.Required != nil {
 		s.PasswordRequired = *in.Required
 	}
@@ -124,6 +128,7 @@ func (in AuthProviderChange) validate(t ProviderType) error {
 	var errs fieldErrors
 	errs.check(in.State == nil || *in.State == StateActive || *in.State == StateInactive, "state", "State must be active or inactive")
 	errs.check(t == ProviderPassword || in.MinLength == nil, "min_length", "Min length is for passwords only")
+	errs.check(t == ProviderPassword || in.MinComplexity == nil, "min_complexity", "Min complexity is for passwords only")
 	errs.check(t == ProviderPassword || in.Required == nil, "required_chars", "Required chars are for passwords only")
 	errs.check(in.MinLength == nil || *in.MinLength == 0 || *in.MinLength >= 8 && *in.MinLength <= 128, "min_length", "Min length must be from 8 to 128")
 	return errs.err()

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/secure/precis"
 
 	"github.com/postern-auth/postern/core/internal/blocklist"
+	"github.com/postern-auth/postern/core/internal/zxcvbn"
 )
 
 // maxPasswordLength is the longest password, in bytes. Longer ones are refused, never cut.
@@ -36,6 +37,7 @@ const (
 	saidAboutYou = "Password is too much like the name, the address or this service's name"
 	saidCommon   = "Password is one that many people use, which is easy to guess"
 	saidListed   = "Password is on the list of those that must not be used here"
+	saidWeak     = "Password is too easy to guess; make it longer, best with words that have nothing to do with each other"
 )
 
 // checkPassword is the function of that name, which refuses what an operator's list holds too.
@@ -48,7 +50,7 @@ func (d *deps) checkPassword(realm *Realm, user *User, in UserChange) ([]byte, e
 }
 
 // checkPassword refuses a new password of user that breaks the realm's rules (NIST SP 800-63B-4 §3.1.1.2): what is cheap
-// to see comes first, and all of it is linear in the password. It looks at nothing that is stored of anybody else.
+// to see comes first, and all of it is linear in the password, or bounded. It looks at nothing that is stored of anybody else.
 func checkPassword(realm *Realm, user *User, in UserChange) ([]byte, error) {
 	if !realm.Settings.offers(ProviderPassword) {
 		return nil, errNoPasswords
@@ -68,8 +70,12 @@ func checkPassword(realm *Realm, user *User, in UserChange) ([]byte, error) {
 			return nil, invalid("password", saidRequired[kind])
 		}
 	}
-	if why := guessable(string(prepared), wordsAbout(realm, user)); why != "" {
+	about := wordsAbout(realm, user)
+	if why := guessable(string(prepared), about); why != "" {
 		return nil, invalid("password", why)
+	}
+	if least := realm.Settings.PasswordComplexity; least > 0 && zxcvbn.Level(string(prepared), about) < least {
+		return nil, invalid("password", saidWeak)
 	}
 	return prepared, nil
 }

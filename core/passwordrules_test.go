@@ -98,3 +98,29 @@ func FuzzPasswordRules(f *testing.F) {
 		}
 	})
 }
+
+// TestPasswordComplexity asks for levels of zxcvbn. What the user is called counts for little.
+func TestPasswordComplexity(t *testing.T) {
+	realm, user := dave()
+	for _, tt := range []struct {
+		password string
+		level    int // the highest that takes it
+	}{
+		{"monkeygarden", 1},
+		{"Tr0ub4dour&3", 2},
+		{"kettle fern", 3},
+		{"skip to my lou, my darling", 4},
+		{strings.Repeat("4@8({[<3691!|1|70$5+7%2", 44), 4},
+	} {
+		for level := range 5 {
+			realm.Settings.PasswordComplexity = level
+			want := ""
+			if level > tt.level {
+				want = saidWeak
+			}
+			if _, err := checkPassword(realm, user, UserChange{Password: &tt.password}); said(err) != want {
+				t.Errorf("checkPassword(%q) at level %d says %q; want %q", tt.password, level, said(err), want)
+			}
+		}
+	}
+}

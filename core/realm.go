@@ -79,7 +79,8 @@ type RealmSettings struct {
 	// session_minutes of realms made through the Users API; 1 minute to 30 days.
 	SessionFixed Seconds `json:"session_fixed,omitempty"`
 
-	PasswordRequired []CharacterKind `json:"password_required,omitempty"` // kinds of characters that each new password must have
+	PasswordRequired   []CharacterKind `json:"password_required,omitempty"`   // kinds of characters that each new password must have
+	PasswordComplexity int             `json:"password_complexity,omitempty"` // the level that each new password must reach, of zxcvbn's 0 to 4
 
 	// Providers are the ways to sign in that the realm has, active or not; nil = a password.
 	Providers map[ProviderType]State `json:"providers"`
@@ -159,6 +160,9 @@ func (s RealmSettings) validate() error {
 	}
 	if s.PasswordMinLength < 8 || s.PasswordMinLength > 128 {
 		fields = append(fields, FieldError{"password_min_length", "Password min length must be from 8 to 128 characters"})
+	}
+	if s.PasswordComplexity < 0 || s.PasswordComplexity > 4 {
+		fields = append(fields, FieldError{"min_complexity", "Min complexity must be from 0 to 4"})
 	}
 	if !isAPIKeyPrefix(s.APIKeyPrefix) || beginsLike(s.APIKeyPrefix, shownSecrets) {
 		fields = append(fields, FieldError{"api_key_prefix", "API key prefix must have 1 to 20 letters, digits and underscores, and not begin like other secrets"})

@@ -131,12 +131,7 @@ func (a *API) authorize(_ http.ResponseWriter, c *call) error {
 func providerChange(b *body, kind core.ProviderType) (core.AuthProviderChange, error) {
 	f := &b.object
 	in := core.AuthProviderChange{State: word[core.State](f, "state")}
-	if raw, there := f.take("min_length"); there {
-		in.MinLength = new(int) // null brings the default back
-		if !f.read(raw, in.MinLength) {
-			f.complain("min_length", "must be a number")
-		}
-	}
+	in.MinLength, in.MinComplexity = f.wholeNumber("min_length"), f.wholeNumber("min_complexity")
 	if f.members.has("required_chars") {
 		kinds := []core.CharacterKind{}
 		for _, k := range f.texts("required_chars") {
@@ -144,18 +139,30 @@ func providerChange(b *body, kind core.ProviderType) (core.AuthProviderChange, e
 		}
 		in.Required = &kinds
 	}
-	f.zero("min_complexity", "must be 0: what is easy to guess is refused in every realm")
 	if kind != "" && kind != core.ProviderPassword && kind != core.ProviderTOTP {
 		return in, nil
 	}
 	return in, b.end()
 }
 
+// wholeNumber takes a number, where null is 0.
+func (f *fields) wholeNumber(name string) *int {
+	raw, there := f.take(name)
+	if !there {
+		return nil
+	}
+	n := new(int)
+	if !f.read(raw, n) {
+		f.complain(name, "must be a whole number")
+	}
+	return n
+}
+
 // authProviderBody returns a provider as it is answered.
 func authProviderBody(p *core.AuthProvider) wire.AuthProvider {
 	body := wire.AuthProvider{ID: string(p.ID), RealmID: string(p.Realm), ProviderType: string(p.Type), State: string(p.State), Object: "auth_provider"}
 	if p.Type == core.ProviderPassword {
-		body.MinLength, body.MinComplexity, body.RequiredChars = &p.Settings.PasswordMinLength, new(int), []string{}
+		body.MinLength, body.MinComplexity, body.RequiredChars = &p.Settings.PasswordMinLength, &p.Settings.PasswordComplexity, []string{}
 		for _, k := range p.Settings.PasswordRequired {
 			body.RequiredChars = append(body.RequiredChars, string(k))
 		}

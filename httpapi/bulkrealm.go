@@ -44,16 +44,20 @@ func (f *fields) providersLine() func(*core.RealmSettings) {
 	there := raw != nil && string(raw) != "null"
 	all := map[core.ProviderType]core.State{}
 	var required []core.CharacterKind
+	complexity := 0
 	for p := range f.objects("auth_providers") {
 		all[core.ProviderType(orEmpty(p.text("provider_type")))] = core.State(orEmpty(p.text("state")))
 		for _, kind := range p.texts("required_chars") {
 			required = append(required, core.CharacterKind(kind))
 		}
-		p.ignore("id", "realm_id", "object", "min_length", "min_complexity") // the realm's password_min_length says the same
+		if n := p.wholeNumber("min_complexity"); n != nil {
+			complexity = *n // only the one of passwords has it
+		}
+		p.ignore("id", "realm_id", "object", "min_length") // the realm's password_min_length says the same
 	}
 	return func(s *core.RealmSettings) {
 		if there {
-			s.Providers, s.PasswordRequired = all, required
+			s.Providers, s.PasswordRequired, s.PasswordComplexity = all, required, complexity
 		}
 	}
 }

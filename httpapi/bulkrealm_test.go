@@ -25,7 +25,7 @@ func TestBulkRoundTripOfSettings(t *testing.T) {
 			"event_retention":864001,"email_token_lifetime":705,"password_token_lifetime":706}}`), 200, `"ES256"`)
 		w.want(w.inRealm(string(from), "POST /v1/auth_providers", `{"auth_provider":{"provider_type":"totp","state":"inactive"}}`), 201, "")
 		providers := w.inRealm(string(from), "GET /v1/auth_providers", "")
-		w.want(w.inRealm(string(from), "PUT /v1/auth_providers/"+passwordProvider(t, providers), `{"auth_provider":{"required_chars":["digit","upper"]}}`), 200, "upper")
+		w.want(w.inRealm(string(from), "PUT /v1/auth_providers/"+passwordProvider(t, providers), `{"auth_provider":{"required_chars":["digit","upper"],"min_complexity":2}}`), 200, "upper")
 
 		settings, before := w.settingsOf(from), w.settingsOf(to)
 		for name, value := range settings {
@@ -71,6 +71,7 @@ func TestImportOfSettingsSaysWhatIsWrong(t *testing.T) {
 		{`{"object":"realm","realm":{},"auth_providers":[{"provider_type":"github","state":"active"}]}`, "Auth providers must be of password and totp"},
 		{`{"object":"realm","realm":{},"auth_providers":[{"provider_type":"totp"}]}`, "Auth providers must be of password and totp"},
 		{`{"object":"realm","realm":{},"auth_providers":[{"provider_type":"password","state":"active","required_chars":["runes"]}]}`, "Required chars must be"},
+		{`{"object":"realm","realm":{},"auth_providers":[{"provider_type":"password","state":"active","min_complexity":5}]}`, "Min complexity must be from 0 to 4"},
 	} {
 		for _, query := range []string{"", "?dry_run=true"} {
 			_, lines := w.bulk("POST", query, w.realm.ID, strings.NewReader(tt.line))

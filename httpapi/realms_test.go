@@ -224,7 +224,7 @@ func TestAuthProviders(t *testing.T) {
 		list := w.want(w.inRealm(realm, "GET /v1/auth_providers", ""), 200, `"provider_type":"password"`)
 		w.want(list, 200, `"min_length":8`)
 		password := "/v1/auth_providers/" + ids(list)[0]
-		w.want(w.inRealm(realm, "PUT "+password, `{"auth_provider":{"min_length":10,"required_chars":["lower","digit"],"min_complexity":0}}`), 200, `"required_chars":["lower","digit"]`)
+		w.want(w.inRealm(realm, "PUT "+password, `{"auth_provider":{"min_length":10,"required_chars":["lower","digit"],"min_complexity":null}}`), 200, `"required_chars":["lower","digit"]`)
 		w.want(w.manage("GET /v1/realms/"+realm, ""), 200, `"password_min_length":10`)
 		create := func(name, pw string) *answer {
 			w.secret(pw)
@@ -233,14 +233,17 @@ func TestAuthProviders(t *testing.T) {
 		w.want(create("ann", "xK4pa.8w"), 422, "too short")
 		w.want(create("ann", "TROUBADOR THRICE"), 422, "lower case")
 		w.want(create("ann", "troubador thrice"), 422, "a digit")
+		w.want(w.inRealm(realm, "PUT "+password, `{"auth_provider":{"min_complexity":4}}`), 200, `"min_complexity":4`)
+		w.want(create("ann", "monkeygarden1"), 422, "nothing to do with each other")
 		w.want(create("ann", "troubador 3 thrice"), 201, "ann")
+		w.want(w.inRealm(realm, "PUT "+password, `{"auth_provider":{"min_length":10}}`), 200, `"min_complexity":4`)
 		in := w.want(w.inRealm(realm, "POST /v1/users/ann/authenticate", `{"password":"troubador 3 thrice"}`), 200, "token")
 
 		w.want(w.inRealm(realm, "POST /v1/auth_providers", `{"auth_provider":{"provider_type":"password"}}`), 422, "already")
 		w.want(w.inRealm(realm, "POST /v1/auth_providers", `{"auth_provider":{"provider_type":"github","client_id":"x","client_secret":"y"}}`), 422, "password or totp")
 		totp := w.want(w.inRealm(realm, "POST /v1/auth_providers", `{"auth_provider":{"provider_type":"totp"}}`), 201, `"state":"active"`)
-		w.want(w.inRealm(realm, "PUT /v1/auth_providers/"+totp.field("id"), `{"auth_provider":{"min_length":9}}`), 422, "passwords only")
-		for _, body := range []string{`{"min_length":7}`, `{"min_length":"x"}`, `{"required_chars":["vowel"]}`, `{"min_complexity":3}`, `{"state":"off"}`} {
+		w.want(w.inRealm(realm, "PUT /v1/auth_providers/"+totp.field("id"), `{"auth_provider":{"min_length":9,"min_complexity":1}}`), 422, "Min complexity is for passwords only")
+		for _, body := range []string{`{"min_length":7}`, `{"min_length":"x"}`, `{"required_chars":["vowel"]}`, `{"min_complexity":5}`, `{"min_complexity":-1}`, `{"min_complexity":"x"}`, `{"state":"off"}`} {
 			w.want(w.inRealm(realm, "PUT "+password, `{"auth_provider":`+body+`}`), 422, "errors")
 		}
 

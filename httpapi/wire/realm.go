@@ -71,7 +71,7 @@ type AuthProvider struct {
 	ProviderType  string   `json:"provider_type"` // password or totp
 	State         string   `json:"state"`
 	MinLength     *int     `json:"min_length,omitempty"`     // of passwords
-	MinComplexity *int     `json:"min_complexity,omitempty"` // of passwords; 0
+	MinComplexity *int     `json:"min_complexity,omitempty"` // of passwords: 0 to 4, levels of zxcvbn
 	RequiredChars []string `json:"required_chars,omitzero"`  // of passwords: lower, upper, digit, special
 	Object        string   `json:"object"`                   // "auth_provider"
 }

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -80,6 +81,10 @@ func (g *generation) retire() {
 type front struct {
 	mu      sync.RWMutex
 	current *generation
+
+	switched sync.WaitGroup  // requests that may have become WebSockets, which a server that stops knows nothing of
+	untilCut context.Context // in which all requests are served
+	cut      context.CancelFunc
 }
 
 // begin returns the current generation with one request more.
@@ -103,6 +108,10 @@ func (f *front) take(g *generation) *generation {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := f.begin()
 	defer g.requests.Done()
+	if r.Header["Upgrade"] != nil {
+		f.switched.Add(1)
+		defer f.switched.Done()
+	}
 	g.handler.ServeHTTP(w, r)
 }
 

@@ -45,6 +45,7 @@ func Open(ctx context.Context, o Options) (*Sidecar, error) {
 		return nil, err
 	}
 	s := &Sidecar{o: o}
+	s.front.untilCut, s.front.cut = context.WithCancel(context.Background())
 	if err := s.open(ctx); err != nil {
 		s.close()
 		if errors.Is(err, core.ErrUnavailable) {
@@ -227,6 +228,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 // this process wants to see how it ends.
 func (s *Sidecar) start() (servers, last []*http.Server, failure <-chan error) {
 	app := s.server(&s.front)
+	app.BaseContext = s.front.context
 	app.ConnContext = guard.ConnContext
 	api := s.server(s.parts.API)
 	api.ReadTimeout = 10 * time.Second // its bodies are small; what the app takes may be large
@@ -292,23 +294,4 @@ func (s *Sidecar) warnOfPlainHTTP() {
 func reachesBeyond(l net.Listener) bool {
 	at, overTCP := l.Addr().(*net.TCPAddr)
 	return overTCP && !at.IP.IsLoopback()
-}
-
-// drain stops accepting, waits for requests under way, and cuts what is left after Options.Drain. That there was some is no failure: event
-// streams never end by themselves.
-func (s *Sidecar) drain(servers []*http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.o.Drain)
-	defer cancel()
-	var work sync.WaitGroup
-	errs := make([]error, len(servers))
-	for i, server := range servers {
-		work.Go(func() {
-			if err := server.Shutdown(ctx); err != nil {
-				s.o.Log.Warn("requests that took longer than drain were cut", zap.Error(err))
-				errs[i] = server.Close()
-			}
-		})
-	}
-	work.Wait()
-	return errors.Join(errs...)
 }

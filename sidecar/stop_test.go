@@ -1,11 +1,15 @@
 package sidecar
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/postern-auth/postern/internal/hosttest"
 	"github.com/postern-auth/postern/internal/redistest"
 )
 
@@ -56,5 +60,60 @@ func TestStopCuts(t *testing.T) {
 	<-gone
 	if n := v.logged.FilterMessage("requests that took longer than drain were cut").Len(); n != 1 {
 		t.Errorf("%d lines say that a request was cut; want 1", n)
+	}
+}
+
+// TestStopWaitsForWebSockets lets an open WebSocket go on while the server stops, so that its two ends can finish what they are at. Where they do
+// not, it is cut once drain is over.
+func TestStopWaitsForWebSockets(t *testing.T) {
+	for name, drain := range map[string]time.Duration{"ends by itself": time.Minute, "does not end": 50 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			v := serve(t, hosttest.App(), func(o *Options) { o.Drain, o.Guard.Public = drain, []string{"/*"} })
+			conn, err := net.Dial("tcp", v.app.Addr().String())
+			v.must(err)
+			defer conn.Close()
+			v.must(conn.SetDeadline(time.Now().Add(30 * time.Second)))
+			_, err = io.WriteString(conn, "GET /socket HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+			v.must(err)
+			said := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(said, nil)
+			v.must(err)
+			if resp.StatusCode != http.StatusSwitchingProtocols {
+				t.Fatalf("the handshake = %d; want 101", resp.StatusCode)
+			}
+			stopped := make(chan struct{})
+			go func() {
+				v.stop()
+				close(stopped)
+			}()
+			redistest.Eventually(t, "the server accepts nobody any more", func() bool {
+				other, err := net.Dial("tcp", v.app.Addr().String())
+				if err == nil {
+					other.Close()
+				}
+				return err != nil
+			})
+			cut := 1
+			if drain == time.Minute {
+				cut = 0
+				_, err = io.WriteString(conn, "still there?")
+				v.must(err)
+				if _, err := io.ReadFull(said, make([]byte, len("still there?"))); err != nil {
+					t.Errorf("while the server stops the WebSocket says %v; want what was sent", err)
+				}
+				select {
+				case <-stopped:
+					t.Error("the server has stopped; want it to wait for the WebSocket")
+				default:
+				}
+				v.must(conn.Close())
+			} else if _, err := said.ReadByte(); err != io.EOF {
+				t.Errorf("after drain the WebSocket says %v; want its end", err)
+			}
+			<-stopped
+			if n := v.logged.FilterMessage("WebSockets that took longer than drain were cut").Len(); n != cut {
+				t.Errorf("%d lines say that WebSockets were cut; want %d", n, cut)
+			}
+		})
 	}
 }

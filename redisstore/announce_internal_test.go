@@ -1,6 +1,8 @@
 package redisstore
 
 import (
+	"context"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -8,7 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/redistest"
 )
 
 // TestAnnouncements has the first of many entries announced at once, and those that follow together.
@@ -101,7 +106,7 @@ func TestAnnouncementsSayWhich(t *testing.T) {
 		if got := announcement(tx); got != test.want || unhurried(tx) != test.unhurried {
 			t.Errorf("announcement(%v) = %q, unhurried %v; want %q, %v", test.appended, got, unhurried(tx), test.want, test.unhurried)
 		}
-		b := newBells(nil)
+		b := newBells(nil, "")
 		b.closed = true // it subscribes to nothing
 		heard := map[string]chan struct{}{}
 		for _, name := range []string{"inv", "ev", "other"} {
@@ -115,4 +120,40 @@ func TestAnnouncementsSayWhich(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestListeningWaitsForNobody listens where the connection that announcements come on takes its time.
+func TestListeningWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	dialled, give := make(chan struct{}), make(chan struct{})
+	client := redis.NewClient(&redis.Options{DialerRetries: 1, Dialer: func(context.Context, string, string) (net.Conn, error) {
+		select {
+		case dialled <- struct{}{}:
+		default:
+		}
+		<-give
+		return nil, net.ErrClosed
+	}})
+	defer client.Close()
+	b := newBells(func() *redis.PubSub { return client.Subscribe(t.Context()) }, "wake")
+	defer b.close()
+	defer close(give)
+	listened := make(chan struct{})
+	logs := []core.LogPosition{{Log: core.Log{Partition: core.Partition{Realm: "rl_1"}, Name: "inv"}}}
+	go func() {
+		defer close(listened)
+		bell := b.listen(logs)
+		b.ringAll()
+		<-bell
+		b.leave(logs, bell)
+	}()
+	<-dialled
+	redistest.Eventually(t, "who listens goes on while the connection is made", func() bool {
+		select {
+		case <-listened:
+			return true
+		default:
+			return false
+		}
+	})
 }

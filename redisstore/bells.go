@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"context"
 	"strings"
 	"sync"
 
@@ -13,7 +14,8 @@ import (
 // first waits. It may fail, and announcements be lost: then those who wait find out at their next poll.
 // Safe for concurrent use.
 type bells struct {
-	subscribe func() *redis.PubSub
+	open    func() *redis.PubSub // asks nothing of Redis yet
+	channel string
 
 	mu      sync.Mutex
 	pubsub  *redis.PubSub // nil until somebody waits, and after close
@@ -22,8 +24,8 @@ type bells struct {
 	done    sync.WaitGroup
 }
 
-func newBells(subscribe func() *redis.PubSub) *bells {
-	return &bells{subscribe: subscribe, waiting: make(map[string]map[chan struct{}]struct{})}
+func newBells(open func() *redis.PubSub, channel string) *bells {
+	return &bells{open: open, channel: channel, waiting: make(map[string]map[chan struct{}]struct{})}
 }
 
 // listen returns a channel that has something in it whenever one of the logs may have got entries since it was last
@@ -40,9 +42,12 @@ func (b *bells) listen(logs []core.LogPosition) chan struct{} {
 		b.waiting[name][bell] = struct{}{}
 	}
 	if b.pubsub == nil && !b.closed {
-		b.pubsub = b.subscribe()
-		messages := b.pubsub.ChannelWithSubscriptions()
-		b.done.Go(func() { b.hear(messages) })
+		pubsub := b.open()
+		b.pubsub = pubsub
+		b.done.Go(func() { // not here: a Redis that does not answer would hold up everybody who listens
+			_ = pubsub.Subscribe(context.Background(), b.channel) // what fails is tried again by the client
+			b.hear(pubsub.ChannelWithSubscriptions())
+		})
 	}
 	return bell
 }

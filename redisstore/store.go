@@ -43,7 +43,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	s := &Store{options: o, keys: keys(o.KeyPrefix), conns: newConnections(), poll: pollInterval, closed: make(chan struct{})}
 	s.connect()
 	s.convoys = &convoys{client: s.client, patience: convoyPatience}
-	s.bells = newBells(func() *redis.PubSub { return s.client.Subscribe(context.Background(), s.keys.wake()) })
+	s.bells = newBells(func() *redis.PubSub { return s.client.Subscribe(context.Background()) }, s.keys.wake())
 	s.announcements = newAnnouncements(s.client, s.keys.wake(), o.CallTimeout)
 	return s, nil
 }

@@ -63,6 +63,26 @@ func (c *Core) DoesCountdown(did func(left int)) {
 	})
 }
 
+// QueueBroken queues a job that no step can do, and one whose record cannot be read.
+func (c *Core) QueueBroken(ctx context.Context) error {
+	now, err := c.d.clock.now()
+	if err != nil {
+		return err
+	}
+	tx := c.d.change(Partition{}, now)
+	tx.queue("unknown", "", "", Request{})
+	tx.queue("unknown", "", "", Request{})
+	tx.tx.Put[len(tx.tx.Put)-1].Value = []byte("{")
+	return tx.commit(ctx)
+}
+
+// JobTurn gives jobs turns until there is no time left, which there is none of: one of them has one. It returns how far it came.
+func (c *Core) JobTurn(ctx context.Context, after JobID) (JobID, error) {
+	soon, cancel := context.WithCancel(ctx)
+	cancel()
+	return c.d.jobs.all(ctx, soon, after)
+}
+
 // countdown is what is left of such a job.
 type countdown struct {
 	Job  JobID `json:"job"`

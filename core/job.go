@@ -70,35 +70,63 @@ const (
 )
 
 // run does what is queued, while this process holds the lease, until ctx ends.
-func (j *jobs) run(ctx context.Context) { j.d.whileLeased(ctx, leaseJobs, jobPause, j.round) }
-
-// round does what is queued for at most about jobRound.
-func (j *jobs) round(ctx context.Context) error {
-	soon, cancel := context.WithTimeout(ctx, jobRound)
-	defer cancel()
-	return j.all(ctx, soon)
+func (j *jobs) run(ctx context.Context) {
+	at := JobID("")
+	j.d.whileLeased(ctx, leaseJobs, jobPause, func(ctx context.Context) (err error) {
+		soon, cancel := context.WithTimeout(ctx, jobRound)
+		defer cancel()
+		at, err = j.all(ctx, soon, at)
+		return err
+	})
 }
 
-// all does a step of every job that is queued, and again until soon ends, so that a small job need not wait for a large
-// one. A job that fails is left for the next round.
-func (j *jobs) all(ctx, soon context.Context) error {
-	queue, err := j.list(ctx)
+// all does what is queued until soon ends: from the job after one on, some at a time, and at the end from the oldest on. It returns
+// which it came to, so that the next call goes on from there: however many jobs fail or take long, each has its turn.
+func (j *jobs) all(ctx, soon context.Context, after JobID) (at JobID, err error) {
 	var errs []error
-	for err == nil && len(queue) > 0 {
-		var again []*job
-		for _, job := range queue {
-			p, err := j.step(ctx, job)
+	around := after == ""
+	for at = after; ; {
+		queue, err := j.list(ctx, at)
+		switch {
+		case err == nil && len(queue) == 0 && !around:
+			at, around = "", true
+			continue
+		case len(queue) == 0:
+			return at, errors.Join(append(errs, err)...)
+		}
+		looked, err := j.some(ctx, soon, queue)
+		at, errs = queue[looked-1].id, append(errs, err)
+		if soon.Err() != nil || around && after != "" && at >= after {
+			return at, errors.Join(errs...)
+		}
+	}
+}
+
+// some does a step of each of some jobs, and again until soon ends, so that a small job need not wait for a large
+// one. A job that fails is left for another call. It returns how many had a turn, at least one.
+func (j *jobs) some(ctx, soon context.Context, queue []queued) (looked int, err error) {
+	var errs []error
+	for first := true; len(queue) > 0; first = false {
+		var again []queued
+		for _, q := range queue {
+			p, err := jobRests, q.err
+			if q.job != nil {
+				p, err = j.step(ctx, q.job)
+			}
 			errs = append(errs, err)
 			if err == nil && p == jobMore {
-				again = append(again, job)
+				again = append(again, q)
+			}
+			if first {
+				looked++
 			}
 			if soon.Err() != nil {
-				return errors.Join(errs...)
+				return looked, errors.Join(errs...)
 			}
 		}
 		queue = again
 	}
-	return errors.Join(append(errs, err)...)
+	return looked, errors.Join(errs...)
 }
 
 // finish does steps of one job until it is done or ctx ends, and reports whether it is.
@@ -152,12 +180,23 @@ func (j *jobs) forget(ctx context.Context, job *job) error {
 	return nil
 }
 
-// jobsAtOnce is how many jobs a round looks at, the oldest first.
+// jobsAtOnce is how many jobs are looked at together.
 const jobsAtOnce = 100
 
-// list returns the jobs that are queued.
-func (j *jobs) list(ctx context.Context) ([]*job, error) {
-	ids, err := j.d.store.Range(ctx, Range{Index: Index{Name: indexJobs}, Limit: jobsAtOnce})
+// queued is a place in the queue, and its job. One that cannot be read is in nobody's way.
+type queued struct {
+	id  JobID
+	job *job  // nil = it cannot be read, or another has just done it
+	err error // why it cannot
+}
+
+// list returns the next jobs that are queued, the oldest first.
+func (j *jobs) list(ctx context.Context, after JobID) ([]queued, error) {
+	r := Range{Index: Index{Name: indexJobs}, Limit: jobsAtOnce}
+	if after != "" {
+		r.goOn(string(after))
+	}
+	ids, err := j.d.store.Range(ctx, r)
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
@@ -169,15 +208,15 @@ func (j *jobs) list(ctx context.Context) ([]*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []*job
+	list := make([]queued, len(ids))
 	for i := range recs {
+		list[i].id = JobID(ids[i])
 		job := &job{}
 		found, err := decode(keys[i], recs[i], job)
 		if err != nil {
-			return nil, err
-		}
-		if found {
-			list = append(list, job)
+			list[i].err = fmt.Errorf("core: job %s: %w", ids[i], err)
+		} else if found {
+			list[i].job = job
 		}
 	}
 	return list, nil
@@ -185,4 +224,7 @@ func (j *jobs) list(ctx context.Context) ([]*job, error) {
 
 // RunJobs does the large deletions that are queued, until nothing is left that could be done now. A Core that runs
 // does so by itself; this is for commands and tests that will not wait.
-func (c *Core) RunJobs(ctx context.Context) error { return c.d.jobs.all(ctx, ctx) }
+func (c *Core) RunJobs(ctx context.Context) error {
+	_, err := c.d.jobs.all(ctx, ctx, "")
+	return err
+}

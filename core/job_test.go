@@ -89,3 +89,31 @@ func TestRunDoesJobs(t *testing.T) {
 		})
 	})
 }
+
+// TestBrokenJobsHoldUpNoOther queues more jobs that can never be done than are looked at together: those behind them are done all the
+// same, also where there is never time for more than one.
+func TestBrokenJobsHoldUpNoOther(t *testing.T) {
+	each(t, func(w *world) {
+		const broken = 130 // two jobs each
+		for range broken {
+			w.must(w.QueueBroken(w.ctx))
+		}
+		var done []int
+		did := func(left int) { done = append(done, left) }
+		w.must(w.QueueCountdown(w.ctx, 3, did))
+		if err := w.RunJobs(w.ctx); err == nil || !slices.Equal(done, []int{2, 1, 0}) {
+			t.Errorf("RunJobs = %v, steps done leave %v; want the jobs that are broken said, and the other done", err, done)
+		}
+
+		done = nil
+		w.must(w.QueueCountdown(w.ctx, 2, did))
+		w.must(w.QueueCountdown(w.ctx, 1, did))
+		at := core.JobID("")
+		for range 2 * (2*broken + 2) { // each has two turns
+			at, _ = w.JobTurn(w.ctx, at)
+		}
+		if !slices.Equal(done, []int{1, 0, 0}) {
+			t.Errorf("steps done by one turn after another leave %v; want [1 0 0]", done)
+		}
+	})
+}

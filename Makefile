@@ -113,6 +113,11 @@ proxies: build caddy ## run the snippets for forward auth with the real nginx, C
 reloads: ## reload Caddy a hundred times under 500 requests a second (two minutes)
 	@POSTERN_TEST_RELOADS=100 $(STATIC) go test -count=1 -timeout 10m -v -run TestReloadsFailNobody ./caddymodule | grep -v '^{'
 
+.PHONY: large
+large: ## delete an org of 100,000 and a realm of 100,000, over each store, with the processes that do it killed (minutes)
+	@scripts/fetch-redis >/dev/null || true
+	@POSTERN_TEST_MANY=100000 $(STATIC) go test -count=1 -timeout 1h -v -run TestLargeDeletions ./internal/teststore
+
 .PHONY: attack
 attack: build caddy ## attack both hosts over both stores, as a stranger would
 	@scripts/attack bin/postern bin/caddy

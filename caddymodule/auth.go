@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // Auth lets through only requests with a known user: those with the session token of a user of the realm, as
@@ -18,7 +19,7 @@ import (
 // All other requests are refused: with 401 where the user must sign in (and `WWW-Authenticate`, or for a browser the way to
 // `login_url`), 403 where the user is known and may not enter, 400 where the request meddles with identity headers or its path
 // can be read in two ways, 405 for TRACE, and 503 with `Retry-After` where that cannot be checked because the store is away. The site's `handle_errors` answers a refusal where it has a route for it, and finds the
-// reason in `{http.auth.postern.error}`; otherwise a browser gets a small page, and a program `application/problem+json`.
+// reason in `{http.auth.postern.error}` and what to find it by in the logs in `{http.auth.postern.request_id}`; otherwise a browser gets a small page, and a program `application/problem+json`.
 //
 // Guarded requests have these placeholders: `{http.auth.user.id}`, which is also the `user_id` of access logs,
 // and likewise for every other field that `copy_headers` knows: `{http.auth.user.username}`, `{http.auth.user.permissions}`,
@@ -121,22 +122,25 @@ func (a *Auth) judge(r *http.Request) (guard.Verdict, error) {
 // refuse leaves the answer to the site's error routes where one of them speaks, and else gives it itself.
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) error {
 	leaveBody(w, r)
+	v.Refusal.RequestID = requestID(r)
 	replacerOf(r).Set("http.auth.postern.error", v.Refusal.Reason)
+	replacerOf(r).Set("http.auth.postern.request_id", v.Refusal.RequestID)
 	introduce(r, userPrefix, nil)
 	introduce(r, candidatePrefix, v.Fields())
-	failure := caddyhttp.Error(v.Refusal.Status, errors.New(v.Refusal.Reason))
+	why := caddyhttp.Error(v.Refusal.Status, errors.New(v.Refusal.Reason))
 	asked := asAsked(r)
-	if a.guard.MustAnswer(asked, v) || !hasErrorRoute(r, failure) {
+	if a.guard.MustAnswer(asked, v) || !hasErrorRoute(r, why) {
 		a.guard.Refuse(w, asked, v)
 		return nil
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
+	h.Set(failure.IDHeader, v.Refusal.RequestID)
 	if v.Refusal.Challenge != "" {
 		h.Set("WWW-Authenticate", v.Refusal.Challenge)
 	}
 	setRetryAfter(h, v.Refusal.RetryAfter)
-	return failure
+	return why
 }
 
 // asAsked returns a refused request as its client sent it, before anything was rewritten: that is where a browser returns to.

@@ -52,7 +52,7 @@ func (a *App) guard(settings guard.Settings) (*sharedGuard, error) {
 	g, _, err := guards.LoadOrNew(key, func() (caddy.Destructor, error) {
 		own := source{a.engine}
 		made, err := guard.New(guard.Options{Settings: settings, Realms: own, Resolver: own, Renewer: own, Keys: keySource{a.engine}, Asserter: own, Feed: own,
-			Names: &a.engine.names, Address: clientAddress, Secure: speaksTLS, Now: own.now, Logger: a.engine.log.Named("guard"), IssuerKeys: meters.IssuerKeys,
+			Names: &a.engine.names, Address: clientAddress, Secure: speaksTLS, RequestID: requestID, Now: own.now, Logger: a.engine.log.Named("guard"), IssuerKeys: meters.IssuerKeys,
 			Observe: meters.Judged(cmp.Or(settings.Realm, core.DefaultRealm))})
 		if err != nil {
 			return nil, err
@@ -94,8 +94,7 @@ func speaksTLS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	return trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	return fromTrusted(r) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
 // source is where a guard looks things up. It opens the engine at the first look, so that a guard can be made, and its

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/failure"
 	"github.com/postern-auth/postern/pages"
 )
 
@@ -101,6 +102,8 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if !pages.IsUnder(p.mount(), r) {
 		return next.ServeHTTP(w, r)
 	}
+	r = withID(r)
+	w.Header().Set(failure.IDHeader, failure.IDOf(r))
 	awaitBody(w, r)
 	if isEarlyWrite(r) {
 		return p.fail(r, http.StatusTooEarly, errors.New("a form that came as early data could be sent twice"))

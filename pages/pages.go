@@ -14,6 +14,7 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/failure"
 	"github.com/postern-auth/postern/internal/seldom"
 )
 
@@ -170,7 +171,9 @@ const maxForm = 16 << 10
 
 // ServeHTTP serves the pages. A form that another site had a browser send is refused.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.settle(w.Header())
+	id := failure.IDOf(r)
+	r = failure.WithID(r, id)
+	p.settle(w.Header(), id)
 	if err := p.fromHere(r); err != nil {
 		p.say(w, r, http.StatusForbidden, "This form came from elsewhere", "Another site sent it. Nothing was done. Open the page here and try again.")
 		return

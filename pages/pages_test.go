@@ -302,11 +302,16 @@ func (away) Delete(context.Context, core.RealmID, core.SessionID, core.Request) 
 // TestOutage holds that an outage is told as one, and takes no session away.
 func TestOutage(t *testing.T) {
 	w := newWorld(t, teststore.Bolt(t), func(o *pages.Options) { o.Passwords, o.Sessions = away{}, away{} })
-	if a := w.signIn("ann", password, "/"); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
+	a := w.signIn("ann", password, "/")
+	if a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
 		t.Errorf("sign in = %d, Retry-After %q; want 503", a.StatusCode, a.Header.Get("Retry-After"))
 	}
-	if n := w.logged.FilterMessage("pages cannot be served").Len(); n != 1 {
-		t.Errorf("%d entries of the outage in the log; want one", n)
+	lines := w.logged.FilterMessage("pages cannot be served").All()
+	if len(lines) != 1 {
+		t.Fatalf("%d entries of the outage in the log; want one", len(lines))
+	}
+	if id := a.Header.Get("X-Request-Id"); id == "" || lines[0].ContextMap()["request_id"] != id || !strings.Contains(a.body, "Request "+id) {
+		t.Errorf("the answer has the id %q, the log %v, and the page says %s; want one and the same", id, lines[0].ContextMap(), a.body)
 	}
 	if a := w.send("POST", "/auth/sign-out", nil, "Cookie", "session=x"); a.StatusCode != http.StatusServiceUnavailable || a.session() != nil {
 		t.Errorf("sign out = %d with cookie %v; want 503 and none", a.StatusCode, a.session())

@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
+
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // style is the style sheet, which stands in every page so that a page is one request.
@@ -70,7 +72,8 @@ func policy() string {
 }
 
 // settle sets the headers that every page has.
-func (p *Pages) settle(h http.Header) {
+func (p *Pages) settle(h http.Header, id string) {
+	h.Set(failure.IDHeader, id)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", p.policy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -86,9 +89,12 @@ func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, title
 	if site == "" {
 		site = r.Host
 	}
+	if status >= http.StatusBadRequest && status != http.StatusUnauthorized && status != http.StatusTooManyRequests { // what people cannot mend by themselves
+		content = g.Group{content, h.P(h.Small(g.Text("Request " + failure.IDOf(r))))}
+	}
 	var text bytes.Buffer
 	if err := frame(title, site, content).Render(&text); err != nil {
-		p.o.Logger.Error("page failed", zap.Error(err))
+		p.o.Logger.Error("page failed", zap.String("request_id", failure.IDOf(r)), zap.Error(err))
 		http.Error(w, "Something went wrong on our side.", http.StatusInternalServerError)
 		return
 	}

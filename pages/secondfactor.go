@@ -61,7 +61,7 @@ func (p *Pages) secondFactor(w http.ResponseWriter, r *http.Request) {
 			signInForm{ReturnTo: form.ReturnTo, Problem: "That took too long, or was done already. Sign in again."})
 		return
 	}
-	status, problem := p.explain(w, err, "The code is not right, or was used before. Wait for the next one.")
+	status, problem := p.explain(w, r, err, "The code is not right, or was used before. Wait for the next one.")
 	form.Problem = problem
 	p.askCode(w, r, status, form)
 }

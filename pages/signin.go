@@ -16,6 +16,7 @@ import (
 	h "maragu.dev/gomponents/html"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // signInForm is what the page to sign in shows.
@@ -123,7 +124,7 @@ func (p *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	status, problem := p.explain(w, err, "The name or the password is not right.")
+	status, problem := p.explain(w, r, err, "The name or the password is not right.")
 	form.Problem = problem
 	p.askSignIn(w, r, status, form)
 }
@@ -173,7 +174,7 @@ func (p *Pages) remember(w http.ResponseWriter, r *http.Request, in *core.Signed
 
 // explain returns the status of a failed try, and what to tell the person. What says whether a user is there is told as
 // wrong, whoever it is.
-func (p *Pages) explain(w http.ResponseWriter, err error, wrong string) (int, string) {
+func (p *Pages) explain(w http.ResponseWriter, r *http.Request, err error, wrong string) (int, string) {
 	e, ok := errors.AsType[*core.Error](err)
 	if !ok {
 		e = core.ErrInternal
@@ -189,10 +190,10 @@ func (p *Pages) explain(w http.ResponseWriter, err error, wrong string) (int, st
 		return http.StatusTooManyRequests, "There were too many tries. Wait " + wait + ", then try again."
 	case core.KindUnavailable:
 		setRetryAfter(w.Header(), e.RetryAfter)
-		p.outages.Warn("pages cannot be served", zap.Error(err))
+		p.outages.Warn("pages cannot be served", zap.String("request_id", failure.IDOf(r)), zap.Error(err))
 		return http.StatusServiceUnavailable, "This cannot be checked right now. Try again in a moment."
 	}
-	p.o.Logger.Error("page failed", zap.Error(err))
+	p.o.Logger.Error("page failed", zap.String("request_id", failure.IDOf(r)), zap.Error(err))
 	return http.StatusInternalServerError, "Something went wrong on our side. Try again in a moment."
 }
 

@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"net/url"
@@ -58,6 +59,10 @@ func TestWrongHeaders(t *testing.T) {
 	headers := func(name string) http.Header {
 		h := w.signIn(name, "wrong-password-1", "/").Header
 		h.Del("Date")
+		if id := h["X-Request-Id"]; len(id) != 1 || len(id[0]) != len(rand.Text()) { // each request has another
+			t.Errorf("%s: the id of the request is %q", name, id)
+		}
+		h.Del("X-Request-Id")
 		return h
 	}
 	if known, unknown := headers("ann"), headers("bob"); !reflect.DeepEqual(known, unknown) {

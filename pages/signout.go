@@ -44,7 +44,7 @@ func (p *Pages) showSignOut(w http.ResponseWriter, r *http.Request) {
 // it would show again to whoever goes back. While the session cannot be ended the browser keeps it, so that its owner can try again.
 func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) {
 	if err := p.endSession(r); err != nil {
-		status, problem := p.explain(w, err, "")
+		status, problem := p.explain(w, r, err, "")
 		p.askSignOut(w, r, status, signOutForm{p.returnTo(r), problem})
 		return
 	}

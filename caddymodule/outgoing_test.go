@@ -114,15 +114,21 @@ func (s *mailServer) letter(w *world) string {
 	return letter
 }
 
-// manage calls the API with the first management key. It must answer 2xx; what it answers is read into out, unless nil.
-func (w *world) manage(method, path, body string, out any) {
+// managed calls the API with the first management key.
+func (w *world) managed(method, path, body string) answer {
 	w.Helper()
 	w.eventually("the store is set up", func() bool { return len(w.logged("the first management key lies")) > 0 })
 	key, err := os.ReadFile(filepath.Join(w.folder, "management.key"))
 	if err != nil {
 		w.Fatal(err)
 	}
-	got := w.do(method, path, strings.TrimSpace(string(key)), body, "Content-Type", "application/json", "X-Authrocket-Realm", "default")
+	return w.do(method, path, strings.TrimSpace(string(key)), body, "Content-Type", "application/json", "X-Authrocket-Realm", "default")
+}
+
+// manage calls the API with the first management key. It must answer 2xx; what it answers is read into out, unless nil.
+func (w *world) manage(method, path, body string, out any) {
+	w.Helper()
+	got := w.managed(method, path, body)
 	if got.status/100 != 2 {
 		w.Fatalf("%s %s = %+v", method, path, got)
 	}
@@ -164,6 +170,10 @@ func TestMail(t *testing.T) {
 	w.load(config)
 	w.manage("POST", "/v1/app_hooks", `{"app_hook":{"hook_type":"email","event_type":"user.email.verification_requested"}}`, nil)
 	w.manage("POST", "/v1/app_hooks", `{"app_hook":{"hook_type":"webhook","destination":"`+app.URL+`","event_type":["user.created"]}}`, nil)
+	got := w.managed("POST", "/v1/app_hooks", `{"app_hook":{"hook_type":"webhook","destination":"http://10.0.0.1/","event_type":["user.created"]}}`)
+	if got.status != 422 || !strings.Contains(got.body, "10.0.0.1 is not a public address. Who runs Postern can let it in with webhook_allow") {
+		t.Errorf("a webhook to what is not allowed = %+v; want a refusal that says what allows it", got)
+	}
 	var user struct{ ID string }
 	w.manage("POST", "/v1/users", `{"user":{"user_type":"human","username":"ann","email":"ann@example.com","password":"correct horse battery staple"}}`, &user)
 	w.manage("POST", "/v1/users/"+user.ID+"/request_email_verification", "", nil)

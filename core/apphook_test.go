@@ -50,6 +50,33 @@ func TestAppHookRules(t *testing.T) {
 	})
 }
 
+// TestAppHookDestinations asks the courier of new destinations alone: a hook whose destination came to be refused can be read and changed.
+func TestAppHookDestinations(t *testing.T) {
+	each(t, func(w *world) {
+		const former, inside = "https://example.com/hook", "http://10.0.0.1/hook"
+		c := w.withCourier()
+		h, _, err := w.AppHooks.Create(w.ctx, w.realm.ID, core.HookWebhook, core.AppHookChange{Destination: ptr(former)}, core.Request{})
+		w.must(err)
+		c.refuses = inside
+		_, _, err = w.AppHooks.Create(w.ctx, w.realm.ID, core.HookWebhook, core.AppHookChange{Destination: ptr(inside)}, core.Request{})
+		if got := attributes(err); got != "destination" || !strings.Contains(err.Error(), "Destination must be another") {
+			t.Errorf("a hook to what the courier refuses = %v; want what it says of the destination", err)
+		}
+		if _, err = w.AppHooks.Update(w.ctx, h.ID, core.AppHookChange{Destination: ptr(inside)}, core.Request{}); attributes(err) != "destination" {
+			t.Errorf("a hook that is to go to what the courier refuses = %v; want a complaint about the destination", err)
+		}
+		c.refuses = former
+		for _, destination := range []*string{nil, ptr(former)} {
+			got, err := w.AppHooks.Update(w.ctx, h.ID, core.AppHookChange{State: ptr(core.StateInactive), Destination: destination}, core.Request{})
+			if err != nil || got.State != core.StateInactive || got.Destination != former {
+				t.Errorf("a change of a hook to what is refused by now = %+v, %v; want it made", got, err)
+			}
+		}
+		_, err = w.AppHooks.Update(w.ctx, h.ID, core.AppHookChange{Destination: ptr(inside)}, core.Request{})
+		w.must(err)
+	})
+}
+
 // TestAppHookSecrets holds that secrets are shown once, kept under seal, and overlap.
 func TestAppHookSecrets(t *testing.T) {
 	each(t, func(w *world) {

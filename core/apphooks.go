@@ -46,8 +46,22 @@ func (h *AppHook) apply(in AppHookChange) error {
 	return h.validate()
 }
 
+// set sets what in asks for. A destination is held against what may be called where it is a new one, so that a hook
+// that was made before something was forbidden can be changed all the same; what calls it looks again.
+func (a *AppHooks) set(h *AppHook, in AppHookChange) error {
+	former := h.Destination
+	if err := h.apply(in); err != nil || h.Destination == former || a.d.courier == nil {
+		return err
+	}
+	if why := a.d.courier.Refuses(h.Destination); why != "" {
+		return invalid("destination", "Destination "+why)
+	}
+	return nil
+}
+
 // Create makes a hook for a realm, or with "" for all. A webhook comes with the secret that its calls are signed with, which
-// is returned this once ("whsec_..."; Standard Webhooks). It fails with KindInvalid, also where there are 50, and ErrRealmNotFound.
+// is returned this once ("whsec_..."; Standard Webhooks). It fails with KindInvalid, also where there are 50 or the courier refuses
+// the destination, and ErrRealmNotFound.
 func (a *AppHooks) Create(ctx context.Context, realm RealmID, kind HookType, in AppHookChange, req Request) (hook *AppHook, secret string, err error) {
 	err = retry(func() (err error) {
 		hook, secret, err = a.create(ctx, realm, kind, in, req)
@@ -70,7 +84,7 @@ func (a *AppHooks) create(ctx context.Context, realm RealmID, kind HookType, in 
 		return nil, "", err
 	}
 	h := &AppHook{Realm: realm, Type: kind, State: StateActive, CreatedAt: Instant{now}}
-	if err := h.apply(in); err != nil {
+	if err := a.set(h, in); err != nil {
 		return nil, "", err
 	}
 	b, err := a.d.ids.bucket()
@@ -189,7 +203,7 @@ func (a *AppHooks) Update(ctx context.Context, id AppHookID, in AppHookChange, r
 	var hook *AppHook
 	err := a.change(ctx, id, req, func(h *AppHook, _ time.Time) error {
 		hook = h
-		if err := h.apply(in); err != nil {
+		if err := a.set(h, in); err != nil {
 			return err
 		}
 		h.Preset = false

@@ -114,7 +114,7 @@ func (o *Outbox) prepare(ctx context.Context, p Partition, n *Notification) (d *
 		return nil, "", err
 	case hook.State != StateActive:
 		return nil, "the hook is not active", nil
-	case hook.Preset && o.d.mailless:
+	case hook.Preset && o.d.mailless():
 		return nil, "no mail server is configured", nil // it was noted by a process that knew of one
 	}
 	now, err := o.d.clock.now()

@@ -159,9 +159,9 @@ type deps struct {
 
 	eventSecret atomic.Pointer[[]byte] // see eventSealer; nil = not read yet
 
-	mailless bool // the courier has no mail server
-	meter    *meter
-	touch    chan touch // what was seen, to be noted off the request path
+	courier Courier // nil = none
+	meter   *meter
+	touch   chan touch // what was seen, to be noted off the request path
 }
 
 // New returns a Core over o.Store. It reads and writes nothing yet. It fails where the Options are not good.
@@ -207,7 +207,7 @@ func newDeps(o Options) (*deps, error) {
 		hasher:  newHasher(o.HashSlots, params{memory: uint32(o.HashMemory), passes: uint32(o.HashPasses)}, o.HashBusy, o.Random),
 		refused: o.RefusedPasswords,
 		report:  o.Report, happened: o.Happened,
-		mailless: o.Courier != nil && !o.Courier.Mails(),
+		courier:  o.Courier,
 		touch:    make(chan touch, touchBacklog),
 		troubles: &troubles{tell: o.Trouble, failing: map[string]bool{}}, writes: &writes{},
 	}

@@ -14,7 +14,14 @@ type Courier interface {
 
 	// Mails reports whether there is a mail server that takes e-mails.
 	Mails() bool
+
+	// Refuses says what is wrong with the URL of a webhook that is never going to be called, in words that go on after its name;
+	// "" is nothing. It asks nobody.
+	Refuses(destination string) string
 }
+
+// mailless reports whether the courier has no mail server.
+func (d *deps) mailless() bool { return d.courier != nil && !d.courier.Mails() }
 
 // Delivery is all that one try to deliver takes.
 type Delivery struct {

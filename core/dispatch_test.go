@@ -17,6 +17,12 @@ type courier struct {
 	does func(d *core.Delivery) core.Attempted // default: it is delivered
 
 	mailless bool
+	refuses  string // a destination
+}
+
+// Refuses refuses one destination.
+func (c *courier) Refuses(destination string) string {
+	return map[bool]string{true: "must be another"}[destination == c.refuses]
 }
 
 // Mails reports whether there is a mail server.

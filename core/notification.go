@@ -92,7 +92,7 @@ func (c *change) due(n *Notification, at time.Time) {
 func (c *change) notify(e *Event, sealed string, hooks []*AppHook) {
 	b, _ := bucketOf(string(e.ID))
 	for _, h := range hooks {
-		if !h.wants(e) || h.Preset && c.d.mailless {
+		if !h.wants(e) || h.Preset && c.d.mailless() {
 			continue
 		}
 		id, err := c.d.ids.id(prefixNotification, b)

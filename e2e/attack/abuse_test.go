@@ -286,7 +286,8 @@ func TestNames(t *testing.T) {
 	})
 }
 
-// TestWebhooksReachNothingInside has webhooks call the witness, under every spelling of an address inside.
+// TestWebhooksReachNothingInside has webhooks called at the witness, under every spelling of an address inside, and at what is no address on
+// the web. That a name which leads inside is refused when it is dialed is for the tests of deliveries.
 func TestWebhooksReachNothingInside(t *testing.T) {
 	each(t, func(h *host) {
 		_, port, _ := net.SplitHostPort(h.witness.address())
@@ -294,19 +295,9 @@ func TestWebhooksReachNothingInside(t *testing.T) {
 			"127.0.0.1%2f.example.com", "①②⑦.⓪.⓪.①", "127。0。0。1", "169.254.169.254", "[fd00:ec2::254]", "10.0.0.1", "[fe80::1%25lo]"} {
 			for _, scheme := range []string{"http", "https"} {
 				destination := scheme + "://" + address + ":" + port + "/ssrf"
-				status, body := h.call("POST", "/v1/app_hooks", map[string]any{"app_hook": map[string]any{"hook_type": "webhook", "event_type": "user.created", "destination": destination}})
-				if status == 422 || status == 400 {
-					continue
+				if status, body := h.call("POST", "/v1/app_hooks", map[string]any{"app_hook": map[string]any{"hook_type": "webhook", "event_type": "user.created", "destination": destination}}); status != 422 {
+					h.Errorf("a hook to %s = %d %v; want 422", destination, status, body)
 				}
-				if status != 201 {
-					h.Errorf("a hook to %s = %d %v", destination, status, body)
-					continue
-				}
-				id := body["id"].(string)
-				if status, body = h.call("POST", "/v1/app_hooks/"+id+"/ping", nil); status >= 500 {
-					h.Errorf("a ping of %s = %d %v", destination, status, body)
-				}
-				h.call("DELETE", "/v1/app_hooks/"+id, nil)
 			}
 		}
 		for _, destination := range []string{"file:///etc/passwd", "gopher://127.0.0.1/x", "javascript:alert(1)", "//127.0.0.1/x", "http://", "ftp://example.com", "unix:/run/x", "https://example.com/\r\nX: y", "https://example.com\x00", "https:///x"} {

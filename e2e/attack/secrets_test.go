@@ -119,7 +119,7 @@ func TestSecretsInUse(t *testing.T) {
 		name := "secret" + stamp()
 		id := h.newUser(name, map[string]any{"custom": map[string]any{"plan": "gold"}}).id
 		for _, hook := range []string{"user.password_token.created", "user.email_verification.requested", "user.created", "user.login.succeeded"} {
-			h.call("POST", "/v1/app_hooks", map[string]any{"app_hook": map[string]any{"hook_type": "webhook", "event_type": hook, "destination": "https://hook-user:hook-password@127.0.0.1:1/x"}})
+			h.call("POST", "/v1/app_hooks", map[string]any{"app_hook": map[string]any{"hook_type": "webhook", "event_type": hook, "destination": "https://hook-user:hook-password@hook.invalid/x"}})
 			h.call("POST", "/v1/app_hooks", map[string]any{"app_hook": map[string]any{"hook_type": "email", "event_type": hook, "email_subject": "s", "email_template": "t {{token}}", "email_from": "a@example.com", "email_to": "user"}})
 		}
 		secrets.add("the password of a webhook", "hook-password")

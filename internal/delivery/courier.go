@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/postern-auth/postern/core"
@@ -21,6 +22,7 @@ type Options struct {
 
 // Courier is a core.Courier. Safe for concurrent use.
 type Courier struct {
+	policy egress.Policy
 	client *http.Client
 	mail   *mailer // nil = no server is configured
 }
@@ -29,7 +31,8 @@ var _ core.Courier = (*Courier)(nil)
 
 // New returns a Courier. It connects to nothing yet; its complaints are all that is wrong with the options.
 func New(o Options) (*Courier, error) {
-	c := &Courier{client: newClient(egress.Policy{Allow: o.Allow})}
+	policy := egress.Policy{Allow: o.Allow}
+	c := &Courier{policy: policy, client: newClient(policy)}
 	if o.SMTP == (SMTP{}) {
 		return c, nil
 	}
@@ -47,6 +50,23 @@ func (c *Courier) Deliver(ctx context.Context, d *core.Delivery) core.Attempted 
 		return core.Attempted{Line: "no mail server is configured"}
 	}
 	return c.mail.send(ctx, d)
+}
+
+// Refuses says what is wrong with where a webhook is to be called, as far as the URL tells; "" is nothing. Each call asks again,
+// see call: a name may lead inside all the same.
+func (c *Courier) Refuses(destination string) string {
+	u, err := url.Parse(destination)
+	if err != nil {
+		return "must be a URL"
+	}
+	err = c.policy.CheckHost(u.Hostname())
+	switch refused, inside := errors.AsType[*egress.RefusedError](err); {
+	case inside:
+		return "must not lead inside: " + refused.Error() + ". Who runs Postern can let it in with webhook_allow"
+	case err != nil:
+		return "must name its host so that all read the same: " + err.Error()
+	}
+	return ""
 }
 
 // Mails reports whether a mail server is configured.

@@ -41,6 +41,34 @@ func try(t *testing.T, o Options, destination string) core.Attempted {
 	return c.Deliver(ctx, delivery(destination))
 }
 
+// TestRefuses holds which destinations are refused before anything is called, and how.
+func TestRefuses(t *testing.T) {
+	const (
+		inside  = " is not a public address. Who runs Postern can let it in with webhook_allow"
+		spelled = "must name its host so that all read the same: addresses are written as 192.0.2.1 or [2001:db8::1]"
+	)
+	for destination, want := range map[string][2]string{ // to the Internet alone, and with loopback allowed
+		"https://example.com/hook":            {},
+		"https://ann:secret@1.1.1.1:8443/a":   {},
+		"http://127.0.0.1:8080/":              {"must not lead inside: 127.0.0.1" + inside, ""},
+		"http://app.localhost/":               {"must not lead inside: app.localhost" + inside, ""},
+		"http://a:b@[::ffff:169.254.169.254]": {"must not lead inside: ::ffff:169.254.169.254" + inside, "must not lead inside: ::ffff:169.254.169.254" + inside},
+		"http://2130706433/":                  {spelled, spelled},
+		"http://[":                            {"must be a URL", "must be a URL"},
+	} {
+		for i, allow := range [][]netip.Prefix{nil, loopback} {
+			c, err := New(Options{Allow: allow})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := c.Refuses(destination); got != want[i] {
+				t.Errorf("Refuses(%s), where %v is allowed, = %q; want %q", destination, allow, got, want[i])
+			}
+			c.Close()
+		}
+	}
+}
+
 // TestWebhook holds what a receiver is sent.
 func TestWebhook(t *testing.T) {
 	var got *http.Request

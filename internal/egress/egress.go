@@ -4,12 +4,16 @@ package egress
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // inside are the networks that are nobody's on the Internet, besides those that netip knows (IANA special-purpose
@@ -45,6 +49,42 @@ type RefusedError struct{ Address string }
 // Error names the address.
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s is not a public address", e.Address)
+}
+
+// ErrSpelling says that a host ends like an address and is none.
+var ErrSpelling = errors.New("addresses are written as 192.0.2.1 or [2001:db8::1]")
+
+// CheckHost says what speaks against the host of a URL, without its brackets, as far as it tells by itself: a *RefusedError where it is
+// an address that may not be dialed or a name of this machine (RFC 6761 §6.3), ErrSpelling where it is an address in a spelling that
+// only some read (2130706433, 0x7f.1), nil else. Names are not resolved: what one leads to may change with the next answer, so
+// only control, which sees the address that is dialed, can say; and whoever asked would learn what names there are inside.
+func (p Policy) CheckHost(host string) error {
+	plain := strings.TrimSuffix(strings.ReplaceAll(norm.NFKC.String(strings.ToLower(host)), "\u3002", "."), ".") // as a client reads it
+	if a, err := netip.ParseAddr(plain); err == nil {
+		if p.Allows(a) {
+			return nil
+		}
+		return &RefusedError{Address: host}
+	}
+	last := plain[strings.LastIndexByte(plain, '.')+1:]
+	here := last == "localhost" && !p.Allows(netip.AddrFrom4([4]byte{127, 0, 0, 1})) && !p.Allows(netip.IPv6Loopback())
+	switch {
+	case here:
+		return &RefusedError{Address: host}
+	case strings.Contains(plain, ":") || isNumber(last):
+		return ErrSpelling
+	}
+	return nil
+}
+
+// isNumber reports whether the last label of a host makes it an address (WHATWG URL, "ends in a number").
+func isNumber(label string) bool {
+	digits, hex := strings.CutPrefix(label, "0x")
+	set := "0123456789"
+	if hex {
+		set += "abcdef"
+	}
+	return (digits != "" || hex) && strings.Trim(digits, set) == ""
 }
 
 // DialContext connects, for an http.Transport. It fails with a *RefusedError.

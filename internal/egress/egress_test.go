@@ -29,6 +29,47 @@ func TestAllows(t *testing.T) {
 	}
 }
 
+func TestCheckHost(t *testing.T) {
+	const spelled, inside = "spelled", "inside"
+	for host, want := range map[string]string{
+		"app.example.com": "", "1.1.1.1": "", "2606:4700::1111": "", "app": "", "localhost.example.com": "", "mylocalhost": "", "example.com.": "", "0x.example": "", "a1": "", "xn--bcher-kva.example": "",
+		"127.0.0.1": inside, "127.0.0.1.": inside, "10.0.0.1": inside, "169.254.169.254": inside, "0.0.0.0": inside, "224.0.0.1": inside, "255.255.255.255": inside,
+		"::1": inside, "::": inside, "::ffff:10.0.0.1": inside, "64:ff9b::a9fe:a9fe": inside, "fe80::1%eth0": inside, "fd00:ec2::254": inside, "ff02::1": inside,
+		"localhost": inside, "LocalHost.": inside, "app.localhost": inside, "１２７.0.0.1": inside, "127。0。0。1": inside, "ｌocalhost": inside,
+		"2130706433": spelled, "0x7f.1": spelled, "0x7f000001": spelled, "017700000001": spelled, "127.1": spelled, "0177.0.0.1": spelled, "127.0.0.0x1": spelled, "0x": spelled,
+		"1.2.3.4.5": spelled, "example.1": spelled, "2001:db8": spelled,
+	} {
+		err := (Policy{}).CheckHost(host)
+		_, refused := errors.AsType[*RefusedError](err)
+		got := map[bool]string{true: inside}[refused]
+		if err == ErrSpelling {
+			got = spelled
+		}
+		if got != want || (err == nil) != (want == "") {
+			t.Errorf("CheckHost(%s) = %v; want %q", host, err, want)
+		}
+	}
+	some := Policy{Allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128")}}
+	for host, want := range map[string]bool{"10.1.2.3": true, "10.2.0.1": false, "localhost": true, "127.0.0.1": false, "::1": true} {
+		if err := some.CheckHost(host); (err == nil) != want {
+			t.Errorf("with an allowance, CheckHost(%s) = %v; want it accepted: %v", host, err, want)
+		}
+	}
+}
+
+// FuzzCheckHost: an address that is accepted may be dialed, however it is spelled.
+func FuzzCheckHost(f *testing.F) {
+	for _, seed := range []string{"127.0.0.1", "0x7f.1", "::ffff:10.0.0.1", "fe80::1%25eth0", "１２７.0.0.1", "localhost.", "..", "%"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		err := (Policy{}).CheckHost(host)
+		if a, bad := netip.ParseAddr(host); bad == nil && err == nil && !(Policy{}).Allows(a) {
+			t.Errorf("CheckHost(%q) accepts what may not be dialed", host)
+		}
+	})
+}
+
 func TestDial(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -118,6 +118,11 @@ large: ## delete an org of 100,000 and a realm of 100,000, over each store, with
 	@scripts/fetch-redis >/dev/null || true
 	@POSTERN_TEST_MANY=100000 $(STATIC) go test -count=1 -timeout 1h -v -run TestLargeDeletions ./internal/teststore
 
+.PHONY: faults
+faults: ## ask a server while its Redis stops, lags, breaks off and fails over: no answer may be a lie (COUNT=1000000)
+	@scripts/fetch-redis >/dev/null || true
+	@POSTERN_TEST_FAULTS=$(or $(COUNT),1000000) $(STATIC) go test -count=1 -timeout 4h -v -run 'MakeNobodyLie$$' ./sidecar | grep -v '^{'
+
 .PHONY: attack
 attack: build caddy ## attack both hosts over both stores, as a stranger would
 	@scripts/attack bin/postern bin/caddy

@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -26,6 +27,8 @@ import (
 type ordeal struct {
 	*testing.T
 	guard  *guard.Guard
+	url    string // of the server that the guard is of
+	client *http.Client
 	live   []string // tokens of sessions that nobody ends
 	forged []string // tokens that prove nothing
 	asking sync.WaitGroup
@@ -34,7 +37,13 @@ type ordeal struct {
 	mu    sync.Mutex
 	ended []endedSession
 
-	allowed, unknown, denied atomic.Int64
+	allowed, unknown, denied, called atomic.Int64
+}
+
+// outcome is what came of a request, and in words.
+type outcome struct {
+	guard.Decision
+	words string
 }
 
 // endedSession is a token, and when it was known everywhere at the latest that its session is over.
@@ -139,7 +148,7 @@ func (o *ordeal) judged() int64 { return o.allowed.Load() + o.denied.Load() + o.
 
 // begin signs people in, of whom some may be signed out later, and begins to ask reader about them.
 func begin(t *testing.T, writer, reader *served) (o *ordeal, doomed []*core.SignedIn) {
-	o = &ordeal{T: t, guard: reader.front.begin().guard}
+	o = &ordeal{T: t, guard: reader.front.begin().guard, url: reader.GuardURL()}
 	t.Cleanup(reader.front.current.requests.Done)
 	for i := range 40 {
 		in := writer.signIn(writer.parts.Core, writer.realm.ID, fmt.Sprint("user", i))
@@ -150,8 +159,16 @@ func begin(t *testing.T, writer, reader *served) (o *ordeal, doomed []*core.Sign
 			doomed = append(doomed, in)
 		}
 	}
+	callers := 2
+	if leastJudged(t) > 0 {
+		callers = 8 // most of them wait, for Redis or for a processor
+	}
+	o.client = plain(t, func(transport *http.Transport) { transport.MaxIdleConnsPerHost = callers })
 	for range 2 {
-		o.asking.Go(o.ask)
+		o.asking.Go(func() { o.ask(o.judge) })
+	}
+	for range callers {
+		o.asking.Go(func() { o.ask(o.call) })
 	}
 	return o, doomed
 }
@@ -160,7 +177,8 @@ func begin(t *testing.T, writer, reader *served) (o *ordeal, doomed []*core.Sign
 func (o *ordeal) finish() {
 	o.done.Store(true)
 	o.asking.Wait()
-	o.Logf("%d allowed, %d refused, of %d nothing was known", o.allowed.Load(), o.denied.Load(), o.unknown.Load())
+	o.Logf("%d allowed, %d refused, of %d nothing was known; %d of them were asked of the server over HTTP, the others of its guard",
+		o.allowed.Load(), o.denied.Load(), o.unknown.Load(), o.called.Load())
 	if o.allowed.Load() == 0 || o.denied.Load() == 0 {
 		o.Errorf("%d allowed, %d refused; want some of each", o.allowed.Load(), o.denied.Load())
 	}
@@ -221,18 +239,51 @@ func (o *ordeal) note(in *core.SignedIn) {
 	o.ended = append(o.ended, endedSession{in.Token, time.Now().Add(5*time.Second + 100*time.Millisecond)}) // max staleness, and a slow machine
 }
 
-// ask judges requests of all kinds.
-func (o *ordeal) ask() {
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
+// ask asks about tokens of all kinds, in one way.
+func (o *ordeal) ask(way func(token string) outcome) {
 	for !o.done.Load() && !o.Failed() {
 		token, dead, kind := o.pick()
-		r.Header["Authorization"] = []string{"Bearer " + token}
-		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		over := kind == "ended" && time.Now().After(dead) // before it is judged: afterwards the machine may take its time
-		v := o.guard.Judge(r.WithContext(ctx))
-		cancel()
-		o.count(v, kind, over)
+		o.count(way(token), kind, over)
 	}
+}
+
+// judge has the guard judge a request whose client waits for a moment only.
+func (o *ordeal) judge(token string) outcome {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header["Authorization"] = []string{"Bearer " + token}
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	v := o.guard.Judge(r.WithContext(ctx))
+	return outcome{v.Decision, fmt.Sprint(v.Refusal.Status, " ", v.Refusal.Reason)}
+}
+
+// call asks the server for a page as a browser's script does, with a cookie, which nobody may lose who is signed in.
+func (o *ordeal) call(token string) outcome {
+	o.called.Add(1)
+	r, err := http.NewRequest(http.MethodGet, o.url, nil)
+	if err != nil {
+		o.Errorf("a request: %v", err)
+		return outcome{Decision: guard.CannotKnow}
+	}
+	r.AddCookie(&http.Cookie{Name: "__Host-postern", Value: token})
+	resp, err := o.client.Do(r)
+	if err != nil {
+		o.Errorf("GET %s: %v; want an answer, whatever Redis does", o.url, err)
+		return outcome{Decision: guard.CannotKnow}
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	words := fmt.Sprint(resp.Status, " ", resp.Header["Set-Cookie"])
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		return outcome{guard.Allow, words}
+	case resp.StatusCode == http.StatusUnauthorized:
+		return outcome{guard.Deny, words}
+	case resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || resp.Header["Set-Cookie"] != nil:
+		o.Errorf("GET %s = %s; want 200, 401, or 503 with Retry-After and no cookie", o.url, words)
+	}
+	return outcome{guard.CannotKnow, words}
 }
 
 // pick picks a token: mostly live ones, as in life.
@@ -251,9 +302,9 @@ func (o *ordeal) pick() (token string, dead time.Time, kind string) {
 	return o.live[rand.IntN(len(o.live))], dead, "live"
 }
 
-// count counts a verdict, and complains about one that is a lie. over says that the session is one that nobody may take for alive any more.
-func (o *ordeal) count(v guard.Verdict, kind string, over bool) {
-	switch v.Decision {
+// count counts an answer, and complains about one that is a lie. over says that the session is one that nobody may take for alive any more.
+func (o *ordeal) count(got outcome, kind string, over bool) {
+	switch got.Decision {
 	case guard.Allow:
 		o.allowed.Add(1)
 		if kind == "forged" || over {
@@ -262,7 +313,7 @@ func (o *ordeal) count(v guard.Verdict, kind string, over bool) {
 	case guard.Deny:
 		o.denied.Add(1)
 		if kind == "live" {
-			o.Errorf("a live token was refused: %d %s", v.Refusal.Status, v.Refusal.Reason)
+			o.Errorf("a live token was refused: %s", got.words)
 		}
 	case guard.CannotKnow:
 		o.unknown.Add(1)

@@ -45,6 +45,9 @@ func (u *User) names(realm *Realm) []string {
 // reclaim takes the names that a change brings, and frees those that it drops.
 func (c *change) reclaim(realm *Realm, before, after *User) {
 	was, is := before.names(realm), after.names(realm)
+	if after.Email != before.Email {
+		c.unclaimed(realm, after)
+	}
 	for _, name := range is {
 		if !slices.Contains(was, name) {
 			c.create(&nameClaim{Realm: after.Realm, User: after.ID, Name: name}, noExpiry)

@@ -70,6 +70,7 @@ import (
 //	  index usage      <day> <APT key>
 //	any realm partition
 //	  pm               its mark: that it holds what it held
+//	  ue               that its e-mail addresses have become unique
 //	  uo               orgs whose state the memberships of their members do not tell yet
 //	realm partition of the digest's hash in the realm that a call names, or system partition where it names none
 //	  oc:<digest>      a call that may be repeated, and its answer
@@ -145,6 +146,7 @@ func membershipsKey(p Partition, id UserID) Key { return Key{p, "b:" + string(id
 func orgKey(p Partition, id OrgID) Key          { return Key{p, "o:" + string(id)} }
 func formerOrgKey(p Partition, id OrgID) Key    { return Key{p, "do:" + string(id)} }
 func partitionMarkKey(p Partition) Key          { return Key{p, "pm"} }
+func uniqueEmailsKey(p Partition) Key           { return Key{p, "ue"} }
 func unsettledKey(p Partition) Key              { return Key{p, "uo"} }
 
 func membershipsIndex(p Partition) Index          { return Index{p, indexMemberships} }

@@ -186,6 +186,10 @@ func (w *world) livedIn() *core.Realm {
 	w.webhook("user.created", "realm.updated")
 	_, err := w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) { s.EventRetention = 24 * 60 * 60 }}, core.Request{})
 	w.must(err)
+	for _, shared := range []bool{true, false} {
+		_, err = w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) { s.SharedEmails = shared }}, core.Request{})
+		w.must(err)
+	}
 	w.human("early")
 	w.events(core.ListEvents{})
 	w.clock.Advance(25 * time.Hour)

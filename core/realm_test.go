@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -301,6 +303,37 @@ func TestSharedEmails(t *testing.T) {
 	w.must(w.Users.Delete(w.ctx, w.realm.ID, "ann", core.Request{}))
 	_, err = w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: share}, core.Request{})
 	w.must(err)
+}
+
+// TestSharedEmailsRace has the first users of a realm, all of one address, made while addresses become unique in it: then the change is
+// refused, or one of them is made at the most.
+func TestSharedEmailsRace(t *testing.T) {
+	each(t, func(w *world) {
+		for round := range 5 {
+			realm, err := w.Realms.Create(w.ctx, core.NewRealm{Name: fmt.Sprint("realm ", round), Settings: core.RealmSettings{SharedEmails: true}}, core.Request{})
+			w.must(err)
+			var all sync.WaitGroup
+			var made atomic.Int32
+			for i := range 10 {
+				all.Go(func() {
+					user := core.UserChange{Type: ptr(core.UserHuman), Username: ptr(fmt.Sprint("user", i)), Email: ptr("one@example.com"), Password: ptr(goodPassword)}
+					if _, err := w.Users.Create(w.ctx, realm.ID, user, core.Request{}); err == nil {
+						made.Add(1)
+					}
+				})
+			}
+			_, refused := w.Realms.Update(w.ctx, realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) { s.SharedEmails = false }}, core.Request{})
+			all.Wait()
+			if refused == nil && made.Load() > 1 {
+				w.Errorf("addresses are unique, and %d users have one", made.Load())
+			}
+			if refused != nil {
+				w.refused("a change with users", refused, &core.Error{Kind: core.KindInvalid, Code: "validation"})
+				_, err := w.Users.Create(w.ctx, realm.ID, core.UserChange{Type: ptr(core.UserAPI), Email: ptr("one@example.com")}, core.Request{})
+				w.must(err) // addresses may repeat as before
+			}
+		}
+	})
 }
 
 // TestListRealmsReadsWhatItShows counts what pages of a list of realms ask of the store: by name, the same wherever they are.

@@ -199,7 +199,7 @@ func (r *Realms) emptyLogs(ctx context.Context, realm *Realm, now time.Time) err
 		for i := range c.tx.Append {
 			c.tx.Append[i].Keep = 1
 		}
-		c.tx.Delete = append(c.tx.Delete, unsettledKey(p).Name, eventCursorKey(p).Name, eventChainKey(p, realm.ID).Name, eventFloorKey(p, realm.ID).Name, partitionMarkKey(p).Name)
+		c.tx.Delete = append(c.tx.Delete, unsettledKey(p).Name, uniqueEmailsKey(p).Name, eventCursorKey(p).Name, eventChainKey(p, realm.ID).Name, eventFloorKey(p, realm.ID).Name, partitionMarkKey(p).Name)
 		if err := c.commit(ctx); err != nil {
 			return fmt.Errorf("core: empty logs: %w", err)
 		}

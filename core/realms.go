@@ -160,17 +160,15 @@ func (r *Realms) changeOnce(ctx context.Context, id RealmID, e Event, to func(*R
 	if err != nil {
 		return nil, err
 	}
-	if after.Settings.SharedEmails != before.Settings.SharedEmails {
-		if err := r.noUsers(ctx, before); err != nil {
-			return nil, err
-		}
-	}
 	c := r.d.change(Partition{}, now)
 	c.replace(after, version, noExpiry)
 	if err := r.rekey(ctx, c, before, after); err != nil {
 		return nil, err
 	}
 	if err := r.rename(ctx, c, before, after); err != nil {
+		return nil, err
+	}
+	if err := r.settleEmails(ctx, before, after); err != nil {
 		return nil, err
 	}
 	c.event(e)

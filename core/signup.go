@@ -92,7 +92,11 @@ func (u *Users) admitSignup(ctx context.Context, realm *Realm, user *User, in Us
 	if err := u.name(&rehearsed, b); err != nil {
 		return 0, err
 	}
-	return b, u.claimed(realm, &rehearsed, u.creation(realm, &rehearsed, now, Request{}).rehearse(ctx))
+	err = u.claimed(realm, &rehearsed, u.creation(realm, &rehearsed, now, Request{}).rehearse(ctx))
+	if isConflict(err) { // the rule about addresses has changed
+		err = contention()
+	}
+	return b, err
 }
 
 // Parked returns the signup of a token that is good. It fails with ErrTokenNotFound, ErrTokenUsed and ErrTokenExpired.

@@ -145,6 +145,7 @@ func (c *change) bring(realm *Realm, user *User, kept *password, req Request) {
 	for _, claim := range user.claims(realm) {
 		c.create(claim, noExpiry)
 	}
+	c.unclaimed(realm, user)
 	if kept != nil {
 		c.create(kept, noExpiry)
 	}

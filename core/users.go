@@ -37,21 +37,36 @@ func (u *Users) Create(ctx context.Context, realm RealmID, in UserChange, req Re
 	if err != nil {
 		return nil, err
 	}
-	err = retry(func() error {
-		c := u.creation(state.Realm, user, now, req)
-		if password != nil {
-			c.create(password, noExpiry)
-		}
-		c.putKey(key)
-		if err := u.joinNew(ctx, c, state.Realm, user, in, req); err != nil {
-			return err
-		}
-		return u.claimed(state.Realm, user, key.taken(c.tx.Partition, c.commit(ctx)))
-	})
-	if err != nil {
+	made := &newcomer{user, password, key, now}
+	if err := retry(func() error { return u.create(ctx, realm, made, in, req) }); err != nil {
 		return nil, err
 	}
 	return user, nil
+}
+
+// newcomer is a user about to be made, with credentials, however often that is tried.
+type newcomer struct {
+	*User
+	password *password  // nil = none
+	first    *keyChange // nil = no API key
+	now      time.Time
+}
+
+// create tries once, by the realm's rules as they are now: time has gone by since they were read, if there was a password to hash.
+func (u *Users) create(ctx context.Context, realm RealmID, made *newcomer, in UserChange, req Request) error {
+	state, err := u.d.realms.state(ctx, realm)
+	if err != nil {
+		return err
+	}
+	c := u.creation(state.Realm, made.User, made.now, req)
+	if made.password != nil {
+		c.create(made.password, noExpiry)
+	}
+	c.putKey(made.first)
+	if err := u.joinNew(ctx, c, state.Realm, made.User, in, req); err != nil {
+		return err
+	}
+	return u.claimed(state.Realm, made.User, made.first.taken(c.tx.Partition, c.commit(ctx)))
 }
 
 // newUser returns the user that a creation asks for, without credentials.
@@ -116,6 +131,7 @@ func (c *change) bringIn(realm *Realm, user *User, req Request) {
 	for _, claim := range claims {
 		c.create(claim, noExpiry)
 	}
+	c.unclaimed(realm, user)
 	c.reindex(nil, user)
 	c.event(Event{Realm: realm.ID, Type: eventUserCreated, User: user.ID, Request: req.clean()})
 	c.eventOf(verification)

@@ -29,6 +29,13 @@ var notSent = map[string]string{
 
 	"GET /v1/events in the query sort":                   "it is id",
 	"GET /v1/sessions in the query sort":                 "it is id",
+	"GET /v1/memberships in the query sort":              "it is id",
+	"GET /v1/app_hooks in the query sort":                "it is id",
+	"GET /v1/app_hooks in the query direction":           "there are few",
+	"GET /v1/login_policies in the query sort":           "it is id",
+	"GET /v1/login_policies in the query direction":      "there are few",
+	"GET /v1/login_policies in the query after":          "all fit on one page",
+	"GET /v1/login_policies in the query max_results":    "all fit on one page",
 	"POST /v1/jwt_keys of the object algo":               "it is the realm's",
 	"POST /v1/jwt_keys of the object use":                "it is sign",
 	"POST /v1/user_tokens of the object credential_type": "it is password",

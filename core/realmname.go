@@ -11,7 +11,10 @@ import (
 // realmName returns the form in which a realm's name is kept, or a KindInvalid error.
 func realmName(s string) (string, error) {
 	name := strings.TrimSpace(s)
-	if name == "" || utf8.RuneCountInString(name) > 100 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+	if name == "" {
+		return "", invalid("name", "Name can't be blank")
+	}
+	if utf8.RuneCountInString(name) > 100 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
 		return "", invalid("name", "Name must have 1 to 100 characters")
 	}
 	if strings.HasPrefix(strings.ToLower(name), prefixRealm) {

@@ -2,7 +2,9 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 )
 
 // joinNew makes a new user a member of what in asks for, in the Transaction that makes the user (Users API, "Create a
@@ -48,12 +50,26 @@ func (u *Users) joinNew(ctx context.Context, c *change, realm *Realm, user *User
 	return nil
 }
 
+// ofOrg says of complaints that they are about the org of a new user: the user has a name, a state and the like too.
+func ofOrg(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Kind != KindInvalid {
+		return err
+	}
+	told := *e
+	told.Fields = nil
+	for _, f := range e.Fields {
+		told.Fields = append(told.Fields, FieldError{"org", "Org " + strings.ToLower(f.Message[:1]) + f.Message[1:]})
+	}
+	return &told
+}
+
 // foundWith makes an org in a new user's bucket.
 func (u *Users) foundWith(c *change, user *User, in OrgChange, req Request) (*Org, error) {
 	b, _ := bucketOf(string(user.ID))
 	org, err := u.d.newOrg(user.Realm, b, in, c.tx.Now)
 	if err != nil {
-		return nil, err
+		return nil, ofOrg(err)
 	}
 	c.found(org, req)
 	return org, nil

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 
@@ -44,8 +43,7 @@ func (a *API) listAppHooks(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	q := fields{}
-	values := q.query(c.URL.RawQuery)
-	limit := cmp.Or(q.limit(values), 100)
+	page := pageByID(&q, q.query(c.URL.RawQuery))
 	if err := q.wrong(); err != nil {
 		return err
 	}
@@ -53,14 +51,8 @@ func (a *API) listAppHooks(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	hooks = slices.DeleteFunc(hooks, func(h *core.AppHook) bool {
-		return string(h.ID) <= values["after"] || h.Realm == "" && key.Realm != ""
-	})
-	list := wire.List[wire.AppHook]{MoreResults: len(hooks) > limit, Collection: []wire.AppHook{}}
-	for _, h := range hooks[:min(limit, len(hooks))] {
-		list.Collection = append(list.Collection, appHookBody(h))
-	}
-	write(w, http.StatusOK, mediaJSON, list)
+	hooks = slices.DeleteFunc(hooks, func(h *core.AppHook) bool { return h.Realm == "" && key.Realm != "" })
+	write(w, http.StatusOK, mediaJSON, listed(page, hooks, func(h *core.AppHook) string { return string(h.ID) }, appHookBody))
 	return nil
 }
 

@@ -137,7 +137,7 @@ func TestEmptyArrays(t *testing.T) {
 		w.want(w.manage("POST /v1/users/ann/generate_password_token", `[]`), 200, "kpw_")
 		w.want(w.manage("PUT /v1/users/ann", `{"user":[],"request":{"ip":"192.0.2.7"}}`), 200, `"username":"ann"`)
 		w.want(w.manage("POST /v1/users", `{"user":[]}`), 422, `"username":["Username can't be blank"]`)
-		w.want(w.manage("POST /v1/users", `{"user":{"user_type":"api","org":[]}}`), 422, `"name":["Name can't be blank"]`)
+		w.want(w.manage("POST /v1/users", `{"user":{"user_type":"api","org":[]}}`), 422, `"org":["Org name can't be blank"]`)
 		w.want(w.manage("POST /v1/users/ann/authenticate", `[]`), 422, "Password can't be blank")
 		w.want(w.manage("PUT /v1/users/ann", `[{}]`), 400, "it is not a JSON object")
 		w.want(w.manage("PUT /v1/users/ann", `{"user":[{}]}`), 400, "must be an object")

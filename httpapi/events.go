@@ -75,9 +75,7 @@ func eventQuery(query string) (in core.ListEvents, expand bool, err error) {
 		Ascending: values["direction"] == "asc",
 	}
 	q.descending(values) // complains of what is no direction
-	if !slices.Contains([]string{"", "id"}, values["sort"]) {
-		q.complain("sort", "must be id")
-	}
+	q.byID(values)
 	return in, slices.Contains(expanded(query), "notifications"), q.wrong()
 }
 

@@ -216,7 +216,7 @@ func TestRealmPolicies(t *testing.T) {
 			`{"realm":{"apt_lifetime":864000}}`:      "APT lifetime must be from 1 to 86400 seconds",
 			`{"realm":{"apt_encryption":"perhaps"}}`: "APT encryption must be accept or require",
 			`{"realm":{"token_alg":"none"}}`:         "can be set here",
-			`{"realm":{"name":" "}}`:                 "Name must have",
+			`{"realm":{"name":" "}}`:                 "Name can't be blank",
 		} {
 			w.want(w.manage("PUT "+path, body), 422, want)
 		}

@@ -13,18 +13,16 @@ func (a *API) listLoginPolicies(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.unnarrowed(); err != nil {
+	q := fields{}
+	page := pageByID(&q, q.query(c.URL.RawQuery))
+	if err := q.wrong(); err != nil {
 		return err
 	}
 	policies, err := a.core.LoginPolicies.List(c.Context(), realm)
 	if err != nil {
 		return err
 	}
-	list := wire.List[wire.LoginPolicy]{Collection: []wire.LoginPolicy{}}
-	for _, p := range policies {
-		list.Collection = append(list.Collection, loginPolicyBody(p))
-	}
-	write(w, http.StatusOK, mediaJSON, list)
+	write(w, http.StatusOK, mediaJSON, listed(page, policies, func(p *core.LoginPolicy) string { return string(p.ID) }, loginPolicyBody))
 	return nil
 }
 

@@ -20,6 +20,7 @@ func (a *API) listMemberships(w http.ResponseWriter, c *call) error {
 	in := core.ListMemberships{Org: core.OrgID(values["org_id"]), User: core.UserID(values["user_id"]),
 		After: core.MembershipID(values["after"]), Limit: q.limit(values), Descending: q.descending(values)}
 	q.filled(values, "org_id", "user_id")
+	q.byID(values)
 	if err := q.wrong(); err != nil {
 		return err
 	}
@@ -78,6 +79,9 @@ func (a *API) createMembership(w http.ResponseWriter, c *call) error {
 		MembershipChange: membershipChange(&b.object)}
 	if err := b.end(); err != nil {
 		return err
+	}
+	if in.User == "" {
+		return errNoOwner
 	}
 	m, err := a.core.Memberships.Create(c.Context(), realm, in, b.request)
 	if err != nil {

@@ -159,7 +159,7 @@ func TestRealms(t *testing.T) {
 func TestRealmRefusals(t *testing.T) {
 	w := newWorld(t)
 	for body, want := range map[string]string{
-		`{"realm":{}}`: "Name must have",
+		`{"realm":{}}`: "Name can't be blank",
 		`{"realm":{"name":"x","api_key_policy":"encrypt"}}`:           "must be hash",
 		`{"realm":{"name":"x","session_type":"unmanaged"}}`:           "must be managed",
 		`{"realm":{"name":"x","api_key_minutes":5}}`:                  "must be 0",

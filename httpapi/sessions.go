@@ -17,9 +17,7 @@ func (a *API) listSessions(w http.ResponseWriter, c *call) error {
 	q := fields{}
 	values := q.query(c.URL.RawQuery, "user_id")
 	in := core.ListSessions{After: core.SessionID(values["after"]), Limit: q.limit(values), Descending: q.descending(values)}
-	if values["sort"] != "" && values["sort"] != "id" {
-		q.complain("sort", "must be id")
-	}
+	q.byID(values)
 	switch {
 	case len(q.errs) > 0:
 		return &core.Error{Kind: core.KindInvalid, Code: "validation", Fields: q.errs}
@@ -128,7 +126,7 @@ func (a *API) deleteSessions(w http.ResponseWriter, c *call) error {
 	return nil
 }
 
-// errNoOwner says that a call about a user's sessions names no user.
+// errNoOwner says that a call about what is a user's names no user.
 var errNoOwner = invalid("user_id", "User can't be blank")
 
 // ending reads whose sessions to end, and which to keep.

@@ -111,6 +111,13 @@ func (f *fields) descending(values map[string]string) bool {
 	return values["direction"] == "desc"
 }
 
+// byID complains of another order than by id, where a list has no other.
+func (f *fields) byID(values map[string]string) {
+	if sort := values["sort"]; sort != "" && sort != "id" {
+		f.complain("sort", "must be id")
+	}
+}
+
 // query reads the parameters of a list that can be narrowed by some filters. One that cannot be read, that is there twice or
 // that the list does not have is complained about: a filter that is passed over shows more than was asked for, and its caller takes the
 // first that is shown for the one that was meant. net/url would pass over it. state[]=active is an array of one, as clients write it who

@@ -83,3 +83,14 @@ func TestEmailsAreUnique(t *testing.T) {
 		}
 	})
 }
+
+// TestComplaintsNameWhatTheyAreAbout holds that a caller who makes several things at once is told of which one something is wrong.
+func TestComplaintsNameWhatTheyAreAbout(t *testing.T) {
+	each(t, func(w *world) {
+		const ann = `"user_type":"human","username":"ann","email":"ann@example.com"`
+		w.want(w.manage("POST /v1/users", `{"user":{`+ann+`,"org":{"name":""}}}`), 422, `{"errors":{"org":["Org name can't be blank"]}}`)
+		w.want(w.manage("POST /v1/users", `{"user":{`+ann+`},"org":{"name":"N","state":"gone"}}`), 422, `{"errors":{"org":["Org state must be active or inactive"]}}`)
+		w.want(w.manage("POST /v1/memberships", `{"membership":{}}`), 422, `{"errors":{"user_id":["User can't be blank"]}}`)
+		w.want(w.manage("POST /v1/realms", `{"realm":{}}`), 422, `{"errors":{"name":["Name can't be blank"]}}`)
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"iter"
+	"strings"
 	"sync"
 
 	"github.com/postern-auth/postern/httpapi/wire"
@@ -111,6 +112,10 @@ func lines[T any](ctx context.Context, body io.Reader, route string) iter.Seq2[*
 type ImportOptions struct {
 	DryRun bool             // nothing is written
 	Each   func(ImportLine) // is told what became of each line, in order, while the import goes on; nil = nobody is
+
+	// Name is an Idempotency-Key: sent again under it, with the same users, an import that was broken off goes on where it was, and one that
+	// came to its end answers how. Of lines that were done before, Each is told of some that failed. "" = none
+	Name string
 }
 
 // Import makes users of lines as exports have them (see UserLines): each is made or not by itself, and one that is there already is
@@ -120,6 +125,12 @@ func (s *Users) Import(ctx context.Context, users io.Reader, o ImportOptions) (*
 	r := to("POST", "/v1/bulk/users")
 	if o.DryRun {
 		r.query.Set("dry_run", "true")
+	}
+	if o.Name != "" {
+		IdempotencyKey(o.Name)(r)
+	}
+	if strings.ContainsFunc(o.Name, notInHeader) {
+		return nil, r.failed(&Error{Kind: KindMalformed, Code: CodeBadCall, Detail: "the name holds a character that cannot be sent"})
 	}
 	response, err := s.c.carry(ctx, r, users, mediaNDJSON)
 	if err != nil {

@@ -174,3 +174,23 @@ func TestExportIsTriedAgain(t *testing.T) {
 		t.Errorf("Export = %d users; want 1", n)
 	}
 }
+
+// TestImportNamed sends an import twice under one name, and other users under it.
+func TestImportNamed(t *testing.T) {
+	each(t, func(w *world) {
+		users := `{"user_type":"api","name":"Robot"}` + "\n"
+		for range 2 {
+			sum, err := w.c.Users.Import(w.ctx, strings.NewReader(users), client.ImportOptions{Name: "monday"})
+			if want := (client.ImportSummary{Lines: 1, Created: 1, Object: "import"}); err != nil || *sum != want {
+				w.Fatalf("Import = %+v, %v; want %+v each time", sum, err, want)
+			}
+		}
+		_, err := w.c.Users.Import(w.ctx, strings.NewReader(users+users), client.ImportOptions{Name: "monday"})
+		if !errors.Is(err, &client.Error{Kind: client.KindInvalid, Code: "idempotency_key_reused"}) {
+			w.Errorf("Import of others = %v; want idempotency_key_reused", err)
+		}
+		if _, err := w.c.Users.Import(w.ctx, strings.NewReader(users), client.ImportOptions{Name: "a\nb"}); !errors.Is(err, client.ErrMalformed) {
+			w.Errorf("Import under a name of two lines = %v; want ErrMalformed", err)
+		}
+	})
+}

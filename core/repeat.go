@@ -17,6 +17,9 @@ const (
 
 	// repeatPatience is for how long whoever carries a call out is waited for; then a repetition carries it out.
 	repeatPatience = 30 * time.Second
+
+	// releasePatience is for how long it is tried to give a claim up at once.
+	releasePatience = time.Second
 )
 
 // Why a repetition is not answered.
@@ -72,7 +75,7 @@ type repeatable struct {
 	Until     Instant    `json:"until"` // then whoever carries it out is given up
 	At        *Partition `json:"at,omitempty"`
 	Answered  bool       `json:"answered,omitempty"`
-	Sealed    string     `json:"sealed"` // the digest of the request and, where it is answered here, the answer
+	Sealed    string     `json:"sealed"` // the digest of the request and, where it is answered here, the answer, or what was noted
 	ExpiresAt Instant    `json:"expires"`
 }
 
@@ -94,6 +97,7 @@ type try struct {
 	claim   *repeatable
 	version uint64   // of the claim
 	request [32]byte // digest
+	kept    []byte   // what was noted by whoever carried the call out before: see Undertaking
 	settled bool     // the claim stays as it is
 }
 
@@ -157,6 +161,7 @@ func (r *Repeats) claim(ctx context.Context, t *try) (answer []byte, err error) 
 			return err
 		}
 		before := &repeatable{Sum: t.claim.Sum}
+		t.kept = nil
 		version, found, err := r.d.load(ctx, before.key(t.at), before)
 		if err != nil {
 			return fmt.Errorf("core: claim call: %w", err)
@@ -186,7 +191,7 @@ func (r *Repeats) begin(t *try, now time.Time) (err error) {
 	if c.Try, err = r.d.ids.text(idLength); err != nil {
 		return err
 	}
-	c.Sealed, err = r.seal(c.key(t.at), t.request, nil)
+	c.Sealed, err = r.seal(c.key(t.at), t.request, t.kept)
 	t.claim = c
 	return err
 }
@@ -211,6 +216,7 @@ func (r *Repeats) answer(ctx context.Context, t *try, claim *repeatable) ([]byte
 		return answer, err
 	}
 	if claim.At == nil {
+		t.kept = answer
 		return nil, nil
 	}
 	kept := &repeatAnswer{Sum: claim.Sum, Try: claim.Try}
@@ -298,7 +304,7 @@ func (r *Repeats) release(ctx context.Context, t *try) {
 	if t.settled {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releasePatience)
 	defer cancel()
 	now, err := r.d.clock.now()
 	if err != nil {

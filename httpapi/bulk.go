@@ -181,27 +181,30 @@ func userLine(u core.ExportedUser) wire.UserLine {
 // importUsers serves POST /v1/bulk/users: a user a line, as an export has them, of which each is made or not by itself. The
 // answer has a line for each, in order, and a summary at the end. With ?dry_run=true nothing is written.
 func (a *API) importUsers(w http.ResponseWriter, c *call) error {
-	realm, err := a.manage(c, core.PermissionManage)
+	in, err := a.newImporter(c)
 	if err != nil {
 		return err
-	}
-	dry, err := c.dryRun()
-	if err != nil {
-		return err
-	}
-	if isCoded(c.Header) {
-		return errCoded
 	}
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex() // HTTP/2 needs none
+	in.lines = bufio.NewReaderSize(&steadyBody{c.Body, control}, maxLine+1)
+	defer in.once.leave(c)
+	if err := in.takeUp(); err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", mediaNDJSON)
-	in := &importer{api: a, call: c, realm: realm, dry: dry, lines: bufio.NewReaderSize(&steadyBody{c.Body, control}, maxLine+1)}
-	for ended := false; !ended; {
+	for _, line := range in.once.done(w) {
+		writeLine(w, line)
+	}
+	for ended := in.once.over(); !ended; {
 		batch, err := in.read()
 		if ended = errors.Is(err, io.EOF); err != nil && !ended {
 			a.cutShort(c, err)
 		}
 		results, err := in.carryOut(batch)
+		if err == nil {
+			err = in.note(results, ended)
+		}
 		for _, result := range results {
 			writeLine(w, result)
 		}
@@ -210,9 +213,29 @@ func (a *API) importUsers(w http.ResponseWriter, c *call) error {
 		}
 		_ = control.Flush()
 	}
-	in.sum.DryRun, in.sum.Object = dry, "import"
 	writeLine(w, in.sum)
 	return nil
+}
+
+// newImporter returns an import that a call may make.
+func (a *API) newImporter(c *call) (*importer, error) {
+	key, err := a.permitted(c, core.PermissionManage)
+	if err != nil {
+		return nil, err
+	}
+	in := &importer{api: a, call: c}
+	if in.realm, err = a.realm(c, key); err != nil {
+		return nil, err
+	}
+	if in.dry, err = c.dryRun(); err != nil {
+		return nil, err
+	}
+	if isCoded(c.Header) {
+		return nil, errCoded
+	}
+	in.sum.DryRun, in.sum.Object = in.dry, "import"
+	in.once, err = a.importOnce(c, key, in.realm)
+	return in, err
 }
 
 // bulkSilence is for how long an import may send nothing.

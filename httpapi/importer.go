@@ -33,6 +33,7 @@ type importer struct {
 	lines *bufio.Reader // as large as the longest line
 	at    int           // lines read
 	sum   wire.ImportSummary
+	once  *onceImport // nil where the call has no Idempotency-Key
 
 	mu     sync.Mutex
 	orgsOf map[core.OrgID]bool // orgs that a dry import would have made
@@ -49,15 +50,7 @@ type importLine struct {
 func (in *importer) read() ([]importLine, error) {
 	var batch []importLine
 	for len(batch) < importBatch && (len(batch) == 0 || in.lines.Buffered() > 0) {
-		text, err := in.lines.ReadSlice('\n')
-		line := importLine{number: in.at + 1, text: bytes.TrimSpace(bytes.Clone(text))}
-		for errors.Is(err, bufio.ErrBufferFull) {
-			line.tooLong = true
-			_, err = in.lines.ReadSlice('\n')
-		}
-		if len(text) > 0 {
-			in.at++
-		}
+		line, err := in.next()
 		if len(line.text) > 0 {
 			batch = append(batch, line)
 		}
@@ -68,6 +61,22 @@ func (in *importer) read() ([]importLine, error) {
 	return batch, nil
 }
 
+// next returns the next line, which may be blank. It returns io.EOF with the last of them, or after it.
+func (in *importer) next() (importLine, error) {
+	text, err := in.lines.ReadSlice('\n')
+	line := importLine{number: in.at + 1, text: bytes.TrimSpace(bytes.Clone(text))}
+	if len(text) > 0 {
+		in.at++
+	}
+	in.once.saw(text)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		line.tooLong = true
+		text, err = in.lines.ReadSlice('\n')
+		in.once.saw(text)
+	}
+	return line, err
+}
+
 // carryOut does what lines ask for, all at once, and returns what became of them in their order. It fails with what
 // stands in the way of all: then some of the lines may have been carried out, and an import can be repeated.
 func (in *importer) carryOut(batch []importLine) ([]wire.ImportLine, error) {
@@ -75,6 +84,7 @@ func (in *importer) carryOut(batch []importLine) ([]wire.ImportLine, error) {
 	lines := make([]parsedLine, len(batch))
 	for i, line := range batch {
 		lines[i] = parseLine(line)
+		in.once.name(lines[i].user, line)
 	}
 	turns, most := turnsOf(lines)
 	for turn := range most + 1 {

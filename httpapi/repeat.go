@@ -13,7 +13,7 @@ import (
 
 // A POST with an Idempotency-Key can be sent again by whoever has not heard of its answer: it is carried out once, and
 // answered alike for 24 hours (draft-ietf-httpapi-idempotency-key-header). Nothing is kept for whoever has not proved who
-// they are. An import, whose body and answer are streams, sees to it itself: see resumed.
+// they are. An import, whose body and answer are streams, sees to it itself: see onceImport.
 
 // maxIdempotencyKey bounds an Idempotency-Key, in bytes.
 const maxIdempotencyKey = 255

@@ -169,15 +169,6 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Errorf("POST /v1/users with an APT was replayed: %s", a.text)
 		}
 	}
-	for _, name := range []string{"eve", "fay"} { // an import is a stream
-		r, err := http.NewRequestWithContext(w.ctx, "POST", w.server.URL+"/v1/bulk/users", strings.NewReader(`{"username":"`+name+`","user_type":"api"}`))
-		w.must(err)
-		r.Header = http.Header{"X-Authrocket-Api-Key": {w.key}, "X-Authrocket-Realm": {string(w.realm.ID)}, "Content-Type": {"application/x-ndjson"}, "Idempotency-Key": {"stream"}}
-		a, err := http.DefaultClient.Do(r)
-		w.must(err)
-		w.must(a.Body.Close())
-		w.want(w.manage("GET /v1/users/"+name, ""), 200, name)
-	}
 }
 
 // TestRepeatIsOfOneUser reissues for two users with one management key and one Idempotency-Key beside their APTs: the answer to one is

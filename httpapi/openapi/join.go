@@ -157,7 +157,7 @@ func (t tree) completeOperation(method string, operation, shared *yaml.Node, thi
 			t.fill(operation, get(shared, "realm"))
 		}
 	}
-	if method == "post" && get(operation, "requestBody", "content", "application/x-ndjson") == nil { // a stream is not kept
+	if method == "post" {
 		t.fill(operation, get(shared, "repeatable", "operation"))
 		t.fillAnswers(operation, get(shared, "repeatable", "answer"), "2")
 	}

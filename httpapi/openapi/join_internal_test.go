@@ -56,8 +56,6 @@ x-postern-common:
 			`"/a":{"post":{"responses":{"201":{"headers":{"ETag":{"$ref":"T"},"Replayed":{"$ref":"Y"},"Id":{"$ref":"I"}}},"409":{"$ref":"C"},"500":{"$ref":"E"}}}},"/a/{b}":{"get":{"responses":{"200":{"description":"a","headers":{"ETag":{"$ref":"T"},"Id":{"$ref":"I"}}},"304":{"$ref":"N"},"500":{"$ref":"E"}}}}`},
 		"repeatable": {"/a: {post: {x-postern-permission: read, x-postern-reach: all, responses: {'200': {$ref: '#/answers/A'}, '404': {$ref: G}}}}",
 			`"/a":{"post":{"x-postern-permission":"read","x-postern-reach":"all","responses":{"200":{"description":"a","headers":{"Replayed":{"$ref":"Y"},"Id":{"$ref":"I"}}},"403":{"$ref":"F"},"404":{"$ref":"G"},"409":{"$ref":"C"},"500":{"$ref":"E"}},"security":[{"key":[]}]}}`},
-		"stream": {"/a: {post: {x-postern-permission: read, x-postern-reach: all, requestBody: {content: {application/x-ndjson: {}}}, responses: {'200': {$ref: A}}}}",
-			`"/a":{"post":{"x-postern-permission":"read","x-postern-reach":"all","requestBody":{"content":{"application/x-ndjson":{}}},"responses":{"200":{"$ref":"A"},"400":{"$ref":"B"},"403":{"$ref":"F"},"500":{"$ref":"E"}},"security":[{"key":[]}]}}`},
 		"alias": {"/a: {get: &x {responses: {'200': {$ref: A}}}, put: *x}",
 			`"/a":{"get":{"responses":{"200":{"$ref":"A"},"500":{"$ref":"E"}}},"put":{"responses":{"200":{"$ref":"A"},"412":{"$ref":"P"},"500":{"$ref":"E"}}}}`},
 		"repeatable without a key": {"/a: {post: {x-postern-permission: none, responses: {'200': {$ref: '#/answers/A'}}}}",

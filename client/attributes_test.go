@@ -22,7 +22,6 @@ var notSent = map[string]string{
 	"environment_guid":      "the APT names it",
 	"auth_provider_id":      "of a kind there is one",
 	"api_key_minutes":       "it is 0",
-	"api_key_policy":        "it is hash",
 	"session_type":          "it is managed",
 	"jwt_key":               "it is read, and not set",
 	"jwt_secret":            "it is read, and not set",

@@ -66,6 +66,7 @@ type RealmChange struct {
 	JWTFields               []string `json:"jwt_fields,omitzero"`                 // custom, memberships, orgs; empty and not nil = none
 	UsernameValidationHuman *string  `json:"username_validation_human,omitempty"` // standard or email
 	RequireUniqueEmails     *bool    `json:"require_unique_emails,omitempty"`
+	APIKeyPolicy            *string  `json:"api_key_policy,omitempty"` // hash, or encrypt: keys can be shown again
 	APIKeyPrefix            *string  `json:"api_key_prefix,omitempty"`
 	SessionMinutes          *Minutes `json:"session_minutes,omitempty"` // 0 = SessionIdle and SessionAbsolute bound a session
 

@@ -10,11 +10,16 @@ import (
 // APIKey is what only a credential of the kind api_key has: a secret that a program shows with each request. API keys are
 // for api users: somebody's own would pass by their password and second factor.
 type APIKey struct {
-	Digest    string  `json:"digest"`           // SHA-256 of the key, the only trace of it
+	Digest    string  `json:"digest"`           // SHA-256 of the key
 	ExpiresAt Instant `json:"expires,omitzero"` // zero = never
 
 	Permissions []string       `json:"permissions,omitzero"` // those of the user's that it carries; nil = all
 	Addresses   []netip.Prefix `json:"addresses,omitempty"`  // that it may be shown from; nil = any
+
+	// Sealed is the key itself under the realm's data key, where the realm has APIKeyEncrypt; "" is no trace of it. Era is
+	// the realm's KeyEra at that time.
+	Sealed string `json:"sealed,omitempty"`
+	Era    int    `json:"era,omitempty"`
 }
 
 // apiKeyClaim finds an API key by its digest, and makes the key unique in its realm.
@@ -55,7 +60,7 @@ type NewAPIKey struct {
 	Addresses   []string // CIDRs or single addresses; none = any; at most 50
 }
 
-// Create gives an api user another key and returns it, which is not kept. It fails with KindInvalid, also where the key is
+// Create gives an api user another key and returns it, which is kept only where the realm has APIKeyEncrypt. It fails with KindInvalid, also where the key is
 // taken, and with ErrUserNotFound.
 func (k *APIKeys) Create(ctx context.Context, realm RealmID, idOrName string, in NewAPIKey, req Request) (credential *Credential, key string, err error) {
 	if err := k.d.admitChosen(ctx, realm, in.Key); err != nil {
@@ -72,7 +77,7 @@ func (k *APIKeys) Create(ctx context.Context, realm RealmID, idOrName string, in
 		}
 		after := *user
 		var added *keyChange
-		if added, key, err = k.d.newAPIKey(state.Realm, &after, in, now); err != nil {
+		if added, key, err = k.d.newAPIKey(ctx, state.Realm, &after, in, now); err != nil {
 			return err
 		}
 		p, _ := state.owner(string(user.ID))
@@ -90,7 +95,7 @@ func (k *APIKeys) Create(ctx context.Context, realm RealmID, idOrName string, in
 }
 
 // newAPIKey returns a new key of a user, who lists it from now on.
-func (d *deps) newAPIKey(realm *Realm, user *User, in NewAPIKey, now time.Time) (*keyChange, string, error) {
+func (d *deps) newAPIKey(ctx context.Context, realm *Realm, user *User, in NewAPIKey, now time.Time) (*keyChange, string, error) {
 	if user.Type != UserAPI {
 		return nil, "", invalid("credential_type", "API keys are for api users only")
 	}
@@ -109,7 +114,7 @@ func (d *deps) newAPIKey(realm *Realm, user *User, in NewAPIKey, now time.Time) 
 	if err := credential.APIKey.limit(&in.ExpiresAt, &in.Permissions, &in.Addresses, now); err != nil {
 		return nil, "", err
 	}
-	return &keyChange{after: credential}, key, nil
+	return &keyChange{after: credential}, key, d.keep(ctx, realm, credential, key)
 }
 
 // claim returns what finds an API key.

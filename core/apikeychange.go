@@ -65,7 +65,7 @@ func (k *APIKeys) Update(ctx context.Context, realm RealmID, id CredentialID, in
 			return err
 		}
 		var changed *keyChange
-		if changed, key, err = h.changeKey(k.d, state.Realm, in, now); err != nil {
+		if changed, key, err = h.changeKey(ctx, k.d, state.Realm, in, now); err != nil {
 			return err
 		}
 		c := k.d.change(h.at, now)
@@ -81,7 +81,7 @@ func (k *APIKeys) Update(ctx context.Context, realm RealmID, id CredentialID, in
 }
 
 // changeKey returns what a change makes of an API key, and the key where it is a new one.
-func (h *held) changeKey(d *deps, realm *Realm, in APIKeyChange, now time.Time) (*keyChange, string, error) {
+func (h *held) changeKey(ctx context.Context, d *deps, realm *Realm, in APIKeyChange, now time.Time) (*keyChange, string, error) {
 	if h.APIKey == nil {
 		return nil, "", ErrCredentialNotFound
 	}
@@ -98,7 +98,11 @@ func (h *held) changeKey(d *deps, realm *Realm, in APIKeyChange, now time.Time) 
 			return nil, "", err
 		}
 		limits.Digest = digest(key)
+		if err = d.keep(ctx, realm, &after, key); err != nil {
+			return nil, "", err
+		}
 	}
+	limits.forget(realm)
 	if err := limits.limit(in.ExpiresAt, in.Permissions, in.Addresses, now); err != nil {
 		return nil, "", err
 	}
@@ -118,13 +122,13 @@ func (u *Users) firstKey(ctx context.Context, realm *Realm, user *User, text *st
 	var changed *keyChange
 	var err error
 	if !known {
-		changed, user.NewAPIKey, err = u.d.newAPIKey(realm, user, NewAPIKey{Key: *text}, now)
+		changed, user.NewAPIKey, err = u.d.newAPIKey(ctx, realm, user, NewAPIKey{Key: *text}, now)
 		return changed, err
 	}
 	h, err := u.d.heldBy(ctx, realm, user.ID, id)
 	if err != nil {
 		return nil, err
 	}
-	changed, user.NewAPIKey, err = h.changeKey(u.d, realm, APIKeyChange{Key: text}, now)
+	changed, user.NewAPIKey, err = h.changeKey(ctx, u.d, realm, APIKeyChange{Key: text}, now)
 	return changed, err
 }

@@ -143,9 +143,16 @@ func (k *APIKeys) see(ctx context.Context, t touch) error {
 // used writes that an API key was used and, the first time on a day, that its user signed in. It returns the user as it
 // is then.
 func (k *APIKeys) used(ctx context.Context, h *held, now time.Time, req Request) (*User, error) {
+	state, err := k.d.realms.state(ctx, h.Realm)
+	if err != nil {
+		return nil, err
+	}
 	c := k.d.change(h.at, now)
 	credential := *h.Credential
 	credential.LastUsedAt = Instant{now}
+	limits := *h.APIKey
+	limits.forget(state.Realm)
+	credential.APIKey = &limits
 	c.replace(&credential, h.version, noExpiry)
 	if firstOn(now, h.user.LastLoginAt) == 0 {
 		return h.user, c.commit(ctx)

@@ -30,6 +30,8 @@ type Realm struct {
 	// checksum of a generated one is garbage, and costs no lookup.
 	ChosenKeys bool `json:"chosen_keys,omitempty"`
 
+	KeyEra int `json:"key_era,omitempty"` // how often APIKeyPolicy has changed: what was kept of API keys before is not shown
+
 	State         State           `json:"state,omitempty"` // StateActive; inactive: nobody signs in or is let in, while management goes on
 	Reference     string          `json:"ref,omitempty"`   // free, may repeat
 	Custom        Custom          `json:"custom,omitempty"`
@@ -88,6 +90,8 @@ type RealmSettings struct {
 	TokenFields []TokenField `json:"token_fields,omitempty"` // what session tokens tell besides who it is
 
 	EmailUsernames bool `json:"email_usernames,omitempty"` // usernames of people must be e-mail addresses; those from before may stay
+
+	APIKeyPolicy APIKeyPolicy `json:"api_key_policy,omitempty"` // default APIKeyHash
 
 	APIKeyPrefix string `json:"api_key_prefix,omitempty"` // what generated API keys begin with; 1 to 20 letters, digits and underscores, default "ak_"
 }
@@ -166,6 +170,9 @@ func (s RealmSettings) validate() error {
 	}
 	if !isAPIKeyPrefix(s.APIKeyPrefix) || beginsLike(s.APIKeyPrefix, shownSecrets) {
 		fields = append(fields, FieldError{"api_key_prefix", "API key prefix must have 1 to 20 letters, digits and underscores, and not begin like other secrets"})
+	}
+	if s.APIKeyPolicy != APIKeyHash && s.APIKeyPolicy != APIKeyEncrypt {
+		fields = append(fields, FieldError{"api_key_policy", "API key policy must be hash or encrypt"})
 	}
 	if !slices.Contains([]APTEncryption{APTEncryptionOff, APTEncryptionAccept, APTEncryptionRequire}, s.APTEncryption) {
 		fields = append(fields, FieldError{"apt_encryption", "APT encryption must be accept or require, or left out"})
@@ -265,6 +272,9 @@ func (r *Realm) changed(in RealmChange) (*Realm, error) {
 	}
 	if err := after.Settings.withDefaults().validate(); err != nil {
 		return nil, err
+	}
+	if after.Settings.APIKeyPolicy != r.Settings.APIKeyPolicy {
+		after.KeyEra++
 	}
 	after.LongestIdle = max(r.LongestIdle, r.Settings.withDefaults().SessionIdle)
 	return &after, after.describe(in)

@@ -21,6 +21,7 @@ type call struct {
 	allowed []string // methods, where the one that was used is not among them
 	body    *body    // nil until it is read
 	device  string   // to be answered with a user who signed in, for the device to keep
+	apiKey  string   // to be answered with a user, where the realm shows it again
 	counted bool     // as a call of its management key: see keyRates
 
 	shownOnce bool // the answer holds what GET of the same thing does not show

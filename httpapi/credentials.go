@@ -78,12 +78,11 @@ func (a *API) createAPIKey(w http.ResponseWriter, c *call, b *body, user *core.U
 	if err != nil {
 		return err
 	}
-	writeAPIKey(w, c, http.StatusCreated, credential, key)
-	return nil
+	return a.writeAPIKey(w, c, http.StatusCreated, credential, key)
 }
 
 // getCredential serves GET /v1/credentials/{credential}. The secret of a new authenticator is for keys that may write: who only reads
-// could make its codes for good.
+// could make its codes for good. So is an API key that the realm shows again.
 func (a *API) getCredential(w http.ResponseWriter, c *call) error {
 	key, err := a.permitted(c, core.PermissionRead)
 	if err != nil {
@@ -165,8 +164,7 @@ func (a *API) updateAPIKey(w http.ResponseWriter, c *call, b *body, credential *
 	if err != nil {
 		return err
 	}
-	writeAPIKey(w, c, http.StatusOK, credential, key)
-	return nil
+	return a.writeAPIKey(w, c, http.StatusOK, credential, key)
 }
 
 // deleteCredential serves DELETE /v1/credentials/{credential}.
@@ -196,15 +194,26 @@ func (a *API) writeCredential(w http.ResponseWriter, c *call, status int, realm 
 		writeEnrolment(w, status, enrolment)
 		return nil
 	}
+	if credential.APIKey != nil {
+		return a.writeAPIKey(w, c, status, credential, "")
+	}
 	write(w, status, mediaJSON, credentialBody(credential))
 	return nil
 }
 
-// writeAPIKey answers with an API key, and with the secret where it is new.
-func writeAPIKey(w http.ResponseWriter, c *call, status int, credential *core.Credential, key string) {
+// writeAPIKey answers with an API key, and with the secret where it is new or the realm shows it again.
+func (a *API) writeAPIKey(w http.ResponseWriter, c *call, status int, credential *core.Credential, key string) error {
 	body := credentialBody(credential)
-	body.Key, c.shownOnce = key, key != ""
+	c.shownOnce = key != ""
+	if key == "" {
+		var err error
+		if key, err = a.core.APIKeys.Shown(c.Context(), credential); err != nil {
+			return err
+		}
+	}
+	body.Key = key
 	write(w, status, mediaJSON, body)
+	return nil
 }
 
 // credentialBody returns a credential as it is answered, without what is secret.

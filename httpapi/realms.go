@@ -216,6 +216,9 @@ func realmBody(r *core.Realm) wire.Realm {
 		EmailTokenLifetime: int64(s.EmailTokenLifetime), PasswordTokenLifetime: int64(s.PasswordTokenLifetime),
 		CreatedAt: wire.Time{Time: r.CreatedAt.Time}, Object: "realm",
 	}
+	if s.APIKeyPolicy == core.APIKeyEncrypt {
+		body.APIKeyPolicy = "encrypt"
+	}
 	if s.EmailUsernames {
 		body.UsernameValidationHuman = "email"
 	}

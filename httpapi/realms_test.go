@@ -160,7 +160,7 @@ func TestRealmRefusals(t *testing.T) {
 	w := newWorld(t)
 	for body, want := range map[string]string{
 		`{"realm":{}}`: "Name can't be blank",
-		`{"realm":{"name":"x","api_key_policy":"encrypt"}}`:           "must be hash",
+		`{"realm":{"name":"x","api_key_policy":"plain"}}`:             "must be hash or encrypt",
 		`{"realm":{"name":"x","session_type":"unmanaged"}}`:           "must be managed",
 		`{"realm":{"name":"x","api_key_minutes":5}}`:                  "must be 0",
 		`{"realm":{"name":"x","session_minutes":0}}`:                  "from 1 to 43200",

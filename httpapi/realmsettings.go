@@ -85,8 +85,15 @@ func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
 	if choice, there := f.choice("username_validation_human", "standard", "email"); there {
 		*sets = append(*sets, func(s *core.RealmSettings) { s.EmailUsernames = choice == "email" })
 	}
+	if choice, there := f.choice("api_key_policy", "hash", "encrypt"); there {
+		*sets = append(*sets, func(s *core.RealmSettings) {
+			s.APIKeyPolicy = core.APIKeyHash
+			if choice == "encrypt" {
+				s.APIKeyPolicy = core.APIKeyEncrypt
+			}
+		})
+	}
 	f.zero("api_key_minutes", "must be 0: signing in with an API key starts no session here")
-	f.only("api_key_policy", "hash", "must be hash: API keys are kept as hashes only, and shown when they are made")
 	f.only("session_type", "managed", "must be managed: every session is kept, so that it can be ended")
 }
 

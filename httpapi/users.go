@@ -11,7 +11,11 @@ import (
 
 // getUser serves GET /v1/users/{user} (Users API, "Get a user").
 func (a *API) getUser(w http.ResponseWriter, c *call) error {
-	realm, err := a.manage(c, core.PermissionRead)
+	key, err := a.permitted(c, core.PermissionRead)
+	if err != nil {
+		return err
+	}
+	realm, err := a.realm(c, key)
 	if err != nil {
 		return err
 	}
@@ -23,6 +27,22 @@ func (a *API) getUser(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if key.Allows(core.PermissionWrite) {
+		return a.writeUserShowing(w, c, user)
+	}
+	return a.writeUser(w, c, http.StatusOK, user, "")
+}
+
+// writeUserShowing answers with a user and, where the realm shows it again, the API key: for keys that could set another.
+func (a *API) writeUserShowing(w http.ResponseWriter, c *call, user *core.User) error {
+	if user.NewAPIKey != "" {
+		return a.writeUser(w, c, http.StatusOK, user, "")
+	}
+	key, err := a.core.APIKeys.ShownOf(c.Context(), user)
+	if err != nil {
+		return err
+	}
+	c.apiKey = key
 	return a.writeUser(w, c, http.StatusOK, user, "")
 }
 
@@ -48,7 +68,7 @@ func (a *API) updateUser(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	return a.writeUser(w, c, http.StatusOK, user, "")
+	return a.writeUserShowing(w, c, user)
 }
 
 // deleteUser serves DELETE /v1/users/{user} (Users API, "Delete a user").
@@ -159,8 +179,9 @@ func (a *API) writeUser(w http.ResponseWriter, c *call, status int, user *core.U
 			return err
 		}
 	}
-	body.Token, body.APIKey, body.Device = token, user.NewAPIKey, c.device
-	write(w, status, mediaJSON, &body) // a value would be copied
+	body.Token, body.Device = token, c.device
+	body.APIKey = user.NewAPIKey + c.apiKey // one of the two at most is there
+	write(w, status, mediaJSON, &body)      // a value would be copied
 	return nil
 }
 

@@ -29,7 +29,7 @@ type APIKey struct {
 	ExpiresAt        Time     `json:"expires_at"`
 	Permissions      []string `json:"permissions"`       // null = all of the user's
 	AllowedAddresses []string `json:"allowed_addresses"` // CIDRs; empty = any
-	Key              string   `json:"api_key,omitempty"` // in the answer that made it alone
+	Key              string   `json:"api_key,omitempty"` // in the answer that made it, or where the realm has the policy encrypt
 }
 
 // TOTP is what only authenticators have.

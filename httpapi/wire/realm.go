@@ -22,7 +22,7 @@ type Realm struct {
 
 	UsernameValidationHuman string `json:"username_validation_human"` // standard or email
 	RequireUniqueEmails     bool   `json:"require_unique_emails"`
-	APIKeyPolicy            string `json:"api_key_policy"` // hash
+	APIKeyPolicy            string `json:"api_key_policy"` // hash or encrypt
 	APIKeyPrefix            string `json:"api_key_prefix"`
 	APIKeyMinutes           int64  `json:"api_key_minutes"` // 0
 	SessionType             string `json:"session_type"`    // managed

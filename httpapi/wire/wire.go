@@ -80,7 +80,7 @@ type User struct {
 	Credentials       []CredentialRef            `json:"credentials"`
 	ArbitraryID       string                     `json:"arbitrary_id,omitempty"` // of users made with an APT
 	Token             string                     `json:"token,omitempty"`        // where one was minted
-	APIKey            string                     `json:"api_key,omitempty"`      // where one was made, this once
+	APIKey            string                     `json:"api_key,omitempty"`      // where one was made, or the realm has the policy encrypt
 	Device            string                     `json:"device,omitempty"`       // where the call named one, to be kept by the device
 }
 

@@ -194,6 +194,9 @@ func (c *change) dropCredential(credential *Credential, version uint64) {
 		return
 	}
 	c.remove(credential.key(c.tx.Partition), version)
+	if credential.TOTP != nil { // who guessed its codes knows nothing of the next one's
+		c.tx.Reset = append(c.tx.Reset, codesBucket(c.tx.Partition, credential.User, "").Name)
+	}
 	if k := credential.APIKey; k != nil {
 		c.tx.Delete = append(c.tx.Delete, apiKeyKey(c.tx.Partition, k.Digest).Name)
 	}

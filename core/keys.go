@@ -51,6 +51,8 @@ import (
 //	  index ur:<order>:<state><type>:<bucket>  users with a reference: <digest> <place>
 //	  bucket f:<user>  failed sign-ins
 //	  bucket f:<user>:<device>  failed sign-ins from a device that is known
+//	  bucket c:<user>  codes that may have been of the user's authenticators
+//	  bucket c:<user>:<device>  the same, in sign-ins from a device that is known
 //	  bucket r:<user>  reissued tokens
 //	  bucket t:<kind>:<user>  one-time tokens made
 //	realm partition of the bucket in a generated API key, else of its digest's hash
@@ -216,6 +218,15 @@ func referenceBucket(reference string) (bucket, prefix string) {
 }
 
 func failuresBucket(p Partition, id UserID) Bucket { return Bucket{p, "f:" + string(id)} }
+
+// codesBucket counts what may be codes of a user's authenticators, in sign-ins from a device that is known, "" = all others.
+func codesBucket(p Partition, id UserID, device string) Bucket {
+	if device != "" {
+		return Bucket{p, "c:" + string(id) + ":" + device}
+	}
+	return Bucket{p, "c:" + string(id)}
+}
+
 func reissuesBucket(p Partition, id UserID) Bucket { return Bucket{p, "r:" + string(id)} }
 func issuesBucket(p Partition, kind string, id UserID) Bucket {
 	return Bucket{p, "t:" + kind + ":" + string(id)}

@@ -72,7 +72,7 @@ type waiting struct {
 
 // Complete takes the code that a sign-in waits for, of an authenticator or a recovery code, and starts the session (Users
 // API, "Complete an MFA authentication"). idOrName "" or "--" stands for whomever the token is of. Codes are counted like
-// passwords before they are looked at. It fails with ErrWrongCode, ErrLoginToken and ErrThrottled.
+// passwords before they are looked at, and those of an authenticator once more: see wrongCodes. It fails with ErrWrongCode, ErrLoginToken and ErrThrottled.
 func (s *SecondFactors) Complete(ctx context.Context, realm RealmID, idOrName, token, code string, req Request) (*SignedIn, error) {
 	state, now, err := s.users.begin(ctx, realm)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *SecondFactors) Complete(ctx context.Context, realm RealmID, idOrName, t
 	if err != nil {
 		return nil, err
 	}
-	if err := s.count(ctx, w.failures(), now); err != nil {
+	if err := s.count(ctx, w.failures(), w.codes(), code, now); err != nil {
 		return nil, err
 	}
 	var in *SignedIn
@@ -119,6 +119,9 @@ func (w *waiting) failures() Bucket {
 	}
 	return failuresBucket(w.at, w.user.ID)
 }
+
+// codes is where the codes of a sign-in are counted that may be an authenticator's.
+func (w *waiting) codes() Bucket { return codesBucket(w.at, w.user.ID, w.token.Device) }
 
 // waiting reads a login token with its user and their second factors. It fails with ErrLoginToken.
 func (s *SecondFactors) waiting(ctx context.Context, state *realmState, idOrName, text string, now time.Time) (*waiting, error) {
@@ -226,7 +229,7 @@ func (w *waiting) spend(c *change, used *usedFactor) {
 	spent.Spent = true
 	c.replace(&spent, w.version, spent.Expires.Time)
 	c.replace(used.after, used.version, noExpiry)
-	c.tx.Reset = append(c.tx.Reset, w.failures().Name)
+	c.tx.Reset = append(c.tx.Reset, w.failures().Name, w.codes().Name)
 	c.tx.Durable = true
 }
 

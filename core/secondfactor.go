@@ -164,7 +164,7 @@ func (s *SecondFactors) Rename(ctx context.Context, realm RealmID, id Credential
 }
 
 // Verify takes a code of an authenticator. The first good one makes it count. Codes are counted like passwords before they
-// are looked at. It fails with KindInvalid, ErrThrottled and ErrCredentialNotFound.
+// are looked at, and once more: see wrongCodes. It fails with KindInvalid, ErrThrottled and ErrCredentialNotFound.
 func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id CredentialID, code string, req Request) (*Credential, error) {
 	state, now, err := s.users.begin(ctx, realm)
 	if err != nil {
@@ -174,7 +174,7 @@ func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id Credential
 	if err != nil {
 		return nil, err
 	}
-	if err := s.count(ctx, failuresBucket(h.at, h.User), now); err != nil {
+	if err := s.count(ctx, failuresBucket(h.at, h.User), codesBucket(h.at, h.User, ""), code, now); err != nil {
 		return nil, err
 	}
 	var verified *Credential
@@ -193,7 +193,7 @@ func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id Credential
 		verified = h.accept(step, now)
 		c := s.d.change(h.at, now)
 		c.replace(verified, h.version, noExpiry)
-		c.tx.Reset = append(c.tx.Reset, failuresBucket(h.at, h.User).Name)
+		c.tx.Reset = append(c.tx.Reset, failuresBucket(h.at, h.User).Name, codesBucket(h.at, h.User, "").Name)
 		c.tx.Durable = true // the loss would let the code count again
 		if !h.TOTP.Active {
 			c.activate(h, req)
@@ -227,9 +227,22 @@ func (c *change) activate(h *held, req Request) {
 	c.event(Event{Realm: h.Realm, Type: eventUserUpdated, User: h.User, Credential: h.ID, Request: req.clean()})
 }
 
-// count takes one attempt of those that passwords take.
-func (s *SecondFactors) count(ctx context.Context, failures Bucket, now time.Time) error {
-	return s.d.take(ctx, failures, failedSignIns, now)
+// wrongCodes is how many wrong codes of authenticators in a row an account bears, however slowly they come: a hundred (NIST SP
+// 800-63B-4, 3.2.2), then one a day. Of a million codes three are good at a time: whoever knows the password, and tries one a
+// minute, would most likely be in within a year. A new password clears nothing here: whoever reads the user's mail sets
+// as many as they like, and must not have the second factor for it.
+var wrongCodes = Rate{Burst: 100, Every: 24 * time.Hour, Durable: true}
+
+// count takes one attempt of those that passwords take, and where the code may be an authenticator's, one of those too. Recovery codes are far
+// too many to be guessed: they let the owner in while somebody has used up the others.
+func (s *SecondFactors) count(ctx context.Context, failures, codes Bucket, code string, now time.Time) error {
+	if err := s.d.take(ctx, failures, failedSignIns, now); err != nil {
+		return err
+	}
+	if len(plainCode(code)) != totpDigits {
+		return nil
+	}
+	return s.d.take(ctx, codes, wrongCodes, now)
 }
 
 // plainCode drops what people put into a code so that it reads better.

@@ -94,6 +94,34 @@ func TestSecondFactor(t *testing.T) {
 	})
 }
 
+// TestTooManyCodes tries codes until there is one a day, and is told of the recovery codes.
+func TestTooManyCodes(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	enrolled, err := w.core.SecondFactors.Enrol(w.Context(), w.realm, "ann", "phone", core.Request{})
+	w.must(err)
+	_, err = w.core.SecondFactors.Verify(w.Context(), w.realm, enrolled.ID, code(w, enrolled.Secret), core.Request{})
+	w.must(err)
+	send := func(token, code string) answer {
+		return w.send("POST", "/auth/second-factor", url.Values{"token": {token}, "code": {code}, "return_to": {"/"}})
+	}
+	renewed := password
+	tries := 0
+	for range 12 {
+		token := w.signIn("ann", password, "/").hidden("token")
+		for range 9 {
+			a := send(token, "wrong!")
+			if tries++; tries <= 100 && a.StatusCode != http.StatusUnauthorized {
+				t.Fatalf("wrong code %d = %d; want 401", tries, a.StatusCode)
+			}
+			if tries > 100 && (a.StatusCode != http.StatusTooManyRequests || !strings.Contains(a.body, "Wait 24 hours") || !strings.Contains(a.body, "A recovery code is looked at right away")) {
+				t.Fatalf("wrong code %d = %d %s; want 429, to wait for a day, and another way", tries, a.StatusCode, a.body)
+			}
+		}
+		_, err := w.core.Users.Update(w.Context(), w.realm, "ann", core.UserChange{Password: &renewed}, core.Request{})
+		w.must(err) // the ten of the password are there again, the hundred are not
+	}
+}
+
 // TestStepUp comes to the page for more than the sign-in that is there, as a guard sends browsers.
 func TestStepUp(t *testing.T) {
 	each(t, func(w *world) {

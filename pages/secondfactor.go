@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	g "maragu.dev/gomponents"
 	h "maragu.dev/gomponents/html"
@@ -62,6 +63,9 @@ func (p *Pages) secondFactor(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status, problem := p.explain(w, r, err, "The code is not right, or was used before. Wait for the next one.")
+	if e, ok := errors.AsType[*core.Error](err); ok && e.Kind == core.KindThrottled && e.RetryAfter > time.Minute {
+		problem += " A recovery code is looked at right away." // it is only the app's codes that there were too many of
+	}
 	form.Problem = problem
 	p.askCode(w, r, status, form)
 }

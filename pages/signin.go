@@ -206,6 +206,8 @@ func setRetryAfter(h http.Header, wait time.Duration) string {
 		return "a second"
 	case seconds < 90:
 		return fmt.Sprintf("%d seconds", seconds)
+	case seconds < 90*60:
+		return fmt.Sprintf("%d minutes", (seconds+59)/60)
 	}
-	return fmt.Sprintf("%d minutes", (seconds+59)/60)
+	return fmt.Sprintf("%d hours", (seconds+3599)/3600)
 }

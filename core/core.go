@@ -141,6 +141,7 @@ type deps struct {
 	clock     *clock
 	ids       *source
 	random    io.Reader
+	decoy     decoy
 	master    *sealer
 	publicURL string
 	linkBase  string
@@ -213,6 +214,9 @@ func newDeps(o Options) (*deps, error) {
 	}
 	var err error
 	if d.process, err = d.ids.text(idLength); err != nil {
+		return nil, err
+	}
+	if d.decoy, err = newDecoy(d.hasher.decoy.String()); err != nil {
 		return nil, err
 	}
 	d.feed = newFeed(d, o.MaxStaleness)

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,12 +29,3 @@ func lowerPriority() {
 // at. The call takes a fraction of a microsecond where nothing waits. Go is not told of it, or it would give the thread's place to
 // another and have to find it a new one, each time.
 func giveWay() { _, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
-
-// linger holds the calling thread for a while. time.Sleep waits for whole milliseconds where nothing else happens, by which one could tell
-// who slept from who worked.
-func linger(rest time.Duration) {
-	for until := time.Now().Add(rest); rest > 0; rest = time.Until(until) {
-		left := syscall.NsecToTimespec(int64(rest))
-		_ = syscall.Nanosleep(&left, nil) // a signal ends it too early
-	}
-}

@@ -223,7 +223,10 @@ func (p *Passwords) account(ctx context.Context, realm *Realm, idOrName string) 
 	var looked []Partition
 	if !validID(prefixUser, idOrName) {
 		var err error
-		if id, err = p.users.resolve(ctx, realm, idOrName); err != nil && err != ErrUserNotFound {
+		if id, err = p.users.resolve(ctx, realm, idOrName); err == ErrUserNotFound {
+			err = p.d.decoy.readName(named)
+		}
+		if err != nil {
 			return nil, err
 		}
 		looked = append(looked, named)
@@ -255,7 +258,7 @@ func (p *Passwords) read(ctx context.Context, realm *Realm, id UserID) (*account
 	}
 	if !found || a.user.Realm != realm.ID {
 		a.user = nil
-		return a, nil
+		return a, p.d.decoy.readUser(at)
 	}
 	if _, err := decode(keys[2], recs[2], &joined); err != nil {
 		return nil, err

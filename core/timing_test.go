@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -193,5 +194,26 @@ func (w *world) signInNeeded(signIn func(string) (core.HashWork, error)) {
 	w.Helper()
 	if work, err := signIn("wrong to begin with"); err == nil || work.Own != 1 || work.Imported != 1 {
 		w.Errorf("the very first refusal = %v, with %+v; want one hash of each kind", err, work)
+	}
+}
+
+// TestNobodyIsReadLikeSomebody compares what is allocated to refuse a user, and nobody, who have no attempts left: no hash hides there what it
+// takes to read a user.
+func TestNobodyIsReadLikeSomebody(t *testing.T) {
+	w := newWorldOnBolt(t)
+	w.human("ann")
+	refusal := func(who string) float64 {
+		try := func() error {
+			_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, who, "wrong", core.Request{})
+			return err
+		}
+		for range 10 {
+			_ = try()
+		}
+		return testing.AllocsPerRun(200, func() { w.refused("Authenticate "+who, try(), core.ErrThrottled) })
+	}
+	known, nobody := refusal("ann"), refusal("bob")
+	if math.Abs(known-nobody) > 8 { // a user alone is some twenty
+		t.Errorf("a refusal of a user allocates %v times, of nobody %v times; want as often", known, nobody)
 	}
 }

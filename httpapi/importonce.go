@@ -27,6 +27,10 @@ const (
 	keptFailureBytes = 32 << 10 // as JSON
 )
 
+// renewEvery is after how many lines that were done before it is said that the import is under way, as reading them may take longer than
+// an import is waited for that is not heard of.
+const renewEvery = 10_000
+
 // onceImport is how far an import with an Idempotency-Key has come. Of nil, which stands for an import without, nothing is kept.
 type onceImport struct {
 	*core.Undertaking
@@ -78,12 +82,17 @@ func (in *importer) takeUp() error {
 	}
 	var err error
 	for in.at < o.Lines && err == nil {
-		_, err = in.next()
+		if _, err = in.next(); in.at%renewEvery == 0 && !o.Over {
+			err = errors.Join(err, o.Note(in.call.Context(), o.Kept, false))
+		}
 	}
 	if err == nil && o.Over {
 		if _, err = in.next(); err == nil {
 			return core.ErrRepeatDiffers // there is more
 		}
+	}
+	if _, refused := errors.AsType[*core.Error](err); refused {
+		return err
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return errBadRequest

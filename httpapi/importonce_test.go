@@ -216,6 +216,34 @@ func TestImportIsOne(t *testing.T) {
 	})
 }
 
+// TestImportIsHeardOf takes up an import of which much was done before: while that is read, it is said to be under way.
+func TestImportIsHeardOf(t *testing.T) {
+	w := newWorld(t)
+	line := `{"user_type":"api"}` + "\n"
+	done := line + strings.Repeat("\n", 20_000) + line
+	r, sent := io.Pipe()
+	go func() { _, _ = io.WriteString(sent, done) }()
+	a := w.openImport("one", "", r)
+	answer := bufio.NewReader(a.Body)
+	for range 2 {
+		if line, err := answer.ReadString('\n'); err != nil || !strings.Contains(line, `"created"`) {
+			t.Fatalf("the answer begins with %s, %v; want two lines done", line, err)
+		}
+	}
+	w.must(sent.CloseWithError(errors.New("the network is gone")))
+	w.must(a.Body.Close())
+	w.importOnce("one", "", "another\n") // until the first has let go, which is refused
+
+	heard := false
+	w.before(3, func() error { // after the claim and a first word, and before the last line
+		heard = w.robotsThere() == 2
+		return nil
+	})
+	if got := w.importOnce("one", "", done+line); got.sum.Created != 3 || !heard {
+		t.Errorf("taken up = %d %s, heard of meanwhile: %t; want three made", got.status, got.text, heard)
+	}
+}
+
 // TestImportKeepsSome keeps what was wrong with a hundred lines, and a dry run as a whole.
 func TestImportKeepsSome(t *testing.T) {
 	w := newWorld(t)

@@ -45,13 +45,14 @@ func (c *Client) Account(signer *APTSigner, arbitraryID string) *Account {
 	return &Account{c: c, signer: signer, arbitraryID: arbitraryID, turn: make(chan struct{}, 1)}
 }
 
-// Create makes the user. It fails with ErrConflict where there is one with this arbitrary_id.
+// Create makes the user. It fails with ErrConflict where there is one with this arbitrary_id, unless a try of this very call made
+// them.
 func (a *Account) Create(ctx context.Context, opts ...CallOption) (*User, error) {
 	if err := a.take(ctx); err != nil {
 		return nil, err
 	}
 	defer a.leave()
-	return a.signIn(ctx, "/v1/users", never, opts)
+	return a.signIn(ctx, "/v1/users", byMethod, opts)
 }
 
 // Ensure makes the user unless they are there. It may be called again whatever it failed with.
@@ -62,7 +63,7 @@ func (a *Account) Ensure(ctx context.Context, opts ...CallOption) (*User, error)
 	defer a.leave()
 	user, err := a.reissue(ctx, opts)
 	if errors.Is(err, ErrNotFound) {
-		user, err = a.signIn(ctx, "/v1/users", never, opts)
+		user, err = a.signIn(ctx, "/v1/users", byMethod, opts)
 	}
 	if errors.Is(err, ErrConflict) { // somebody else was faster
 		user, err = a.reissue(ctx, opts)
@@ -152,12 +153,14 @@ func (a *Account) apt() (string, error) {
 	return token, nil
 }
 
-// reissue has a new session begin (Work-API, "reauth_user").
+// reissue has a new session begin (Work-API, "reauth_user"). It has no IdempotencyKey, like Users.Authenticate: a second one is no more
+// than a second session, while the answer to a name would be a token that is kept for a day.
 func (a *Account) reissue(ctx context.Context, opts []CallOption) (*User, error) {
 	return a.signIn(ctx, "/v1/users/reauth", always, opts)
 }
 
-// signIn makes a call with an APT that answers with a token, and keeps that. Each try has an APT of its own.
+// signIn makes a call with an APT that answers with a token, and keeps that. Each try has an APT of its own, without which nothing is
+// answered twice.
 func (a *Account) signIn(ctx context.Context, route string, how repeats, opts []CallOption) (*User, error) {
 	r := to("POST", route).as(a.apt).about("user", map[string]string{"arbitrary_id": a.arbitraryID}).repeated(how)
 	return a.keep(do[User](ctx, a.c, r, opts))

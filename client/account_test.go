@@ -237,3 +237,47 @@ func TestMe(t *testing.T) {
 		t.Errorf("Get after DeleteMe = %v; want ErrNotFound", err)
 	}
 }
+
+// TestAccountAnswerLost makes a user while the first answer is lost: the second try gets it. Only what makes a user has a name.
+func TestAccountAnswerLost(t *testing.T) {
+	w := newWorld(t, boltStore(t))
+	_, s := w.provider()
+	for name, call := range map[string]func(*client.Account) (*client.User, error){
+		"made": func(a *client.Account) (*client.User, error) { return a.Create(w.ctx) },
+		"named": func(a *client.Account) (*client.User, error) {
+			return a.Create(w.ctx, client.IdempotencyKey("order-7"))
+		},
+		"ensured": func(a *client.Account) (*client.User, error) {
+			return a.Ensure(w.ctx, client.IdempotencyKey("order-7"))
+		},
+	} {
+		var lost, replayed atomic.Int64
+		c, _ := faulty(t, client.Options{}, func(rw http.ResponseWriter, r *http.Request) {
+			key := r.Header.Get("Idempotency-Key")
+			if (key == "") != (r.URL.Path == "/v1/users/reauth") || name != "made" && key != "" && key != "order-7" {
+				t.Errorf("%s: POST %s has the Idempotency-Key %q", name, r.URL.Path, key)
+			}
+			request, _ := http.NewRequestWithContext(r.Context(), r.Method, w.server.URL+r.URL.EscapedPath(), r.Body)
+			request.Header = r.Header
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer response.Body.Close()
+			if response.StatusCode == http.StatusCreated && lost.Add(1) == 1 {
+				panic(http.ErrAbortHandler)
+			}
+			if response.Header.Get("Idempotency-Replayed") == "true" {
+				replayed.Add(1)
+			}
+			rw.WriteHeader(response.StatusCode)
+			_, _ = io.Copy(rw, response.Body)
+		})
+		client.SetNow(c, w.clock.Now)
+		user, err := call(c.Account(s, name))
+		if err != nil || user.ArbitraryID != name || replayed.Load() != 1 {
+			t.Errorf("%s, with the first answer lost = %v, %v, of %d replayed answers; want the user, by one", name, user, err, replayed.Load())
+		}
+	}
+}

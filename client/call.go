@@ -95,10 +95,11 @@ func IfMatch(etag string) CallOption {
 
 // IdempotencyKey names a call that makes or starts something, so that it is carried out once and answered alike for 24 hours: a name
 // of your own, such as the id of an order, for repetitions that outlive this process. Without it a call has a random one, which
-// holds for its own tries; with "" it has none, and is tried once unless nothing was done.
+// holds for its own tries; with "" it has none, and is tried once unless nothing was done. Account.Ensure names the making of the user
+// alone.
 func IdempotencyKey(key string) CallOption {
 	return func(r *call) {
-		if r.method != http.MethodPost || r.bearer != nil { // an APT works once by itself
+		if r.method != http.MethodPost || r.bearer != nil && r.repeats == always { // see Account.reissue
 			return
 		}
 		r.repeats = never
@@ -270,6 +271,7 @@ func (c *Client) request(ctx context.Context, r *call, body io.Reader, media str
 	}
 	token := c.key()
 	if r.bearer != nil {
+		request.GetBody = nil // else net/http repeats what has an Idempotency-Key by itself, with the same APT
 		if token, err = r.bearer(); err != nil {
 			return nil, err
 		}

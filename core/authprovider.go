@@ -57,6 +57,15 @@ func authProviderID(realm RealmID, t ProviderType) AuthProviderID {
 	return AuthProviderID(prefixAuthProvider + encode(binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16]), idLength-bucketLength) + b.text())
 }
 
+// providerOf returns the id of the provider that credentials of a kind belong to, "" where the realm has none.
+func (r *Realm) providerOf(t CredentialType) AuthProviderID {
+	kind := ProviderType(t) // those that have one share its name
+	if _, there := r.Settings.providers()[kind]; !there {
+		return ""
+	}
+	return authProviderID(r.ID, kind)
+}
+
 // AuthProviders returns the ways to sign in that a realm has. It fails with ErrRealmNotFound.
 func (r *Realms) AuthProviders(ctx context.Context, id RealmID) ([]AuthProvider, error) {
 	realm, err := r.Get(ctx, id)

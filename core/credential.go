@@ -36,6 +36,7 @@ type Credential struct {
 	Realm      RealmID        `json:"realm"`
 	User       UserID         `json:"user"`
 	Type       CredentialType `json:"type"`
+	Provider   AuthProviderID `json:"-"`              // of the realm, that it belongs to; "" = none
 	Name       string         `json:"name,omitempty"` // for people to tell it from others
 	CreatedAt  Instant        `json:"created"`
 	LastUsedAt Instant        `json:"used,omitzero"` // written at most every five minutes; zero = never
@@ -158,6 +159,7 @@ func (h *held) belongs(realm *Realm, id CredentialID) error {
 	if h.ID != id || h.Realm != realm.ID || h.user.Realm != realm.ID || h.User != h.user.ID || !h.user.holds(id) {
 		return ErrCredentialNotFound
 	}
+	h.Provider = realm.providerOf(h.Type)
 	return nil
 }
 

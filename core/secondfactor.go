@@ -84,6 +84,7 @@ func (s *SecondFactors) newTOTP(ctx context.Context, state *realmState, user *Us
 	if err != nil {
 		return nil, nil, err
 	}
+	credential.Provider = state.providerOf(CredentialTOTP)
 	user.Credentials[len(user.Credentials)-1].New = true
 	key := make([]byte, totpKeySize)
 	if _, err := io.ReadFull(s.d.random, key); err != nil {

@@ -156,6 +156,19 @@ func (a *API) named(c *call, realm core.RealmID) (string, error) {
 	return spaced, nil
 }
 
+// owner returns the id of a user whom a query or body names by id or, as paths do, by username or address; "" for "". What has the form of
+// an id is not looked up: there is what was somebody's who is gone.
+func (a *API) owner(c *call, realm core.RealmID, name string) (core.UserID, error) {
+	if name == "" || strings.HasPrefix(name, "usr_") {
+		return core.UserID(name), nil
+	}
+	user, err := a.core.Users.Get(c.Context(), realm, name)
+	if err != nil {
+		return "", err
+	}
+	return user.ID, nil
+}
+
 // subject returns the token of whoever "me" is. A management key stands for no user.
 func (a *API) subject(c *call) (string, error) {
 	token, _ := c.bearer()

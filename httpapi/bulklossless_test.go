@@ -26,6 +26,7 @@ var notCopied = map[string]string{
 	"Memberships.Realm":     "the copy is in another",
 	"Memberships.User":      "of the record that they lie in",
 	"APIKeys.Realm":         "likewise",
+	"APIKeys.Provider":      "is the realm's, and of credentials of another kind",
 	"Authenticators.Sealed": "sealed anew each time; the codes tell",
 	"RecoveryCodes.Sealed":  "likewise",
 	"APIKeys.TOTP":          "is of credentials of another kind",
@@ -155,9 +156,15 @@ func (w *world) shown(realm core.RealmID) map[string]string {
 			paths = append(paths, "/v1/memberships/"+string(m.ID), "/v1/orgs/"+string(m.Org))
 		}
 	}
+	names := []string{string(realm), "REALM"}
+	providers, err := w.Realms.AuthProviders(w.ctx, realm)
+	w.must(err)
+	for _, p := range providers {
+		names = append(names, string(p.ID), "PROVIDER")
+	}
 	all := map[string]string{}
 	for _, path := range paths {
-		all[path] = strings.ReplaceAll(w.want(w.inRealm(string(realm), "GET "+path, ""), 200, "").text, string(realm), "REALM")
+		all[path] = strings.NewReplacer(names...).Replace(w.want(w.inRealm(string(realm), "GET "+path, ""), 200, "").text)
 	}
 	return all
 }

@@ -219,7 +219,7 @@ func (a *API) writeAPIKey(w http.ResponseWriter, c *call, status int, credential
 // credentialBody returns a credential as it is answered, without what is secret.
 func credentialBody(c *core.Credential) wire.Credential {
 	body := wire.Credential{
-		ID: string(c.ID), UserID: string(c.User), CredentialType: string(c.Type), Name: c.Name,
+		ID: string(c.ID), UserID: string(c.User), CredentialType: string(c.Type), AuthProviderID: orNull(string(c.Provider)), Name: c.Name,
 		LastUsedAt: wire.Time{Time: c.LastUsedAt.Time}, CreatedAt: wire.Time{Time: c.CreatedAt.Time}, Object: "credential",
 	}
 	if k := c.APIKey; k != nil {

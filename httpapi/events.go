@@ -21,6 +21,11 @@ func (a *API) listEvents(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if realm != "" {
+		if in.User, err = a.owner(c, realm, string(in.User)); err != nil {
+			return err
+		}
+	}
 	page, err := a.core.Events.List(c.Context(), realm, in)
 	if err != nil {
 		return err

@@ -24,6 +24,9 @@ func (a *API) listMemberships(w http.ResponseWriter, c *call) error {
 	if err := q.wrong(); err != nil {
 		return err
 	}
+	if in.User, err = a.owner(c, realm, string(in.User)); err != nil {
+		return err
+	}
 	page, err := a.core.Memberships.List(c.Context(), realm, in)
 	if err != nil {
 		return err
@@ -82,6 +85,9 @@ func (a *API) createMembership(w http.ResponseWriter, c *call) error {
 	}
 	if in.User == "" {
 		return errNoOwner
+	}
+	if in.User, err = a.owner(c, realm, string(in.User)); err != nil {
+		return err
 	}
 	m, err := a.core.Memberships.Create(c.Context(), realm, in, b.request)
 	if err != nil {

@@ -94,3 +94,33 @@ func TestComplaintsNameWhatTheyAreAbout(t *testing.T) {
 		w.want(w.manage("POST /v1/realms", `{"realm":{}}`), 422, `{"errors":{"name":["Name can't be blank"]}}`)
 	})
 }
+
+// TestOwnersByName holds that events and memberships are found, and made, by a user's name as well as by the id.
+func TestOwnersByName(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.human("ann")
+		made := w.want(w.manage("POST /v1/memberships", `{"membership":{"user_id":"Ann@example.com","permissions":"read"}}`), 201, `"user_id":"`+string(ann.ID)+`"`)
+		w.want(w.manage("GET /v1/memberships?user_id=ann", ""), 200, made.field("id"))
+		w.want(w.manage("GET /v1/events?user_id=ann&event_type=user.created", ""), 200, `"user_id":"`+string(ann.ID)+`"`)
+		for _, list := range []string{"memberships", "events"} {
+			w.want(w.manage("GET /v1/"+list+"?user_id=nobody", ""), 404, "User not found")
+		}
+		w.want(w.manage("DELETE /v1/users/ann", ""), 204, "")
+		w.want(w.manage("GET /v1/events?user_id="+string(ann.ID), ""), 200, `"user.deleted"`)
+	})
+}
+
+// TestCredentialsNameTheirProvider holds that a credential says which auth provider of the realm it belongs to, where there is one.
+func TestCredentialsNameTheirProvider(t *testing.T) {
+	each(t, func(w *world) {
+		ann := w.human("ann")
+		password := w.ids("GET /v1/auth_providers")[0]
+		w.want(w.manage("GET /v1/credentials/"+string(ann.Credentials[0].ID), ""), 200, `"auth_provider_id":"`+password+`"`)
+		enrol := `{"credential":{"user_id":"ann","credential_type":"totp","name":"phone"}}`
+		w.secret(w.want(w.manage("POST /v1/credentials", enrol), 201, `"auth_provider_id":null`).field("otp_secret"))
+		totp := w.want(w.manage("POST /v1/auth_providers", `{"auth_provider":{"provider_type":"totp"}}`), 201, "").field("id")
+		phone := w.want(w.manage("POST /v1/credentials", enrol), 201, `"auth_provider_id":"`+totp+`"`)
+		w.secret(phone.field("otp_secret"))
+		w.want(w.manage("GET /v1/credentials/"+phone.field("id"), ""), 200, `"auth_provider_id":"`+totp+`"`)
+	})
+}

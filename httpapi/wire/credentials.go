@@ -11,13 +11,14 @@ type CredentialRef struct {
 // which is nil in all others.
 type Credential struct {
 	Tagged
-	ID             string `json:"id"`
-	UserID         string `json:"user_id"`
-	CredentialType string `json:"credential_type"`
-	Name           string `json:"name"`
-	LastUsedAt     Time   `json:"last_used_at"` // minutes behind
-	CreatedAt      Time   `json:"created_at"`
-	Object         string `json:"object"` // "credential"
+	ID             string  `json:"id"`
+	UserID         string  `json:"user_id"`
+	CredentialType string  `json:"credential_type"`
+	AuthProviderID *string `json:"auth_provider_id"` // null where the realm has none for this kind
+	Name           string  `json:"name"`
+	LastUsedAt     Time    `json:"last_used_at"` // minutes behind
+	CreatedAt      Time    `json:"created_at"`
+	Object         string  `json:"object"` // "credential"
 
 	*APIKey
 	*TOTP

@@ -238,7 +238,8 @@ func FuzzRemoveCookie(f *testing.F) {
 // https://app.example.com.
 func FuzzSafeReturn(f *testing.F) {
 	for _, seed := range []string{"/", "/a?b=c", "//evil.example", `/\evil.example`, "/\t/evil.example", "https://app.example.com/x", "https://app.example.com@evil.example/", "https:/evil.example",
-		"https:evil.example", "javascript:alert(1)", "/..//evil.example", "/.//evil.example", "https://app.example.com.evil.example", `https://app.example.com\@evil.example`, "https://APP.example.com", "x", "?a", "#a", "/%2f/evil.example", "https://app.example.com:443/", "//", "///evil.example", "////evil.example/"} {
+		"https:evil.example", "javascript:alert(1)", "/..//evil.example", "/.//evil.example", "https://app.example.com.evil.example", `https://app.example.com\@evil.example`, "https://APP.example.com", "x", "?a", "#a", "/%2f/evil.example", "https://app.example.com:443/", "//", "///evil.example", "////evil.example/",
+		"/über?q=ä", "//ü.example", "https://app.example.com/ü", "https://ü.example/", "https://app.example.com／x", "/／evil.example", "/\u2028/evil.example", "/\xfc"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/postern-auth/postern/internal/failure"
 )
@@ -37,7 +38,9 @@ func isLogin(text string, u *url.URL) bool {
 // SafeReturn returns where to go after signing in, as an address that no browser takes for another site's, or false
 // where text is none: neither a path of this site, nor an address of one of the origins, such as https://app.example.com.
 // Browsers read a backslash as a slash, and ignore tabs and line ends (WHATWG URL §4.4), so what holds such is refused.
+// What is beyond ASCII is escaped, as browsers do: a link may have been written as people read it, /über-uns.
 func SafeReturn(text string, origins ...string) (string, bool) {
+	text = escapeBeyondASCII(text)
 	if text == "" || len(text) > maxReturn || strings.HasPrefix(text, "//") { // however many slashes, a host follows them
 		return "", false
 	}
@@ -67,6 +70,22 @@ func SafeReturn(text string, origins ...string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// escapeBeyondASCII escapes the letters of an address that are not ASCII. What is no text in UTF-8 stays, for SafeReturn to refuse.
+func escapeBeyondASCII(text string) string {
+	if len(text) > maxReturn || !utf8.ValidString(text) {
+		return text
+	}
+	var b strings.Builder
+	for i := range len(text) {
+		if text[i] < utf8.RuneSelf {
+			b.WriteByte(text[i])
+		} else {
+			b.WriteString(url.PathEscape(text[i : i+1]))
+		}
+	}
+	return b.String()
 }
 
 // hasDotSegment reports whether an escaped path has a segment that is . or .., which would be resolved once more.

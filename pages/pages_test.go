@@ -261,6 +261,7 @@ func TestReturnTo(t *testing.T) {
 	for to, want := range map[string]string{
 		"": "/", "/a?b=c": "/a?b=c", "/proxy/https://a/?b=//c": "/proxy/https://a/?b=//c", "//evil.example": "/", `/\evil.example`: "/", "https://evil.example/": "/", "javascript:alert(1)": "/",
 		"https://app.example.com/x": "https://app.example.com/x", "https://app.example.com@evil.example/": "/", "/\t/evil.example": "/",
+		"/über-uns?q=ä#ß": "/%C3%BCber-uns?q=%C3%A4#%C3%9F", "/%C3%BCber-uns": "/%C3%BCber-uns", "https://app.example.com/ü": "https://app.example.com/%C3%BC", "//ü.example": "/", "https://app.example.com／x": "/", "/\xfc": "/",
 	} {
 		if got := w.signIn("ann", password, to).Header.Get("Location"); got != want {
 			t.Errorf("return_to %q goes to %q; want %q", to, got, want)

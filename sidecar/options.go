@@ -124,7 +124,7 @@ func (o *Options) validate() error {
 	_, err = assembly.ReadPasswordList(o.PasswordList)
 	errs = append(errs, httpapi.CheckKeyRate(o.APIRate), err)
 	complain(o.SlowClient < time.Second || o.SlowClient > time.Hour, "slow_client must be from 1s to 1h")
-	complain(o.Drain < 0 || o.Drain > time.Hour, "drain must be at most 1h")
+	complain(o.Drain < 0 || o.Drain > time.Hour, "drain must be between 0 and 1h")
 	return errors.Join(errs...)
 }
 

@@ -85,7 +85,8 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "postern", New: func() caddy.Module { return new(App) }}
 }
 
-// Provision resolves the placeholders, and fails for settings that make no sense. It opens nothing.
+// Provision resolves the placeholders, and fails for settings that make no sense. It opens nothing, unless a reload is to put it in the
+// place of what is at work.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.log = ctx.Logger()
 	s, err := a.settings()
@@ -102,7 +103,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.listen(ctx); err != nil {
 		return err
 	}
-	return register(ctx.GetMetricsRegistry())
+	if err := register(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	return a.engine.moveIn(ctx)
 }
 
 // Start begins to open the store, and does not wait for it.

@@ -57,9 +57,12 @@ type engine struct {
 }
 
 // attempt is one attempt to open. It is over when done is closed.
-type attempt struct{ done chan struct{} }
+type attempt struct {
+	done chan struct{}
+	err  error // why it failed, once it is over
+}
 
-func newAttempt() *attempt { return &attempt{make(chan struct{})} }
+func newAttempt() *attempt { return &attempt{done: make(chan struct{})} }
 
 // newEngine returns an engine that has opened nothing yet.
 func newEngine(key string, s *settings) *engine {
@@ -119,6 +122,7 @@ func (e *engine) run(a *attempt) {
 			return
 		}
 		logged = e.complain(err, logged) // before anybody is refused, so that whoever is finds why in the log
+		a.err = err
 		close(a.done)
 		select {
 		case <-e.ctx.Done():

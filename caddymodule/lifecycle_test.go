@@ -150,12 +150,19 @@ func TestBadReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte(strings.Repeat("6b", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct{ config, want string }{
-		"guard":  {w.config("", "postern_auth {\n\t\tassertion WRONG\n\t}"), "no duration"},     // see try
-		"issuer": {w.config("", "postern_auth {\n\t\tassertion WRONG-ISSUER\n\t}"), "audience"}, // likewise
-		"app":    {w.config("postern {\n\t\tmax_staleness 2h\n\t}", guarded), "max staleness"},
-		"mail":   {w.config("postern {\n\t\tsmtp_host mail.example.com\n\t}", guarded), "sender of e-mails"},
-		"port":   {w.config("", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n", "address already in use"},
+		"a folder that cannot be":    {w.config("postern {\n\t\tdata "+file+"/data\n\t}", guarded), "cannot make the data folder"},
+		"a Redis that is not there":  {w.config("postern {\n\t\tredis redis://127.0.0.1:1\n\t\tmaster_key {file."+file+"}\n\t}", guarded), "does not answer"},
+		"the master key of somebody": {w.config("postern {\n\t\tdata "+w.folder+"\n\t\tmaster_key {file."+file+"}\n\t}", guarded), "under another master key"},
+		"guard":                      {w.config("", "postern_auth {\n\t\tassertion WRONG\n\t}"), "no duration"},     // see try
+		"issuer":                     {w.config("", "postern_auth {\n\t\tassertion WRONG-ISSUER\n\t}"), "audience"}, // likewise
+		"app":                        {w.config("postern {\n\t\tmax_staleness 2h\n\t}", guarded), "max staleness"},
+		"mail":                       {w.config("postern {\n\t\tsmtp_host mail.example.com\n\t}", guarded), "sender of e-mails"},
+		"port":                       {w.config("", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n", "address already in use"},
 		"another store, and the port": {w.config("postern {\n\t\tdata "+t.TempDir()+"\n\t}", guarded) + "http://" + taken.Addr().String() + " {\n\tpostern_auth\n}\n",
 			"address already in use"},
 	} {

@@ -57,7 +57,7 @@ func newRule(name string, r Rule) (rule, error) {
 		}
 	}
 	if len(r.Paths) == 0 && len(r.Methods) == 0 {
-		errs = append(errs, fmt.Errorf("%s: it is for nothing in particular; give it paths or methods", name))
+		errs = append(errs, fmt.Errorf("%s: it is for nothing in particular; give it a path or a method", name))
 	}
 	if r.Public && !r.Policy.isZero() {
 		errs = append(errs, fmt.Errorf("%s: it is public, so it can ask for nothing", name))

@@ -36,6 +36,9 @@ var exchanges = []exchange{
 		status: 401, reply: anonymous},
 	{name: "a browser gets a page", method: "GET", header: http.Header{"Accept": {"text/html,*/*;q=0.8"}, "Sec-Fetch-Mode": {"navigate"}},
 		status: 401, reply: map[string]string{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}},
+	{name: "a Work-API client gets JSON:API", method: "GET", header: http.Header{"Accept": {"application/vnd.api+json"}}, status: 401,
+		reply: map[string]string{"WWW-Authenticate": `Bearer realm="postern"`, "Content-Type": "application/vnd.api+json", "Cache-Control": "no-store"}},
+	{name: "a client's own request id", method: "GET", header: http.Header{"X-Request-Id": {"of-the-client"}}, status: 401, reply: anonymous},
 	{name: "another scheme", method: "GET", header: http.Header{"Authorization": {"Basic YTpi"}}, status: 401, reply: anonymous},
 
 	{name: "signed in", method: "GET", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 200, identified: true},

@@ -120,6 +120,9 @@ func (e exchange) run(t *testing.T, client *http.Client, h Host) {
 			t.Errorf("reply header %s = %q, want %q", name, got, want)
 		}
 	}
+	if id := resp.Header.Get("X-Request-Id"); (id != "") != (e.refused || e.status >= 300) || id == "of-the-client" {
+		t.Errorf("the reply has the X-Request-Id %q; want one of the host's own where it refuses", id)
+	}
 	for name, value := range e.header {
 		if token, ok := strings.CutPrefix(h.fill(value[0]), "Bearer "); ok && len(token) > 8 && bytes.Contains(body, []byte(token)) {
 			t.Errorf("the reply repeats the token of %s", name)

@@ -66,7 +66,8 @@ type RealmChange struct {
 	JWTFields               []string `json:"jwt_fields,omitzero"`                 // custom, memberships, orgs; empty and not nil = none
 	UsernameValidationHuman *string  `json:"username_validation_human,omitempty"` // standard or email
 	RequireUniqueEmails     *bool    `json:"require_unique_emails,omitempty"`
-	APIKeyPolicy            *string  `json:"api_key_policy,omitempty"` // hash, or encrypt: keys can be shown again
+	APIKeyPolicy            *string  `json:"api_key_policy,omitempty"`  // hash, or encrypt: keys can be shown again
+	APIKeyMinutes           *int64   `json:"api_key_minutes,omitempty"` // of tokens that stand for API keys; 0 = there are none
 	APIKeyPrefix            *string  `json:"api_key_prefix,omitempty"`
 	SessionMinutes          *Minutes `json:"session_minutes,omitempty"` // 0 = SessionIdle and SessionAbsolute bound a session
 

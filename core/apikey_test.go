@@ -282,9 +282,9 @@ func TestKeyCountsOnceADay(t *testing.T) {
 			var all sync.WaitGroup
 			for range 20 {
 				all.Go(func() {
-					u, err := w.APIKeys.Authenticate(w.ctx, w.realm.ID, key, nowhere, core.Request{})
-					if err != nil || u.LastLoginAt.IsZero() {
-						w.Errorf("Authenticate = %v, %v; want the robot, signed in today", u, err)
+					in, err := w.APIKeys.Authenticate(w.ctx, w.realm.ID, key, nowhere, core.Request{})
+					if err != nil || in.User.LastLoginAt.IsZero() || in.Token != "" {
+						w.Errorf("Authenticate = %+v, %v; want the robot, signed in today, without a token", in, err)
 					}
 				})
 			}

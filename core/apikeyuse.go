@@ -38,24 +38,35 @@ func (k *APIKeys) Resolve(ctx context.Context, realm RealmID, key string, from n
 }
 
 // Authenticate returns the user of an API key (Users API, "Authenticate using an API key"). The first time on a day (UTC) it
-// counts as a sign-in, with an event. It fails like Resolve.
-func (k *APIKeys) Authenticate(ctx context.Context, realm RealmID, key string, from netip.Addr, req Request) (*User, error) {
-	var user *User
+// counts as a sign-in, with an event. Where the realm says so, there is a token that stands for the key; there is no session. It
+// fails like Resolve, and with ErrTokenTooLong.
+func (k *APIKeys) Authenticate(ctx context.Context, realm RealmID, key string, from netip.Addr, req Request) (*SignedIn, error) {
+	var in *SignedIn
 	err := retry(func() error {
 		h, now, err := k.resolve(ctx, realm, key, from)
 		if err != nil {
 			return err
 		}
-		user = h.user
+		state, err := k.d.realms.state(ctx, realm)
+		if err != nil {
+			return err
+		}
+		in = &SignedIn{User: h.user}
+		if in.Token, err = k.token(ctx, state, h, now); err != nil {
+			return err
+		}
 		switch {
-		case firstOn(now, user.LastLoginAt) == 1:
-			user, err = k.used(ctx, h, now, req)
+		case firstOn(now, h.user.LastLoginAt) == 1:
+			in.User, err = k.used(ctx, h, now, req)
 		case h.due(now):
-			k.d.saw(touch{realm: realm, user: user.ID, credential: h.ID})
+			k.d.saw(touch{realm: realm, user: h.user.ID, credential: h.ID})
 		}
 		return err
 	})
-	return user, err
+	if err != nil {
+		return nil, err
+	}
+	return in, nil
 }
 
 // resolve reads the credential that a key is, and its user, and checks all but what the user may do.

@@ -108,8 +108,8 @@ type Passwords struct {
 // SignedIn is a user who has just proven to be one, and the means to say so again.
 type SignedIn struct {
 	User    *User
-	Session *Session // nil where a second factor is asked for
-	Token   string   // the session token, shown this once
+	Session *Session // nil where a second factor is asked for, and of an API key
+	Token   string   // the session token, or the one that stands for the API key, shown this once
 
 	// LoginToken, in place of a session, says that the password was right and a code is asked for: see
 	// SecondFactors.Complete. Ten minutes, shown this once.

@@ -93,6 +93,8 @@ type RealmSettings struct {
 
 	APIKeyPolicy APIKeyPolicy `json:"api_key_policy,omitempty"` // default APIKeyHash
 
+	APIKeyTokens Seconds `json:"api_key_tokens,omitempty"` // how long tokens live that stand for API keys; 1 minute to 30 days, 0 = there are none
+
 	APIKeyPrefix string `json:"api_key_prefix,omitempty"` // what generated API keys begin with; 1 to 20 letters, digits and underscores, default "ak_"
 }
 
@@ -154,6 +156,9 @@ func (s RealmSettings) validate() error {
 	bound("apt_skew", s.APTSkew, 0, 5*60)
 	if s.SessionFixed != 0 && (s.SessionFixed < 60 || s.SessionFixed > 30*day) {
 		fields = append(fields, FieldError{"session_minutes", "Session minutes must be from 1 to 43200"})
+	}
+	if s.APIKeyTokens != 0 && (s.APIKeyTokens < 60 || s.APIKeyTokens > 30*day) {
+		fields = append(fields, FieldError{"api_key_minutes", "API key minutes must be from 0 to 43200"})
 	}
 	bound("event_retention", s.EventRetention, day, 3660*day)
 	fields = append(fields, s.validateLists()...)

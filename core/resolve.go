@@ -52,12 +52,15 @@ func (i *Identity) AdmitsFrom(a netip.Addr) bool {
 	return i.From == nil || slices.ContainsFunc(i.From, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 }
 
-// Resolve says who a session token stands for. It reads the store. It fails with ErrInvalidToken,
+// Resolve says who a session token, or one that stands for an API key, stands for. It reads the store. It fails with ErrInvalidToken,
 // ErrUserInactive, and ErrUnavailable where it cannot know.
 func (s *Sessions) Resolve(ctx context.Context, realm RealmID, text string) (Identity, error) {
 	now, err := s.d.clock.now()
 	if err != nil {
 		return Identity{}, err
+	}
+	if isKeyToken(text) {
+		return (&APIKeys{s.d, &Users{s.d}}).resolveToken(ctx, realm, text, now)
 	}
 	p, l, err := s.resolve(ctx, realm, text, now)
 	if err != nil {

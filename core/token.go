@@ -34,38 +34,53 @@ type minting struct {
 // mint returns a new token of a session. It lives for the session's token lifetime, and never longer
 // than the session may. It fails with ErrTokenTooLong.
 func (d *deps) mint(ctx context.Context, state *realmState, m minting) (string, error) {
-	id, err := d.ids.text(idLength)
-	if err != nil {
-		return "", err
-	}
 	user, session := m.user, m.session
 	expires := m.now.Add(session.Lifetime.Duration())
 	if session.Until.Before(expires) {
 		expires = session.Until.Time
 	}
-	said := tokenClaims{
-		Issuer: state.Issuer, Subject: user.ID, Audience: state.ID, IssuedAt: m.now.Unix(), Expires: expires.Unix(),
-		ID: id, Session: session.ID, Gen: session.Generation,
-		UID: user.ID, Username: user.Username, FirstName: nameOrNull(&user.FirstName), LastName: nameOrNull(&user.LastName), Name: user.Name(), Ticket: session.ID,
-		User: tokenUser{user.ID, user.ArbitraryID},
+	said, err := d.claimsOf(state, user, m.now, expires)
+	if err != nil {
+		return "", err
 	}
+	said.Session, said.Gen, said.Ticket = session.ID, session.Generation, string(session.ID)
 	if !m.slim {
 		if err := said.tell(ctx, d, state, user, m.joined, m.now); err != nil {
 			return "", fmt.Errorf("core: mint: %w", err)
 		}
 	}
+	token, err := d.sign(state, typeSession, said, m.now)
+	if m.slim && (err == ErrTokenTooLong || len(token) > maxSlimToken) {
+		return "", errCookieTooLong
+	}
+	return token, err
+}
+
+// claimsOf returns what every token says of a user.
+func (d *deps) claimsOf(state *realmState, user *User, now, expires time.Time) (*tokenClaims, error) {
+	id, err := d.ids.text(idLength)
+	if err != nil {
+		return nil, err
+	}
+	return &tokenClaims{
+		Issuer: state.Issuer, Subject: user.ID, Audience: state.ID, IssuedAt: now.Unix(), Expires: expires.Unix(), ID: id,
+		UID: user.ID, Username: user.Username, FirstName: nameOrNull(&user.FirstName), LastName: nameOrNull(&user.LastName), Name: user.Name(),
+		User: tokenUser{user.ID, user.ArbitraryID},
+	}, nil
+}
+
+// sign makes a token of claims. It fails with ErrTokenTooLong.
+func (d *deps) sign(state *realmState, kind string, said *tokenClaims, now time.Time) (string, error) {
 	claims, err := fastjson.Marshal(said)
 	if err != nil {
 		return "", fmt.Errorf("core: mint: %w", err)
 	}
-	key, err := state.keys.current(useSession, m.now)
+	key, err := state.keys.current(useSession, now)
 	if err != nil {
 		return "", err
 	}
-	token, err := key.Sign(typeSession, claims)
+	token, err := key.Sign(kind, claims)
 	switch {
-	case m.slim && (errors.Is(err, jose.ErrTooLong) || len(token) > maxSlimToken):
-		return "", errCookieTooLong
 	case errors.Is(err, jose.ErrTooLong):
 		return "", ErrTokenTooLong
 	case err != nil:
@@ -74,11 +89,11 @@ func (d *deps) mint(ctx context.Context, state *realmState, m minting) (string, 
 	return token, nil
 }
 
-// proven is what a session token says, once its signature, kind, realm and times are checked. Whether
+// proven is what a token says, once its signature, kind, realm and times are checked. Whether
 // the session is alive is another question.
 type proven struct {
 	realm   *realmState
-	session SessionID
+	session SessionID // "" in a token of another kind
 	user    UserID
 	gen     int
 	issued  time.Time
@@ -88,47 +103,63 @@ type proven struct {
 // prove checks a session token. realm "" takes the realm from the token, which only says whose keys to
 // try. Anything wrong with it is ErrInvalidToken; a good one of a realm that is inactive is ErrRealmInactive.
 func (d *deps) prove(ctx context.Context, realm RealmID, text string, now time.Time) (*proven, error) {
-	token, err := jose.Parse(text)
-	if err != nil || token.Type() != typeSession {
+	state, claims, err := d.verified(ctx, realm, typeSession, text, now)
+	if err != nil {
+		return nil, err
+	}
+	p, err := state.read(claims, now)
+	if err != nil {
+		return nil, err
+	}
+	sid, ok := claims.String("sid")
+	if !ok || !validID(prefixSession, sid) {
 		return nil, ErrInvalidToken
+	}
+	p.session = SessionID(sid)
+	return p, nil
+}
+
+// verified checks the signature of a token of some kind, and returns whose it is and what it says.
+func (d *deps) verified(ctx context.Context, realm RealmID, kind, text string, now time.Time) (*realmState, jose.Claims, error) {
+	token, err := jose.Parse(text)
+	if err != nil || token.Type() != kind {
+		return nil, jose.Claims{}, ErrInvalidToken
 	}
 	audience, _ := token.Unverified().String("aud")
 	if realm != "" && audience != string(realm) {
-		return nil, ErrInvalidToken
+		return nil, jose.Claims{}, ErrInvalidToken
 	}
 	state, err := d.realms.state(ctx, RealmID(audience))
 	switch {
 	case err == ErrRealmNotFound && realm != "": // whoever names it has found it before
-		return nil, d.missed(ctx, Partition{Realm: realm}, ErrInvalidToken)
+		return nil, jose.Claims{}, d.missed(ctx, Partition{Realm: realm}, ErrInvalidToken)
 	case err == ErrRealmNotFound:
-		return nil, d.missedRealm(ctx, ErrInvalidToken)
+		return nil, jose.Claims{}, d.missedRealm(ctx, ErrInvalidToken)
 	case err == ErrRealmResetting:
-		return nil, ErrInvalidToken
+		return nil, jose.Claims{}, ErrInvalidToken
 	case err != nil:
-		return nil, err
+		return nil, jose.Claims{}, err
 	}
 	state, key, err := d.realms.verifier(ctx, state, token.KeyID(), now)
 	if err != nil {
-		return nil, err
+		return nil, jose.Claims{}, err
 	}
 	claims, err := token.Verify(key)
 	if err != nil {
-		return nil, ErrInvalidToken
+		return nil, jose.Claims{}, ErrInvalidToken
 	}
-	return state.read(claims, now)
+	return state, claims, nil
 }
 
 // read takes from verified claims what is needed, and refuses what is missing, another's or expired.
 func (s *realmState) read(claims jose.Claims, now time.Time) (*proven, error) {
 	issuer, okIss := claims.String("iss")
 	sub, okSub := claims.String("sub")
-	sid, okSid := claims.String("sid")
 	_, okJti := claims.String("jti")
 	gen, okGen := claims.Int("gen")
 	iat, okIat := claims.Int("iat")
 	exp, okExp := claims.Int("exp")
-	if !okIss || !okSub || !okSid || !okJti || !okGen || !okIat || !okExp || !s.issued(issuer) ||
-		!validID(prefixUser, sub) || !validID(prefixSession, sid) {
+	if !okIss || !okSub || !okJti || !okGen || !okIat || !okExp || !s.issued(issuer) || !validID(prefixUser, sub) {
 		return nil, ErrInvalidToken
 	}
 	expires := time.Unix(exp, 0).UTC()
@@ -142,7 +173,7 @@ func (s *realmState) read(claims jose.Claims, now time.Time) (*proven, error) {
 	if s.State == StateInactive {
 		return nil, ErrRealmInactive
 	}
-	return &proven{realm: s, session: SessionID(sid), user: UserID(sub), gen: int(gen), issued: issued, expires: expires}, nil
+	return &proven{realm: s, user: UserID(sub), gen: int(gen), issued: issued, expires: expires}, nil
 }
 
 // issued reports whether issuer is, or was, this realm's.

@@ -15,14 +15,16 @@ type tokenClaims struct {
 	IssuedAt    int64             `json:"iat"`
 	Expires     int64             `json:"exp"`
 	ID          string            `json:"jti"`
-	Session     SessionID         `json:"sid"`
+	Session     SessionID         `json:"sid,omitempty"`
 	Gen         int               `json:"gen"`
 	UID         UserID            `json:"uid"`
 	Username    string            `json:"un"`
 	FirstName   *string           `json:"fn"` // null where there is none, as in the user
 	LastName    *string           `json:"ln"`
 	Name        string            `json:"n"`
-	Ticket      SessionID         `json:"tk"`
+	Ticket      string            `json:"tk"`            // the session or, of an API key's token, the credential
+	Credential  CredentialID      `json:"crd,omitempty"` // this and the next of an API key's token alone: see keyMark
+	KeyMark     string            `json:"crk,omitempty"`
 	Custom      Custom            `json:"cs,omitzero"` // where the realm asks for TokenCustom, if only to say that there are none
 	Memberships []tokenMembership `json:"m,omitzero"`  // likewise where it asks for TokenMemberships or TokenOrgs
 	User        tokenUser         `json:"user"`

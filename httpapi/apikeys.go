@@ -27,12 +27,12 @@ func (a *API) authenticateKey(w http.ResponseWriter, c *call) error {
 		return invalid("api_key", "API key can't be blank")
 	}
 	from, _ := netip.ParseAddr(strings.TrimSpace(b.request.IP)) // an unreadable one is none that a key is bound to
-	user, err := a.core.APIKeys.Authenticate(c.Context(), realm, *key, from, b.request)
+	in, err := a.core.APIKeys.Authenticate(c.Context(), realm, *key, from, b.request)
 	if core.IsRefusal(err) && !errors.Is(err, core.ErrRealmInactive) {
 		return core.ErrUserNotFound
 	}
 	if err != nil {
 		return err
 	}
-	return a.writeUser(w, c, http.StatusOK, user, "")
+	return a.writeUser(w, c, http.StatusOK, in.User, in.Token)
 }

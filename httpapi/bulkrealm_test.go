@@ -19,7 +19,7 @@ func TestBulkRoundTripOfSettings(t *testing.T) {
 	each(t, func(w *world) {
 		from, to := w.realmNamed("from"), w.realmNamed("to")
 		w.want(w.inRealm(string(from), "PUT /v1/realms/"+string(from), `{"realm":{"state":"inactive","reference":"r-1","custom":{"plan":"<gold>"},"resource_links":[{"a":"b"}],
-			"jwt_algo":"ES256","jwt_fields":["custom","orgs"],"username_validation_human":"email","require_unique_emails":false,"api_key_prefix":"zz_","api_key_policy":"encrypt",
+			"jwt_algo":"ES256","jwt_fields":["custom","orgs"],"username_validation_human":"email","require_unique_emails":false,"api_key_prefix":"zz_","api_key_policy":"encrypt","api_key_minutes":66,
 			"session_minutes":77,"token_lifetime":701,"apt_token_lifetime":702,"session_idle":703,"session_absolute":704,"apt_lifetime":7,"apt_skew":8,
 			"apt_require_jti":true,"apt_require_arbitrary_id":true,"apt_encryption":"accept","key_rotation":864000,"password_min_length":9,
 			"event_retention":864001,"email_token_lifetime":705,"password_token_lifetime":706}}`), 200, `"ES256"`)

@@ -35,7 +35,7 @@ func TestForms(t *testing.T) {
 			"realm[require_unique_emails]=2":       "Require unique emails must be true or false",
 			"realm[event_retention]=long":          "Event retention must be a whole number of seconds",
 			"realm[jwt_fields][1]=custom":          "JWT fields must be an array of texts",
-			"realm[api_key_minutes]=5":             "API key minutes must be 0",
+			"realm[api_key_minutes]=50000":         "API key minutes must be from 0 to 43200",
 			"realm[apt_skew]=%7B%22a%22%3A1%7D":    "APT skew must be a whole number of seconds",
 			"realm[password_min_length][]=8":       "Password min length must be a whole number",
 			"realm[apt_require_jti][0]=true":       "APT require JTI must be true or false",

@@ -205,7 +205,7 @@ func realmBody(r *core.Realm) wire.Realm {
 	body := wire.Realm{
 		ID: string(r.ID), Name: r.Name, State: string(r.State), Reference: orNull(r.Reference), Custom: r.Custom, ResourceLinks: r.ResourceLinks,
 		EnvironmentGUID: r.EnvironmentGUID, Issuer: r.Issuer, JWTAlgo: string(s.TokenAlg), JWTFields: []string{},
-		UsernameValidationHuman: "standard", RequireUniqueEmails: !s.SharedEmails, APIKeyPolicy: "hash", APIKeyPrefix: s.APIKeyPrefix,
+		UsernameValidationHuman: "standard", RequireUniqueEmails: !s.SharedEmails, APIKeyPolicy: "hash", APIKeyPrefix: s.APIKeyPrefix, APIKeyMinutes: int64(s.APIKeyTokens) / 60,
 		SessionType: "managed", Resetting: r.ResetBy != "",
 		TokenLifetime: int64(s.TokenLifetime), APTTokenLifetime: int64(s.APTTokenLifetime),
 		SessionIdle: int64(s.SessionIdle), SessionAbsolute: int64(s.SessionAbsolute),

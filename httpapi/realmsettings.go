@@ -93,8 +93,14 @@ func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
 			}
 		})
 	}
-	f.zero("api_key_minutes", "must be 0: signing in with an API key starts no session here")
-	f.only("session_type", "managed", "must be managed: every session is kept, so that it can be ended")
+	if raw, there := f.take("api_key_minutes"); there {
+		var minutes core.Seconds // null is 0
+		if !f.read(raw, &minutes) || minutes < 0 || minutes > 43200 {
+			f.complain("api_key_minutes", "must be from 0 to 43200")
+		}
+		*sets = append(*sets, func(s *core.RealmSettings) { s.APIKeyTokens = 60 * minutes })
+	}
+	f.only("session_type", "managed", "must be managed: every session of a person is kept, so that it can be listed and ended")
 }
 
 // choice takes one of two words. null stands for the first.
@@ -110,14 +116,6 @@ func (f *fields) choice(name, first, second string) (word string, there bool) {
 		f.complain(name, "must be "+first+" or "+second)
 	}
 	return word, true
-}
-
-// zero takes a number that can be no other than 0, or null.
-func (f *fields) zero(name, why string) {
-	var n int
-	if raw, there := f.take(name); there && (!f.read(raw, &n) || n != 0) {
-		f.complain(name, why)
-	}
 }
 
 // only takes a word that can be no other.

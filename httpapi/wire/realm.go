@@ -24,7 +24,7 @@ type Realm struct {
 	RequireUniqueEmails     bool   `json:"require_unique_emails"`
 	APIKeyPolicy            string `json:"api_key_policy"` // hash or encrypt
 	APIKeyPrefix            string `json:"api_key_prefix"`
-	APIKeyMinutes           int64  `json:"api_key_minutes"` // 0
+	APIKeyMinutes           int64  `json:"api_key_minutes"` // of tokens that stand for API keys; 0 = there are none
 	SessionType             string `json:"session_type"`    // managed
 	SessionMinutes          *int64 `json:"session_minutes"` // null: session_idle and session_absolute bound a session
 	Resetting               bool   `json:"resetting"`       // its users are being deleted

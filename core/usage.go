@@ -228,9 +228,19 @@ func (r *Realms) Usage(ctx context.Context, realm RealmID, from, to string) (lis
 		return nil, false, err
 	}
 	p := Partition{Realm: realm}
-	members, err := r.d.store.Range(ctx, Range{Index: Index{p, indexUsage}, From: from, To: to + "!", Limit: maxUsage}) // '!' follows the space
+	days := Range{Index: Index{p, indexUsage}, From: from, To: to + "!", Limit: maxUsage} // '!' follows the space
+	members, err := r.d.store.Range(ctx, days)
 	if err != nil || len(members) == 0 {
 		return nil, false, err
+	}
+	if len(members) == maxUsage { // as many as one Range returns
+		days.goOn(members[maxUsage-1])
+		days.Limit = 1
+		behind, err := r.d.store.Range(ctx, days)
+		if err != nil {
+			return nil, false, err
+		}
+		more = len(behind) > 0
 	}
 	keys := make([]Key, len(members))
 	for i, m := range members {
@@ -251,5 +261,5 @@ func (r *Realms) Usage(ctx context.Context, realm RealmID, from, to string) (lis
 			list = append(list, u)
 		}
 	}
-	return list, len(members) == maxUsage, nil
+	return list, more, nil
 }

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -52,6 +53,35 @@ func TestUsage(t *testing.T) {
 		_, _, err = w.Realms.Usage(w.ctx, w.realm.ID, "yesterday", today)
 		w.refused("Usage from no day", err, &core.Error{Kind: core.KindInvalid, Code: "validation"})
 	})
+}
+
+// busyDays is a store that has n lines of usage.
+type busyDays struct {
+	core.Store
+	n int
+}
+
+func (s busyDays) Range(ctx context.Context, r core.Range) (members []string, err error) {
+	if r.Index.Name != "usage" {
+		return s.Store.Range(ctx, r)
+	}
+	for i := range s.n {
+		if m := fmt.Sprintf("2026-01-01 apk_%022d", i); m >= r.From && len(members) < r.Limit {
+			members = append(members, m)
+		}
+	}
+	return members, nil
+}
+
+// TestUsageTellsOfMore says that there are more lines than one call returns only where there are.
+func TestUsageTellsOfMore(t *testing.T) {
+	w := newWorldOnBolt(t)
+	for n, want := range map[int]bool{0: false, 1: false, 999: false, 1000: false, 1001: true, 3000: true} {
+		_, more, err := w.another(busyDays{w.store, n}).Realms.Usage(w.ctx, w.realm.ID, "2026-01-01", "2026-01-01")
+		if err != nil || more != want {
+			t.Errorf("Usage of %d lines says more: %v, %v; want %v", n, more, err, want)
+		}
+	}
 }
 
 // TestLastUseGoesWithItsKey deletes keys that were used, before and after that was written: nothing is kept of a key that is gone.

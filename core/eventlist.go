@@ -96,7 +96,7 @@ type EventPage struct {
 // eventsSince is how far back a list of events goes unless it is said.
 const eventsSince = 30 * 24 * time.Hour
 
-// validate fills the defaults and returns what is wrong, all of it, as KindInvalid.
+// validate fills the defaults and returns what is wrong, all of it, as KindInvalid; ErrUserNotFound of what cannot be a user's id.
 func (in *ListEvents) validate(now time.Time) error {
 	defaultTo(&in.Limit, defaultPage)
 	if in.CreatedAfter.IsZero() {
@@ -106,6 +106,17 @@ func (in *ListEvents) validate(now time.Time) error {
 	errs.check(in.Limit >= 1 && in.Limit <= MaxRange, "max_results", "Max results must be from 1 to 1000")
 	errs.check(in.After == "" || validID(prefixEvent, string(in.After)), "after", "After must be the id of an event")
 	errs.check(len(in.Types) <= len(eventTypes), "event_type", "Event type names too many types")
+	for _, about := range []struct{ prefix, id, attribute, label, article string }{
+		{prefixOrg, string(in.Org), "org_id", "Org", "an org"}, {prefixMembership, string(in.Membership), "membership_id", "Membership", "a membership"},
+		{prefixAppHook, string(in.AppHook), "app_hook_id", "App hook", "an app hook"},
+		{prefixAuthProvider, string(in.AuthProvider), "auth_provider_id", "Auth provider", "an auth provider"},
+		{prefixLoginPolicy, string(in.LoginPolicy), "login_policy_id", "Login policy", "a login policy"},
+	} {
+		errs.check(about.id == "" || validID(about.prefix, about.id), about.attribute, about.label+" must be the id of "+about.article)
+	}
+	if len(errs) == 0 && in.User != "" && !validID(prefixUser, string(in.User)) {
+		return ErrUserNotFound
+	}
 	return errs.err()
 }
 
@@ -136,7 +147,7 @@ func (in *ListEvents) holds(e *Event) bool {
 // filter besides types and time costs the same: a range of an index for each type asked for, all read at once, and one
 // read of the records. A second such filter is held against the events that the first one finds.
 //
-// It fails with KindInvalid and ErrRealmNotFound.
+// It fails with KindInvalid, ErrUserNotFound where User is no id, and ErrRealmNotFound.
 func (e *Events) List(ctx context.Context, realm RealmID, in ListEvents) (EventPage, error) {
 	state, now, err := e.begin(ctx, realm)
 	if err != nil {

@@ -165,10 +165,13 @@ func (k *ManagementKey) member() string { return string(k.ID) + "\x00" + k.Diges
 var ErrManagementKeyNotFound = &Error{Kind: KindNotFound, Code: "management_key_not_found", Detail: "management key not found"}
 
 // List returns up to limit management keys, 1 to MaxRange, the oldest first, from after the one with the id after; ""
-// begins at the first. more says that there are others behind.
+// begins at the first. more says that there are others behind. It fails with KindInvalid where after is no id.
 func (m *ManagementKeys) List(ctx context.Context, after ManagementKeyID, limit int) (list []*ManagementKey, more bool, err error) {
 	from := ""
 	if after != "" {
+		if !validID(prefixManagementKey, string(after)) {
+			return nil, false, invalid("after", "After must be the id of a management key")
+		}
 		from = string(after) + "\x01"
 	}
 	members, more, err := m.members(ctx, from, limit)

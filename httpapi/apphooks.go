@@ -43,7 +43,7 @@ func (a *API) listAppHooks(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	q := fields{}
-	page := pageByID(&q, q.query(c.URL.RawQuery))
+	page := pageByID(&q, q.query(c.URL.RawQuery), "hk_", "an app hook")
 	if err := q.wrong(); err != nil {
 		return err
 	}

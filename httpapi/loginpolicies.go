@@ -14,7 +14,7 @@ func (a *API) listLoginPolicies(w http.ResponseWriter, c *call) error {
 		return err
 	}
 	q := fields{}
-	page := pageByID(&q, q.query(c.URL.RawQuery))
+	page := pageByID(&q, q.query(c.URL.RawQuery), "lpl_", "a login policy")
 	if err := q.wrong(); err != nil {
 		return err
 	}

@@ -38,6 +38,10 @@ func (a *API) listManagementKeys(w http.ResponseWriter, c *call) error {
 	q := fields{}
 	values := q.query(c.URL.RawQuery)
 	limit := cmp.Or(q.limit(values), 100)
+	q.byID(values)
+	if q.descending(values) {
+		q.complain("direction", "must be asc")
+	}
 	if err := q.wrong(); err != nil {
 		return err
 	}

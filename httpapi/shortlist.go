@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/postern-auth/postern/httpapi/wire"
 )
@@ -14,9 +15,12 @@ type shortPage struct {
 	limit      int
 }
 
-// pageByID reads a shortPage from the parameters of a list.
-func pageByID(f *fields, values map[string]string) shortPage {
+// pageByID reads a shortPage from the parameters of a list of one kind: "an app hook", whose ids begin with prefix.
+func pageByID(f *fields, values map[string]string, prefix, kind string) shortPage {
 	f.byID(values)
+	if after := values["after"]; after != "" && (!strings.HasPrefix(after, prefix) || len(after) != len(prefix)+22) {
+		f.complain("after", "must be the id of "+kind)
+	}
 	return shortPage{after: values["after"], descending: f.descending(values), limit: cmp.Or(f.limit(values), 100)}
 }
 

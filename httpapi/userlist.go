@@ -48,7 +48,9 @@ var narrowing = []string{"reference", "state", "user_type", "org_id", "user_id",
 // unnarrowed refuses a call for a list that nothing narrows, if it says what to narrow it by.
 func (c *call) unnarrowed() error {
 	q := fields{}
-	q.query(c.URL.RawQuery)
+	values := q.query(c.URL.RawQuery)
+	q.limit(values)
+	q.descending(values)
 	return q.wrong()
 }
 

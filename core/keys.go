@@ -75,7 +75,7 @@ import (
 //	  ue               that its e-mail addresses have become unique
 //	  uo               orgs whose state the memberships of their members do not tell yet
 //	realm partition of the digest's hash in the realm that a call names, or system partition where it names none
-//	  oc:<digest>      a call that may be repeated, and its answer
+//	  oc:<digest>      a call that may be repeated, and its answer or how far it has come
 //	any partition
 //	  oa:<digest>:<try> the answer to such a call whose last change was here
 //	  e:<event>        Event

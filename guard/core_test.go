@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -43,6 +44,30 @@ func TestOverCore(t *testing.T) {
 	eventually(t, "the deactivated user is refused", func() bool {
 		return g.Judge(with(kept.Token)).Decision == guard.Deny
 	})
+}
+
+// TestTokenOfAPIKey lets in a token that stands for an API key, without the key being a source, until another key takes its place.
+func TestTokenOfAPIKey(t *testing.T) {
+	house := openHouse(t)
+	realm, ctx, api, name := house.realm("default"), t.Context(), core.UserAPI, "robot"
+	g := house.guard(map[string]string{"X-Postern-Username": "username", "X-Postern-Credential": "credential"})
+	_, err := house.Realms.Update(ctx, realm, core.RealmChange{Settings: func(s *core.RealmSettings) { s.APIKeyTokens = 3600 }}, core.Request{})
+	house.must(err)
+	_, err = house.Users.Create(ctx, realm, core.UserChange{Type: &api, Username: &name}, core.Request{})
+	house.must(err)
+	credential, key, err := house.APIKeys.Create(ctx, realm, name, core.NewAPIKey{}, core.Request{})
+	house.must(err)
+	in, err := house.APIKeys.Authenticate(ctx, realm, key, netip.Addr{}, core.Request{})
+	house.must(err)
+	_, seen := serve(g, with(in.Token))
+	if seen == nil {
+		t.Fatal("the token of an API key is refused")
+	}
+	wantHeaders(t, seen.Header, map[string]string{"X-Postern-Username": "robot", "X-Postern-Credential": string(credential.ID)})
+
+	_, _, err = house.APIKeys.Update(ctx, realm, credential.ID, core.APIKeyChange{Key: new(string)}, core.Request{})
+	house.must(err)
+	eventually(t, "the token of the former key is refused", func() bool { return g.Judge(with(in.Token)).Decision == guard.Deny })
 }
 
 // TestHost runs the table that all hosts run against the bare middleware over the real core.

@@ -26,6 +26,8 @@ var notCopied = map[string]string{
 	"Memberships.Realm":     "the copy is in another",
 	"Memberships.User":      "of the record that they lie in",
 	"APIKeys.Realm":         "likewise",
+	"APIKeys.APIKey.Sealed": "a key that was imported is known by its digest alone",
+	"APIKeys.APIKey.Era":    "goes with it",
 	"APIKeys.Provider":      "is the realm's, and of credentials of another kind",
 	"Authenticators.Sealed": "sealed anew each time; the codes tell",
 	"RecoveryCodes.Sealed":  "likewise",

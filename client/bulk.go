@@ -137,9 +137,10 @@ func (s *Users) Import(ctx context.Context, users io.Reader, o ImportOptions) (*
 		return nil, r.failed(err)
 	}
 	defer response.Body.Close()
-	type line struct { // one of the two
+	type line struct { // one of the three
 		ImportLine
 		ImportSummary
+		Error string `json:"error"` // of an ImportEnded
 	}
 	for l, err := range lines[line](ctx, response.Body, "POST /v1/bulk/users") {
 		switch {
@@ -147,6 +148,8 @@ func (s *Users) Import(ctx context.Context, users io.Reader, o ImportOptions) (*
 			return nil, err
 		case l.Object == "import":
 			return &l.ImportSummary, nil
+		case l.Object == "error":
+			return nil, r.failed(&Error{Kind: KindUnavailable, Code: CodeOutcomeUnknown, Detail: "the import did not come to its end: " + l.Error})
 		case o.Each != nil:
 			o.Each(l.ImportLine)
 		}

@@ -137,7 +137,7 @@ func TestBulkCutShort(t *testing.T) {
 		t.Error("Import did not end the users")
 	}
 
-	for body, want := range map[string]error{`{"line":1,"status":"created"}`: client.ErrUnavailable, "<html>": client.ErrInternal, strings.Repeat("x", 2<<20): client.ErrUnavailable} {
+	for body, want := range map[string]error{`{"line":1,"status":"created"}`: client.ErrUnavailable, `{"error":"Full","object":"error"}`: client.ErrUnavailable, "<html>": client.ErrInternal, strings.Repeat("x", 2<<20): client.ErrUnavailable} {
 		c, _ := faulty(t, client.Options{}, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, body) })
 		if sum, err := c.Users.Import(t.Context(), strings.NewReader(""), client.ImportOptions{}); !errors.Is(err, want) || sum != nil {
 			t.Errorf("Import answered with %.20q = %v, %v; want %v", body, sum, err, want)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi/wire"
+	"github.com/postern-auth/postern/internal/failure"
 	"github.com/postern-auth/postern/internal/fastjson"
 )
 
@@ -209,7 +210,7 @@ func (a *API) importUsers(w http.ResponseWriter, c *call) error {
 			writeLine(w, result)
 		}
 		if err != nil {
-			a.cutShort(c, err)
+			a.endImport(w, c, err)
 		}
 		_ = control.Flush()
 	}
@@ -236,6 +237,24 @@ func (a *API) newImporter(c *call) (*importer, error) {
 	in.sum.DryRun, in.sum.Object = in.dry, "import"
 	in.once, err = a.importOnce(c, key, in.realm)
 	return in, err
+}
+
+// lastWords is for how long whoever imports may go on sending, who was told that the import has ended.
+const lastWords = 2 * time.Second
+
+// endImport says why an import cannot go on, and cuts the answer short. What is sent meanwhile is let in for a while: where a connection
+// is closed at once, what was said on it may be lost.
+func (a *API) endImport(w http.ResponseWriter, c *call, err error) {
+	e, ok := errors.AsType[*core.Error](err)
+	if !ok || e.Kind == core.KindInternal {
+		e = core.ErrInternal
+	}
+	writeLine(w, wire.ImportEnded{Error: failure.Sentence(e.Detail), Code: e.Code, Object: "error"})
+	control := http.NewResponseController(w)
+	_ = control.Flush()
+	_ = control.SetReadDeadline(time.Now().Add(lastWords)) // a writer that cannot has limits of its own
+	_, _ = io.Copy(io.Discard, c.Body)
+	a.cutShort(c, err)
 }
 
 // bulkSilence is for how long an import may send nothing.

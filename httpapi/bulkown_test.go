@@ -2,6 +2,9 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -132,4 +135,37 @@ func TestImportOfMembershipsSaysWhatIsWrong(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestImportMeetsAnOutage has the store fail in the middle of an import: the answer says so in its last line and is cut short, and the same sent
+// again makes those who are missing.
+func TestImportMeetsAnOutage(t *testing.T) {
+	each(t, func(w *world) {
+		const many = 100
+		var lines strings.Builder
+		for i := range many {
+			fmt.Fprintf(&lines, `{"source":"x:%d","username":"user-%d"}`+"\n", i, i)
+		}
+		w.store.crash(many/2, false)
+		r, err := http.NewRequestWithContext(w.ctx, "POST", w.server.URL+"/v1/bulk/users", strings.NewReader(lines.String()))
+		w.must(err)
+		r.Header = http.Header{"X-Authrocket-Api-Key": {w.key}, "X-Authrocket-Realm": {string(w.realm.ID)}}
+		res, err := http.DefaultClient.Do(r)
+		w.must(err)
+		text, err := io.ReadAll(res.Body)
+		w.must(res.Body.Close())
+		said := strings.Split(strings.TrimSpace(string(text)), "\n")
+		const want = `{"error":"The data store cannot be reached; nothing was decided, try again shortly","code":"unavailable","object":"error"}`
+		if last := said[len(said)-1]; err == nil || last != want {
+			w.Errorf("import = %q, %v; want it cut short behind %s", last, err, want)
+		}
+		if !w.store.restart() {
+			w.Fatal("the store did not fail")
+		}
+		all := w.statuses("", lines.String())
+		made := many - len(slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == "created" }))
+		if there := many - made; made == 0 || there < many/2-1 || len(all) != many || slices.ContainsFunc(all, func(s string) bool { return s != "created" && s != "exists" }) {
+			w.Errorf("import again makes %d of %d; want those who were missing", made, many)
+		}
+	})
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -96,7 +97,7 @@ func (in *importer) carryOut(batch []importLine) ([]wire.ImportLine, error) {
 		}
 		all.Wait()
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := cmp.Or(errs...); err != nil { // each says the same
 		return nil, err
 	}
 	for _, result := range results {

@@ -24,7 +24,7 @@ var documented = map[string]any{
 	"Session": wire.Session{}, "ListedOrg": wire.Org{}, "Membership": wire.Membership{}, "Realm": wire.Realm{}, "Usage": wire.Usage{},
 	"JWTKey": wire.JWTKey{}, "AuthProvider": wire.AuthProvider{}, "LoginPolicy": wire.LoginPolicy{}, "APTKey": wire.APTKey{},
 	"ManagementKey": wire.ManagementKey{}, "Event": wire.Event{}, "Notification": wire.Notification{}, "Attempt": wire.Attempt{},
-	"AppHook": wire.AppHook{}, "Preview": wire.Preview{}, "ImportLine": wire.ImportLine{}, "ImportSummary": wire.ImportSummary{},
+	"AppHook": wire.AppHook{}, "Preview": wire.Preview{}, "ImportLine": wire.ImportLine{}, "ImportSummary": wire.ImportSummary{}, "ImportEnded": wire.ImportEnded{},
 	"PasswordLine": wire.PasswordLine{}, "UserLine": wire.UserLine{},
 }
 

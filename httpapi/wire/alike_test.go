@@ -11,7 +11,7 @@ import (
 func TestAnswersAlike(t *testing.T) {
 	for _, v := range []any{
 		new(wire.UserLine), new(wire.MembershipLine), new(wire.APIKeyLine), new(wire.AuthenticatorLine), new(wire.RecoveryLine),
-		new(wire.PasswordLine), new(wire.ImportLine), new(wire.ImportSummary), new(wire.CredentialRef), new(wire.Credential),
+		new(wire.PasswordLine), new(wire.ImportLine), new(wire.ImportSummary), new(wire.ImportEnded), new(wire.CredentialRef), new(wire.Credential),
 		new(wire.APIKey), new(wire.TOTP), new(wire.RecoveryCodes), new(wire.Event), new(wire.Notification), new(wire.Attempt),
 		new(wire.AppHook), new(wire.Preview), new(wire.APTKey), new(wire.ManagementKey), new(wire.Org), new(wire.Membership),
 		new(wire.Realm), new(wire.JWTKey), new(wire.AuthProvider), new(wire.LoginPolicy), new(wire.Usage), new(wire.ListedUser),

@@ -104,3 +104,10 @@ type ImportSummary struct {
 	DryRun  bool   `json:"dry_run"`
 	Object  string `json:"object"` // "import"
 }
+
+// ImportEnded is the last line of the answer to an import that could not go on, in the place of a summary. It can be repeated.
+type ImportEnded struct {
+	Error  string `json:"error"`  // a sentence
+	Code   string `json:"code"`   // as in the answers about other failures
+	Object string `json:"object"` // "error"
+}

@@ -122,6 +122,9 @@ func (in *importing) endedBy() error {
 func (in *importing) wrong() error {
 	select {
 	case wrong := <-in.fed:
+		if errors.Is(wrong, io.ErrClosedPipe) { // whoever was sent the file has gone, and there is more to say of that
+			return nil
+		}
 		return wrong
 	default:
 		return nil
@@ -224,8 +227,13 @@ func (in *importing) follow(answer io.Reader) (sum wire.ImportSummary, err error
 		var line struct {
 			wire.ImportLine
 			wire.ImportSummary
+			Error string `json:"error"` // of a wire.ImportEnded
 		}
-		if err := d.Decode(&line); err != nil {
+		err := d.Decode(&line)
+		if line.Object == "error" {
+			err = errors.New(line.Error)
+		}
+		if err != nil {
 			return sum, fmt.Errorf("the import ended after %d users, and can be repeated: %w", in.skip+done, cmp.Or(in.wrong(), err))
 		}
 		if line.Object == "import" {

@@ -39,3 +39,33 @@ func TestImportOfACutFile(t *testing.T) {
 		}
 	}
 }
+
+// TestImportMeetsAnOutage imports into a server that takes a user, says why it cannot go on, and lets the rest of the file be sent for a while: that
+// is said, and not what became of the sending.
+func TestImportMeetsAnOutage(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		_, _ = io.ReadFull(r.Body, make([]byte, 100))
+		_, _ = io.WriteString(w, `{"line":1,"status":"created","id":"usr_1"}`+"\n"+`{"error":"The disk is full","code":"unavailable","object":"error"}`+"\n")
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.Copy(io.Discard, r.Body)
+		panic(http.ErrAbortHandler)
+	}))
+	defer server.Close()
+	folder := t.TempDir()
+	key, file := filepath.Join(folder, "key"), filepath.Join(folder, "users.ndjson")
+	for path, content := range map[string]string{key: "pmk_x", file: strings.Repeat(`{"username":"kim"}`+"\n", 1<<20)} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := commands.Import(server.URL + "/v1")
+	c.SilenceUsage, c.SilenceErrors = true, true
+	c.SetArgs(strings.Fields("--key-file " + key + " " + file))
+	c.SetOut(new(bytes.Buffer))
+	c.SetErr(new(bytes.Buffer))
+	const want = "the import ended after 1 users, and can be repeated: The disk is full"
+	if err := c.Execute(); err == nil || err.Error() != want {
+		t.Errorf("import = %v; want %q", err, want)
+	}
+}

@@ -191,13 +191,18 @@ func (a *API) importUsers(w http.ResponseWriter, c *call) error {
 	in.lines = bufio.NewReaderSize(&steadyBody{c.Body, control}, maxLine+1)
 	defer in.once.leave(c)
 	if err := in.takeUp(); err != nil {
+		passOver(control, c.Body)
 		return err
 	}
 	w.Header().Set("Content-Type", mediaNDJSON)
 	for _, line := range in.once.done(w) {
 		writeLine(w, line)
 	}
-	for ended := in.once.over(); !ended; {
+	ended := in.once.over()
+	if ended {
+		passOver(control, c.Body)
+	}
+	for !ended {
 		batch, err := in.read()
 		if ended = errors.Is(err, io.EOF); err != nil && !ended {
 			a.cutShort(c, err)
@@ -239,11 +244,17 @@ func (a *API) newImporter(c *call) (*importer, error) {
 	return in, err
 }
 
-// lastWords is for how long whoever imports may go on sending, who was told that the import has ended.
+// lastWords is for how long whoever imports may go on sending what nobody looks at any more.
 const lastWords = 2 * time.Second
 
-// endImport says why an import cannot go on, and cuts the answer short. What is sent meanwhile is let in for a while: where a connection
-// is closed at once, what was said on it may be lost.
+// passOver lets in what is still being sent, for a while. Where a connection is closed at once, what was said on it may be lost; and where a
+// body that is answered while it comes ends only when the call has been answered, net/http reads the next call twice at once, and panics.
+func passOver(control *http.ResponseController, body io.Reader) {
+	_ = control.SetReadDeadline(time.Now().Add(lastWords)) // a writer that cannot has limits of its own
+	_, _ = io.Copy(io.Discard, body)
+}
+
+// endImport says why an import cannot go on, and cuts the answer short.
 func (a *API) endImport(w http.ResponseWriter, c *call, err error) {
 	e, ok := errors.AsType[*core.Error](err)
 	if !ok || e.Kind == core.KindInternal {
@@ -252,8 +263,7 @@ func (a *API) endImport(w http.ResponseWriter, c *call, err error) {
 	writeLine(w, wire.ImportEnded{Error: failure.Sentence(e.Detail), Code: e.Code, Object: "error"})
 	control := http.NewResponseController(w)
 	_ = control.Flush()
-	_ = control.SetReadDeadline(time.Now().Add(lastWords)) // a writer that cannot has limits of its own
-	_, _ = io.Copy(io.Discard, c.Body)
+	passOver(control, c.Body)
 	a.cutShort(c, err)
 }
 

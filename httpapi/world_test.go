@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -87,12 +88,43 @@ func newWorldOn(t *testing.T, store core.Store) *world {
 
 	api, err := httpapi.New(httpapi.Options{Core: w.Core, Logger: zap.New(logger)})
 	w.must(err)
-	w.server = httptest.NewServer(w.conforming(api))
-	t.Cleanup(func() {
+	w.listen(api)
+	return w
+}
+
+// listen starts the server. What it says and what is logged is looked at when the test ends.
+func (w *world) listen(api http.Handler) {
+	said := &spoken{}
+	server := httptest.NewUnstartedServer(w.conforming(api)) // some tests replace it
+	server.Config.ErrorLog = log.New(said, "", 0)
+	server.Start()
+	w.server = server
+	w.Cleanup(func() {
 		w.server.Close()
+		server.Close()
+		if text := said.String(); strings.Contains(text, "panic serving") {
+			w.Errorf("the server said %s", text)
+		}
 		w.searchLog()
 	})
-	return w
+}
+
+// spoken is what a server said. Safe for concurrent use.
+type spoken struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *spoken) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *spoken) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // providerKey is one key pair for all tests: to make an RSA key takes long.

@@ -47,6 +47,7 @@ type Guard struct {
 	rechecks  chan struct{} // and here for those in the background
 	warned    atomic.Int64  // nanoseconds since the epoch: when the log last heard that requests cannot be judged
 	lastFresh atomic.Int64  // likewise: when the feed last confirmed what is remembered; only with Settings.StaleOK
+	lull      lull          // likewise of use only with Settings.StaleOK
 }
 
 // New returns a Guard. It reads nothing yet but the keys of issuers elsewhere, which it begins to fetch: the realm is looked for at the
@@ -201,7 +202,7 @@ func (g *Guard) recognise(r *http.Request, now time.Time, v *Verdict) {
 	if c.source == SourceAPIKey {
 		q.byKey, q.address = true, g.address(r)
 	}
-	k, err := g.identify(r.Context(), q, now)
+	k, err := g.identify(r, q, now)
 	if err == nil && q.byKey && !g.cache.admitsFrom(k, q.address) {
 		err = core.ErrAPIKeyAddress
 	}

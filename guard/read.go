@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -32,8 +33,9 @@ type question struct {
 	heard   uint64
 }
 
-// identify returns who a credential stands for at now: from memory while the feed confirms it, else from the store.
-func (g *Guard) identify(ctx context.Context, q *question, now time.Time) (known, error) {
+// identify returns who the credential of r stands for at now: from memory while the feed confirms it, else from the store.
+func (g *Guard) identify(r *http.Request, q *question, now time.Time) (known, error) {
+	ctx := r.Context()
 	if g.foreign != nil && !q.byKey {
 		if k, is, err := g.identifyForeign(ctx, q, now); is {
 			return k, err
@@ -44,6 +46,9 @@ func (g *Guard) identify(ctx context.Context, q *question, now time.Time) (known
 		return "", err
 	}
 	if g.c.Check == CheckAlways || !h.watch.Fresh(now) {
+		if g.stale(r, q, now) != "" && g.lull.holds(now) {
+			return "", core.ErrUnavailable
+		}
 		return g.read(ctx, h, *q)
 	}
 	g.confirmed(now)
@@ -75,6 +80,7 @@ func (g *Guard) read(ctx context.Context, h *home, q question) (known, error) {
 	q.heard = g.cache.heard()
 	now := g.now()
 	who, err := g.ask(ctx, h.realm, &q)
+	g.lull.heard(err, g.now())
 	if err != nil {
 		return "", err
 	}

@@ -1,8 +1,13 @@
 package guard
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
+
+	"github.com/postern-auth/postern/core"
 )
 
 // confirmed notes that the feed confirms at now what is remembered. Only its seconds matter, so that cores do not fight over it.
@@ -36,4 +41,31 @@ func isSafe(r *http.Request) bool {
 		return r.Header["Upgrade"] == nil && !overridesMethod(r)
 	}
 	return false
+}
+
+// lullEvery is how often a store that did not answer is tried again by those who need not wait for it.
+const lullEvery = time.Second
+
+// lull remembers that the store did not answer a moment ago. A store that hangs takes a second to say nothing, and whoever may be let in by what
+// was known before (stale) would wait for that at each request. Safe for concurrent use.
+type lull struct {
+	until atomic.Int64 // nanoseconds since the epoch; 0 = the store answered last time
+}
+
+// holds reports whether the store need not be asked at now. It says no to one caller in lullEvery, who finds out whether that is over.
+func (l *lull) holds(now time.Time) bool {
+	until, at := l.until.Load(), now.UnixNano()
+	return until != 0 && (at < until || !l.until.CompareAndSwap(until, at+int64(lullEvery)))
+}
+
+// heard notes at now what came of a read. A refusal is an answer; and who left before there was one says nothing of the store.
+func (l *lull) heard(err error, now time.Time) {
+	switch {
+	case err == nil, core.IsRefusal(err):
+		if l.until.Load() != 0 {
+			l.until.Store(0)
+		}
+	case !errors.Is(err, context.Canceled):
+		l.until.Store(now.Add(lullEvery).UnixNano())
+	}
 }

@@ -267,6 +267,43 @@ func TestStaleOK(t *testing.T) {
 	ask("GET", "good", 401, "ended")
 }
 
+// TestLull holds that while a store says nothing, those who may pass all the same do not each wait for it.
+func TestLull(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	g := w.guard(t, guard.Options{Settings: guard.Settings{StaleOK: guard.Duration(time.Minute)}})
+	ask := func(method string, times, want, reads int, when string) {
+		t.Helper()
+		before := w.readsOf("good")
+		for range times {
+			r := with("good")
+			r.Method = method
+			if resp, _ := serve(g, r); resp.StatusCode != want {
+				t.Errorf("%s: %s = %d, want %d", when, method, resp.StatusCode, want)
+			}
+		}
+		if got := w.readsOf("good") - before; got != reads {
+			t.Errorf("%s: the store was asked %d times, want %d", when, got, reads)
+		}
+	}
+	ask("GET", 1, 200, 1, "at first")
+	w.silent.Store(true)
+	w.fails("good", core.ErrUnavailable)
+	ask("GET", 5, 200, 1, "away")
+	ask("POST", 2, 503, 2, "a change")
+	w.pass(time.Second)
+	ask("GET", 5, 200, 1, "a second later")
+	w.fails("good", context.Canceled)
+	w.pass(time.Second)
+	ask("GET", 5, 200, 1, "a client that leaves")
+	w.knows("good", ann)
+	ask("GET", 5, 200, 0, "back, and not known yet")
+	w.pass(time.Second)
+	ask("GET", 5, 200, 5, "back")
+	w.fails("good", core.ErrInvalidToken)
+	ask("GET", 5, 401, 5, "ended")
+}
+
 // TestCheckAlways reads at each request.
 func TestCheckAlways(t *testing.T) {
 	w := newWorld()

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -58,6 +59,18 @@ func (in *Repeatable) sum() string {
 		return digest(in.APT.identity() + "\x00" + in.Name)
 	}
 	return digest(string(in.Key.ID) + "\x00" + in.Name)
+}
+
+// fingerprint returns a digest of all that tells the call from another of the same name. What a management key may do is part of it: one that
+// may do less than when it called first is not told, from then on, what was answered it before.
+func (in *Repeatable) fingerprint() [32]byte {
+	all := slices.Clone(in.Request)
+	if in.Key != nil {
+		for _, p := range slices.Sorted(slices.Values(in.Key.Permissions)) {
+			all = append(append(all, 0), p...)
+		}
+	}
+	return sha256.Sum256(all)
 }
 
 // realm returns the realm in which the call is claimed, "" for none.
@@ -142,7 +155,7 @@ func (r *Repeats) Once(ctx context.Context, in Repeatable, call func(context.Con
 
 // try returns a call that is not claimed yet.
 func (r *Repeats) try(ctx context.Context, in Repeatable) (*try, error) {
-	t := &try{request: sha256.Sum256(in.Request), claim: &repeatable{Sum: in.sum()}}
+	t := &try{request: in.fingerprint(), claim: &repeatable{Sum: in.sum()}}
 	if id := in.realm(); id != "" {
 		realm, err := r.d.realms.managed(ctx, id)
 		if err != nil {

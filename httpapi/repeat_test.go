@@ -184,6 +184,29 @@ func TestRepeatIsOfOneUser(t *testing.T) {
 	}
 }
 
+// TestRepeatAsksWhatAKeyMayDo repeats a call that was answered with a secret by a key that may do less than it could then: it is not told the
+// answer, and once it may do as much again, it is.
+func TestRepeatAsksWhatAKeyMayDo(t *testing.T) {
+	each(t, func(w *world) {
+		robot := w.want(w.manage("POST /v1/users", `{"user":{"user_type":"api","username":"robot"}}`), 201, "").field("id")
+		key := w.want(w.manage("POST /v1/management_keys", `{"management_key":{"name":"ops","permissions":["write","manage"]}}`), 201, "ko_")
+		w.secret(key.field("secret"))
+		may := func(permissions string) {
+			w.want(w.manage("PUT /v1/management_keys/"+key.field("id"), `{"management_key":{"permissions":[`+permissions+`]}}`), 200, "")
+		}
+		call := func() *answer {
+			return w.do("POST /v1/credentials", "X-Authrocket-Api-Key: "+key.field("secret")+"\nX-Authrocket-Realm: "+string(w.realm.ID)+"\nContent-Type: application/json\nIdempotency-Key: once",
+				`{"credential":{"user_id":"`+robot+`","credential_type":"api_key","name":"k"}}`)
+		}
+		first := w.want(call(), 201, "ak_")
+		w.secret(first.field("api_key"))
+		may(`"read"`)
+		w.want(call(), 422, "used for another call")
+		may(`"manage","write"`)
+		w.replayed(call(), first)
+	})
+}
+
 // TestRepeatIsOneStep counts what the store is asked to change: with a claim, and where the claim lies in another partition a
 // note of that, there is one Transaction for all that a call changes and its answer. docs/safe-writes.md names the exceptions.
 func TestRepeatIsOneStep(t *testing.T) {

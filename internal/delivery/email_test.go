@@ -134,6 +134,19 @@ func mailServer(t *testing.T, answers map[string]string) *net.TCPAddr {
 	return l.Addr().(*net.TCPAddr)
 }
 
+// TestNothingInTheClear holds that a mail server which offers no STARTTLS, and would take a letter without, is not given it.
+func TestNothingInTheClear(t *testing.T) {
+	m, err := newMailer(SMTP{Host: "127.0.0.1", Port: mailServer(t, nil).Port, From: "noreply@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := m.send(t.Context(), &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: "ann@example.com",
+		Hook: &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}}})
+	if got.Result != core.NotDelivered {
+		t.Errorf("send = %+v; want %d, to be tried again", got, core.NotDelivered)
+	}
+}
+
 // TestOutcomes goes by what a mail server says of the letter, and by nothing that comes after it was taken: it would be sent twice.
 func TestOutcomes(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -171,20 +171,22 @@ func (h *host) held() held {
 	return held{len(files), running, h.memory("VmRSS:")}
 }
 
+// atRest is by how many a host's files, and its goroutines, come and go while it serves nobody: it has timers and work of its own.
+const atRest = 3
+
 // settled waits until a host serves nobody any more, and returns what it holds then.
 func (h *host) settled() held {
 	h.Helper()
-	last, same := held{}, 0
+	now, since, calm := held{}, held{}, 0
 	h.eventually("the host comes to rest", func() bool {
 		client.CloseIdleConnections()
-		now := h.held()
-		if same++; now.files != last.files || now.goroutines != last.goroutines {
-			same = 0
+		now = h.held()
+		if calm++; max(now.files-since.files, since.files-now.files, now.goroutines-since.goroutines, since.goroutines-now.goroutines) > atRest {
+			since, calm = now, 0
 		}
-		last = now
-		return same == 10
+		return calm == 10
 	})
-	return last
+	return now
 }
 
 // peak returns the most memory that a host has ever held, in MiB.

@@ -268,13 +268,13 @@ func (h *host) run(log, home, listen, name string, args ...string) *proctest.Pro
 // eventually waits until something is so.
 func (h *host) eventually(what string, so func() bool) {
 	h.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if so() {
 			return
 		}
 	}
 	said, _ := os.ReadFile(h.log)
-	h.Fatalf("after 20 seconds it is still not so that %s; the host said %s", what, tail(said))
+	h.Fatalf("after a minute it is still not so that %s; the host said %s", what, tail(said))
 }
 
 func tail(text []byte) []byte { return text[max(0, len(text)-3000):] }

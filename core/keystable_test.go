@@ -237,10 +237,14 @@ func (w *world) usersOfAllKinds() {
 	w.signIn("ann") // within the second
 	w.emailToken("ann")
 	w.apiKey(w.program("robot"), core.NewAPIKey{})
-	w.authenticator("ann")
+	phone := w.authenticator("ann")
 	if w.signIn("ann").LoginToken == "" {
 		w.Error("ann's second factor is not asked for")
 	}
+	in, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", goodPassword, core.Request{Device: device})
+	w.must(err)
+	_, err = w.complete(in.LoginToken, w.code(phone, 10))
+	w.refused("a code of another time", err, core.ErrWrongCode)
 	w.clock.Advance(time.Minute)
 	_, err = w.APTs.Create(w.ctx, core.APTCall{Token: w.apt("acct")})
 	w.must(err)

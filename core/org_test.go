@@ -330,7 +330,7 @@ func TestUserJoins(t *testing.T) {
 		for want, in := range map[string]core.UserChange{
 			"Org does not exist":                       {OrgIDs: []core.OrgID{"org_x"}},
 			"User is already a member of this org":     {OrgIDs: []core.OrgID{acme.ID, acme.ID}},
-			"Name can't be blank":                      {Org: &core.OrgChange{}},
+			"Org name can't be blank":                  {Org: &core.OrgChange{}},
 			"Org ids are too many (maximum is 100)":    {OrgIDs: make([]core.OrgID, 101)},
 			"Permissions are too many (maximum is 20)": {Permissions: ptr(strings.Split(strings.Repeat("a,b,c,d,e,f,g,", 1)+"h,i,j,k,l,m,n,o,p,q,r,s,t,u", ","))},
 		} {

@@ -53,21 +53,28 @@ type listHistory struct {
 	made   int
 }
 
-// change draws what to set of a user.
-func (h *listHistory) change(t *rapid.T) core.UserChange {
-	in := core.UserChange{FirstName: ptr(drawText.Draw(t, "first")), Reference: ptr(drawReference.Draw(t, "reference")), State: ptr(drawState.Draw(t, "state"))}
+// change draws what to set of a user of a type.
+func (h *listHistory) change(t *rapid.T, of core.UserType) core.UserChange {
+	in := core.UserChange{Reference: ptr(drawReference.Draw(t, "reference")), State: ptr(drawState.Draw(t, "state"))}
+	if of == core.UserHuman {
+		in.FirstName = ptr(drawText.Draw(t, "first"))
+	}
 	if rapid.Bool().Draw(t, "all names") {
 		h.made++
-		in.LastName, in.Name = ptr(drawText.Draw(t, "last")), ptr(drawText.Draw(t, "name"))
+		if of == core.UserHuman {
+			in.LastName = ptr(drawText.Draw(t, "last"))
+		}
+		in.Name = ptr(drawText.Draw(t, "name"))
 		in.Username = ptr(fmt.Sprintf("%c%d", "abc"[rapid.IntRange(0, 2).Draw(t, "letter")], h.made))
 	}
 	return in
 }
 
 func (h *listHistory) create(t *rapid.T) {
-	in := h.change(t)
+	kind := drawType.Draw(t, "type")
+	in := h.change(t, kind)
 	h.made++
-	in.Type, in.Username, in.Email = ptr(drawType.Draw(t, "type")), ptr(fmt.Sprint("u", h.made)), ptr(fmt.Sprint("u", h.made, "@example.com"))
+	in.Type, in.Username, in.Email = &kind, ptr(fmt.Sprint("u", h.made)), ptr(fmt.Sprint("u", h.made, "@example.com"))
 	if *in.Type == core.UserAPI && rapid.Bool().Draw(t, "no address") {
 		in.Email = nil
 	}
@@ -91,7 +98,7 @@ func (h *listHistory) some(t *rapid.T) int {
 
 func (h *listHistory) update(t *rapid.T) {
 	i := h.some(t)
-	user, err := h.w.Users.Update(h.w.ctx, h.realm, string(h.users[i].ID), h.change(t), core.Request{})
+	user, err := h.w.Users.Update(h.w.ctx, h.realm, string(h.users[i].ID), h.change(t, h.users[i].Type), core.Request{})
 	if err != nil {
 		t.Fatalf("Update = %v", err)
 	}

@@ -48,7 +48,10 @@ func (h *searchHistory) add(t *rapid.T) {
 	if *in.Type == core.UserHuman || rapid.Bool().Draw(t, "an address") {
 		in.Email = ptr(fmt.Sprint(drawFirstPart.Draw(t, "address"), h.made, "@example.com"))
 	}
-	in.FirstName, in.LastName, in.Name = ptr(drawSpelling.Draw(t, "first")), ptr(drawSpelling.Draw(t, "last")), ptr(drawSpelling.Draw(t, "name"))
+	in.Name = ptr(drawSpelling.Draw(t, "name"))
+	if *in.Type == core.UserHuman {
+		in.FirstName, in.LastName = ptr(drawSpelling.Draw(t, "first")), ptr(drawSpelling.Draw(t, "last"))
+	}
 	user, err := h.w.Users.Create(h.w.ctx, h.realm, in, core.Request{})
 	if err != nil {
 		t.Fatalf("Create(%+v) = %v", in, err)
@@ -59,7 +62,11 @@ func (h *searchHistory) add(t *rapid.T) {
 // change gives a user other names.
 func (h *searchHistory) change(t *rapid.T) {
 	i := h.some(t)
-	user, err := h.w.Users.Update(h.w.ctx, h.realm, string(h.users[i].ID), core.UserChange{FirstName: ptr(drawSpelling.Draw(t, "first")), LastName: ptr(drawSpelling.Draw(t, "last"))}, core.Request{})
+	in := core.UserChange{Name: ptr(drawSpelling.Draw(t, "name"))}
+	if h.users[i].Type == core.UserHuman {
+		in = core.UserChange{FirstName: ptr(drawSpelling.Draw(t, "first")), LastName: ptr(drawSpelling.Draw(t, "last"))}
+	}
+	user, err := h.w.Users.Update(h.w.ctx, h.realm, string(h.users[i].ID), in, core.Request{})
 	if err != nil {
 		t.Fatalf("Update = %v", err)
 	}

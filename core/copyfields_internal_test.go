@@ -19,7 +19,7 @@ func TestCopiesHaveAllFields(t *testing.T) {
 		}},
 		{Credential{}, []string{
 			"ID", "Realm", "User", "Type", // copied
-			"Provider",                            // found anew at each read
+			"Provider",                        // found anew at each read
 			"Name", "CreatedAt", "LastUsedAt", // of all that have them
 			"APIKey", "TOTP", "Recovery",
 		}},

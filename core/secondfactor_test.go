@@ -286,6 +286,36 @@ func TestRecoveryCodes(t *testing.T) {
 	})
 }
 
+// TestRecoveryCodeCountsOnce sends one recovery code from fifty sign-ins at once, to two processes: there is one session, and nine codes are left.
+func TestRecoveryCodeCountsOnce(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		w.authenticator("ann")
+		credential, codes, err := w.SecondFactors.NewRecoveryCodes(w.ctx, w.realm.ID, "ann", core.Request{})
+		w.must(err)
+		tokens := []string{w.signIn("ann").LoginToken, w.signIn("ann").LoginToken, w.signIn("ann").LoginToken}
+		cores := []*core.Core{w.Core, w.another(w.store)}
+		var won atomic.Int64
+		var all sync.WaitGroup
+		for i := range 50 {
+			all.Go(func() {
+				_, err := cores[i%2].SecondFactors.Complete(w.ctx, w.realm.ID, "ann", tokens[i%3], codes[0], core.Request{})
+				switch {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, core.ErrLoginToken) && !errors.Is(err, core.ErrWrongCode) && !errors.Is(err, core.ErrThrottled):
+					w.Errorf("Complete = %v", err)
+				}
+			})
+		}
+		all.Wait()
+		left, err := w.Credentials.Get(w.ctx, w.realm.ID, credential.ID)
+		if err != nil || won.Load() != 1 || len(left.Recovery.Hashes) != 9 {
+			t.Errorf("one recovery code completed %d sign-ins, and %v, %v is left; want 1, and nine codes", won.Load(), left, err)
+		}
+	})
+}
+
 // TestSecretsSurviveTheMasterKey replaces the master key: authenticators go on, and the former key opens nothing more.
 func TestSecretsSurviveTheMasterKey(t *testing.T) {
 	each(t, func(w *world) {

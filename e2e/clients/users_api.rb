@@ -288,6 +288,19 @@ walk.bad "AuthProvider.authorize_url", "no such provider", raises { c.get("auth_
 walk.bad "AuthProvider.authorize", "a code from nobody", c.post("auth_providers/authorize", { code: "x", state: "y" })["errors"], Array
 walk.good "AuthProvider.authorize", "an object that is not valid", c.last.code, "422"
 
+# What a realm may ask of passwords, and do with API keys, beyond its defaults.
+providers.update(ruling["id"], { min_length: 8, min_complexity: 3 })
+walk.bad "User.create", "a password below the level", users.create(person[username: "lou", email: "lou@example.com", password: "abkdwzqj", password_confirmation: "abkdwzqj"])["errors"], Array
+walk.bad "AuthProvider#update", "a level that is none", providers.update(ruling["id"], { min_complexity: 5 })["errors"], Array
+walk.good "AuthProvider#update", "no level", providers.update(ruling["id"], { min_complexity: 0 })["min_complexity"], 0
+walk.good "Realm#update", "keys are kept", realms.update(realm["id"], { api_key_policy: "encrypt", api_key_minutes: 5 }).values_at("api_key_policy", "api_key_minutes"), ["encrypt", 5]
+kept = users.create({ user_type: "api", api_key: "generate" })
+walk.good "User.find", "a kept key", users.find(kept["id"])["api_key"], kept["api_key"]
+token = by_key[kept["api_key"]]["token"]
+walk.good "User.authenticate_key", "its token", decode(token, realm["jwt_key"])&.values_at("uid", "un", "n"), kept.values_at("id", "username", "name")
+walk.bad "Session.find", "the token of a key", raises { sessions.find(token) }, RecordNotFound
+walk.bad "Realm#update", "sessions that nobody keeps", realms.update(realm["id"], { session_type: "unmanaged" })["errors"], Array
+
 policies = Resource.new(c, "login_policies", :login_policy)
 policy = policies.create({ name: "Main", header: "Hello", login_handler: "https://app.example.com/in" })
 walk.good "LoginPolicy.create", "a policy", policy.values_at("object", "name", "header"), %w[login_policy Main Hello]

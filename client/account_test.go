@@ -180,9 +180,7 @@ func TestAccountWhileNobodyAnswers(t *testing.T) {
 		if r.URL.Path == "/v1/users/reauth" {
 			reissued.Add(1)
 		}
-		request, _ := http.NewRequestWithContext(r.Context(), r.Method, w.server.URL+r.URL.EscapedPath(), r.Body)
-		request.Header = r.Header
-		response, err := http.DefaultClient.Do(request)
+		response, err := w.passOn(r)
 		if err != nil {
 			t.Error(err)
 			return
@@ -257,9 +255,7 @@ func TestAccountAnswerLost(t *testing.T) {
 			if (key == "") != (r.URL.Path == "/v1/users/reauth") || name != "made" && key != "" && key != "order-7" {
 				t.Errorf("%s: POST %s has the Idempotency-Key %q", name, r.URL.Path, key)
 			}
-			request, _ := http.NewRequestWithContext(r.Context(), r.Method, w.server.URL+r.URL.EscapedPath(), r.Body)
-			request.Header = r.Header
-			response, err := http.DefaultClient.Do(request)
+			response, err := w.passOn(r)
 			if err != nil {
 				t.Error(err)
 				return
@@ -280,4 +276,14 @@ func TestAccountAnswerLost(t *testing.T) {
 			t.Errorf("%s, with the first answer lost = %v, %v, of %d replayed answers; want the user, by one", name, user, err, replayed.Load())
 		}
 	}
+}
+
+// passOn sends a request on to the server.
+func (w *world) passOn(r *http.Request) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(r.Context(), r.Method, w.server.URL+r.URL.EscapedPath(), r.Body)
+	if err != nil {
+		return nil, err
+	}
+	request.Header = r.Header
+	return http.DefaultClient.Do(request)
 }

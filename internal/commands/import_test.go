@@ -18,23 +18,11 @@ import (
 func TestImportOfACutFile(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	defer server.Close()
-	folder := t.TempDir()
 	for text, want := range map[string]string{
 		`[{"id":"a","aud":"authenticated"},{"id"`: "the import ended early, and can be repeated: supabase: it is cut off: unexpected EOF",
 		`[{"id"`: "supabase: it is cut off: unexpected EOF",
 	} {
-		key, file := filepath.Join(folder, "key"), filepath.Join(folder, "cut.json")
-		for path, content := range map[string]string{key: "pmk_x", file: text} {
-			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		c := commands.Import(server.URL + "/v1")
-		c.SilenceUsage, c.SilenceErrors = true, true
-		c.SetArgs(strings.Fields("--from supabase --key-file " + key + " " + file))
-		c.SetOut(new(bytes.Buffer))
-		c.SetErr(new(bytes.Buffer))
-		if err := c.Execute(); err == nil || err.Error() != want {
+		if err := importInto(t, server.URL, text, "--from supabase"); err == nil || err.Error() != want {
 			t.Errorf("import of %s = %v; want %q", text, err, want)
 		}
 	}
@@ -52,20 +40,26 @@ func TestImportMeetsAnOutage(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	}))
 	defer server.Close()
+	const want = "the import ended after 1 users, and can be repeated: The disk is full"
+	if err := importInto(t, server.URL, strings.Repeat(`{"username":"kim"}`+"\n", 1<<20), ""); err == nil || err.Error() != want {
+		t.Errorf("import = %v; want %q", err, want)
+	}
+}
+
+// importInto has the command import a file of that text into a server.
+func importInto(t *testing.T, server, text, flags string) error {
+	t.Helper()
 	folder := t.TempDir()
-	key, file := filepath.Join(folder, "key"), filepath.Join(folder, "users.ndjson")
-	for path, content := range map[string]string{key: "pmk_x", file: strings.Repeat(`{"username":"kim"}`+"\n", 1<<20)} {
+	key, file := filepath.Join(folder, "key"), filepath.Join(folder, "users")
+	for path, content := range map[string]string{key: "pmk_x", file: text} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c := commands.Import(server.URL + "/v1")
+	c := commands.Import(server + "/v1")
 	c.SilenceUsage, c.SilenceErrors = true, true
-	c.SetArgs(strings.Fields("--key-file " + key + " " + file))
+	c.SetArgs(strings.Fields(flags + " --key-file " + key + " " + file))
 	c.SetOut(new(bytes.Buffer))
 	c.SetErr(new(bytes.Buffer))
-	const want = "the import ended after 1 users, and can be repeated: The disk is full"
-	if err := c.Execute(); err == nil || err.Error() != want {
-		t.Errorf("import = %v; want %q", err, want)
-	}
+	return c.Execute()
 }

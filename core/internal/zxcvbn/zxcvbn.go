@@ -42,6 +42,12 @@ func guesses(password []rune, known map[uint64]int) float64 {
 		return 1
 	}
 	a := analysis{password: password, known: known}
+	a.find()
+	return a.cheapest()
+}
+
+// find finds all parts that make sense.
+func (a *analysis) find() {
 	a.dictionary()
 	a.disguises()
 	a.walks()
@@ -49,7 +55,6 @@ func guesses(password []rune, known map[uint64]int) float64 {
 	a.sequences()
 	a.years()
 	a.dates()
-	return a.cheapest()
 }
 
 // analysis is what is found in a password.

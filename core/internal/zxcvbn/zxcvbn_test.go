@@ -79,13 +79,7 @@ func TestHostile(t *testing.T) {
 		password := strings.Repeat(unit, 1024/len(unit))
 		runes := []rune(password)[:maxLooked]
 		a := analysis{password: runes}
-		a.dictionary()
-		a.disguises()
-		a.walks()
-		a.repeats()
-		a.sequences()
-		a.years()
-		a.dates()
+		a.find()
 		if most := maxLooked * longest * (2 + len(ambiguous)); len(a.matches) > most {
 			t.Errorf("%q repeated has %d parts; want %d at most", unit, len(a.matches), most)
 		}

@@ -55,8 +55,13 @@ func newcomer(i int) core.UserChange {
 	if i/4%4 == 3 {
 		state = core.StateInactive
 	}
-	in := core.UserChange{Type: &kind, State: &state, Username: text("user-%08d", i), Email: text("user-%08d@example.com", i),
-		FirstName: text("First%d", i*7919%104729), LastName: text("Last%d", i*104723%1299709)}
+	in := core.UserChange{Type: &kind, State: &state, Username: text("user-%08d", i), Email: text("user-%08d@example.com", i)}
+	first, last := text("First%d", i*7919%104729), text("Last%d", i*104723%1299709)
+	if kind == core.UserHuman {
+		in.FirstName, in.LastName = first, last
+	} else {
+		in.Name = text("%s %s", *first, *last)
+	}
 	switch i / 16 % 4 {
 	case 0:
 		in.Reference = text(shared)

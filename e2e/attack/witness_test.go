@@ -140,6 +140,16 @@ var (
 	chunkLine   = regexp.MustCompile(`^[0-9a-f]{1,8}$`)
 )
 
+// readText reads so many bytes. Where a client leaves before the first, too, it is io.ErrUnexpectedEOF.
+func readText(in *bufio.Reader, n uint64) (string, error) {
+	text := make([]byte, n)
+	read, err := io.ReadFull(in, text)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return string(text[:read]), err
+}
+
 // readLine reads a line that ends in CR LF, and nothing else.
 func readLine(in *bufio.Reader) (string, error) {
 	line, err := in.ReadString('\n')
@@ -202,9 +212,7 @@ func readStrictly(in *bufio.Reader, proceed func()) (*seen, error) {
 		if err != nil || strconv.FormatUint(n, 10) != lengths[0] {
 			return s, fmt.Errorf("length %q", lengths[0])
 		}
-		body := make([]byte, n)
-		_, err = io.ReadFull(in, body)
-		s.Body = string(body)
+		s.Body, err = readText(in, n)
 		return s, err
 	case len(codings) == 1 && codings[0] == "chunked":
 		return s, s.readChunks(in)
@@ -228,13 +236,33 @@ func (s *seen) readChunks(in *bufio.Reader) error {
 			s.Trailers, err = readFields(in)
 			return err
 		}
-		chunk := make([]byte, n)
-		if _, err := io.ReadFull(in, chunk); err != nil {
+		chunk, err := readText(in, n)
+		if err != nil {
 			return err
 		}
-		s.Body += string(chunk)
-		if end, err := readLine(in); err != nil || end != "" {
-			return fmt.Errorf("end of chunk %q, %v", end, err)
+		s.Body += chunk
+		switch end, err := readLine(in); {
+		case err != nil:
+			return err
+		case end != "":
+			return fmt.Errorf("end of chunk %q", end)
+		}
+	}
+}
+
+// TestWhoLeaves cuts requests off after each of their bytes, as a host does whose client has left: that is no reason to complain of the host.
+func TestWhoLeaves(t *testing.T) {
+	for _, whole := range []string{
+		"POST /open/page HTTP/1.1\r\nHost: app\r\nContent-Length: 4\r\n\r\nbody",
+		"POST /open/page HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX: y\r\n\r\n",
+	} {
+		for n := range len(whole) {
+			if s, err := readStrictly(bufio.NewReader(strings.NewReader(whole[:n])), func() {}); err != io.ErrUnexpectedEOF {
+				t.Errorf("%q = %+v, %v; want %v", whole[:n], s, err, io.ErrUnexpectedEOF)
+			}
+		}
+		if s, err := readStrictly(bufio.NewReader(strings.NewReader(whole)), func() {}); err != nil || s.Body != "body" {
+			t.Errorf("%q = %+v, %v; want the body", whole, s, err)
 		}
 	}
 }

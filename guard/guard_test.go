@@ -108,34 +108,53 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestRefusalSpeaksTheCallersFormat answers people with a page, a Work-API client as the API would, and other programs with a problem.
 func TestRefusalSpeaksTheCallersFormat(t *testing.T) {
 	g := newWorld().guard(t, guard.Options{})
-	const firefox = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	const (
+		firefox = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+		page    = "text/html; charset=utf-8"
+		problem = "application/problem+json"
+		jsonAPI = "application/vnd.api+json"
+	)
 	tests := []struct {
-		name, accept, mode, want string
+		name, accept, mode, contentType, want string
 	}{
-		{"browser", firefox, "navigate", "text/html; charset=utf-8"},
-		{"old browser", firefox, "", "text/html; charset=utf-8"},
-		{"script", firefox, "cors", "application/problem+json"},
-		{"program", "application/json", "", "application/problem+json"},
-		{"problem", "application/problem+json, text/html;q=0.5", "", "application/problem+json"},
-		{"curl", "*/*", "", "application/problem+json"},
-		{"nothing said", "", "", "application/problem+json"},
+		{"browser", firefox, "navigate", "", page},
+		{"old browser", firefox, "", "", page},
+		{"script", firefox, "cors", "", problem},
+		{"program", "application/json", "", "", problem},
+		{"problem", "application/problem+json, text/html;q=0.5", "", "", problem},
+		{"curl", "*/*", "", "", problem},
+		{"nothing said", "", "", "", problem},
+		{"JSON:API asked for", jsonAPI, "", "", jsonAPI},
+		{"JSON:API sent", "*/*", "", "application/vnd.api+json; charset=utf-8", jsonAPI},
+		{"JSON:API sent, and another asked for", "application/json", "", jsonAPI, problem},
+		{"JSON:API not acceptable", "application/vnd.api+json;q=0, */*", "", "", problem},
+		{"JSON:API beside problems", "application/vnd.api+json, application/problem+json", "", "", problem},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.Header.Set("Accept", tt.accept)
-			if tt.mode != "" {
-				r.Header.Set("Sec-Fetch-Mode", tt.mode)
+			for name, value := range map[string]string{"Sec-Fetch-Mode": tt.mode, "Content-Type": tt.contentType} {
+				if value != "" {
+					r.Header.Set(name, value)
+				}
 			}
 			resp, _ := serve(g, r)
-			body, _ := io.ReadAll(resp.Body)
+			text, _ := io.ReadAll(resp.Body)
 			if got := resp.Header.Get("Content-Type"); got != tt.want || resp.StatusCode != 401 {
 				t.Errorf("got %d %q, want 401 %q", resp.StatusCode, got, tt.want)
 			}
-			if !strings.Contains(string(body), "Sign in") {
-				t.Errorf("body %q does not say what to do", body)
+			if !strings.Contains(string(text), "Sign in") {
+				t.Errorf("body %q does not say what to do", text)
+			}
+			var body struct {
+				Errors []struct{ Status, Code, Title, Detail string }
+			}
+			if tt.want == jsonAPI && (json.Unmarshal(text, &body) != nil || len(body.Errors) != 1 || body.Errors[0].Status != "401" || body.Errors[0].Code != "no_credential_error" || body.Errors[0].Detail == "") {
+				t.Errorf("body = %s; want one error, 401 no_credential_error", text)
 			}
 		})
 	}

@@ -1,7 +1,6 @@
 package guard_test
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -57,43 +56,6 @@ func TestRefusalIsLoggedWithItsID(t *testing.T) {
 		if id, _ := line.ContextMap()["request_id"].(string); !ids[id] {
 			t.Errorf("the log has %q, which nobody was told", id)
 		}
-	}
-}
-
-// TestRefusalAsJSONAPI answers a Work-API client as the API would.
-func TestRefusalAsJSONAPI(t *testing.T) {
-	g := newWorld().guard(t, guard.Options{})
-	tests := []struct {
-		name, accept, contentType, want string
-	}{
-		{"asked for", "application/vnd.api+json", "", "application/vnd.api+json"},
-		{"sent", "*/*", "application/vnd.api+json; charset=utf-8", "application/vnd.api+json"},
-		{"sent, and another asked for", "application/json", "application/vnd.api+json", "application/problem+json"},
-		{"not acceptable", "application/vnd.api+json;q=0, */*", "", "application/problem+json"},
-		{"beside problems", "application/vnd.api+json, application/problem+json", "", "application/problem+json"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			r := httptest.NewRequest(http.MethodGet, "/", nil)
-			r.Header.Set("Accept", tt.accept)
-			r.Header.Set("Content-Type", tt.contentType)
-			resp, _ := serve(g, r)
-			if got := resp.Header.Get("Content-Type"); got != tt.want || resp.StatusCode != http.StatusUnauthorized {
-				t.Fatalf("got %d %q, want 401 %q", resp.StatusCode, got, tt.want)
-			}
-			if tt.want != "application/vnd.api+json" {
-				return
-			}
-			var body struct {
-				Errors []struct{ Status, Code, Title, Detail string }
-			}
-			if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
-				t.Fatal(err)
-			}
-			if len(body.Errors) != 1 || body.Errors[0].Status != "401" || body.Errors[0].Code != "no_credential_error" || body.Errors[0].Detail == "" {
-				t.Errorf("body = %+v; want one error, 401 no_credential_error", body)
-			}
-		})
 	}
 }
 

@@ -173,6 +173,14 @@ func (s RealmSettings) validate() error {
 	if s.PasswordComplexity < 0 || s.PasswordComplexity > 4 {
 		fields = append(fields, FieldError{"min_complexity", "Min complexity must be from 0 to 4"})
 	}
+	if fields = append(fields, s.validateWords()...); len(fields) > 0 {
+		return &Error{Kind: KindInvalid, Code: "validation", Fields: fields}
+	}
+	return nil
+}
+
+// validateWords refuses words that are none of those to choose from.
+func (s RealmSettings) validateWords() (fields []FieldError) {
 	if !isAPIKeyPrefix(s.APIKeyPrefix) || beginsLike(s.APIKeyPrefix, shownSecrets) {
 		fields = append(fields, FieldError{"api_key_prefix", "API key prefix must have 1 to 20 letters, digits and underscores, and not begin like other secrets"})
 	}
@@ -185,10 +193,7 @@ func (s RealmSettings) validate() error {
 	if !slices.Contains([]jose.Alg{jose.EdDSA, jose.ES256, jose.RS256, jose.HS256}, s.TokenAlg) {
 		fields = append(fields, FieldError{"jwt_algo", "JWT algo must be EdDSA, ES256, RS256 or HS256"})
 	}
-	if len(fields) > 0 {
-		return &Error{Kind: KindInvalid, Code: "validation", Fields: fields}
-	}
-	return nil
+	return fields
 }
 
 // settingLabel returns the name of a setting as messages have it.

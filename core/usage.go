@@ -242,24 +242,30 @@ func (r *Realms) Usage(ctx context.Context, realm RealmID, from, to string) (lis
 		}
 		more = len(behind) > 0
 	}
+	list, err = r.d.usageLines(ctx, p, members)
+	return list, more && err == nil, err
+}
+
+// usageLines reads the lines that members of the index are of.
+func (d *deps) usageLines(ctx context.Context, p Partition, members []string) (list []Usage, err error) {
 	keys := make([]Key, len(members))
 	for i, m := range members {
 		day, key := usageOf(m)
 		keys[i] = usageKey(p, day, key)
 	}
-	recs, err := r.d.store.Get(ctx, keys...)
+	recs, err := d.store.Get(ctx, keys...)
 	if err != nil {
-		return nil, false, fmt.Errorf("core: usage: %w", err)
+		return nil, fmt.Errorf("core: usage: %w", err)
 	}
 	for i := range recs {
 		var u Usage
 		found, err := decode(keys[i], recs[i], &u)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		if found {
 			list = append(list, u)
 		}
 	}
-	return list, more, nil
+	return list, nil
 }

@@ -61,7 +61,7 @@ func kindOf(value any) string {
 // usersAPISettings takes the policies that go by their names in the Users API ("Realms").
 func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
 	taken(f, sets, "jwt_algo", func(s *core.RealmSettings) *jose.Alg { return &s.TokenAlg })
-	taken(f, sets, "api_key_prefix", func(s *core.RealmSettings) *string { return &s.APIKeyPrefix })
+	f.apiKeySettings(sets)
 	taken(f, sets, "jwt_fields", func(s *core.RealmSettings) *[]core.TokenField { return &s.TokenFields })
 	if raw, there := f.take("require_unique_emails"); there {
 		unique := true
@@ -85,6 +85,12 @@ func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
 	if choice, there := f.choice("username_validation_human", "standard", "email"); there {
 		*sets = append(*sets, func(s *core.RealmSettings) { s.EmailUsernames = choice == "email" })
 	}
+	f.only("session_type", "managed", "must be managed: every session of a person is kept, so that it can be listed and ended")
+}
+
+// apiKeySettings takes those that are about API keys.
+func (f *fields) apiKeySettings(sets *[]func(*core.RealmSettings)) {
+	taken(f, sets, "api_key_prefix", func(s *core.RealmSettings) *string { return &s.APIKeyPrefix })
 	if choice, there := f.choice("api_key_policy", "hash", "encrypt"); there {
 		*sets = append(*sets, func(s *core.RealmSettings) {
 			s.APIKeyPolicy = core.APIKeyHash
@@ -100,7 +106,6 @@ func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
 		}
 		*sets = append(*sets, func(s *core.RealmSettings) { s.APIKeyTokens = 60 * minutes })
 	}
-	f.only("session_type", "managed", "must be managed: every session of a person is kept, so that it can be listed and ended")
 }
 
 // choice takes one of two words. null stands for the first.

@@ -22,10 +22,16 @@ type Package struct {
 	Sum  string // the SHA-256 of its archive, in hex
 }
 
-// Installed reports whether npm is there.
-func Installed() bool {
-	_, err := exec.LookPath("npm")
-	return err == nil
+// Generate is what a generator's main does: it has file made of packages. Without npm the file stays as it is. who names the generator in what it says.
+func Generate(who, file string, generate func(to string) error) {
+	if _, err := exec.LookPath("npm"); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: npm is not installed; %s stays as it is\n", who, file)
+		return
+	}
+	if err := generate(file); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", who, err)
+		os.Exit(1)
+	}
 }
 
 // Read returns a file of the package, by its name in the archive: "package/...".

@@ -24,16 +24,7 @@ const (
 	shortest = 4 // characters; a shorter word is no core of a password that is long enough
 )
 
-func main() {
-	if !npm.Installed() {
-		fmt.Fprintln(os.Stderr, "blocklist: npm is not installed; passwords.bin stays as it is")
-		return
-	}
-	if err := generate("passwords.bin"); err != nil {
-		fmt.Fprintln(os.Stderr, "blocklist:", err)
-		os.Exit(1)
-	}
-}
+func main() { npm.Generate("blocklist", "passwords.bin", generate) }
 
 // generate writes the list to a file.
 func generate(to string) error {

@@ -21,16 +21,7 @@ const (
 	lists  = 6 // as many as it has: passwords, words of the English Wikipedia and of films, names
 )
 
-func main() {
-	if !npm.Installed() {
-		fmt.Fprintln(os.Stderr, "zxcvbn: npm is not installed; words.bin stays as it is")
-		return
-	}
-	if err := generate("words.bin"); err != nil {
-		fmt.Fprintln(os.Stderr, "zxcvbn:", err)
-		os.Exit(1)
-	}
-}
+func main() { npm.Generate("zxcvbn", "words.bin", generate) }
 
 // list is one of the lists, in JavaScript: the words from the most frequent on.
 var list = regexp.MustCompile(`(?m)^  \w+: "([^"]*)"\.split\(","\)`)

@@ -21,7 +21,6 @@ var notSent = map[string]string{
 	"password_confirmation": "it is for forms",
 	"environment_guid":      "the APT names it",
 	"auth_provider_id":      "of a kind there is one",
-	"session_type":          "it is managed",
 	"jwt_key":               "it is read, and not set",
 	"jwt_secret":            "it is read, and not set",
 

@@ -69,6 +69,7 @@ type RealmChange struct {
 	APIKeyPolicy            *string  `json:"api_key_policy,omitempty"`  // hash, or encrypt: keys can be shown again
 	APIKeyMinutes           *int64   `json:"api_key_minutes,omitempty"` // of tokens that stand for API keys; 0 = there are none
 	APIKeyPrefix            *string  `json:"api_key_prefix,omitempty"`
+	SessionType             *string  `json:"session_type,omitempty"`    // managed, or unmanaged: people's sessions are kept all the same
 	SessionMinutes          *Minutes `json:"session_minutes,omitempty"` // 0 = SessionIdle and SessionAbsolute bound a session
 
 	TokenLifetime         *int64  `json:"token_lifetime,omitempty"`

@@ -208,9 +208,9 @@ func TestRealmsOfTheirOwn(t *testing.T) {
 			w.Errorf("Create = %+v; want shop, EdDSA, 360 minutes", realm)
 		}
 		realm, err = w.c.Realms.Update(w.ctx, realm.ID, client.RealmChange{SessionMinutes: new(client.Minutes), PasswordMinLength: new(20),
-			JWTFields: []string{"custom"}, RequireUniqueEmails: new(false), ResourceLinks: json.RawMessage(`["a"]`), APTEncryption: new("accept")})
+			JWTFields: []string{"custom"}, RequireUniqueEmails: new(false), ResourceLinks: json.RawMessage(`["a"]`), APTEncryption: new("accept"), SessionType: new("unmanaged")})
 		w.must(err)
-		if realm.SessionMinutes != nil || realm.PasswordMinLength != 20 || len(realm.JWTFields) != 1 || realm.RequireUniqueEmails || *realm.APTEncryption != "accept" {
+		if realm.SessionMinutes != nil || realm.PasswordMinLength != 20 || len(realm.JWTFields) != 1 || realm.RequireUniqueEmails || *realm.APTEncryption != "accept" || realm.SessionType != "unmanaged" {
 			w.Errorf("Update = %+v; want what was set", realm)
 		}
 		realm, err = w.c.Realms.Update(w.ctx, realm.ID, client.RealmChange{SessionMinutes: new(client.Minutes(30)), PasswordMinLength: new(0), JWTFields: []string{}, APTEncryption: new("")})

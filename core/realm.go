@@ -95,6 +95,10 @@ type RealmSettings struct {
 
 	APIKeyTokens Seconds `json:"api_key_tokens,omitempty"` // how long tokens live that stand for API keys; 1 minute to 30 days, 0 = there are none
 
+	// UnmanagedSessions is what the Users API's session_type says. It is kept for its clients and changes nothing: a
+	// session that nobody keeps could not be ended, so people's are kept whatever it says, and an API key's never are.
+	UnmanagedSessions bool `json:"unmanaged_sessions,omitempty"`
+
 	APIKeyPrefix string `json:"api_key_prefix,omitempty"` // what generated API keys begin with; 1 to 20 letters, digits and underscores, default "ak_"
 }
 

@@ -11,7 +11,7 @@ import (
 
 // ownOfRealm are the attributes of a realm that an import of its settings leaves as they are.
 var ownOfRealm = map[string]bool{"id": true, "name": true, "environment_guid": true, "issuer": true, "created_at": true, "jwt_key": true, "jwt_secret": true,
-	"object": true, "resetting": true, "api_key_policy": true, "api_key_minutes": true, "session_type": true}
+	"object": true, "resetting": true, "api_key_policy": true, "api_key_minutes": true}
 
 // TestBulkRoundTripOfSettings sets all that can be set of a realm, and takes it to another. A setting that is added to realms and forgotten here
 // is noticed, since it is the same in both before.
@@ -20,7 +20,7 @@ func TestBulkRoundTripOfSettings(t *testing.T) {
 		from, to := w.realmNamed("from"), w.realmNamed("to")
 		w.want(w.inRealm(string(from), "PUT /v1/realms/"+string(from), `{"realm":{"state":"inactive","reference":"r-1","custom":{"plan":"<gold>"},"resource_links":[{"a":"b"}],
 			"jwt_algo":"ES256","jwt_fields":["custom","orgs"],"username_validation_human":"email","require_unique_emails":false,"api_key_prefix":"zz_","api_key_policy":"encrypt","api_key_minutes":66,
-			"session_minutes":77,"token_lifetime":701,"apt_token_lifetime":702,"session_idle":703,"session_absolute":704,"apt_lifetime":7,"apt_skew":8,
+			"session_type":"unmanaged","session_minutes":77,"token_lifetime":701,"apt_token_lifetime":702,"session_idle":703,"session_absolute":704,"apt_lifetime":7,"apt_skew":8,
 			"apt_require_jti":true,"apt_require_arbitrary_id":true,"apt_encryption":"accept","key_rotation":864000,"password_min_length":9,
 			"event_retention":864001,"email_token_lifetime":705,"password_token_lifetime":706}}`), 200, `"ES256"`)
 		w.want(w.inRealm(string(from), "POST /v1/auth_providers", `{"auth_provider":{"provider_type":"totp","state":"inactive"}}`), 201, "")

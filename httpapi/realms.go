@@ -222,6 +222,9 @@ func realmBody(r *core.Realm) wire.Realm {
 	if s.EmailUsernames {
 		body.UsernameValidationHuman = "email"
 	}
+	if s.UnmanagedSessions {
+		body.SessionType = "unmanaged"
+	}
 	if s.SessionFixed != 0 {
 		minutes := int64(s.SessionFixed) / 60
 		body.SessionMinutes = &minutes

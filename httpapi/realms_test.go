@@ -161,7 +161,7 @@ func TestRealmRefusals(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"realm":{}}`: "Name can't be blank",
 		`{"realm":{"name":"x","api_key_policy":"plain"}}`:             "must be hash or encrypt",
-		`{"realm":{"name":"x","session_type":"unmanaged"}}`:           "must be managed",
+		`{"realm":{"name":"x","session_type":"none"}}`:                "must be managed or unmanaged",
 		`{"realm":{"name":"x","api_key_minutes":-1}}`:                 "from 0 to 43200",
 		`{"realm":{"name":"x","api_key_minutes":43201}}`:              "from 0 to 43200",
 		`{"realm":{"name":"x","api_key_minutes":0.5}}`:                "from 0 to 43200",

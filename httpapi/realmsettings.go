@@ -85,7 +85,9 @@ func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
 	if choice, there := f.choice("username_validation_human", "standard", "email"); there {
 		*sets = append(*sets, func(s *core.RealmSettings) { s.EmailUsernames = choice == "email" })
 	}
-	f.only("session_type", "managed", "must be managed: every session of a person is kept, so that it can be listed and ended")
+	if choice, there := f.choice("session_type", "managed", "unmanaged"); there {
+		*sets = append(*sets, func(s *core.RealmSettings) { s.UnmanagedSessions = choice == "unmanaged" })
+	}
 }
 
 // apiKeySettings takes those that are about API keys.

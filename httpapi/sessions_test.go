@@ -62,6 +62,32 @@ func (w *world) knows(token string) error {
 	return err
 }
 
+// TestUnmanagedSessions holds that a realm may call its sessions unmanaged, as the Users API has it, and that those of its people are listed, and end at once,
+// all the same.
+func TestUnmanagedSessions(t *testing.T) {
+	each(t, func(w *world) {
+		path := "/v1/realms/" + string(w.realm.ID)
+		w.want(w.manage("GET "+path, ""), http.StatusOK, `"session_type":"managed"`)
+		w.want(w.manage("PUT "+path, `{"realm":{"session_type":"unmanaged"}}`), http.StatusOK, `"session_type":"unmanaged"`)
+		w.want(w.manage("GET "+path, ""), http.StatusOK, `"session_type":"unmanaged"`)
+
+		in := w.want(w.manage("POST /v1/users/"+string(w.human("ann").ID)+"/authenticate", `{"password":"`+goodPassword+`"}`), http.StatusOK, `"token"`)
+		w.must(w.knows(in.field("token")))
+		id := w.want(w.manage("GET /v1/sessions/"+in.field("token"), ""), http.StatusOK, "kss_").field("id")
+		w.want(w.manage("GET /v1/sessions?user_id=ann", ""), http.StatusOK, id)
+		w.want(w.manage("DELETE /v1/sessions/"+id, ""), http.StatusNoContent, "")
+		if err := w.knows(in.field("token")); err == nil {
+			t.Error("a session goes on after it was ended, in a realm of unmanaged ones")
+		}
+
+		for _, back := range []string{"null", `"managed"`} {
+			w.want(w.manage("PUT "+path, `{"realm":{"session_type":"unmanaged"}}`), http.StatusOK, `"unmanaged"`)
+			w.want(w.manage("PUT "+path, `{"realm":{"session_type":`+back+`}}`), http.StatusOK, `"session_type":"managed"`)
+		}
+		w.want(w.manage("POST /v1/realms", `{"realm":{"name":"other","session_type":"unmanaged"}}`), http.StatusCreated, `"session_type":"unmanaged"`)
+	})
+}
+
 // TestSessionPages walks the sessions of a user page by page, in both directions, and past one that has ended.
 func TestSessionPages(t *testing.T) {
 	each(t, func(w *world) {

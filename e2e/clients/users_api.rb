@@ -299,7 +299,8 @@ walk.good "User.find", "a kept key", users.find(kept["id"])["api_key"], kept["ap
 token = by_key[kept["api_key"]]["token"]
 walk.good "User.authenticate_key", "its token", decode(token, realm["jwt_key"])&.values_at("uid", "un", "n"), kept.values_at("id", "username", "name")
 walk.bad "Session.find", "the token of a key", raises { sessions.find(token) }, RecordNotFound
-walk.bad "Realm#update", "sessions that nobody keeps", realms.update(realm["id"], { session_type: "unmanaged" })["errors"], Array
+walk.bad "Realm#update", "sessions of no known kind", realms.update(realm["id"], { session_type: "none" })["errors"], Array
+walk.good "Realm#update", "sessions are called unmanaged", realms.update(realm["id"], { session_type: "unmanaged" })["session_type"], "unmanaged"
 
 policies = Resource.new(c, "login_policies", :login_policy)
 policy = policies.create({ name: "Main", header: "Hello", login_handler: "https://app.example.com/in" })

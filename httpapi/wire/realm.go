@@ -25,7 +25,7 @@ type Realm struct {
 	APIKeyPolicy            string `json:"api_key_policy"` // hash or encrypt
 	APIKeyPrefix            string `json:"api_key_prefix"`
 	APIKeyMinutes           int64  `json:"api_key_minutes"` // of tokens that stand for API keys; 0 = there are none
-	SessionType             string `json:"session_type"`    // managed
+	SessionType             string `json:"session_type"`    // managed or unmanaged; people's sessions are managed in both
 	SessionMinutes          *int64 `json:"session_minutes"` // null: session_idle and session_absolute bound a session
 	Resetting               bool   `json:"resetting"`       // its users are being deleted
 

@@ -11,7 +11,7 @@ type connectionKey struct{}
 
 // ConnContext is what a server may have as http.Server.ConnContext. Over HTTP/1 Admit then ends a request by ending its connection, which
 // serves no other at the time, and makes no context for it: with what a proxy hangs on one, that is six allocations. Over HTTP/2 and 3, and
-// where it is not there, each admitted request has a context of its own.
+// where it is not there, each admitted request has a context of its own; and so it has on a server whose http.Server.BaseContext may end.
 func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	if ctx.Done() != nil { // another guard of this server was here; or ctx would keep what is derived from it for as long as the server runs
 		return ctx

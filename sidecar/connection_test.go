@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/hosttest"
 	"github.com/postern-auth/postern/internal/redistest"
 )
 
@@ -105,5 +106,26 @@ func TestRevocationSparesOtherStreams(t *testing.T) {
 	}
 	if n := app.open.Load(); n != 1 {
 		t.Errorf("%d streams are open; want the other user's", n)
+	}
+}
+
+// TestRequestsHaveTheContextOfTheirConnection holds that the sidecar has what guard.ConnContext spares: a request that somebody makes over HTTP/1 gets
+// to the proxy as it came, without another context, and so without another copy of it.
+func TestRequestsHaveTheContextOfTheirConnection(t *testing.T) {
+	v := serve(t, hosttest.App(), func(*Options) {})
+	var came, went *http.Request
+	guarded := v.front.current.guard.ProxyHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { went = r }))
+	v.front.current.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		came = r
+		guarded.ServeHTTP(w, r)
+	})
+	r, err := http.NewRequest(http.MethodGet, v.GuardURL(), nil)
+	v.must(err)
+	r.Header.Set("Authorization", "Bearer "+v.signIn(v.parts.Core, v.realm.ID, "ann").Token)
+	resp, err := http.DefaultClient.Do(r)
+	v.must(err)
+	resp.Body.Close()
+	if came == nil || came != went {
+		t.Errorf("the request came as %p and went on as %p; want it not copied", came, went)
 	}
 }

@@ -83,7 +83,7 @@ type front struct {
 	current *generation
 
 	switched sync.WaitGroup  // requests that may have become WebSockets, which a server that stops knows nothing of
-	untilCut context.Context // in which all requests are served
+	untilCut context.Context // in which those are served
 	cut      context.CancelFunc
 }
 
@@ -109,8 +109,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g := f.begin()
 	defer g.requests.Done()
 	if r.Header["Upgrade"] != nil {
-		f.switched.Add(1)
-		defer f.switched.Done()
+		var leave func()
+		r, leave = f.cuttable(r)
+		defer leave()
 	}
 	g.handler.ServeHTTP(w, r)
 }

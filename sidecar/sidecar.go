@@ -228,7 +228,6 @@ func (s *Sidecar) Run(ctx context.Context) error {
 // this process wants to see how it ends.
 func (s *Sidecar) start() (servers, last []*http.Server, failure <-chan error) {
 	app := s.server(&s.front)
-	app.BaseContext = s.front.context
 	app.ConnContext = guard.ConnContext
 	api := s.server(s.parts.API)
 	api.ReadTimeout = 10 * time.Second // its bodies are small; what the app takes may be large

@@ -3,7 +3,6 @@ package sidecar
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"sync"
 
@@ -52,6 +51,16 @@ func (f *front) rest(ctx context.Context) error {
 	}
 }
 
-// context is what all requests are served in, until those that are left at a stop are cut: http.Server does not end, nor wait for, what has
-// switched to another protocol.
-func (f *front) context(net.Listener) context.Context { return f.untilCut }
+// cuttable returns r, which may become a WebSocket, in a context that ends when those are cut: http.Server does not end, nor wait for, what has
+// switched to another protocol. leave must be called when r has been served. Requests that stay what they are need no such
+// context, and a server whose every context may end would take from guard.ConnContext what it spares.
+func (f *front) cuttable(r *http.Request) (_ *http.Request, leave func()) {
+	f.switched.Add(1)
+	ctx, cancel := context.WithCancel(r.Context())
+	forget := context.AfterFunc(f.untilCut, cancel)
+	return r.WithContext(ctx), func() {
+		forget()
+		cancel()
+		f.switched.Done()
+	}
+}

@@ -146,13 +146,18 @@ type checked struct {
 	now     time.Time
 	ok      bool
 	renewed string // the hash to keep instead: of the new password, or since what a hash costs has changed; "" = the kept one is good
+
+	from     asker
+	typed    string
+	prepared []byte
 }
 
 // check counts an attempt and compares the password, both within a turn: what is refused for want of one counts
 // nothing. The turn is over before anything is written. next is a new password to hash where the old one is right, nil = none: who does
 // not know the old one, or has no attempts left, costs no hash of another.
 func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName string, req Request, typed string, prepared, next []byte) (*checked, error) {
-	release, err := p.d.hasher.admit(ctx, asker{realm, ownAddress(req.Address)})
+	from := asker{realm, ownAddress(req.Address)}
+	release, err := p.d.hasher.admit(ctx, from)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +166,7 @@ func (p *Passwords) check(ctx context.Context, realm RealmID, idOrName string, r
 	if err != nil {
 		return nil, err
 	}
+	c.from, c.typed, c.prepared = from, typed, prepared
 	ok, stale, err := p.d.hasher.verify(&c.who.password, typed, prepared)
 	if err != nil {
 		return nil, err
@@ -330,17 +336,38 @@ func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*S
 }
 
 // recheck reads an account anew that has changed since its password was checked. It fails with wrong where that password is not the
-// account's any more, or nobody may sign in to it.
+// account's any more, or nobody may sign in to it. Another hash may be of the same password: of two who sign in at once, the first
+// renews it.
 func (p *Passwords) recheck(ctx context.Context, ok *checked, wrong error) (*account, error) {
 	again, err := p.read(ctx, ok.state.Realm, ok.who.user.ID)
 	if err != nil {
 		return nil, err
 	}
-	if again.user == nil || again.user.State != StateActive || again.password.Hash != ok.who.password.Hash {
+	if again.user == nil || again.user.State != StateActive {
 		return nil, wrong
 	}
+	if again.password.Hash != ok.who.password.Hash {
+		if same, err := p.compare(ctx, ok, &again.password); err != nil {
+			return nil, err
+		} else if !same {
+			return nil, wrong
+		}
+		ok.renewed = "" // it was made this moment
+	}
 	again.device, again.failures = ok.who.device, ok.who.failures
+	ok.who = again
 	return again, nil
+}
+
+// compare compares a password that was checked, and counted, with another hash.
+func (p *Passwords) compare(ctx context.Context, ok *checked, kept *password) (same bool, err error) {
+	release, err := p.d.hasher.admit(ctx, ok.from)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	same, _, err = p.d.hasher.verify(kept, ok.typed, ok.prepared)
+	return same, err
 }
 
 // signIn starts a session.

@@ -188,6 +188,29 @@ func TestImportedPasswordThatIsLong(t *testing.T) {
 	})
 }
 
+// TestHashIsRenewedMeanwhile has somebody whose hash came from elsewhere come in between the moment in which the same password, of theirs from another
+// place, was found to be right and the one in which something comes of it: the hash is another by then, the password is not.
+func TestHashIsRenewedMeanwhile(t *testing.T) {
+	each(t, func(w *world) {
+		moved := func(name string) (signIn func(*core.Core) error, renewing *core.Core) {
+			_, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserHuman), Username: &name, Email: ptr(name + "@example.com"),
+				PasswordHash: ptr("{SHA}BpocEQeS+WdRKWtKps1ibailw+Y=")}, core.Request{})
+			w.must(err)
+			signIn = func(c *core.Core) error {
+				_, err := c.Passwords.Authenticate(w.ctx, w.realm.ID, name, "Z\u00fcrich-2024 tram", core.Request{})
+				return err
+			}
+			return signIn, w.another(&before{Store: w.store, happens: func() { w.must(signIn(w.Core)) }})
+		}
+		signIn, renewing := moved("moved")
+		w.must(signIn(renewing))
+		w.must(signIn(w.Core))
+		signIn, renewing = moved("changing")
+		w.must(renewing.Passwords.Change(w.ctx, w.realm.ID, "changing", core.PasswordChange{Current: "Z\u00fcrich-2024 tram", Password: newPassword}, core.Request{}))
+		w.refused("Authenticate with the former password", signIn(w.Core), core.ErrWrongPassword)
+	})
+}
+
 // signInNeeded computes a hash of ours first: until there is one, nobody knows how long they take, and an imported one
 // is followed by one of ours.
 func (w *world) signInNeeded(signIn func(string) (core.HashWork, error)) {

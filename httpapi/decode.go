@@ -161,20 +161,30 @@ func errBadRequestWith(more string) *core.Error {
 	return &e
 }
 
-// readRequest takes the request attributes from beside the object or, as older clients send them, from inside. An
-// unreadable one is passed over: it decides nothing.
+// readRequest takes the request attributes from beside the object or, as older clients send them, from inside. What cannot be
+// read is complained about: who states an address wants limits to go by it.
 func (b *body) readRequest() {
 	for _, f := range []*fields{&b.object, &b.top} {
 		raw, there := f.take("request")
-		if !there {
+		if !there || string(raw) == "null" {
 			continue
 		}
-		sent := fields{members: members(raw)}
+		sent := fields{members: membersOrNone(raw)}
+		if sent.members == nil {
+			f.complain("request", "must be an object")
+			continue
+		}
 		b.devices = b.devices || sent.members.has("device")
-		for name, to := range map[string]*string{"client": &b.request.Client, "ip": &b.request.IP, "device": &b.request.Device} {
-			if text := sent.text(name); text != nil {
-				*to = *text
+		for _, to := range []struct {
+			name string
+			text *string
+		}{{"ip", &b.request.IP}, {"client", &b.request.Client}, {"device", &b.request.Device}} {
+			if text := sent.text(to.name); text != nil {
+				*to.text = *text
 			}
+		}
+		for _, wrong := range sent.rest() {
+			f.errs = append(f.errs, core.FieldError{Attribute: "request", Message: wrong.Message})
 		}
 	}
 }

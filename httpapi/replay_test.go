@@ -193,8 +193,9 @@ func TestRequestPlaces(t *testing.T) {
 	request := `"request":{"ip":"10.0.0.1","client":"app"}`
 	w.want(w.ruby("POST /v1/users", `{"user":{`+fmt.Sprintf(user, "two")+`},`+request+`}`), http.StatusCreated, "")
 	w.want(w.ruby("POST /v1/users", `{"user":{`+fmt.Sprintf(user, "one")+`,`+request+`}}`), http.StatusCreated, "")
-	w.want(w.ruby("POST /v1/users", `{"user":{`+fmt.Sprintf(user, "odd")+`,"request":"{:ip=>1}"}}`), http.StatusCreated, "")
-	w.want(w.php("DELETE /v1/users/odd", `{`+request+`}`), http.StatusNoContent, "")
+	w.want(w.php("POST /v1/users", `{"user":{`+fmt.Sprintf(user, "odd")+`},"request":[]}`), http.StatusCreated, "")
+	w.want(w.ruby("PUT /v1/users/odd", `{"user":{"request":null},"request":{}}`), http.StatusOK, "")
+	w.want(w.php("DELETE /v1/users/odd?request=%7B%22ip%22%3D%3E1%7D", `{`+request+`}`), http.StatusNoContent, "") // Ruby's text in a query is nobody's
 }
 
 // TestFlow is the life of a user of an account provider, on every store, with APTs that work once.

@@ -89,3 +89,20 @@ func TestEveryCallIsStrict(t *testing.T) {
 		t.Errorf("something happened: event %s; want none after %s", after, before)
 	}
 }
+
+// TestRequestIsStrict sends each call that reads a body request attributes that are none, beside the object: each is refused by name, and nothing
+// happens. A caller whose address is passed over would take limits for tighter than they are.
+func TestRequestIsStrict(t *testing.T) {
+	w := newWorld(t)
+	about := map[string]string{"POST /v1/credentials": `"credential":{"user_id":"ann","credential_type":"recovery_codes"},`} // which looks at the user first
+	for _, line := range w.linesWithBodies() {
+		for sent, want := range map[string]string{
+			`"{:ip=>1}"`: "Request must be an object", `7`: "Request must be an object", `["192.0.2.1"]`: "Request must be an object",
+			`{"ip":7}`: "Ip must be a text", `{"client":["app"]}`: "Client must be a text", `{"device":{}}`: "Device must be a text", `{"IP":"192.0.2.1"}`: "IP is not an attribute",
+		} {
+			if a := w.manage(line, `{`+about[line]+`"request":`+sent+`}`); a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.text, `"request":["`+want) {
+				t.Errorf("%s with the request %s = %d %s; want 422 %q", line, sent, a.StatusCode, a.text, want)
+			}
+		}
+	}
+}

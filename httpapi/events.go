@@ -141,6 +141,7 @@ func EventBody(e *core.Event) wire.Event {
 	}
 	if e.Request != (core.Request{}) {
 		body.Request = &wire.Request{Client: e.Request.Client, IP: e.Request.IP}
+		body.IP = orNull(e.Request.IP)
 	}
 	return body
 }

@@ -47,13 +47,17 @@ func TestEventsOfNoRealm(t *testing.T) {
 func TestLoginEvent(t *testing.T) {
 	each(t, func(w *world) {
 		ann := w.human("ann")
-		former, token := w.signIn("ann").Token, w.signIn("ann").Token
+		former := w.signIn("ann").Token
+		token := w.want(w.manage("POST /v1/users/ann/authenticate", `{"password":"`+goodPassword+`","request":{"ip":"192.0.2.7"}}`), 200, "").field("token")
 		session := w.manage("GET /v1/sessions/"+token, "").field("id")
 		told := w.want(w.manage("GET /v1/events/login/"+token, ""), 200, `"session_id":"`+session+`"`)
 		user, _ := told.json["user"].(map[string]any)
 		if told.field("event_type") != "user.login.succeeded" || told.field("object") != "event" || told.field("user_id") != string(ann.ID) ||
 			user["id"] != string(ann.ID) || user["object"] != "user" {
 			t.Errorf("the sign-in = %s; want that of ann, with ann", told.text)
+		}
+		if ip, client := told.json["ip"], told.json["request"]; ip != "192.0.2.7" || fmt.Sprint(client) != "map[ip:192.0.2.7]" {
+			t.Errorf("the address of the sign-in = %v, its request %v; want it in both", ip, client)
 		}
 		w.want(w.manage("DELETE /v1/sessions/"+session, ""), 204, "")
 		w.want(w.manage("GET /v1/events/login/"+token, ""), 404, "Event not found")

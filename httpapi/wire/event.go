@@ -17,6 +17,7 @@ type Event struct {
 	SessionID      string          `json:"session_id,omitempty"`
 	APTKeyID       string          `json:"apt_key_id,omitempty"`
 	Request        *Request        `json:"request"`
+	IP             *string         `json:"ip"`                      // of the request, as the oldest clients know it
 	User           *User           `json:"user,omitempty"`          // in the answer about a session token
 	Notifications  *[]Notification `json:"notifications,omitempty"` // nil = not asked for
 	Object         string          `json:"object"`                  // "event"

@@ -86,7 +86,7 @@ func TestWebhook(t *testing.T) {
 	if user, password, _ := got.BasicAuth(); user != "ann" || password != "secret" || got.Method != "POST" || got.URL.String() != "/services/T0/SECRET?a=b" {
 		t.Errorf("received %s %s by %s:%s", got.Method, got.URL, user, password)
 	}
-	if want := `{"id":"ev_1","realm_id":"rl_1","event_type":"user.created","event_at":1699999999,"user_id":"usr_1","request":null,"object":"event"}`; string(body) != want {
+	if want := `{"id":"ev_1","realm_id":"rl_1","event_type":"user.created","event_at":1699999999,"user_id":"usr_1","request":null,"ip":null,"object":"event"}`; string(body) != want {
 		t.Errorf("received %s; want %s", body, want)
 	}
 	var signatures []string

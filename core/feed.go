@@ -195,10 +195,13 @@ func (f *InvalidationFeed) forgetUnwatched() {
 }
 
 // pass tells each watch what was found in its logs, and notes how far they have been read and when they
-// were asked for.
+// were asked for. Where more came than one answer holds, there is news that has not been passed on, and nothing is confirmed.
 func (f *InvalidationFeed) pass(feeds []Feed, watches []*Watch, asked time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	behind := func(w *Watch) bool {
+		return slices.ContainsFunc(feeds, func(found Feed) bool { return len(found.Entries) >= MaxTail && slices.Contains(w.logs, found.Log) })
+	}
 	for _, found := range feeds {
 		if _, followed := f.positions[found.Log]; followed {
 			f.positions[found.Log] = found.Next
@@ -214,7 +217,7 @@ func (f *InvalidationFeed) pass(feeds []Feed, watches []*Watch, asked time.Time)
 			w.joined = true
 			w.listener.ForgetAll()
 		}
-		if slices.Contains(f.watches, w) {
+		if slices.Contains(f.watches, w) && !behind(w) {
 			w.confirmed.Store(asked.UnixNano())
 		}
 	}

@@ -66,3 +66,53 @@ func (m *mute) Tail(ctx context.Context, logs []core.LogPosition, wait time.Dura
 	}
 	return m.Store.Tail(ctx, logs, min(wait, time.Millisecond))
 }
+
+// TestFeedBehind holds that news which comes faster than it is read is not confirmed to have been heard: what is remembered is relied on
+// for max staleness at most.
+func TestFeedBehind(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	store := &flood{Store: w.store}
+	c := w.another(store)
+	watch, err := c.Feed.Follow(w.ctx, w.realm.ID, inattentive{})
+	w.must(err)
+	w.run(c)
+	w.becomes("the feed is fresh", func() bool { return watch.Fresh(w.clock.Now()) })
+	answered := func() {
+		from := store.answers.Load()
+		w.becomes("a question that was asked since is answered", func() bool { return store.answers.Load() >= from+3 })
+	}
+	store.on.Store(true)
+	answered()
+	heard := c.Feed.Heard()
+	w.clock.Advance(time.Second)
+	answered()
+	if now := c.Feed.Heard(); !now.Equal(heard) {
+		t.Errorf("all news was heard up to %v later, while each answer is full and there is news that nobody has read; want no later", now.Sub(heard))
+	}
+	store.on.Store(false)
+	w.becomes("all news is heard again", func() bool { return c.Feed.Heard().After(heard) })
+}
+
+// flood is a store whose logs, while on, grow faster than anybody reads them.
+type flood struct {
+	core.Store
+	on      atomic.Bool
+	answers atomic.Int64
+}
+
+func (f *flood) Tail(ctx context.Context, logs []core.LogPosition, wait time.Duration) ([]core.Feed, error) {
+	defer f.answers.Add(1)
+	feeds, err := f.Store.Tail(ctx, logs, min(wait, time.Millisecond))
+	if f.on.Load() {
+		for i := range feeds {
+			feeds[i].Entries = make([]core.Entry, core.MaxTail)
+		}
+	}
+	return feeds, err
+}
+
+// inattentive is a listener that heeds nothing.
+type inattentive struct{}
+
+func (inattentive) Forget([]string) {}
+func (inattentive) ForgetAll()      {}

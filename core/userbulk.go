@@ -84,11 +84,14 @@ type UserImport struct {
 
 	// ChosenKeys says that some of the API keys may have been chosen by a caller, and so bear no checksum.
 	ChosenKeys bool
+
+	// Before are those whom a dry import would have made before; nil = nobody. It adds the user to them.
+	Before *Rehearsal
 }
 
 // Import makes a user as they were elsewhere. made is false where a user with that id is there already, who is then
 // left as they are: an import that was interrupted can be repeated. A dry import writes nothing, and finds what would
-// stand in the way, but for other users of the same import. Nobody is asked to verify an address.
+// stand in the way, which other users of the same import do where in.Before says so. Nobody is asked to verify an address.
 //
 // It fails with KindInvalid, also where a name is taken, and with ErrUserExists where the arbitrary_id is.
 func (u *Users) Import(ctx context.Context, realm RealmID, in UserImport, dry bool, req Request) (id UserID, made bool, err error) {
@@ -115,8 +118,11 @@ func (u *Users) importOnce(ctx context.Context, realm RealmID, in UserImport, dr
 	if _, _, err := u.byID(ctx, state.Realm, user.ID); err != ErrUserNotFound {
 		return user.ID, false, err
 	}
-	in.UserParts = in.named(user)
 	p, _ := state.owner(string(user.ID))
+	if in.Before.has(user.key(p)) {
+		return user.ID, false, nil
+	}
+	in.UserParts = in.named(user)
 	c := u.d.change(p, now)
 	if err := u.bringParts(ctx, c, state, user, in.UserParts, dry, req); err != nil {
 		return "", false, err
@@ -131,7 +137,7 @@ func (u *Users) importOnce(ctx context.Context, realm RealmID, in UserImport, dr
 		return "", false, invalid("base", "User has too many memberships and API keys to be made at once")
 	}
 	if dry {
-		err = c.rehearse(ctx)
+		err = in.Before.play(ctx, c)
 	} else {
 		err = c.commit(ctx)
 	}

@@ -145,13 +145,18 @@ func TestBulkQuery(t *testing.T) {
 	}
 }
 
-// TestImportSaysWhatIsWrong goes through lines that cannot be imported, each of which stops no other.
+// TestImportSaysWhatIsWrong goes through lines that cannot be imported, each of which stops no other. A dry run says the same, also of those
+// whom only others in the file are in the way of. The file begins with a byte order mark, as some editors write it.
 func TestImportSaysWhatIsWrong(t *testing.T) {
 	w := newWorld(t)
 	w.human("ann")
 	tests := []struct{ line, status, says string }{
 		{`{"username":"bea","source":"old:1","created_at":1400000000}`, "created", ""},
 		{`{"username":"bea-2","source":"old:1","created_at":1400000000}`, "exists", ""}, // the same id
+		{`{"username":"bea-2","source":"old:2"}`, "created", ""},
+		{`{"username":"Bea","source":"old:3"}`, "failed", "Username has already been taken"},
+		{`{"object":"org","source":"old:acme","name":"Acme"}`, "created", ""},
+		{`{"object":"org","source":"old:acme","name":"Acme"}`, "exists", ""},
 		{`{"username":"ANN"}`, "failed", "Username has already been taken"},
 		{`{"username":"cid","email":"ann@example.com"}`, "failed", "Email has already been taken"},
 		{`{"username":"cid","id":"usr_1"}`, "failed", "Id must be usr_ and 22 letters and digits"},
@@ -167,20 +172,25 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		{`{"arbitrary_id":"acct-9"}`, "created", ""},
 		{`{"email":"dora@example.com","created_at":99999999999}`, "failed", "Created at must be a time that has been"},
 		{`{"email":"dora@example.com"}`, "created", ""},
+		{`{"username":"eli","email":"DORA@example.com"}`, "failed", "Email has already been taken"},
+		{`{"source":"old:5","arbitrary_id":"acct-9"}`, "failed", "this arbitrary_id is taken in this environment"},
 	}
 	var body strings.Builder
+	body.WriteString("\ufeff")
 	for _, tt := range tests {
 		body.WriteString(tt.line + "\r\n\n")
 	}
-	_, lines := w.bulk("POST", "", w.realm.ID, strings.NewReader(body.String()))
-	if len(lines) != len(tests)+1 {
-		t.Fatalf("the import answers %d lines; want %d: %q", len(lines), len(tests)+1, lines)
-	}
-	for i, tt := range tests {
-		var got wire.ImportLine
-		w.must(json.Unmarshal([]byte(lines[i]), &got))
-		if got.Status != tt.status || got.Line != 2*i+1 || !strings.Contains(strings.Join(got.Errors, "; "), tt.says) {
-			t.Errorf("import of %.100s = %+v; want line %d %s, %q", tt.line, got, 2*i+1, tt.status, tt.says)
+	for _, query := range []string{"?dry_run=true", ""} {
+		_, lines := w.bulk("POST", query, w.realm.ID, strings.NewReader(body.String()))
+		if len(lines) != len(tests)+1 {
+			t.Fatalf("the import%s answers %d lines; want %d: %q", query, len(lines), len(tests)+1, lines)
+		}
+		for i, tt := range tests {
+			var got wire.ImportLine
+			w.must(json.Unmarshal([]byte(lines[i]), &got))
+			if got.Status != tt.status || got.Line != 2*i+1 || !strings.Contains(strings.Join(got.Errors, "; "), tt.says) {
+				t.Errorf("import%s of %.100s = %+v; want line %d %s, %q", query, tt.line, got, 2*i+1, tt.status, tt.says)
+			}
 		}
 	}
 	if user, err := w.Users.Get(w.ctx, w.realm.ID, "dora@example.com"); err != nil || user.Username != "dora@example.com" {

@@ -36,6 +36,7 @@ type importer struct {
 	sum   wire.ImportSummary
 	once  *onceImport // nil where the call has no Idempotency-Key
 
+	before core.Rehearsal // of a dry import
 	mu     sync.Mutex
 	orgsOf map[core.OrgID]bool // orgs that a dry import would have made
 }
@@ -66,6 +67,9 @@ func (in *importer) read() ([]importLine, error) {
 func (in *importer) next() (importLine, error) {
 	text, err := in.lines.ReadSlice('\n')
 	line := importLine{number: in.at + 1, text: bytes.TrimSpace(bytes.Clone(text))}
+	if in.at == 0 {
+		line.text = bytes.TrimSpace(bytes.TrimPrefix(line.text, []byte("\ufeff"))) // editors on Windows begin a file with it
+	}
 	if len(text) > 0 {
 		in.at++
 	}
@@ -130,11 +134,13 @@ func (in *importer) one(number int, line parsedLine) (wire.ImportLine, error) {
 	case line.org != nil:
 		result.ID = string(line.org.ID)
 		if made, err = in.api.core.Orgs.Import(in.call.Context(), in.realm, *line.org, in.dry, core.Request{}); made {
-			in.madeOrg(line.org.ID)
+			made = in.madeOrg(line.org.ID)
 		}
 	default:
 		var id core.UserID
-		in.presume(line.user)
+		if in.dry {
+			in.presume(line.user)
+		}
 		id, made, err = in.api.core.Users.Import(in.call.Context(), in.realm, *line.user, in.dry, core.Request{})
 		result.ID = string(id)
 	}
@@ -164,21 +170,25 @@ func failed(number int, err error) (wire.ImportLine, error) {
 	return result, nil
 }
 
-// madeOrg notes an org that a dry import would have made.
-func (in *importer) madeOrg(id core.OrgID) {
+// madeOrg notes an org that a dry import would have made, and reports whether it would have been made now and not before.
+func (in *importer) madeOrg(id core.OrgID) bool {
 	if !in.dry {
-		return
+		return true
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.orgsOf == nil {
 		in.orgsOf = map[core.OrgID]bool{}
 	}
+	first := !in.orgsOf[id]
 	in.orgsOf[id] = true
+	return first
 }
 
-// presume takes memberships in orgs that a dry import would have made from a user: they would not be in the way.
+// presume has a dry import take for granted whom it would have made before. Memberships in orgs that it would have made are taken from a
+// user: they would not be in the way.
 func (in *importer) presume(user *core.UserImport) {
+	user.Before = &in.before
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	user.Memberships = slices.DeleteFunc(user.Memberships, func(m *core.Membership) bool { return in.orgsOf[m.Org] })
@@ -193,25 +203,30 @@ type parsedLine struct {
 }
 
 // turnsOf returns when each line is carried out, among others that were read at once: a realm's settings first, and then orgs, since users may be
-// members of them. Users who want the same name, or the same id for a membership, come one after another: it goes to the first in the file.
+// members of them. Lines that want the same id or name, or the same id for a membership, come one after another: it goes to the first in the file.
 func turnsOf(lines []parsedLine) (turns []int, most int) {
 	turns = make([]int, len(lines))
 	free := map[string]int{} // the turn in which a name may be asked for next
-	for i, line := range lines {
-		switch {
-		case line.org != nil:
-			turns[i] = 1
-		case line.user != nil:
-			turns[i] = 2
-			names := namesOf(line.user)
-			for _, name := range names {
-				turns[i] = max(turns[i], free[name])
-			}
-			for _, name := range names {
-				free[name] = turns[i] + 1
-			}
+	place := func(i, first int, names ...string) {
+		turns[i] = first
+		for _, name := range names {
+			turns[i] = max(turns[i], free[name])
+		}
+		for _, name := range names {
+			free[name] = turns[i] + 1
 		}
 		most = max(most, turns[i])
+	}
+	for i, line := range lines {
+		if line.org != nil {
+			place(i, 1, string(line.org.ID))
+		}
+	}
+	afterOrgs := most + 1
+	for i, line := range lines {
+		if line.user != nil {
+			place(i, afterOrgs, namesOf(line.user)...)
+		}
 	}
 	return turns, most
 }

@@ -183,6 +183,9 @@ func (c *Credentials) Delete(ctx context.Context, realm RealmID, id CredentialID
 		}
 		tx.replace(&after, h.userVersion, noExpiry)
 		tx.dropCredential(h.Credential, h.version)
+		if h.TOTP != nil && h.TOTP.Active && !after.hasSecondFactor() { // who guessed its codes knows nothing of the next one's
+			tx.tx.Reset = append(tx.tx.Reset, codesBucket(h.at, h.User, "").Name)
+		}
 		tx.event(Event{Realm: realm, Type: eventUserUpdated, User: h.user.ID, Credential: id, Request: req.clean()})
 		tx.invalidate(string(id), string(h.user.ID))
 		return tx.commit(ctx)
@@ -196,9 +199,6 @@ func (c *change) dropCredential(credential *Credential, version uint64) {
 		return
 	}
 	c.remove(credential.key(c.tx.Partition), version)
-	if credential.TOTP != nil { // who guessed its codes knows nothing of the next one's
-		c.tx.Reset = append(c.tx.Reset, codesBucket(c.tx.Partition, credential.User, "").Name)
-	}
 	if k := credential.APIKey; k != nil {
 		c.tx.Delete = append(c.tx.Delete, apiKeyKey(c.tx.Partition, k.Digest).Name)
 	}
@@ -226,6 +226,7 @@ func (u *Users) dropCredentials(ctx context.Context, c *change, user *User) erro
 		}
 	}
 	c.tx.Delete = append(c.tx.Delete, passwordKey(p, user.ID).Name)
+	c.tx.Reset = append(c.tx.Reset, codesBucket(p, user.ID, "").Name) // who has the id next, by an import, is somebody else
 	return nil
 }
 

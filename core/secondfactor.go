@@ -165,7 +165,7 @@ func (s *SecondFactors) Rename(ctx context.Context, realm RealmID, id Credential
 }
 
 // Verify takes a code of an authenticator. The first good one makes it count. Codes are counted like passwords before they
-// are looked at, and once more: see wrongCodes. It fails with KindInvalid, ErrThrottled and ErrCredentialNotFound.
+// are looked at, and those of one that counts once more: see wrongCodes. It fails with KindInvalid, ErrThrottled and ErrCredentialNotFound.
 func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id CredentialID, code string, req Request) (*Credential, error) {
 	state, now, err := s.users.begin(ctx, realm)
 	if err != nil {
@@ -175,7 +175,7 @@ func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id Credential
 	if err != nil {
 		return nil, err
 	}
-	if err := s.count(ctx, failuresBucket(h.at, h.User), codesBucket(h.at, h.User, ""), code, now); err != nil {
+	if err := s.countVerify(ctx, h, code, now); err != nil {
 		return nil, err
 	}
 	var verified *Credential
@@ -194,9 +194,10 @@ func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id Credential
 		verified = h.accept(step, now)
 		c := s.d.change(h.at, now)
 		c.replace(verified, h.version, noExpiry)
-		c.tx.Reset = append(c.tx.Reset, failuresBucket(h.at, h.User).Name, codesBucket(h.at, h.User, "").Name)
 		c.tx.Durable = true // the loss would let the code count again
-		if !h.TOTP.Active {
+		if h.TOTP.Active {
+			c.tx.Reset = append(c.tx.Reset, failuresBucket(h.at, h.User).Name, codesBucket(h.at, h.User, "").Name)
+		} else {
 			c.activate(h, req)
 		}
 		return c.commit(ctx)
@@ -205,6 +206,15 @@ func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id Credential
 		return nil, err
 	}
 	return verified, nil
+}
+
+// countVerify counts a code of an authenticator. Of one that is new it is no guess, since whoever enrols one has its secret: for the same reason a good one
+// clears no count, or whoever has somebody's session enrols one after the other and guesses passwords in between, for ever.
+func (s *SecondFactors) countVerify(ctx context.Context, h *held, code string, now time.Time) error {
+	if !h.TOTP.Active {
+		return s.d.take(ctx, failuresBucket(h.at, h.User), failedSignIns, now)
+	}
+	return s.count(ctx, failuresBucket(h.at, h.User), codesBucket(h.at, h.User, ""), code, now)
 }
 
 // accept returns an authenticator whose code of a step has been taken.

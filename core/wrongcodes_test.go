@@ -119,3 +119,50 @@ func TestCodesToVerifyHaveAnEnd(t *testing.T) {
 		w.must(verify(w.code(e, 2))) // a minute later, when it is the code
 	})
 }
+
+// TestNewAuthenticatorsGiveNoGuesses has somebody in possession of a session, where an app lets people enrol, use up what there is of an account, and enrol
+// authenticators of their own, show good codes of them and drop them again: none of it gives a guess back.
+func TestNewAuthenticatorsGiveNoGuesses(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		e := w.authenticator("ann")
+		enrol := func() *core.Enrolment {
+			e, err := w.SecondFactors.Enrol(w.ctx, w.realm.ID, "ann", "mine", core.Request{})
+			w.must(err)
+			return e
+		}
+		drop := func(e *core.Enrolment) { w.must(w.Credentials.Delete(w.ctx, w.realm.ID, e.ID, core.Request{})) }
+		g := &guesser{world: w, who: "ann", password: goodPassword}
+		g.uses(100)
+		drop(enrol())
+		w.refused("a code after a new authenticator was dropped", g.guess(func() string { return wrongCode }), core.ErrThrottled)
+		mine := enrol()
+		w.clock.Advance(time.Minute)
+		_, err := w.SecondFactors.Verify(w.ctx, w.realm.ID, mine.ID, w.code(mine, 0), core.Request{})
+		w.must(err)
+		w.refused("a code after a new authenticator was verified", g.guess(func() string { return wrongCode }), core.ErrThrottled)
+		drop(mine)
+		w.refused("a code after one of two was dropped", g.guess(func() string { return wrongCode }), core.ErrThrottled)
+		drop(e)
+		g.token, e = "", w.authenticator("ann")
+		w.must(g.guess(func() string { return w.code(e, 0) })) // all are gone, so nobody has guessed
+	})
+}
+
+// TestNewAuthenticatorsGiveNoPasswords is the same about passwords.
+func TestNewAuthenticatorsGiveNoPasswords(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		change := func() error {
+			return w.Passwords.Change(w.ctx, w.realm.ID, "ann", core.PasswordChange{Current: "not the password", Password: newPassword}, core.Request{})
+		}
+		for range 9 {
+			w.said("Change", change(), "current_password", "Current password does not match")
+		}
+		e, err := w.SecondFactors.Enrol(w.ctx, w.realm.ID, "ann", "mine", core.Request{})
+		w.must(err)
+		_, err = w.SecondFactors.Verify(w.ctx, w.realm.ID, e.ID, w.code(e, 0), core.Request{})
+		w.must(err)
+		w.refused("Change after a new authenticator was verified", change(), core.ErrThrottled)
+	})
+}

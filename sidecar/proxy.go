@@ -224,5 +224,10 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(r.Context()) // the server knows by the body of its own request whether the connection may be used again
 		r.Body = body
 	}
+	if r.ProtoMajor == 2 && e.patient > 0 {
+		answer := newPatientWriter(w, e.patient)
+		defer answer.begin()
+		w = answer
+	}
 	e.next.ServeHTTP(w, r)
 }

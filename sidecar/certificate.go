@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -20,9 +21,9 @@ type certificate struct {
 
 	pair atomic.Pointer[tls.Certificate]
 
-	mu     sync.Mutex // held while the files are read
-	seen   string     // what the files looked like when they were last read
-	broken bool       // the last try to read them failed
+	mu     sync.Mutex        // held while the files are read
+	seen   [sha256.Size]byte // what the files looked like when they were last read
+	broken bool              // the last try to read them failed
 }
 
 // certificateCheck is how often the files are looked at.
@@ -66,15 +67,15 @@ func outOfTime(cert *x509.Certificate, now time.Time) string {
 	return ""
 }
 
-// look returns what tells the files from changed ones.
-func (c *certificate) look() string {
-	text := ""
+// look returns what tells the files from changed ones: a digest of what is in them. Others may have the same size, and by whoever put them there
+// the same time too.
+func (c *certificate) look() (digest [sha256.Size]byte) {
+	all := sha256.New()
 	for _, file := range []string{c.certFile, c.keyFile} {
-		if info, err := os.Stat(file); err == nil {
-			text += fmt.Sprint(info.ModTime().UnixNano(), info.Size(), ";")
-		}
+		text, _ := os.ReadFile(file) // to read the pair says what is wrong
+		fmt.Fprintf(all, "%d:%s", len(text), text)
 	}
-	return text
+	return [sha256.Size]byte(all.Sum(nil))
 }
 
 // watch reads the files again whenever they have changed, until ctx ends. A pair that is half written is

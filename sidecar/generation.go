@@ -73,7 +73,7 @@ func (g *generation) retire() {
 	g.requests.Wait()
 	g.guard.Close()
 	if g.upstream != nil {
-		g.upstream.transport.CloseIdleConnections()
+		g.upstream.rest()
 	}
 }
 

@@ -23,8 +23,25 @@ import (
 
 // upstream is the app, and the way to it.
 type upstream struct {
-	url       *url.URL
-	transport *http.Transport
+	url        *url.URL
+	transport  *http.Transport
+	handshakes *http.Transport // for WebSockets; nil = they take the same way
+}
+
+// RoundTrip asks the app. A connection of HTTP/2 cannot become a WebSocket's, so one without TLS, where net/http does not see to that, is of HTTP/1.1.
+func (up *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
+	if up.handshakes != nil && r.Header["Upgrade"] != nil {
+		return up.handshakes.RoundTrip(r)
+	}
+	return up.transport.RoundTrip(r)
+}
+
+// rest closes the connections that no request uses.
+func (up *upstream) rest() {
+	up.transport.CloseIdleConnections()
+	if up.handshakes != nil {
+		up.handshakes.CloseIdleConnections()
+	}
 }
 
 // parseUpstream reads where the app is: http://, https:// (HTTP/2 where the app has it), h2c:// (HTTP/2 without
@@ -49,8 +66,10 @@ func parseUpstream(text, caFile string) (*upstream, error) {
 		return nil, fmt.Errorf("upstream %q must be a URL like http://127.0.0.1:3000, https://app.internal, h2c://127.0.0.1:3000 or unix:/run/app.sock", text)
 	}
 	t := newTransport(socket)
+	var handshakes *http.Transport
 	if u.Scheme == "h2c" {
 		u.Scheme = "http"
+		handshakes = newTransport("")
 		t.Protocols = new(http.Protocols)
 		t.Protocols.SetUnencryptedHTTP2(true)
 	}
@@ -61,7 +80,7 @@ func parseUpstream(text, caFile string) (*upstream, error) {
 		}
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	return &upstream{u, t}, nil
+	return &upstream{u, t, handshakes}, nil
 }
 
 // isPort reports whether a text is the number of a port that there can be.
@@ -108,11 +127,13 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(up.url)
 			r.Out.Host = r.In.Host
+			r.Out.Trailer = nil // which would be announced, and come without values
 			setForwarded(r.Out.Header, r.In)
 		},
-		Transport:  up.transport,
-		BufferPool: &buffers{sync.Pool{New: func() any { return new(buffer) }}},
-		ErrorLog:   zap.NewStdLog(log),
+		ModifyResponse: passable,
+		Transport:      up,
+		BufferPool:     &buffers{sync.Pool{New: func() any { return new(buffer) }}},
+		ErrorLog:       zap.NewStdLog(log),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if _, tooSlow := errors.AsType[*slowBody](err); tooSlow || errors.Is(err, context.Canceled) {
 				// The client has gone, or sends nothing more, after which the server cancels the request.
@@ -127,6 +148,17 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 			fail(w, r, http.StatusBadGateway, "app_away", "The app behind this address does not answer. Try again shortly.")
 		},
 	}
+}
+
+// passable has an answer of the app be one that can be passed on. In HTTP/1.1 no trailers follow a body whose length is told, as they do in HTTP/2.
+func passable(answer *http.Response) error {
+	if answer.StatusCode < http.StatusContinue { // net/http reads 000, and panics when it is to write it
+		return fmt.Errorf("malformed HTTP status %q", answer.Status)
+	}
+	if len(answer.Trailer) > 0 && answer.Request.Method != http.MethodHead {
+		answer.Header.Del("Content-Length")
+	}
+	return nil
 }
 
 // confined keeps requests below the path of an app that has one, as http://127.0.0.1:3000/shop: what may be read as a way out, such as

@@ -58,7 +58,6 @@ func TestUpstreams(t *testing.T) {
 	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", "X-Sum")
 		fmt.Fprintf(w, "%s to %s", r.Proto, r.Header.Get("X-Postern-Username"))
-		_ = http.NewResponseController(w).Flush() // else HTTP/2 counts the bytes, and HTTP/1.1 has trailers only where nobody did
 		w.Header().Set("X-Sum", "42")
 	})
 	socket := filepath.Join(t.TempDir(), "app.sock")

@@ -1,0 +1,100 @@
+package sidecar
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestWebSocketToHTTP2 opens a WebSocket to an app that is asked in HTTP/2 without TLS, in which there are none.
+func TestWebSocketToHTTP2(t *testing.T) {
+	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") == "" {
+			fmt.Fprint(w, r.Proto)
+			return
+		}
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello")
+	}))
+	app.Config.Protocols = new(http.Protocols)
+	app.Config.Protocols.SetHTTP1(true)
+	app.Config.Protocols.SetUnencryptedHTTP2(true)
+	app.Start()
+	t.Cleanup(app.Close)
+	v := serve(t, http.NotFoundHandler(), func(o *Options) {
+		o.Upstream, o.Guard.Public = strings.Replace(app.URL, "http", "h2c", 1), []string{"/*"}
+	})
+	if _, body := v.ask(plain(t, nil), http.MethodGet, v.GuardURL(), "", nil); body != "HTTP/2.0" {
+		t.Errorf("a request reached the app as %q; want HTTP/2.0", body)
+	}
+	conn, err := net.Dial("tcp", v.app.Addr().String())
+	v.must(err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	v.must(err)
+	r := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(r, nil)
+	v.must(err)
+	hello := make([]byte, len("hello"))
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		_, err = io.ReadFull(r, hello)
+	}
+	if err != nil || string(hello) != "hello" {
+		t.Errorf("a WebSocket = %d and %q, %v; want 101 and what the app says", resp.StatusCode, hello, err)
+	}
+}
+
+// TestMalformedStatus has an app answer with a status that net/http reads, and cannot write.
+func TestMalformedStatus(t *testing.T) {
+	app, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = app.Close() })
+	go func() {
+		for {
+			conn, err := app.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = http.ReadRequest(bufio.NewReader(conn))
+			_, _ = io.WriteString(conn, "HTTP/1.1 000 None\r\nContent-Length: 0\r\n\r\n")
+			_ = conn.Close()
+		}
+	}()
+	v := serve(t, http.NotFoundHandler(), func(o *Options) {
+		o.Upstream, o.Guard.Public = "http://"+app.Addr().String(), []string{"/*"}
+	})
+	resp, _ := v.ask(plain(t, nil), http.MethodPost, v.GuardURL(), "", nil) // which no client sends twice
+	if resp.StatusCode != http.StatusBadGateway {
+		t.Errorf("the answer = %d; want 502", resp.StatusCode)
+	}
+}
+
+// TestTrailersOfRequests holds that the app is not told of trailers that do not come.
+func TestTrailersOfRequests(t *testing.T) {
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		announced := len(r.Trailer)
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s, %d trailers, %d at last", body, announced, len(r.Trailer))
+	})
+	v := serve(t, app, func(o *Options) { o.Guard.Public = []string{"/*"} })
+	r, err := http.NewRequest(http.MethodPost, v.GuardURL(), io.MultiReader(strings.NewReader("body"))) // whose length is not known
+	v.must(err)
+	r.Trailer = http.Header{"X-Sum": {"42"}}
+	resp, err := plain(t, nil).Do(r)
+	v.must(err)
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); err != nil || string(got) != "body, 0 trailers, 0 at last" {
+		t.Errorf("the app got %q, %v; want the body and no trailers", got, err)
+	}
+}

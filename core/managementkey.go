@@ -87,7 +87,7 @@ type NewManagementKey struct {
 	Name        string  // 1 to 100 characters
 	Realm       RealmID // "" = all
 	Permissions []Permission
-	ExpiresAt   time.Time // zero = never
+	ExpiresAt   time.Time // in the future; zero = never
 }
 
 // NewSecret returns a secret for a management key that is yet to be made: "ko_" and 30 characters, the
@@ -136,6 +136,9 @@ func (m *ManagementKeys) add(c *change, in NewManagementKey, secret string, req 
 	if err := key.validate(); err != nil {
 		return nil, err
 	}
+	if !in.ExpiresAt.IsZero() && !in.ExpiresAt.After(c.tx.Now) { // a number of seconds from now, most likely
+		return nil, invalid("expires_at", "Expires at must be in the future")
+	}
 	c.create(key, noExpiry)
 	c.index(indexManagementKeys, key.member())
 	c.event(Event{Realm: in.Realm, Type: eventMKeyCreated, Request: req.clean()})
@@ -144,8 +147,11 @@ func (m *ManagementKeys) add(c *change, in NewManagementKey, secret string, req 
 
 // validate refuses what a key cannot be.
 func (k *ManagementKey) validate() error {
-	if n := utf8.RuneCountInString(k.Name); n < 1 || n > 100 || !utf8.ValidString(k.Name) {
+	if n := utf8.RuneCountInString(k.Name); strings.TrimSpace(k.Name) == "" || n > 100 {
 		return invalid("name", "Name must have 1 to 100 characters")
+	}
+	if !utf8.ValidString(k.Name) || strings.ContainsRune(k.Name, 0) {
+		return invalid("name", "Name contains characters that are not allowed")
 	}
 	if len(k.Permissions) == 0 {
 		return invalid("permissions", "Permissions can't be blank")

@@ -105,6 +105,10 @@ func TestManagementKeys(t *testing.T) {
 			`{"management_key":{"name":"x","permissions":[1]}}`:                             "array of texts",
 			`{"management_key":{"name":"x","permissions":"read","secret":"ko_mine"}}`:       "can be set here",
 			`{"management_key":{"name":"x","permissions":"read","expires_at":"next year"}}`: "number of seconds",
+			`{"management_key":{"name":"x","permissions":"read","expires_at":3600}}`:        "must be in the future",
+			`{"management_key":{"name":"x","permissions":"read","expires_at":-1}}`:          "must be in the future",
+			`{"management_key":{"name":" ","permissions":"read"}}`:                          "Name must have",
+			`{"management_key":{"name":"a\u0000b","permissions":"read"}}`:                   "not allowed",
 		} {
 			w.want(w.manage("POST /v1/management_keys", body), 422, want)
 		}

@@ -132,14 +132,14 @@ func TestManyNames(t *testing.T) {
 
 // readOnly is every attribute that callers see and may not set, with a value that would show.
 const readOnly = `"id":"usr_000000000000000000000000","object":"realm","created_at":1,"last_login_at":2,"membership_count":7,` +
-	`"credentials":[{"id":"crd_x","credential_type":"api_key"}],"memberships":[{}],"arbitrary_id":"stolen","token":"x"`
+	`"credentials":[{"id":"crd_x","credential_type":"api_key"}],"memberships":[{}],"token":"x"`
 
 // TestReadOnly sends back what must not be taken, as clients that save a whole user do.
 func TestReadOnly(t *testing.T) {
 	w := newWorld(t)
 	user := `"user_type":"human","username":"ann","email":"ann@example.com","realm_id":"` + string(w.realm.ID) + `",`
 	created := w.want(w.manage("POST /v1/users", `{"user":{`+user+readOnly+`}}`), http.StatusCreated, "")
-	updated := w.want(w.manage("PUT /v1/users/ann", `{"user":{`+user+readOnly+`}}`), http.StatusOK, "")
+	updated := w.want(w.manage("PUT /v1/users/ann", `{"user":{`+user+readOnly+`,"arbitrary_id":"stolen"}}`), http.StatusOK, "")
 	for _, a := range []*answer{created, updated} {
 		for name, want := range map[string]string{"id": created.field("id"), "object": "user", "arbitrary_id": "", "token": "", "realm_id": string(w.realm.ID)} {
 			if got := a.field(name); got != want || got == "usr_000000000000000000000000" {
@@ -151,7 +151,12 @@ func TestReadOnly(t *testing.T) {
 		}
 	}
 	in := w.provided("bob")
-	w.want(w.manage("PUT /v1/users/"+string(in.User.ID), `{"user":{`+readOnly+`,"email":null,"first_name":"Bob"}}`), http.StatusOK, `"arbitrary_id":"bob"`)
+	w.want(w.manage("PUT /v1/users/"+string(in.User.ID), `{"user":{`+readOnly+`,"arbitrary_id":"stolen","email":null,"first_name":"Bob"}}`), http.StatusOK, `"arbitrary_id":"bob"`)
+
+	// Who makes a user and says by what an account provider knows them means it.
+	w.want(w.manage("POST /v1/users", `{"user":{"user_type":"human","username":"dan","email":"dan@example.com","arbitrary_id":"dan"}}`), http.StatusUnprocessableEntity,
+		`{"arbitrary_id":["Arbitrary id is for account provider tokens and imports to say"]}`)
+	w.want(w.manage("POST /v1/users", `{"user":{"user_type":"human","username":"dan","email":"dan@example.com","arbitrary_id":null}}`), http.StatusCreated, "")
 
 	body := strings.Replace(w.document("cid"), `"arbitrary_id"`, `"id":"usr_x","token":"t","created_at":1,"integrations":[],"arbitrary_id"`, 1)
 	if a := w.want(w.provide("POST /v1/users", w.apt(""), body), http.StatusCreated, ""); a.attribute("arbitrary_id") != "cid" || a.attribute("token") == "t" {

@@ -28,6 +28,9 @@ func (a *API) createUser(w http.ResponseWriter, c *call) error {
 	if token := orEmpty(b.object.text("token")); strings.HasPrefix(token, signupPrefix) { // others are sent back as they were got
 		return a.createParked(w, c, b, realm, token)
 	}
+	if orEmpty(b.object.text("arbitrary_id")) != "" { // who is told of a user would look for them by it
+		b.object.complain("arbitrary_id", "is for account provider tokens and imports to say")
+	}
 	var joining core.UserChange
 	joins(b, &joining)
 	in, err := userChange(b)

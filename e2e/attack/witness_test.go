@@ -115,13 +115,6 @@ func (w *witness) complain(format string, args ...any) {
 	w.complaints = append(w.complaints, fmt.Sprintf(format, args...))
 }
 
-// requests returns how many requests came through so far.
-func (w *witness) requests() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.targets)
-}
-
 // heard reports whether a request came through whose method and target hold a text.
 func (w *witness) heard(text string) bool {
 	w.mu.Lock()

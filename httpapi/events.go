@@ -70,7 +70,7 @@ func eventQuery(query string) (in core.ListEvents, expand bool, err error) {
 		return in, false, invalid("base", "The query cannot be read")
 	}
 	q := fields{}
-	values := q.query(query, append(eventFilters, "created_at_after")...)
+	values := q.query(query, append(eventFilters, "created_at_after", "event_type[]")...)
 	q.filled(values, eventFilters...)
 	in = core.ListEvents{
 		User: core.UserID(values["user_id"]), Org: core.OrgID(values["org_id"]), Membership: core.MembershipID(values["membership_id"]),

@@ -64,12 +64,13 @@ func TestListsWalked(t *testing.T) {
 				}
 				return a
 			}
-			for _, query := range []string{"", "after=", "max_results=1", "max_results=1000", "direction=asc", "sort=id", "unknown=1", "max_results[]=5", l.narrowed} {
+			for _, query := range []string{"", "after=", "max_results=1", "max_results=1000", "direction=asc", "sort=id", "request=%7B%22ip%22%3D%3E1%7D&expand[]=custom&", "max_results[]=5", l.narrowed} {
 				get(query, http.StatusOK, `"collection":[`)
 			}
 			for query, names := range map[string]string{
 				"max_results=0": "max_results", "max_results=-1": "max_results", "max_results=1001": "max_results", "max_results=abc": "max_results", "max_results=1e2": "max_results",
 				"max_results=1&max_results=2": "max_results", "direction=up": "direction", "hook_type=email": "hook_type", "after=%ff": "after", "session_id=x": "session_id",
+				"stat=inactive": "stat", "State=inactive": "State", "page=2": "page",
 			} {
 				get(query, http.StatusUnprocessableEntity, `{"errors":{"`+names+`":`)
 			}

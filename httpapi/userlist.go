@@ -40,10 +40,8 @@ func (a *API) listUsers(w http.ResponseWriter, c *call) error {
 // paging are what the query of every list may say, each once.
 var paging = []string{"after", "max_results", "sort", "direction"}
 
-// narrowing are what some list can be narrowed by, or could be taken to. What is neither of these is ignored: some clients write
-// a request there that nobody can read.
-var narrowing = []string{"reference", "state", "user_type", "org_id", "user_id", "session_id", "prefix",
-	"username", "email", "email_verification", "name", "first_name", "last_name", "hook_type", "provider_type"}
+// apart are what the query of every call may say besides, and lists do not read: some clients write a request there that nobody can read.
+var apart = []string{"realm_id", "expand", "request"}
 
 // unnarrowed refuses a call for a list that nothing narrows, if it says what to narrow it by.
 func (c *call) unnarrowed() error {
@@ -123,20 +121,20 @@ func (f *fields) byID(values map[string]string) {
 // query reads the parameters of a list that can be narrowed by some filters. One that cannot be read, that is there twice or
 // that the list does not have is complained about: a filter that is passed over shows more than was asked for, and its caller takes the
 // first that is shown for the one that was meant. net/url would pass over it. state[]=active is an array of one, as clients write it who
-// were given an array: it says what state=active says.
+// were given an array: it says what state=active says. A filter in the form of an array, types[], may be there several times, and is read by several.
 func (f *fields) query(query string, filters ...string) map[string]string {
 	values := map[string]string{}
 	for pair := range strings.SplitSeq(query, "&") {
 		escaped, text, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(escaped)
 		if err != nil {
-			continue
+			name = escaped
 		}
 		name, _, _ = strings.Cut(name, "[")
-		known := slices.Contains(paging, name) || slices.Contains(filters, name)
-		if !known && !slices.Contains(narrowing, name) {
+		if pair == "" || slices.Contains(apart, name) || slices.Contains(filters, name+"[]") {
 			continue
 		}
+		known := slices.Contains(paging, name) || slices.Contains(filters, name)
 		value, err := url.QueryUnescape(text)
 		switch former, there := values[name]; {
 		case !known:

@@ -145,8 +145,7 @@ class Kind {
 			return $fields;
 		}
 		$beside = array_intersect_key($fields, ['request' => 1]);
-		$object = array_diff_key($fields, $beside);
-		return [$this->root => $object ?: new stdClass()] + $beside;
+		return [$this->root => array_diff_key($fields, $beside)] + $beside; // nothing is [] in JSON
 	}
 }
 

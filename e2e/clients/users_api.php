@@ -13,7 +13,7 @@ require __DIR__ . '/client.php';
 [, $version, $url, $key] = $argv;
 $methods = ['sessions.fromToken', 'users.authenticate', 'users.authenticateCode', 'users.authenticateKey', 'users.generatePasswordToken',
 	'users.requestEmailVerification', 'users.resetPasswordWithToken', 'users.updatePassword', 'users.verifyEmail',
-	'authProviders.authorizeUrls', 'authProviders.authorizeUrl', 'authProviders.authorize', 'credentials.verify'];
+	'authProviders.authorizeUrls', 'authProviders.authorizeUrl', 'authProviders.authorize', 'authProviders.authorizeToken', 'credentials.verify'];
 foreach (['authProviders', 'memberships', 'orgs', 'realms', 'users'] as $kind) {
 	foreach (['all', 'first', 'find', 'create', 'update', 'delete'] as $call) {
 		$methods[] = "$kind.$call";
@@ -136,6 +136,9 @@ $walk->bad('users.authenticateKey', 'by another', raises(fn() => $users->ask('au
 $secret = $user->credentials[0]['id'];
 $walk->good('credentials.find', 'a password', $credentials->find($secret)->credential_type, 'password');
 $walk->bad('credentials.find', 'nothing', raises(fn() => $credentials->find($missing('crd'))), 'RecordNotFound');
+foreach ([fn() => $credentials->all(), fn() => $credentials->first(), fn() => $sessions->update($claims['tk'], [])] as $call) {
+	$walk->bad('credentials.find', 'what these clients inherit and the API has not', substr(raises($call), 0, 10), 'Error: 405');
+}
 $walk->bad('credentials.create', 'a type that is none', $credentials->create(['user_id' => $user->id, 'credential_type' => 'blood'])->hasErrors(), true);
 $walk->good('credentials.update', 'a password', [$credentials->update($secret, ['password' => PASSWORD . '2', 'password_confirmation' => PASSWORD . '2'])->errors, $authenticate('dave', PASSWORD . '2')->id], [[], $user->id]);
 $walk->bad('credentials.update', 'a short one', $credentials->update($secret, ['password' => 'short'])->hasErrors(), true);
@@ -192,12 +195,39 @@ $walk->good('authProviders.authorizeUrl', 'of what has none', raises(fn() => $c-
 $walk->bad('authProviders.authorizeUrl', 'nothing', raises(fn() => $c->get("auth_providers/{$missing('ap')}/authorize")), 'RecordNotFound');
 $walk->bad('authProviders.authorize', 'a code from nobody', $providers->ask('authorize', ['code' => 'x', 'state' => 'y'])->hasErrors(), true);
 $walk->good('authProviders.authorize', 'a sentence to show', $providers->ask('authorize', ['code' => 'x', 'state' => 'y'])->errors, ['Signing in through others is not supported']);
+$elsewhere = fn(string $id) => $c->post("auth_providers/$id/authorize", ['access_token' => 'x']);
+$walk->good('authProviders.authorizeToken', 'a sentence to show', $elsewhere($ruling['id'])->errors, ['Signing in through others is not supported']);
+$walk->bad('authProviders.authorizeToken', 'nothing', $elsewhere($missing('ap'))->hasErrors(), true);
 $stranger = new Client($version, $url, 'ko_nothing', $realm->id);
 foreach (['auth_providers' => 'authProviders', 'sessions' => 'sessions'] as $path => $kind) {
 	$walk->bad("$kind.first", 'a bad key', raises(fn() => (new Kind($stranger, $path, ''))->first()), 'Access denied');
 }
 $walk->bad('authProviders.all', 'a bad key', raises(fn() => (new Kind($stranger, 'auth_providers', ''))->all()), 'Access denied');
 $walk->bad('authProviders.authorizeUrls', 'a bad key', raises(fn() => $stranger->get('auth_providers/authorize')), 'Access denied');
+
+// What a realm may ask of passwords, and do with API keys, beyond its defaults.
+$levels = $providers->update($ruling['id'], ['min_length' => 8, 'min_complexity' => 3, 'required_chars' => ['digit']]);
+$walk->good('authProviders.update', 'a level', [$levels->min_length, $levels->min_complexity, $levels->required_chars], [8, 3, ['digit']]);
+$pass = fn(string $password) => $users->create(array_merge($person('lou'), ['password' => $password, 'password_confirmation' => $password]));
+$walk->bad('users.create', 'a password below the level', $pass('abkdwzq7')->hasErrors(), true);
+$walk->bad('users.create', 'a password without a digit', $pass('vault-tundra-mosaic-elbow')->hasErrors(), true);
+$walk->good('users.create', 'a password of the level', $pass('vault-tundra-mosaic-elbow-7')->errors, []);
+$walk->bad('authProviders.update', 'a level that is none', $providers->update($ruling['id'], ['min_complexity' => 5])->hasErrors(), true);
+$none = $providers->update($ruling['id'], ['min_complexity' => 0, 'required_chars' => []]);
+$walk->good('authProviders.update', 'no level', [$none->min_complexity, $none->required_chars], [0, []]);
+$kind = $realms->update($realm->id, ['api_key_policy' => 'encrypt', 'api_key_minutes' => 5, 'session_minutes' => 30, 'session_type' => 'unmanaged', 'jwt_fields' => ['custom', 'memberships', 'orgs']]);
+$walk->good('realms.update', 'what it may ask', [$kind->api_key_policy, $kind->api_key_minutes, $kind->session_minutes, $kind->session_type, $kind->jwt_fields],
+	['encrypt', 5, 30, 'unmanaged', ['custom', 'memberships', 'orgs']]);
+$walk->bad('realms.update', 'sessions of no known kind', $realms->update($realm->id, ['session_type' => 'none'])->hasErrors(), true);
+$kept = $users->create(['user_type' => 'api', 'api_key' => 'generate']);
+$walk->good('users.find', 'a kept key', $users->find($kept->id)->api_key, $kept->api_key);
+$byKey = fromToken($users->ask('authenticate_key', ['api_key' => $kept->api_key])->token, $realm->jwt_key);
+$walk->good('users.authenticateKey', 'its token', [$byKey['uid'], $byKey['un'], $byKey['exp'] - $byKey['iat']], [$kept->id, $kept->username, 300]);
+$full = $users->create($person('max', ['custom' => ['plan' => 'pro'], 'org' => ['name' => 'M', 'custom' => ['x' => 1]], 'permissions' => ['p1']]));
+$told = fromToken($authenticate('max', PASSWORD)->token, $realm->jwt_key);
+$walk->good('sessions.fromToken', 'what the realm adds', [$told['cs'], $told['m'][0]['p'], $told['m'][0]['o'], $told['m'][0]['ocs'], $told['exp'] - $told['iat']],
+	[['plan' => 'pro'], ['p1'], 'M', ['x' => 1], 1800]);
+$walk->good('users.authenticate', 'with the org of the membership', $authenticate('max', PASSWORD, ['expand' => 'memberships'])->memberships[0]['org']['name'], 'M');
 
 // RS256: clients go by the length of what they are configured with.
 $pair = $realms->create(['name' => "PHP RSA $pid", 'jwt_algo' => 'RS256']);

@@ -12,17 +12,19 @@ old = version.start_with?("1.")
 
 methods = %w[
   User.all User.first User.find User.create User#update User#update_password User#delete User.authenticate User.authenticate_key
-  User.generate_password_token User.reset_password_with_token User#memberships User#events User#sessions
+  User.generate_password_token User.reset_password_with_token User#credentials User#memberships User#orgs User#events User#sessions
   Credential.find Credential.create Credential#update Credential#delete
   Session.all Session.find Session.create Session#delete Session.from_token
-  Org.all Org.find Org.create Org#update Org#delete Org#memberships Membership.all Membership.find Membership.create Membership#update Membership#delete
-  Realm.all Realm.find Realm.create Realm#update Realm#delete Realm#reset! Realm#users Event.all Event.find
-  AppHook.all AppHook.find AppHook.create AppHook#update AppHook#delete
+  Org.all Org.find Org.create Org#update Org#delete Org#memberships Org#users Org#events Membership.all Membership.find Membership.create Membership#update Membership#delete
+  Membership#events
+  Realm.all Realm.find Realm.create Realm#update Realm#delete Realm#reset! Realm#users Realm#orgs Realm#events
+  Realm#app_hooks Realm#auth_providers Realm#login_policies Event.all Event.find Event#notifications
+  AppHook.all AppHook.find AppHook.create AppHook#update AppHook#delete AppHook#events
   AuthProvider.all AuthProvider.find AuthProvider.create AuthProvider#update AuthProvider#delete
   AuthProvider.authorize_urls AuthProvider.authorize_url AuthProvider.authorize
-  LoginPolicy.all LoginPolicy.find LoginPolicy.create LoginPolicy#update LoginPolicy#delete UserToken.find UserToken.create
+  LoginPolicy.all LoginPolicy.find LoginPolicy.create LoginPolicy#update LoginPolicy#delete LoginPolicy#events UserToken.find UserToken.create
 ]
-methods += old ? %w[Event.validate_token] : %w[User.authenticate_code User#request_email_verification User#verify_email Credential#verify JwtKey.all JwtKey.find JwtKey.create JwtKey#delete]
+methods += old ? %w[Event.validate_token Event#ip Session#ip Session#client] : %w[AuthProvider#authorize_token User.authenticate_code User#request_email_verification User#verify_email Credential#verify JwtKey.all JwtKey.find JwtKey.create JwtKey#delete]
 walk = Walk.new("ruby #{version}", methods)
 
 password = "four words make it long"
@@ -47,6 +49,7 @@ users = Resource.new(c, "users", :user)
 credentials = Resource.new(c, "credentials", :credential)
 sessions = Resource.new(c, "sessions", :session)
 events = Resource.new(c, "events", :event)
+kinds_of = ->(query) { events.all(query).map { |one| one["event_type"] } }
 
 # A user, from the cradle on.
 name = "Dave+Tag@example.com"
@@ -66,6 +69,8 @@ walk.bad "User.create", "a confirmation that differs", users.create(person[usern
 [user["id"], name, name.upcase].each { |one| walk.good "User.find", one, users.find(one)["id"], user["id"] }
 walk.good "User.find", "expand", users.find(user["id"], { expand: ["memberships"] })["memberships"], []
 walk.good "User.find", "a request that these clients spell in Ruby", users.find(user["id"], { request: { ip: "10.0.0.1" } })["id"], user["id"]
+walk.good "User#credentials", "of one from a list, which is asked for anew", users.find(users.first["id"])["credentials"].map { |one| one.values_at("id", "object") }, [[user["credentials"].first["id"], "credential"]]
+walk.bad "User#credentials", "of nobody", raises { users.find(missing["usr"])["credentials"] }, RecordNotFound
 ["-", "nobody", "nobody@example.com", missing["usr"]].each { |one| walk.bad "User.find", one, raises { users.find(one) }, RecordNotFound }
 walk.good "User.all", "with custom", users.all({ reference: "REF", expand: "custom" }).map { |one| one.values_at("id", "custom") }, [[user["id"], { "Great_scott" => [1, nil] }]]
 walk.good "User.all", "fields", users.all.first.keys.length, 14
@@ -100,6 +105,11 @@ walk.bad "User.authenticate", "nobody", raises { authenticate["nobody", "wrong"]
 session = sessions.find(signed["token"])
 walk.good "Session.find", "by token", [session["id"], session["user"]["id"], session["user"]["object"], session["request"], session["expires_at"]],
           [claims["tk"], user["id"], "user", { "ip" => "10.0.0.2", "client" => "Browser" }, claims["exp"]]
+if old
+  walk.good "Session#ip", "where it began", session["ip"], "10.0.0.2"
+  walk.good "Session#client", "what began it", session["client"], "Browser"
+  walk.good "Event#ip", "where it began", events.first({ user_id: user["id"], event_type: "user.login.succeeded" })["ip"], "10.0.0.2"
+end
 walk.good "Session.find", "by id", sessions.find(claims["tk"])["user_id"], user["id"]
 walk.bad "Session.find", "a changed token", raises { sessions.find("#{signed["token"]}x") }, RecordNotFound
 walk.good "Session.all", "of a user", ids[sessions.all({ user_id: user["id"] })], [claims["tk"]]
@@ -108,6 +118,13 @@ walk.good "User#sessions", "of a user", ids[sessions.all({ user_id: user["id"], 
 walk.bad "User#sessions", "a bad sort", sessions.all({ user_id: user["id"], sort: "age" })["errors"], Array
 made = sessions.create({ user_id: user["id"] }, { ip: "10.0.0.3" })
 walk.good "Session.create", "made", [c.last.code, made["object"], made["request"]["ip"], decode(made["token"], realm["jwt_key"])&.fetch("tk")], ["201", "session", "10.0.0.3", made["id"]]
+if old
+  bare = sessions.create({ user_id: user["id"] })
+  walk.bad "Session#ip", "nobody said where", bare.fetch("ip"), nil
+  walk.bad "Session#client", "nobody said what", bare.fetch("client"), nil
+  walk.bad "Event#ip", "nobody said where", events.first({ user_id: user["id"] }).fetch("ip"), nil
+  sessions.delete(bare["id"])
+end
 walk.bad "Session.create", "for nobody", raises { sessions.create({ user_id: missing["usr"] }) }, RecordNotFound
 walk.good "Session#delete", "ended", [sessions.delete(made["id"]), raises { sessions.find(made["id"]) }], [{}, RecordNotFound]
 walk.bad "Session#delete", "again", raises { sessions.delete(made["id"]) }, RecordNotFound
@@ -209,6 +226,14 @@ walk.bad "Membership#update", "a permission that is none", memberships.update(jo
 walk.good "Membership.all", "of an org", memberships.all({ org_id: org["id"] }).map { |one| one["user"].values_at("id", "object") }, [[user["id"], "user"]]
 walk.bad "Membership.all", "of a blank org", memberships.all({ org_id: "" })["errors"], Array
 walk.good "User#memberships", "with their orgs", memberships.all({ user_id: user["id"] }).map { |one| one["org"].values_at("name", "object") }, [["Acme 2", "org"]]
+walk.good "User#orgs", "from the memberships", memberships.all({ user_id: user["id"] }).map { |one| one["org"]["id"] }, [org["id"]]
+walk.bad "User#orgs", "of nobody", raises { memberships.all({ user_id: missing["usr"] }) }, RecordNotFound
+walk.good "Org#users", "from the memberships", memberships.all({ org_id: org["id"] }).map { |one| one["user"]["username"] }, [user["username"]]
+walk.bad "Org#users", "of no org", raises { memberships.all({ org_id: missing["org"] }) }, RecordNotFound
+walk.good "Org#events", "from the last on", kinds_of[{ org_id: org["id"] }].uniq, %w[membership.updated membership.created org.updated org.created]
+walk.bad "Org#events", "of no org", events.all({ org_id: missing["org"] }), []
+walk.good "Membership#events", "from the last on", kinds_of[{ membership_id: joined["id"] }].uniq, %w[membership.updated membership.created]
+walk.bad "Membership#events", "of none", events.all({ membership_id: missing["mb"] }), []
 walk.bad "User#memberships", "of nobody", raises { memberships.all({ user_id: missing["usr"] }) }, RecordNotFound
 walk.good "Org#memberships", "with both", ids[memberships.all({ org_id: org["id"], user_id: user["id"] })], [joined["id"]]
 walk.bad "Org#memberships", "of no org", raises { memberships.all({ org_id: missing["org"] }) }, RecordNotFound
@@ -247,6 +272,8 @@ walk.bad "Event.all", "a time that is none", events.all({ created_at_after: "yes
 walk.bad "User#events", "of nobody", events.all({ user_id: missing["usr"] }), []
 one = events.first({ user_id: user["id"], event_type: "user.created" })
 walk.good "Event.find", "by id", events.find(one["id"]).values_at("object", "event_type", "user_id", "notifications"), ["event", "user.created", user["id"], []]
+walk.good "Event#notifications", "of one from a list, which is asked for anew", events.find(events.first["id"])["notifications"].class, Array
+walk.bad "Event#notifications", "of no event", raises { events.find(missing["ev"])["notifications"] }, RecordNotFound
 walk.bad "Event.find", "no such event", raises { events.find(missing["ev"]) }, RecordNotFound
 
 # How a realm is set up.
@@ -264,6 +291,8 @@ walk.bad "AppHook.all", "a bad limit", hooks.all({ max_results: 0 })["errors"], 
 walk.good "AppHook#update", "sleeps", hooks.update(hook["id"], { state: "inactive" })["state"], "inactive"
 walk.good "AppHook#update", "what was read, sent back", hooks.update(hook["id"], hooks.find(hook["id"]))["state"], "inactive"
 walk.bad "AppHook#update", "a state that is none", hooks.update(hook["id"], { state: "tired" })["errors"], Array
+walk.good "AppHook#events", "from the last on", kinds_of[{ app_hook_id: hook["id"] }].uniq, %w[app_hook.updated app_hook.created]
+walk.bad "AppHook#events", "of no hook", events.all({ app_hook_id: missing["hk"] }), []
 walk.good "AppHook#delete", "gone", [hooks.delete(hook["id"]), raises { hooks.find(hook["id"]) }], [{}, RecordNotFound]
 walk.bad "AppHook#delete", "again", raises { hooks.delete(hook["id"]) }, RecordNotFound
 
@@ -285,6 +314,11 @@ walk.good "AuthProvider.authorize_urls", "none, where nobody signs in through ot
 walk.bad "AuthProvider.authorize_urls", "a bad key", raises { Client.new(version, url, "ko_nothing", realm["id"]).get("auth_providers/authorize") }, AccessDenied
 walk.good "AuthProvider.authorize_url", "of what has none", raises { c.get("auth_providers/#{ruling["id"]}/authorize", { redirect_uri: "https://app.example.com/" }) }, RecordNotFound
 walk.bad "AuthProvider.authorize_url", "no such provider", raises { c.get("auth_providers/#{missing["ap"]}/authorize") }, RecordNotFound
+unless old
+  elsewhere = ->(id) { c.post("auth_providers/#{id}/authorize", { access_token: "x", request: { ip: "10.0.0.1" } }) }
+  walk.good "AuthProvider#authorize_token", "an object that is not valid", elsewhere[ruling["id"]]["errors"], ["Signing in through others is not supported"]
+  walk.bad "AuthProvider#authorize_token", "no such provider", elsewhere[missing["ap"]]["errors"], Array
+end
 walk.bad "AuthProvider.authorize", "a code from nobody", c.post("auth_providers/authorize", { code: "x", state: "y" })["errors"], Array
 walk.good "AuthProvider.authorize", "an object that is not valid", c.last.code, "422"
 
@@ -312,6 +346,15 @@ walk.good "LoginPolicy.all", "one", ids[policies.all], [policy["id"]]
 walk.bad "LoginPolicy.all", "a bad key", raises { Resource.new(Client.new(version, url, "ko_nothing", realm["id"]), "login_policies", :login_policy).all }, AccessDenied
 walk.good "LoginPolicy#update", "a footer", policies.update(policy["id"], { footer: "Bye" }).values_at("header", "footer"), %w[Hello Bye]
 walk.bad "LoginPolicy#update", "no name", policies.update(policy["id"], { name: "" })["errors"], Array
+walk.good "LoginPolicy#events", "from the last on", kinds_of[{ login_policy_id: policy["id"] }], %w[login_policy.updated login_policy.created]
+walk.bad "LoginPolicy#events", "of none", events.all({ login_policy_id: missing["lpl"] }), []
+
+# What a realm has, asked for by a client that names none.
+{ "orgs" => ids[orgs.all], "app_hooks" => ids[hooks.all], "auth_providers" => ids[providers.all], "login_policies" => ids[policies.all], "events" => ids[events.all] }.each do |kind, want|
+  of = ->(id) { Resource.new(admin, kind, nil).all({ realm_id: id }) }
+  walk.good "Realm##{kind}", "by a client that names no realm", [want.empty?, ids[of[realm["id"]]]], [false, want]
+  walk.bad "Realm##{kind}", "of a realm that is none", raises { of[missing["rl"]] }, RecordNotFound
+end
 walk.good "LoginPolicy#delete", "gone", policies.delete(policy["id"]), {}
 walk.bad "LoginPolicy#delete", "again", raises { policies.delete(policy["id"]) }, RecordNotFound
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -16,6 +17,22 @@ func decodeStrictly(value *yaml.Node, into any) error {
 	if names := unsaid(value); len(names) > 0 {
 		return &yaml.TypeError{Errors: names}
 	}
+	err := decodeKnown(value, into)
+	if _, all := errors.AsType[*yaml.TypeError](err); err == nil || all {
+		return err
+	}
+	found := &yaml.TypeError{Errors: setAside(value, into, func(alone *yaml.Node) *yaml.Node { return alone })}
+	if len(found.Errors) == 0 {
+		return err
+	}
+	if rest, more := errors.AsType[*yaml.TypeError](decodeKnown(value, into)); more {
+		found.Errors = append(found.Errors, rest.Errors...)
+	}
+	return found
+}
+
+// decodeKnown does decodeStrictly's work, but for what setAside sees to.
+func decodeKnown(value *yaml.Node, into any) error {
 	text, err := yaml.Marshal(value)
 	if err != nil {
 		return err
@@ -37,6 +54,35 @@ func decodeStrictly(value *yaml.Node, into any) error {
 		}
 	}
 	return &found
+}
+
+// setAside takes out what is below a node and refused by its own type, as a duration that is none, and returns a complaint for each. The
+// library stops at the first, and says neither where it is nor what else is wrong. within returns the whole in which a node stands alone.
+func setAside(node *yaml.Node, into any, within func(*yaml.Node) *yaml.Node) (complaints []string) {
+	if node.Kind != yaml.MappingNode && node.Kind != yaml.SequenceNode {
+		return nil
+	}
+	var kept []*yaml.Node
+	for i, child := range node.Content {
+		stands, what := []*yaml.Node{child}, ""
+		if node.Kind == yaml.MappingNode && i%2 == 0 {
+			continue // a name, which stays or goes with its value
+		} else if node.Kind == yaml.MappingNode {
+			stands, what = []*yaml.Node{node.Content[i-1], child}, node.Content[i-1].Value+": "
+		}
+		alone := func(n *yaml.Node) *yaml.Node {
+			return within(&yaml.Node{Kind: node.Kind, Content: append(slices.Clone(stands[:len(stands)-1]), n)})
+		}
+		complaints = append(complaints, setAside(child, into, alone)...)
+		err := alone(child).Decode(into)
+		if _, another := errors.AsType[*yaml.TypeError](err); err != nil && !another {
+			complaints = append(complaints, fmt.Sprintf("line %d: %s%v", child.Line, what, err))
+			continue
+		}
+		kept = append(kept, stands...)
+	}
+	node.Content = kept
+	return complaints
 }
 
 // unsaid returns a complaint for each name below a node that has no value. The library takes that for the default, and so a rule that was

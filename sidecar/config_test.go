@@ -119,7 +119,10 @@ func TestLoadComplains(t *testing.T) {
 		{"ages that ask for nothing", "upstream: http://a\nsigned_in_within: 0s\nrules:\n- {path: [/a], signed_in_within: -1m}\n- {path: [/b], signed_in_within: 999999h}\n" +
 			"issuers: [{name: a, issuer: https://a.example, audience: [a], max_age: 0s}]\n", nil, []string{
 			"signed_in_within is 0s; it must be from 1s to 87840h, or left out", "rule 1: signed_in_within is -1m0s", "rule 2: signed_in_within is 999999h0m0s", "issuers: a: max_age is 0s"}},
-		{"an age that is no time", "upstream: http://a\nsigned_in_within: soon\n", nil, []string{"line 2: \"soon\" is no duration"}},
+		{"an age that is no time", "upstream: http://a\nsigned_in_within: soon\n", nil, []string{"line 2: signed_in_within: \"soon\" is no duration"}},
+		{"ages that are no time, and more", "upstream: http://a\nrules:\n- path: [/a]\n  signed_in_within: 5\n  permision: x\n- paths: /b\n  signed_in_within: 5\nissuers:\n- {name: a, skew: 1, isuer: x}\n", nil, []string{
+			"line 4: signed_in_within: \"5\" is no duration", "line 5: there is no setting permision here", "line 6: there is no setting paths here", "line 7: signed_in_within: \"5\" is no duration",
+			"line 9: skew: \"1\" is no duration", "line 9: there is no setting isuer here"}},
 		{"an age in the environment", "upstream: http://a\n", []string{"POSTERN_SIGNED_IN_WITHIN=0"}, []string{"signed_in_within is 0s"}},
 		{"lists of nobody", "upstream: http://a\nrequire_any: []\nrules: [{path: [/a], vouched_by: []}]\n", nil, []string{"require_any names no permission", "rule 1: vouched_by names nobody"}},
 		{"names without values", "upstream: http://a\nmfa:\nrules:\n- path: [/a]\n  mfa: ~\n  require:\n  - \n", nil, []string{

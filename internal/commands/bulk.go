@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -77,11 +78,14 @@ func (a *api) call(ctx context.Context, method string, query url.Values, body io
 	return res, nil
 }
 
+// onTerminal reports whether somebody looks at a terminal.
+func onTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
+
 // bar returns a progress bar over size units (-1 = nobody knows), which is drawn on a terminal and nowhere else.
 func bar(size int64, what string, bytes bool) *progressbar.ProgressBar {
 	options := []progressbar.Option{progressbar.OptionSetDescription(what), progressbar.OptionSetWriter(os.Stderr),
 		progressbar.OptionShowBytes(bytes), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100e6)}
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
+	if !onTerminal() {
 		options = append(options, progressbar.OptionSetVisibility(false))
 	}
 	return progressbar.NewOptions64(size, options...)
@@ -140,16 +144,47 @@ func Export(usualAPI string) *cobra.Command {
 // writeExport copies an export to a file, or to out where none is named.
 func writeExport(out io.Writer, to string, export io.Reader) (err error) {
 	if to != "" {
-		f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
+		f, failed := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if failed != nil {
+			return failed
 		}
 		defer func() { err = cmp.Or(err, f.Close()) }()
 		out = f
 	}
 	progress := bar(-1, "exporting", true)
-	if _, err := io.Copy(io.MultiWriter(out, progress), export); err != nil {
-		return fmt.Errorf("the export was cut short; --after goes on after the last user that was written: %w", err)
+	last, err := copyLines(io.MultiWriter(out, progress), export)
+	_ = progress.Finish() // before anything is said, which would stand behind it
+	if err == nil {
+		return nil
 	}
-	return progress.Finish()
+	if !strings.HasPrefix(last, "usr_") {
+		return fmt.Errorf("the export was cut short before its first user: %w", err)
+	}
+	return fmt.Errorf("the export was cut short; --after %s goes on: %w", last, err)
+}
+
+// copyLines copies lines, and of one that is cut off nothing. Where that fails it returns the id in the last line before.
+func copyLines(to io.Writer, from io.Reader) (last string, err error) {
+	var line struct {
+		ID string `json:"id"`
+	}
+	var whole []byte
+	for lines := bufio.NewReaderSize(from, 64<<10); ; {
+		text, err := lines.ReadBytes('\n')
+		if err == nil {
+			_, err = to.Write(text)
+		}
+		switch {
+		case err == nil:
+			whole = text
+		case errors.Is(err, io.EOF) && len(text) == 0:
+			return "", nil
+		case errors.Is(err, io.EOF):
+			err = io.ErrUnexpectedEOF
+			fallthrough
+		default:
+			_ = json.Unmarshal(whole, &line) // there may be none
+			return line.ID, err
+		}
+	}
 }

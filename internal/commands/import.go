@@ -92,6 +92,7 @@ func (in *importing) run(c *cobra.Command, name string) error {
 	}
 	res, err := in.api.call(c.Context(), http.MethodPost, query, read)
 	if err != nil {
+		_ = progress.Finish() // before anything is said, which would stand behind it
 		err = cmp.Or(in.endedBy(), err)
 		read.CloseWithError(err) // so that feed ends
 		return err
@@ -269,10 +270,16 @@ func (in *importing) answered() string {
 	return " (" + source + ")"
 }
 
+// overBar begins a line in the place of the progress bar, which is drawn anew below it.
+const overBar = "\r\x1b[K"
+
 // say writes a line about a user.
 func (in *importing) say(format string, args ...any) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if onTerminal() {
+		format = overBar + format
+	}
 	fmt.Fprintf(in.errs, format+"\n", args...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -117,6 +118,13 @@ func (h *AppHook) validateWebhook(errs *fieldErrors) {
 	u, err := url.Parse(h.Destination)
 	errs.check(len(h.Destination) <= maxDestination && err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.Fragment == "",
 		"destination", "Destination must be a URL like https://app.example.com/hook")
+	errs.check(err != nil || isPort(u.Port()), "destination", "Destination must have a port from 1 to 65535, or none")
+}
+
+// isPort reports whether something can listen on the port of a URL; "" is that of its scheme.
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return text == "" || err == nil && port > 0
 }
 
 // validateEmail looks at what only e-mail hooks have.

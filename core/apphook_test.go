@@ -25,6 +25,8 @@ func TestAppHookRules(t *testing.T) {
 			{core.HookWebhook, core.AppHookChange{}, "destination"},
 			{core.HookWebhook, core.AppHookChange{Destination: ptr("ftp://example.com")}, "destination"},
 			{core.HookWebhook, core.AppHookChange{Destination: ptr("https://")}, "destination"},
+			{core.HookWebhook, core.AppHookChange{Destination: ptr("https://example.com:0/")}, "destination"},
+			{core.HookWebhook, core.AppHookChange{Destination: ptr("https://example.com:65536/")}, "destination"},
 			{core.HookWebhook, core.AppHookChange{Destination: ptr("https://example.com"), EventTypes: &[]string{"user.bored"}}, "event_type"},
 			{core.HookWebhook, core.AppHookChange{Destination: ptr("https://example.com"), Delay: ptr(core.Seconds(-1))}, "delay"},
 			{core.HookWebhook, core.AppHookChange{Destination: ptr("https://example.com"), Letter: func(l *core.Letter) { l.To = "a@example.com" }}, "email_template"},

@@ -34,6 +34,9 @@ func (o *Outbox) attempt(ctx context.Context, courier Courier, p Partition, id N
 		end()
 		return nil, ctx.Err() // we were stopped, it did not fail
 	}
+	if n.HookType == HookEmail {
+		o.d.troubles.note(WorkMails, done.trouble())
+	}
 	return &done, o.conclude(ctx, p, end, done)
 }
 

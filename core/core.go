@@ -38,7 +38,7 @@ type Options struct {
 	// Report is told what Check found, or why it failed, every minute while Run runs; default nobody is.
 	Report func(Fitness, error)
 
-	// Trouble is told when some work that Run does begins to fail, or WorkWrites, by the work's name, and with nil when it goes well
+	// Trouble is told when some work that Run does begins to fail, or WorkWrites or WorkMails, by the work's name, and with nil when it goes well
 	// again; default nobody is. It must not block.
 	Trouble func(work string, err error)
 

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -14,6 +15,10 @@ type Courier interface {
 
 	// Mails reports whether there is a mail server that takes e-mails.
 	Mails() bool
+
+	// Sender returns the address that the e-mails of a hook come from: where the hook names none, the mail server's settings do. Without
+	// either it is "".
+	Sender(h *AppHook) string
 
 	// Refuses says what is wrong with the URL of a webhook that is never going to be called, in words that go on after its name;
 	// "" is nothing. It asks nobody.
@@ -31,6 +36,7 @@ type Delivery struct {
 	At           time.Time // of this try
 	Secrets      [][]byte  // of a webhook, to sign with; the newest first
 
+	From   string            // of a preview: the sender, as Courier.Sender has it
 	To     string            // of an e-mail: the address
 	Fields map[string]string // of an e-mail: what its merge fields stand for
 }
@@ -51,6 +57,15 @@ type Attempted struct {
 	Result      DeliveryResult
 	Destination string // scheme and host, or the mail server: what follows may be a secret
 	Line        string // a line for people: "200 OK"
+	Unserved    bool   // of an e-mail: the mail server takes none, whoever it is for
+}
+
+// trouble returns what keeps the mail server from taking e-mails; nil where nothing does.
+func (a *Attempted) trouble() error {
+	if !a.Unserved {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", a.Destination, a.Line)
 }
 
 // letterFields returns what the merge fields of an e-mail stand for.
@@ -129,5 +144,13 @@ func (a *AppHooks) Preview(ctx context.Context, hook *AppHook, realm RealmID, us
 	if hook.Letter.To != "" {
 		to = hook.Letter.To
 	}
-	return &Delivery{Event: e, Hook: hook, At: now, To: to, Fields: a.d.letterFields(e, r, u, hook, token)}, nil
+	return &Delivery{Event: e, Hook: hook, At: now, From: a.d.sender(hook), To: to, Fields: a.d.letterFields(e, r, u, hook, token)}, nil
+}
+
+// sender returns whom the e-mails of a hook come from, as far as that is known without a courier.
+func (d *deps) sender(h *AppHook) string {
+	if d.courier == nil {
+		return h.Letter.From
+	}
+	return d.courier.Sender(h)
 }

@@ -28,6 +28,9 @@ func (c *courier) Refuses(destination string) string {
 // Mails reports whether there is a mail server.
 func (c *courier) Mails() bool { return !c.mailless }
 
+// Sender returns what the hook says.
+func (c *courier) Sender(h *core.AppHook) string { return h.Letter.From }
+
 func (c *courier) Deliver(_ context.Context, d *core.Delivery) core.Attempted {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -2,10 +2,13 @@ package core_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/teststore"
 )
 
 // TestLetters holds what e-mails are told: the token to its own user, and to nobody afterwards.
@@ -128,4 +131,36 @@ func TestVerificationLetters(t *testing.T) {
 			t.Errorf("a sixth letter = %v; want throttled", err)
 		}
 	})
+}
+
+// TestMailServerThatTakesNothing holds that it is told once that the mail server takes no e-mails, and once that it does again; what it refuses
+// of one letter is not about it.
+func TestMailServerThatTakesNothing(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	carrier := &courier{}
+	var told []string
+	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+	w.must(err)
+	w.Core, err = core.New(core.Options{Store: w.store, MasterKey: master, Now: w.clock.Now, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}, Courier: carrier,
+		Trouble: func(work string, err error) { told = append(told, fmt.Sprint(work, ": ", err)) }})
+	w.must(err)
+	w.letterHook("user.created")
+	for _, step := range []struct {
+		name string
+		does core.Attempted
+		want []string
+	}{
+		{"ann", core.Attempted{Result: core.Rejected, Line: "550"}, nil},
+		{"bob", core.Attempted{Destination: "mail server here", Line: "it did not let us in: 535", Unserved: true}, []string{"mail server: mail server here: it did not let us in: 535"}},
+		{"cat", core.Attempted{Line: "it could not be reached", Unserved: true}, nil},
+		{"dan", core.Attempted{Line: "450"}, []string{"mail server: <nil>"}},
+		{"eve", core.Attempted{Result: core.Delivered}, nil},
+	} {
+		told, carrier.does = nil, func(*core.Delivery) core.Attempted { return step.does }
+		w.human(step.name)
+		w.must(w.DeliverNow(w.ctx))
+		if !slices.Equal(told, step.want) {
+			t.Errorf("after %+v, told %q; want %q", step.does, told, step.want)
+		}
+	}
 }

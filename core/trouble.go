@@ -28,6 +28,9 @@ func (t *troubles) note(work string, err error) {
 	t.tell(work, err)
 }
 
+// WorkMails names the giving of e-mails to the mail server, for Options.Trouble. It fails where the server takes none, whoever they are for.
+const WorkMails = "mail server"
+
 // WorkWrites names what changes the store, for Options.Trouble. It fails alone where a disk is full or Redis takes no more: whoever is
 // signed in is let in as ever, and nobody can sign in or out.
 const WorkWrites = "writes to the store"

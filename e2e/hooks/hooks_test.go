@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -88,7 +87,7 @@ func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
 func (s *session) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, user, password string) error {
 		if user != "postern" || password != "letters" {
-			return errors.New("no")
+			return smtp.ErrAuthFailed
 		}
 		s.in = true
 		s.box.mu.Lock()
@@ -197,9 +196,14 @@ func TestMail(t *testing.T) {
 			if done := deliver(settings, "nobody@example.com"); done.Result != core.Rejected || done.Line != "the mail server refused it: 550" {
 				t.Errorf("Deliver to nobody = %+v; want it rejected", done)
 			}
+			outdated := settings
+			outdated.PasswordFile, outdated.Password = "", "former"
+			if done := deliver(outdated, "ann@example.com"); done.Result != core.NotDelivered || done.Line != "the mail server did not let us in: 535" || !done.Unserved {
+				t.Errorf("Deliver with a former password = %+v; want it tried again, with the reason", done)
+			}
 			stranger := settings
 			stranger.CAFile = ""
-			if done := deliver(stranger, "ann@example.com"); done.Result != core.NotDelivered || len(box.letters) != 1 {
+			if done := deliver(stranger, "ann@example.com"); done.Result != core.NotDelivered || !strings.Contains(done.Line, "certificate") || !done.Unserved || len(box.letters) != 1 {
 				t.Errorf("Deliver to a server that nobody vouches for = %+v; want it not delivered", done)
 			}
 		})

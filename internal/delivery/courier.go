@@ -4,7 +4,9 @@ package delivery
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -72,6 +74,14 @@ func (c *Courier) Refuses(destination string) string {
 // Mails reports whether a mail server is configured.
 func (c *Courier) Mails() bool { return c.mail != nil }
 
+// Sender returns the address that the e-mails of a hook come from; "" = neither the hook nor a mail server's settings name one.
+func (c *Courier) Sender(h *core.AppHook) string {
+	if c.mail == nil {
+		return h.Letter.From
+	}
+	return c.mail.sender(h)
+}
+
 // Close lets go of idle connections.
 func (c *Courier) Close() { c.client.CloseIdleConnections() }
 
@@ -88,18 +98,26 @@ func newClient(policy egress.Policy) *http.Client {
 	}
 }
 
-// why says in a line what kept a call from being answered, and nothing of where it went or what it carried.
-func why(err error) string {
+// why says in a line what kept a server from answering, and nothing of where it is or what it was sent. Where nothing of what it knows did, it is
+// that the server did not go on as agreed: other.
+func why(err error, other string) string {
 	refused, isRefused := errors.AsType[*egress.RefusedError](err)
 	timeout, _ := errors.AsType[interface {
 		error
 		Timeout() bool
 	}](err)
+	_, isUntrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, isUnknown := errors.AsType[*net.DNSError](err)
+	connection, _ := errors.AsType[*net.OpError](err)
 	switch {
 	case isRefused:
 		return refused.Error()
 	case timeout != nil && timeout.Timeout():
 		return "it took too long to answer"
+	case isUntrusted:
+		return "its certificate is not one to trust"
+	case isUnknown, connection != nil && connection.Op == "dial":
+		return "it could not be reached"
 	}
-	return "it could not be reached"
+	return other
 }

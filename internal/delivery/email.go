@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"net/textproto"
 	"os"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -112,42 +115,82 @@ func (m *mailer) send(ctx context.Context, d *core.Delivery) core.Attempted {
 		done.Result, done.Line = core.Rejected, "the e-mail cannot be written: "+err.Error()
 		return done
 	}
-	client, err := m.client()
+	client, err := m.client(isASCII(m.sender(d.Hook) + d.To))
 	if err != nil {
-		done.Line = "the mail server's settings cannot be used"
+		done.Line, done.Unserved = "the mail server's settings cannot be used", true
 		return done
 	}
 	select {
 	case m.lines <- struct{}{}:
-		defer func() { <-m.lines }()
 	case <-ctx.Done():
 		done.Line = "the mail server is busy with others"
 		return done
 	}
-	// Once the server has taken it, nothing that goes wrong afterwards, such as a connection that ends without goodbye, matters: to try
-	// again would be to send it twice.
-	if err := client.DialAndSendWithContext(ctx, msg); err != nil && !msg.IsDelivered() {
-		done.Result, done.Line = outcome(err)
+	if err := m.converse(ctx, client, msg); err != nil {
+		done.Result, done.Line, done.Unserved = outcome(err)
 		return done
 	}
 	done.Result, done.Line = core.Delivered, "the mail server took it"
 	return done
 }
 
-// outcome says what came of a failed sending. What the server said is not passed on: it may quote the letter.
-func outcome(err error) (core.DeliveryResult, string) {
-	sending, is := errors.AsType[*gomail.SendError](err)
-	switch {
-	case is && sending.ErrorCode() >= 500 && !sending.IsTemp():
-		return core.Rejected, fmt.Sprintf("the mail server refused it: %d", sending.ErrorCode())
-	case is && sending.ErrorCode() != 0:
-		return core.NotDelivered, fmt.Sprintf("the mail server did not take it: %d", sending.ErrorCode())
+// stopPatience is for how long a conversation may go on once we are to stop. It is seldom needed: a letter that is cut short may have been taken,
+// and is sent again.
+const stopPatience = 2 * time.Second
+
+// converse gives a message to the server, and a line back. It ends in time where we are to stop and the server hangs, which nothing but its own
+// patience ends.
+func (m *mailer) converse(ctx context.Context, client *gomail.Client, msg *gomail.Msg) error {
+	ended := make(chan error, 1)
+	go func() {
+		defer func() { <-m.lines }()
+		err := client.DialAndSendWithContext(ctx, msg)
+		// Once the server has taken it, nothing that goes wrong afterwards, such as a connection that ends without goodbye, matters: to try
+		// again would be to send it twice.
+		if msg.IsDelivered() {
+			err = nil
+		}
+		ended <- err
+	}()
+	stopped := make(chan struct{})
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) { // a deadline alone leaves a server that is slow to its own
+			time.AfterFunc(stopPatience, func() { close(stopped) })
+		}
+	})()
+	select {
+	case err := <-ended:
+		return err
+	case <-stopped:
+		return ctx.Err()
 	}
-	return core.NotDelivered, "the mail server could not be reached, or did not let us in"
 }
 
-// client returns a client for one sending.
-func (m *mailer) client() (*gomail.Client, error) {
+// outcome says what came of a failed sending, and whether others would fare no better. What the server said is not passed on: it may quote the
+// letter.
+func outcome(err error) (result core.DeliveryResult, line string, unserved bool) {
+	sending, ofLetter := errors.AsType[*gomail.SendError](err)
+	reply, ofUs := errors.AsType[*textproto.Error](err)
+	switch {
+	case ofLetter && slices.Contains(notSignedIn, sending.ErrorCode()):
+		return core.NotDelivered, fmt.Sprintf("the mail server did not let us in: %d", sending.ErrorCode()), true
+	case ofLetter && sending.ErrorCode() >= 500 && !sending.IsTemp():
+		return core.Rejected, fmt.Sprintf("the mail server refused it: %d", sending.ErrorCode()), false
+	case ofLetter && sending.ErrorCode() != 0:
+		return core.NotDelivered, fmt.Sprintf("the mail server did not take it: %d", sending.ErrorCode()), false
+	case ofUs:
+		return core.NotDelivered, fmt.Sprintf("the mail server did not let us in: %d", reply.Code), true
+	}
+	return core.NotDelivered, "the mail server: " + why(err, "it hung up, or lacks what its settings ask for: TLS, or a way to sign in"), !ofLetter
+}
+
+// notSignedIn are the answers to who must sign in, or cannot (RFC 4954 §6). They are about our settings, which somebody may mend, and not about
+// the letter.
+var notSignedIn = []int{530, 534, 535, 538}
+
+// client returns a client for one sending. With plain addresses it does not ask for SMTPUTF8: a server that has promised it may have to return
+// the e-mail, where the next one does not know it (RFC 6531 §3.4).
+func (m *mailer) client(plain bool) (*gomail.Client, error) {
 	password, err := m.password()
 	if err != nil {
 		return nil, err
@@ -164,10 +207,26 @@ func (m *mailer) client() (*gomail.Client, error) {
 	default:
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
 	}
+	if plain {
+		options = append(options, gomail.WithoutSMTPUTF8())
+	}
 	if m.smtp.User != "" {
 		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(m.smtp.User), gomail.WithPassword(password))
 	}
 	return gomail.NewClient(m.smtp.Host, options...)
+}
+
+// isASCII reports whether a text has no other characters.
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// sender returns the address that the e-mails of a hook come from.
+func (m *mailer) sender(h *core.AppHook) string {
+	if h.Letter.From != "" {
+		return h.Letter.From
+	}
+	return m.smtp.From
 }
 
 // message returns the e-mail. Its id is that of the notification, the same at every try.
@@ -176,10 +235,7 @@ func (m *mailer) message(d *core.Delivery) (*gomail.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := d.Hook.Letter.From
-	if from == "" {
-		from = m.smtp.From
-	}
+	from := m.sender(d.Hook)
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(&mail.Address{Name: d.Hook.Letter.FromName, Address: from}) // FromFormat fails with a name that has quotes
 	if err := msg.To(d.To); err != nil {

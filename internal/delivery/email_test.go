@@ -95,7 +95,7 @@ func TestSenders(t *testing.T) {
 	}
 }
 
-// mailServer takes e-mails. It answers a command as answers say, by its first word, or else as servers do; "" hangs up.
+// mailServer takes e-mails. It answers a command as answers say, by the whole of it or its first word, or else as servers do; "" hangs up.
 func mailServer(t *testing.T, answers map[string]string) *net.TCPAddr {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -116,7 +116,10 @@ func mailServer(t *testing.T, answers map[string]string) *net.TCPAddr {
 			if inLetter && word != "." {
 				continue
 			}
-			answer, other := answers[word]
+			answer, other := answers[lines.Text()]
+			if !other {
+				answer, other = answers[word]
+			}
 			switch {
 			case other:
 			case word == "DATA":
@@ -147,31 +150,63 @@ func TestNothingInTheClear(t *testing.T) {
 	}
 }
 
-// TestOutcomes goes by what a mail server says of the letter, and by nothing that comes after it was taken: it would be sent twice.
+// TestOutcomes goes by what a mail server says of the letter, and by nothing that comes after it was taken: it would be sent twice. What it says
+// of us, whoever the letter is for, is told as that, and tried again: somebody may mend it.
 func TestOutcomes(t *testing.T) {
+	ours := func(line string) core.Attempted { return core.Attempted{Line: line, Unserved: true} }
+	taken, later := core.Attempted{Result: core.Delivered, Line: "the mail server took it"}, core.Attempted{Line: "the mail server did not take it: 45"}
+	const lacks = "the mail server: it hung up, or lacks what its settings ask for: TLS, or a way to sign in"
+	refused := func(code string) core.Attempted {
+		return core.Attempted{Result: core.Rejected, Line: "the mail server refused it: " + code}
+	}
 	for name, tt := range map[string]struct {
 		answers map[string]string
-		want    core.DeliveryResult
+		want    core.Attempted // its line may go on
 	}{
-		"taken":                           {nil, core.Delivered},
-		"hangs up once it has it":         {map[string]string{"RSET": ""}, core.Delivered},
-		"knows no RSET":                   {map[string]string{"RSET": "502 what?"}, core.Delivered},
-		"says no goodbye":                 {map[string]string{"QUIT": ""}, core.Delivered},
-		"hangs up before":                 {map[string]string{".": ""}, core.NotDelivered},
-		"is busy":                         {map[string]string{".": "451 later"}, core.NotDelivered},
-		"refuses the letter":              {map[string]string{".": "554 no"}, core.Rejected},
-		"refuses the letter and hangs up": {map[string]string{"RCPT": "550 nobody", "RSET": ""}, core.Rejected},
-		"knows nobody by that name, yet":  {map[string]string{"RCPT": "450 later"}, core.NotDelivered},
-		"hangs up at once":                {map[string]string{"EHLO": "", "HELO": ""}, core.NotDelivered},
+		"taken":                            {nil, taken},
+		"hangs up once it has it":          {map[string]string{"RSET": ""}, taken},
+		"knows no RSET":                    {map[string]string{"RSET": "502 what?"}, taken},
+		"says no goodbye":                  {map[string]string{"QUIT": ""}, taken},
+		"hangs up before":                  {map[string]string{".": ""}, core.Attempted{Line: lacks}},
+		"is busy":                          {map[string]string{".": "451 later"}, later},
+		"refuses the letter":               {map[string]string{".": "554 no"}, refused("554")},
+		"refuses the letter and hangs up":  {map[string]string{"RCPT": "550 nobody", "RSET": ""}, refused("550")},
+		"knows nobody by that name, yet":   {map[string]string{"RCPT": "450 later"}, later},
+		"hangs up at once":                 {map[string]string{"EHLO": "", "HELO": ""}, ours(lacks)},
+		"is closed":                        {map[string]string{"EHLO": "421 closed", "HELO": "421 closed"}, ours("the mail server did not let us in: 421")},
+		"knows another password":           {map[string]string{"EHLO": "250-here\r\n250 AUTH CRAM-MD5", "AUTH": "535 no"}, ours("the mail server did not let us in: 535")},
+		"knows no way to sign in":          {map[string]string{"EHLO": "250 here"}, ours(lacks)},
+		"wants somebody to sign in":        {map[string]string{"MAIL": "530 sign in first"}, ours("the mail server did not let us in: 530")},
+		"wants somebody to sign in for it": {map[string]string{"RCPT": "530 sign in first"}, ours("the mail server did not let us in: 530")},
+		"refuses the sender once and all":  {map[string]string{"MAIL": "553 not yours"}, refused("553")},
 	} {
 		m, err := newMailer(SMTP{Host: "127.0.0.1", Port: mailServer(t, tt.answers).Port, From: "noreply@example.com", TLS: TLSNone})
 		if err != nil {
 			t.Fatal(err)
 		}
+		if strings.HasPrefix(tt.answers["EHLO"], "250") {
+			m.smtp.User, m.smtp.Password = "postern", "letters"
+		}
 		got := m.send(t.Context(), &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: "ann@example.com",
 			Hook: &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}}})
-		if got.Result != tt.want {
-			t.Errorf("a server that %s: send = %+v; want %d", name, got, tt.want)
+		if got.Result != tt.want.Result || got.Unserved != tt.want.Unserved || !strings.HasPrefix(got.Line, tt.want.Line) {
+			t.Errorf("a server that %s: send = %+v; want %+v", name, got, tt.want)
+		}
+	}
+}
+
+// TestPlainAddresses holds that SMTPUTF8 is asked for where an address takes it, and nowhere else.
+func TestPlainAddresses(t *testing.T) {
+	for to, want := range map[string]core.DeliveryResult{"ann@example.com": core.Delivered, "jörg@example.com": core.Rejected} {
+		server := mailServer(t, map[string]string{"EHLO": "250-here\r\n250 SMTPUTF8", "MAIL FROM:<noreply@example.com> SMTPUTF8": "555 not here"})
+		m, err := newMailer(SMTP{Host: "127.0.0.1", Port: server.Port, From: "noreply@example.com", TLS: TLSNone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := m.send(t.Context(), &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: to,
+			Fields: map[string]string{"realm.name": "Grüße"}, Hook: &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}}})
+		if got.Result != want {
+			t.Errorf("send to %s, where asking for SMTPUTF8 is refused, = %+v; want %d", to, got, want)
 		}
 	}
 }
@@ -210,5 +245,39 @@ func TestMailServerThatHangs(t *testing.T) {
 	end()
 	if got := send(over); got.Result != core.NotDelivered || got.Line != "the mail server is busy with others" {
 		t.Errorf("one e-mail more = %+v; want it tried again later", got)
+	}
+}
+
+// TestStopDoesNotWaitForTheMailServer holds that a mail server which hangs does not keep us from stopping for as long as it is given to answer.
+func TestStopDoesNotWaitForTheMailServer(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	m, err := newMailer(SMTP{Host: "127.0.0.1", Port: silent.Addr().(*net.TCPAddr).Port, From: "noreply@example.com", TLS: TLSNone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	sent := make(chan core.Attempted, 1)
+	go func() {
+		sent <- m.send(ctx, &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: "ann@example.com",
+			Hook: &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}}})
+	}()
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	stop()
+	select {
+	case got := <-sent:
+		if got.Result != core.NotDelivered {
+			t.Errorf("send = %+v; want it sent again later", got)
+		}
+	case <-time.After(15 * time.Second): // the server has 20
+		t.Error("send goes on, though we are to stop")
 	}
 }

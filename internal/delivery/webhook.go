@@ -49,7 +49,7 @@ func (c *Courier) call(ctx context.Context, d *core.Delivery) core.Attempted {
 	sign(req.Header, string(d.Notification.ID), d.At, body, d.Secrets)
 	resp, err := c.client.Do(req)
 	if err != nil {
-		done.Line = why(err)
+		done.Line = why(err, "it hung up, or its answer was none in HTTP")
 		return done
 	}
 	defer resp.Body.Close()

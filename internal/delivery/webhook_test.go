@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -105,10 +106,16 @@ func TestWebhookFails(t *testing.T) {
 	reached := false
 	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
 	defer inside.Close()
+	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	untrusted.StartTLS()
+	defer untrusted.Close()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/redirect":
 			http.Redirect(w, r, inside.URL, http.StatusTemporaryRedirect)
+		case "/reset":
+			panic(http.ErrAbortHandler)
 		case "/endless":
 			w.WriteHeader(http.StatusInternalServerError)
 			for {
@@ -130,6 +137,9 @@ func TestWebhookFails(t *testing.T) {
 		{Options{Allow: loopback}, server.URL + "/endless", "500 Internal Server Error"},
 		{Options{Allow: loopback}, server.URL + "/", "410 Gone"},
 		{Options{Allow: loopback}, "http://127.0.0.1:1/", "it could not be reached"},
+		{Options{Allow: loopback}, server.URL + "/reset", "it hung up, or its answer was none in HTTP"},
+		{Options{Allow: loopback}, untrusted.URL, "its certificate is not one to trust"},
+		{Options{Allow: loopback}, "http://nothing.invalid/", "it could not be reached"},
 		{Options{}, inside.URL, strings.TrimPrefix(inside.URL, "http://") + " is not a public address"},
 		{Options{}, strings.Replace(inside.URL, "127.0.0.1", "localhost", 1), " is not a public address"},
 		{Options{}, "http://169.254.169.254/latest/meta-data", "169.254.169.254:80 is not a public address"},

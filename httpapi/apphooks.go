@@ -123,15 +123,21 @@ func (a *API) updateAppHook(w http.ResponseWriter, c *call) error {
 
 // hookBody returns the hook that the path names with the body of the call.
 func (a *API) hookBody(w http.ResponseWriter, c *call) (*body, *core.AppHook, error) {
+	b, h, _, err := a.hookBodyIn(w, c)
+	return b, h, err
+}
+
+// hookBodyIn is hookBody for a call that takes the realm too, which the body may name.
+func (a *API) hookBodyIn(w http.ResponseWriter, c *call) (*body, *core.AppHook, core.RealmID, error) {
 	if _, err := a.permitted(c, core.PermissionManage); err != nil {
-		return nil, nil, err
+		return nil, nil, "", err
 	}
 	b, err := c.readBody(w, "app_hook")
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, "", err
 	}
-	h, _, err := a.hook(c)
-	return b, h, err
+	h, realm, err := a.hook(c)
+	return b, h, realm, err
 }
 
 // appHook takes what may be set of a hook.
@@ -239,16 +245,12 @@ func (a *API) rotateAppHookSecret(w http.ResponseWriter, c *call) error {
 // previewAppHook serves POST /v1/app_hooks/{hook}/preview: the e-mail that a user would get, or somebody made up where no
 // user_id is given. Nothing is sent, and the token in it is none.
 func (a *API) previewAppHook(w http.ResponseWriter, c *call) error {
-	b, h, err := a.hookBody(w, c)
+	b, h, realm, err := a.hookBodyIn(w, c)
 	if err != nil {
 		return err
 	}
 	user := core.UserID(orEmpty(b.object.text("user_id")))
 	if err := b.end(); err != nil {
-		return err
-	}
-	_, realm, err := a.hook(c)
-	if err != nil {
 		return err
 	}
 	delivery, err := a.core.AppHooks.Preview(c.Context(), h, realm, user)
@@ -259,7 +261,7 @@ func (a *API) previewAppHook(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	write(w, http.StatusOK, mediaJSON, wire.Preview{From: h.Letter.From, To: delivery.To, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Object: "preview"})
+	write(w, http.StatusOK, mediaJSON, wire.Preview{From: delivery.From, To: delivery.To, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Object: "preview"})
 	return nil
 }
 

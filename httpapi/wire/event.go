@@ -74,7 +74,7 @@ type AppHook struct {
 
 // Preview is an e-mail as it would be sent.
 type Preview struct {
-	From    string `json:"from"`
+	From    string `json:"from"` // "" = neither the hook nor a mail server's settings name a sender
 	To      string `json:"to"`
 	Subject string `json:"subject"`
 	Text    string `json:"text"`

@@ -146,7 +146,8 @@ const (
 	maxRetryAfter = 24 * time.Hour
 )
 
-// readError makes an Error of an answer. Whatever the body is, the kind is at least what the status says.
+// readError makes an Error of an answer. Its kind is what the status says, unless that would speak of things that whoever answered knows
+// nothing of: a 404 of a proxy, or of the app behind the guard, is no sign that a user is gone.
 func readError(status int, header http.Header, body []byte, now time.Time) *Error {
 	e := &Error{Kind: kindOf(status), Status: status, RequestID: tidy(header.Get("X-Request-Id"), 64), RetryAfter: retryAfter(header.Get("Retry-After"), now)}
 	var sent struct {
@@ -156,6 +157,9 @@ func readError(status int, header http.Header, body []byte, now time.Time) *Erro
 	}
 	if json.Unmarshal(body, &sent) != nil || sent.Code == "" && len(sent.Errors) == 0 {
 		e.Code = CodeNotPostern
+		if e.Kind != KindUnavailable && e.Kind != KindThrottled && e.Kind != KindMalformed {
+			e.Kind = KindInternal
+		}
 		e.Detail = fmt.Sprintf("answered %d with %s, which is not an answer of Postern", status, mediaType(header))
 		return e
 	}

@@ -42,8 +42,16 @@ func TestErrors(t *testing.T) {
 
 		{502, "Content-Type: text/html; charset=utf-8", "<html>ko_secret</html>", client.ErrUnavailable,
 			client.Error{Code: client.CodeNotPostern, Detail: "answered 502 with text/html, which is not an answer of Postern"}},
-		{404, "Content-Type: text/html", "<html>", client.ErrNotFound,
+		{401, "Content-Type: text/html", "<html>", client.ErrInternal, // of a proxy or an app, who know no users
+			client.Error{Code: client.CodeNotPostern, Detail: "answered 401 with text/html, which is not an answer of Postern"}},
+		{403, "Content-Type: text/html", "<html>", client.ErrInternal,
+			client.Error{Code: client.CodeNotPostern, Detail: "answered 403 with text/html, which is not an answer of Postern"}},
+		{404, "Content-Type: text/html", "<html>", client.ErrInternal,
 			client.Error{Code: client.CodeNotPostern, Detail: "answered 404 with text/html, which is not an answer of Postern"}},
+		{413, "Content-Type: text/html", "<html>", client.ErrMalformed,
+			client.Error{Code: client.CodeNotPostern, Detail: "answered 413 with text/html, which is not an answer of Postern"}},
+		{429, "Retry-After: 9", "", client.ErrThrottled,
+			client.Error{Code: client.CodeNotPostern, Detail: "answered 429 with no media type, which is not an answer of Postern", RetryAfter: 9 * time.Second}},
 		{500, "Content-Type: text/plain", "", client.ErrInternal,
 			client.Error{Code: client.CodeNotPostern, Detail: "answered 500 with text/plain, which is not an answer of Postern"}},
 		{302, "Location: https://elsewhere.example.com/", "", client.ErrInternal,

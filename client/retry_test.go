@@ -171,19 +171,23 @@ func TestWaitsEndWithTheContext(t *testing.T) {
 	}
 }
 
-// TestDeleteAfterALostAnswer takes it that what is not there was deleted by the try before.
+// TestDeleteAfterALostAnswer takes it that what is not there was deleted by the try before, but for a 404 that is not Postern's.
 func TestDeleteAfterALostAnswer(t *testing.T) {
-	for name, want := range map[string]error{"cut": nil, "busy": client.ErrNotFound} {
+	const gone, page = `{"code":"user_not_found","detail":"d"}`, "<html>"
+	for _, test := range []struct {
+		name, then string
+		want       error
+	}{{"cut", gone, nil}, {"busy", gone, client.ErrNotFound}, {"cut", page, client.ErrInternal}, {"busy", page, client.ErrInternal}} {
 		var log requests
 		c, _ := faulty(t, client.Options{}, func(w http.ResponseWriter, r *http.Request) {
 			if log.note(r) == 1 {
-				failures[name](w, r)
+				failures[test.name](w, r)
 				return
 			}
-			refuse(404, `{"code":"user_not_found","detail":"d"}`)(w, r)
+			refuse(404, test.then)(w, r)
 		})
-		if err := c.Users.Delete(t.Context(), "ann"); !errors.Is(err, want) {
-			t.Errorf("Delete, %s and then not found = %v; want %v", name, err, want)
+		if err := c.Users.Delete(t.Context(), "ann"); !errors.Is(err, test.want) {
+			t.Errorf("Delete, %s and then 404 with %s = %v; want %v", test.name, test.then, err, test.want)
 		}
 	}
 }

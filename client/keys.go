@@ -103,21 +103,30 @@ func (s *ManagementKeys) Get(ctx context.Context, key string, opts ...CallOption
 // ManagementKeyCreate is a key to be made.
 type ManagementKeyCreate struct {
 	Name        string   `json:"name"`
-	RealmID     string   `json:"-"`           // by id or name; "" = all realms
+	RealmID     string   `json:"-"`           // by id or name; "" = the client's, and all realms where that has none
+	AllRealms   bool     `json:"-"`           // it is for all realms, whatever the client's is, unless RealmID says which
 	Permissions []string `json:"permissions"` // read, write, manage
 	ExpiresAt   *Time    `json:"expires_at,omitempty"`
 }
 
 // Create makes a key. Its secret is in this answer alone. It fails with ErrInvalid.
 func (s *ManagementKeys) Create(ctx context.Context, in ManagementKeyCreate, opts ...CallOption) (*ManagementKey, error) {
-	object := struct {
-		ManagementKeyCreate
-		RealmID *string `json:"realm_id"` // null, since without one the key would be for the client's realm
-	}{ManagementKeyCreate: in}
-	if in.RealmID != "" {
-		object.RealmID = &in.RealmID
+	r := to("POST", "/v1/management_keys")
+	if in.AllRealms || in.RealmID != "" {
+		return do[ManagementKey](ctx, s.c, r.about("management_key", struct {
+			ManagementKeyCreate
+			RealmID *string `json:"realm_id"` // null = all
+		}{in, orNull(in.RealmID)}), opts)
 	}
-	return do[ManagementKey](ctx, s.c, to("POST", "/v1/management_keys").about("management_key", object), opts)
+	return do[ManagementKey](ctx, s.c, r.about("management_key", in), opts)
+}
+
+// orNull returns nil for an empty text.
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // ManagementKeyUpdate is what is to be set of a key. What is nil stays as it is.

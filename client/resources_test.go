@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -295,9 +296,33 @@ func TestKeys(t *testing.T) {
 	if _, err := reader.Users.List(w.ctx, client.UserListOptions{}); !errors.Is(err, client.ErrForbidden) {
 		t.Errorf("List with a deleted key = %v; want ErrForbidden", err)
 	}
-	key, err = w.c.InRealm(w.realm).ManagementKeys.Create(w.ctx, client.ManagementKeyCreate{Name: "all", Permissions: []string{"read"}})
-	if w.must(err); key.RealmID != nil {
-		t.Errorf("a key without a RealmID is for %s; want it for all", *key.RealmID)
+}
+
+// TestManagementKeyRealms makes keys with clients that have a realm, and one that has none: no key is for all realms because something was left out.
+func TestManagementKeyRealms(t *testing.T) {
+	w := newWorld(t, boltStore(t))
+	other, err := w.c.Realms.Create(w.ctx, client.RealmChange{Name: new("other")})
+	w.must(err)
+	here, nowhere := w.c.InRealm(w.realm), w.c.InRealm("")
+	for _, test := range []struct {
+		c    *client.Client
+		in   client.ManagementKeyCreate
+		want string // "" = all
+	}{
+		{here, client.ManagementKeyCreate{}, w.realm},
+		{here, client.ManagementKeyCreate{RealmID: other.ID}, other.ID},
+		{here, client.ManagementKeyCreate{AllRealms: true}, ""},
+		{nowhere, client.ManagementKeyCreate{}, ""},
+		{nowhere, client.ManagementKeyCreate{RealmID: "other"}, other.ID},
+		{nowhere, client.ManagementKeyCreate{AllRealms: true}, ""},
+		{nowhere, client.ManagementKeyCreate{RealmID: other.ID, AllRealms: true}, other.ID},
+	} {
+		test.in.Name, test.in.Permissions = "one", []string{"read"}
+		key, err := test.c.ManagementKeys.Create(w.ctx, test.in)
+		w.must(err)
+		if got := *cmp.Or(key.RealmID, new("")); got != test.want {
+			t.Errorf("Create(%+v) = a key for %q; want %q", test.in, got, test.want)
+		}
 	}
 }
 

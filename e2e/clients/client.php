@@ -18,6 +18,52 @@ class Result {
 	public function hasErrors(): bool { return count($this->errors) > 0; }
 }
 
+// Kinds are the kinds of objects that these clients know: for each field what it is, one of several. A field with a "?" may be missing; what
+// is not listed is no concern of theirs.
+class Kinds {
+	private static ?array $all = null;
+
+	// check throws where an object anywhere in an answer is of no known kind, or not as its kind is.
+	public static function check(mixed $value): void {
+		if (!is_array($value)) {
+			return;
+		}
+		if (is_string($value['object'] ?? null)) {
+			self::compare($value);
+		}
+		foreach ($value as $one) {
+			self::check($one);
+		}
+	}
+
+	private static function compare(array $object): void {
+		self::$all ??= json_decode(file_get_contents(__DIR__ . '/kinds.json'), true);
+		$kind = preg_match('{^k(v|pw)_}', $object['token'] ?? '') ? 'user with a one-time token' : $object['object'];
+		foreach (self::$all[$kind] as $field => $wanted) {
+			$name = rtrim($field, '?');
+			if (!array_key_exists($name, $object) && $name !== $field) {
+				continue;
+			}
+			if (!array_filter(explode('|', $wanted), fn($word) => self::is($object[$name], $word))) {
+				throw new Exception("$kind: $name is " . json_encode($object[$name]) . ", not $wanted");
+			}
+		}
+	}
+
+	// is says whether a value is what a word says: a type, the beginning of a text, or the text itself.
+	private static function is(mixed $value, string $word): bool {
+		return match ($word) {
+			'null' => $value === null,
+			'string' => is_string($value),
+			'number' => is_int($value),
+			'time' => (is_int($value) || is_float($value)) && $value > 1300000000 && $value < time() + 60,
+			'bool' => is_bool($value),
+			'array', 'object' => is_array($value), // which PHP does not tell apart
+			default => $value === $word || preg_match('{_$|:$|^ey$}', $word) && is_string($value) && str_starts_with($value, $word),
+		};
+	}
+}
+
 // Client is the layer below the resources: one connection that is kept.
 class Client {
 	private $socket = null;
@@ -103,6 +149,7 @@ class Client {
 			if (json_last_error() !== JSON_ERROR_NONE) {
 				throw new UnparsableResponse(json_last_error_msg());
 			}
+			Kinds::check($body);
 		} elseif ($text !== '') {
 			throw new UnparsableResponse('a body that is not JSON');
 		}

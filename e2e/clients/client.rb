@@ -11,6 +11,46 @@ class RecordNotFound < StandardError; end
 class RateLimited < StandardError; end
 class Refused < StandardError; end
 
+# Kinds are the kinds of objects that these clients know: for each field what it is, one of several. A field with a "?" may be missing; what
+# is not listed is no concern of theirs.
+module Kinds
+  ALL = JSON.parse(File.read(File.join(__dir__, "kinds.json")))
+
+  # check raises where an object anywhere in an answer is of no known kind, or not as its kind is.
+  def self.check(value)
+    case value
+    when Array then value.each { |one| check(one) }
+    when Hash
+      compare(value) if value["object"].is_a?(String)
+      value.each_value { |one| check(one) }
+    end
+  end
+
+  def self.compare(object)
+    kind = object["token"].to_s.match?(/\Ak(v|pw)_/) ? "user with a one-time token" : object["object"]
+    ALL.fetch(kind).each do |field, wanted|
+      next if !object.key?(field.delete("?")) && field.end_with?("?")
+      value = object.fetch(field.delete("?"))
+      raise "#{kind}: #{field} is #{value.inspect}, not #{wanted}" unless wanted.split("|").any? { |word| is?(value, word) }
+    end
+  end
+
+  # is? says whether a value is what a word says: a type, the beginning of a text, or the text itself.
+  def self.is?(value, word)
+    case word
+    when "null" then value.nil?
+    when "string" then value.is_a?(String)
+    when "number" then value.is_a?(Integer)
+    when "time" then value.is_a?(Numeric) && value.between?(1_300_000_000, Time.now.to_i + 60)
+    when "bool" then [true, false].include?(value)
+    when "array" then value.is_a?(Array)
+    when "object" then value.is_a?(Hash)
+    when /[_:]\z|\Aey\z/ then value.is_a?(String) && value.start_with?(word) && value != word
+    else value == word
+    end
+  end
+end
+
 # Client is the layer below the resources: one connection that is kept, and a status that becomes an object or an error.
 class Client
   AGENTS = { "2.4.1" => "AuthRocket/ruby v2.4.1 [nc 2.2.2]", "1.5.0" => "AuthRocket/ruby v1.5.0 [nc 1.2.1]" }.freeze
@@ -64,6 +104,7 @@ class Client
   def parse
     raise "the body is no JSON by its type" unless @last["Content-Type"].to_s.start_with?("application/json")
     body = JSON.parse(@last.body)
+    Kinds.check(body)
     if body["errors"]
       body["errors"] = body["errors"].values.flatten
       raise "errors without any" if body["errors"].empty?

@@ -119,7 +119,7 @@ $verify = fn(string $token) => $users->act($user->id, 'verify_email', ['token' =
 $walk->good('users.verifyEmail', 'done', $verify($mail->token)->email_verification, 'verified');
 $walk->bad('users.verifyEmail', 'again', $verify($mail->token)->errors, ['Verification token already used']);
 $enrolled = $credentials->create(['user_id' => $user->id, 'credential_type' => 'totp', 'name' => 'Phone']);
-$walk->good('credentials.create', 'an authenticator', [$enrolled->object, $enrolled->state], ['credential', 'new']);
+$walk->good('credentials.create', 'an authenticator', [$enrolled->object, $enrolled->state, $enrolled->name, substr($enrolled->provisioning_uri, 0, 15)], ['credential', 'new', 'Phone', 'otpauth://totp/']);
 $walk->bad('credentials.verify', 'a wrong code', $credentials->act($enrolled->id, 'verify', ['code' => '000000'])->errors, ['Verification failed']);
 $walk->good('credentials.verify', 'a good code', $credentials->act($enrolled->id, 'verify', ['code' => totp($enrolled->otp_secret, -1)])->state, 'active');
 $half = $authenticate('dave', PASSWORD)->token;
@@ -147,7 +147,7 @@ $walk->bad('credentials.delete', 'nothing', raises(fn() => $credentials->delete(
 // Orgs and memberships.
 [$orgs, $memberships] = [new Kind($c, 'orgs', 'org'), new Kind($c, 'memberships', 'membership')];
 $org = $orgs->create(['name' => 'Acme', 'reference' => 'A1']);
-$walk->good('orgs.create', 'an org', [$org->status, $org->object, $org->name], [201, 'org', 'Acme']);
+$walk->good('orgs.create', 'an org', [$org->status, $org->object, $org->name, $org->reference], [201, 'org', 'Acme', 'A1']);
 $walk->bad('orgs.create', 'no name', $orgs->create(['name' => ''])->hasErrors(), true);
 $walk->good('orgs.find', 'by id', $orgs->find($org->id)->custom, []);
 $walk->bad('orgs.find', 'nothing', raises(fn() => $orgs->find($missing('org'))), 'RecordNotFound');
@@ -159,7 +159,7 @@ $walk->good('orgs.update', 'a name', $orgs->update($org->id, ['name' => 'Acme 2'
 $walk->good('orgs.update', 'what was read, sent back', $orgs->update($org->id, $orgs->find($org->id)->fields)->errors, []);
 $walk->bad('orgs.update', 'a blank name', $orgs->update($org->id, ['name' => ''])->hasErrors(), true);
 $joined = $memberships->create(['org_id' => $org->id, 'user_id' => $user->id, 'permissions' => ['read']]);
-$walk->good('memberships.create', 'in an org', [$joined->object, $joined->permissions], ['membership', ['read']]);
+$walk->good('memberships.create', 'in an org', [$joined->object, $joined->org_id, $joined->user_id, $joined->permissions, $joined->custom], ['membership', $org->id, $user->id, ['read'], []]);
 $walk->bad('memberships.create', 'twice', $memberships->create(['org_id' => $org->id, 'user_id' => $user->id])->hasErrors(), true);
 $walk->good('memberships.find', 'by id', $memberships->find($joined->id)->user_id, $user->id);
 $walk->bad('memberships.find', 'nothing', raises(fn() => $memberships->find($missing('mb'))), 'RecordNotFound');

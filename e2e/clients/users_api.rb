@@ -279,9 +279,10 @@ walk.bad "Event.find", "no such event", raises { events.find(missing["ev"]) }, R
 # How a realm is set up.
 hooks = Resource.new(c, "app_hooks", :app_hook)
 hook = hooks.create({ hook_type: "webhook", event_type: ["user.created"], destination: "https://hooks.example.com/in", realm_id: realm["id"] })
-walk.good "AppHook.create", "a webhook", hook.values_at("object", "hook_type", "event_type", "destination"), ["app_hook", "webhook", ["user.created"], "https://hooks.example.com/in"]
+walk.good "AppHook.create", "a webhook", hook.values_at("object", "hook_type", "event_type", "destination", "delay"), ["app_hook", "webhook", ["user.created"], "https://hooks.example.com/in", 0]
 letter = hooks.create({ hook_type: "email", event_type: "user.password_token.created", email_from: "a@example.com", email_subject: "Reset", email_template: "Hello", user_type: "human" })
-walk.good "AppHook.create", "an e-mail", letter.values_at("hook_type", "event_type"), ["email", ["user.password_token.created"]]
+walk.good "AppHook.create", "an e-mail", letter.values_at("hook_type", "event_type", "email_from", "email_subject", "email_template", "user_type"),
+          ["email", ["user.password_token.created"], "a@example.com", "Reset", "Hello", "human"]
 walk.bad "AppHook.create", "to nowhere", hooks.create({ hook_type: "webhook", event_type: ["user.created"] })["errors"], Array
 walk.good "AppHook.find", "by id", hooks.find(hook["id"])["id"], hook["id"]
 walk.bad "AppHook.find", "no such hook", raises { hooks.find(missing["hk"]) }, RecordNotFound

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -87,7 +88,7 @@ func (a *API) createAppHook(w http.ResponseWriter, c *call) error {
 	}
 	f := &b.object
 	f.ignore("realm_id")
-	kind := core.HookType(orEmpty(f.text("hook_type")))
+	kind := core.HookType(cmp.Or(orEmpty(f.text("hook_type")), string(core.HookWebhook)))
 	in := f.appHook()
 	if err := b.end(); err != nil {
 		return err

@@ -149,6 +149,9 @@ func TestAppHooks(t *testing.T) {
 		}
 
 		w.want(w.manage("POST /v1/app_hooks", `{"app_hook":{"hook_type":"webhook","destination":"gopher://x"}}`), 422, "Destination must be a URL")
+		w.want(w.manage("POST /v1/app_hooks", `{"app_hook":{"hook_type":"sms","destination":"https://example.com/"}}`), 422, "Hook type must be")
+		plain := w.want(w.manage("POST /v1/app_hooks", `{"app_hook":{"destination":"https://example.com/"}}`), 201, `"hook_type":"webhook"`)
+		w.want(w.manage("DELETE /v1/app_hooks/"+plain.field("id"), ""), 204, "")
 		w.want(w.manage("POST /v1/app_hooks", `{"app_hook":{"hook_type":"email","event_type":"org.created"}}`), 422, "Event type must be exactly one")
 		w.want(w.manage("POST /v1/app_hooks", `{"app_hook":{"hook_type":"webhook","destination":"https://example.com","secrets":[]}}`), 422, "")
 		global := w.want(w.manage("POST /v1/app_hooks", `{"app_hook":{"realm_id":null,"hook_type":"webhook","destination":"https://example.com/all"}}`), 201, `"realm_id":null`)

@@ -57,7 +57,9 @@ func (a *API) createJWTKey(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	b.object.only("algo", string(realm.Settings.TokenAlg), "must be the realm's, "+string(realm.Settings.TokenAlg)+"; another is chosen with the realm's jwt_algo")
+	if alg := b.object.text("algo"); alg != nil && tokenAlg(*alg) != realm.Settings.TokenAlg {
+		b.object.complain("algo", "must be the realm's, "+string(realm.Settings.TokenAlg)+"; another is chosen with the realm's jwt_algo")
+	}
 	b.object.only("use", "sign", "must be sign")
 	if err := b.end(); err != nil {
 		return err

@@ -185,6 +185,19 @@ func TestRealmRefusals(t *testing.T) {
 	}
 }
 
+// TestAlgorithmsOfTheUsersAPI names the algorithms of tokens as the Users API writes them. No other is taken in small letters.
+func TestAlgorithmsOfTheUsersAPI(t *testing.T) {
+	w := newWorld(t)
+	for sent, want := range map[string]string{"hs256": "HS256", "rs256": "RS256"} {
+		realm := w.want(w.manage("POST /v1/realms", `{"realm":{"name":"`+sent+`","jwt_algo":"`+sent+`"}}`), 201, `"jwt_algo":"`+want+`"`).field("id")
+		w.want(w.manage("PUT /v1/realms/"+realm, `{"realm":{"jwt_algo":"`+sent+`"}}`), 200, `"jwt_algo":"`+want+`"`)
+		w.want(w.inRealm(realm, "POST /v1/jwt_keys", `{"jwt_key":{"algo":"`+sent+`"}}`), 201, `"algo":"`+want+`"`)
+	}
+	for _, sent := range []string{"es256", "eddsa", "Hs256", "none", "hs256 "} {
+		w.want(w.manage("POST /v1/realms", `{"realm":{"name":"x","jwt_algo":"`+sent+`"}}`), 422, "JWT algo must be")
+	}
+}
+
 // tooLong has more characters than any name may have.
 var tooLong = strings.Repeat("x", 256)
 

@@ -60,7 +60,9 @@ func kindOf(value any) string {
 
 // usersAPISettings takes the policies that go by their names in the Users API ("Realms").
 func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
-	taken(f, sets, "jwt_algo", func(s *core.RealmSettings) *jose.Alg { return &s.TokenAlg })
+	if alg := f.optional("jwt_algo"); alg != nil {
+		*sets = append(*sets, func(s *core.RealmSettings) { s.TokenAlg = tokenAlg(*alg) })
+	}
 	f.apiKeySettings(sets)
 	taken(f, sets, "jwt_fields", func(s *core.RealmSettings) *[]core.TokenField { return &s.TokenFields })
 	if raw, there := f.take("require_unique_emails"); there {
@@ -88,6 +90,17 @@ func (f *fields) usersAPISettings(sets *[]func(*core.RealmSettings)) {
 	if choice, there := f.choice("session_type", "managed", "unmanaged"); there {
 		*sets = append(*sets, func(s *core.RealmSettings) { s.UnmanagedSessions = choice == "unmanaged" })
 	}
+}
+
+// tokenAlg returns an algorithm of session tokens by its name in tokens, or by the one that the Users API has for it.
+func tokenAlg(name string) jose.Alg {
+	switch name {
+	case "hs256":
+		return jose.HS256
+	case "rs256":
+		return jose.RS256
+	}
+	return jose.Alg(name)
 }
 
 // apiKeySettings takes those that are about API keys.

@@ -15,6 +15,22 @@ const DeviceLifetime = 180 * 24 * time.Hour
 // maxDeviceLength bounds what is opened, in bytes.
 const maxDeviceLength = 512
 
+// mailed begins what a device goes by that is known by a token from the user's mail, until a sign-in is complete there. Its codes are counted as
+// those from everywhere are: whoever reads somebody's mail has as many such devices as they like, and must not have the second factor for it.
+const mailed = "m."
+
+// mailedDevice returns the text for a device from which a token of the user's mail was shown. known is what it goes by, "" for a new one.
+func (d *deps) mailedDevice(user *User, known string, now time.Time) (string, error) {
+	if known == "" {
+		id, err := d.ids.text(idLength)
+		if err != nil {
+			return "", err
+		}
+		known = mailed + id
+	}
+	return d.newDevice(user, known, now)
+}
+
 // devicePlace is where the text of a device is sealed for, so that it opens in no other realm.
 func devicePlace(realm RealmID) string { return "device:" + string(realm) }
 

@@ -30,6 +30,42 @@ func TestForgottenOnAKnownDevice(t *testing.T) {
 	})
 }
 
+// TestResetMakesADeviceKnown has a stranger go on guessing all the time: whoever shows the token from the user's mail is let in all the same. With a second
+// factor there is no code more for it, however many such devices somebody has who reads the mail.
+func TestResetMakesADeviceKnown(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		guess := func() error {
+			_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", "wrong", core.Request{})
+			return err
+		}
+		reset := func() string {
+			w.clock.Advance(10 * time.Minute)
+			u, err := w.Passwords.Reset(w.ctx, w.realm.ID, core.PasswordReset{Token: w.resetToken("ann"), Password: newPassword}, core.Request{})
+			w.must(err)
+			return u.NewDevice
+		}
+		device := reset()
+		for range 10 {
+			w.refused("a stranger's guess", guess(), core.ErrWrongPassword)
+		}
+		w.refused("a guess too many", guess(), core.ErrThrottled)
+		in, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", newPassword, core.Request{Device: device})
+		w.must(err)
+		w.clock.Advance(time.Minute)
+		e := w.authenticator("ann")
+		g := &guesser{world: w, who: "ann", password: newPassword, device: reset()}
+		g.uses(100)
+		g.device, g.token = reset(), ""
+		w.refused("a code from another device of the mail's", g.guess(func() string { return wrongCode }), core.ErrThrottled)
+		g.device, g.token = in.Device, ""
+		w.refused("a code from the device that came of one", g.guess(func() string { return wrongCode }), core.ErrThrottled)
+		w.clock.Advance(24 * time.Hour)
+		g.device = reset()
+		w.must(g.guess(func() string { return w.code(e, 0) }))
+	})
+}
+
 // altered returns a text with another character before its last, which says less than others do.
 func altered(text string) string {
 	at := len(text) - 2

@@ -108,7 +108,7 @@ func (s *SecondFactors) Complete(ctx context.Context, realm RealmID, idOrName, t
 		return nil, err
 	}
 	s.d.meter.count(realm, "", now, Usage{ActiveUsers: firstOn(now, w.user.LastLoginAt)})
-	in.Device, err = s.d.newDevice(w.user, w.token.Device, now)
+	in.Device, err = s.d.newDevice(w.user, w.device(), now)
 	return in, err
 }
 
@@ -121,7 +121,15 @@ func (w *waiting) failures() Bucket {
 }
 
 // codes is where the codes of a sign-in are counted that may be an authenticator's.
-func (w *waiting) codes() Bucket { return codesBucket(w.at, w.user.ID, w.token.Device) }
+func (w *waiting) codes() Bucket { return codesBucket(w.at, w.user.ID, w.device()) }
+
+// device is what the device goes by that a sign-in was completed from before, "" for any other.
+func (w *waiting) device() string {
+	if strings.HasPrefix(w.token.Device, mailed) {
+		return ""
+	}
+	return w.token.Device
+}
 
 // waiting reads a login token with its user and their second factors. It fails with ErrLoginToken.
 func (s *SecondFactors) waiting(ctx context.Context, state *realmState, idOrName, text string, now time.Time) (*waiting, error) {

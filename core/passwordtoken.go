@@ -77,7 +77,8 @@ type PasswordReset struct {
 
 // Reset sets a new password by a token from NewToken, and ends all sessions of the user (Users API, "Reset password
 // with a token"). A password that breaks the rules is KindInvalid and leaves the token as it was. A known device that it comes from has all
-// its attempts again, as the account has: whoever forgot the password has used them up. It fails with
+// its attempts again, as the account has: whoever forgot the password has used them up. One that is not known is from then on, so that a stranger
+// who goes on guessing does not keep the owner out: see User.NewDevice. It fails with
 // ErrTokenNotFound, ErrTokenUsed, ErrTokenExpired, ErrUserNotFound and ErrBusy.
 func (p *Passwords) Reset(ctx context.Context, realm RealmID, in PasswordReset, req Request) (*User, error) {
 	reset, err := p.resetting(ctx, realm, in)
@@ -153,8 +154,12 @@ func (p *Passwords) reset(ctx context.Context, r *resetting, hash newHash, req R
 	if err := c.putPassword(ctx, &after, r.version, hash); err != nil {
 		return nil, err
 	}
-	if device := p.d.knownDevice(r.state.ID, r.user, req.Device, now); device != "" {
+	device := p.d.knownDevice(r.state.ID, r.user, req.Device, now)
+	if device != "" {
 		c.tx.Reset = append(c.tx.Reset, deviceBucket(at, r.user.ID, device).Name)
+	}
+	if after.NewDevice, err = p.d.mailedDevice(&after, device, now); err != nil {
+		return nil, err
 	}
 	c.spend(r.token, r.tokenVersion)
 	c.event(Event{Realm: after.Realm, Type: eventResetConsumed, User: after.ID, Request: req.clean()})

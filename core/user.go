@@ -68,6 +68,9 @@ type User struct {
 	// NewAPIKey is the API key that was made, or taken, with a change through UserChange.APIKey; shown this once.
 	NewAPIKey string `json:"-"`
 
+	// NewDevice is what the device keeps that a password was reset from by a token: see Request.Device.
+	NewDevice string `json:"-"`
+
 	// Series says, by kind, which of the user's one-time tokens are alive.
 	Series map[string]TokenSeries `json:"series,omitempty"`
 }

@@ -27,6 +27,20 @@ func TestDevice(t *testing.T) {
 	}
 	sign(goodPassword, `"device":""`, http.StatusTooManyRequests)
 	sign(goodPassword, `"device":"`+device+`"`, http.StatusOK)
+	reset := func(request string) *answer {
+		t.Helper()
+		token := w.want(w.manage("POST /v1/users/ann/generate_password_token", `{}`), http.StatusOK, "").field("token")
+		return w.want(w.manage("POST /v1/users/--/reset_password_with_token", `{"user":{"token":"`+token+`","password":"`+otherPassword+`"},"request":{`+request+`}}`), http.StatusOK, "")
+	}
+	if a := reset(`"ip":"10.0.0.1"`); a.json["device"] != nil {
+		t.Errorf("reset = %s; want no device, as none was asked for", a.text)
+	}
+	mailed := reset(`"device":""`).field("device")
+	w.secret(mailed)
+	for range 10 {
+		sign("wrong", "", http.StatusUnauthorized)
+	}
+	sign(otherPassword, `"device":"`+mailed+`"`, http.StatusOK)
 }
 
 // TestOneTimeRequests replays what clients of the Users API send about passwords and e-mail addresses (Users API,

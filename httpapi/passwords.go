@@ -70,6 +70,9 @@ func (a *API) resetPassword(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
+	if b.devices {
+		c.device = user.NewDevice
+	}
 	return a.writeUser(w, c, http.StatusOK, user, "")
 }
 

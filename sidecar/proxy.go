@@ -89,6 +89,10 @@ func isPort(text string) bool {
 	return err == nil && n > 0
 }
 
+// silentFor is for how long an app that is asked in HTTP/2 may send nothing, and then not answer whether it is there. All requests share its
+// connection: on one to a machine that is gone they would wait until TCP gives up, a quarter of an hour later.
+const silentFor = 30 * time.Second
+
 // newTransport returns the connections to the app, through a socket where one is named.
 func newTransport(socket string) *http.Transport {
 	dial := (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
@@ -104,6 +108,7 @@ func newTransport(socket string) *http.Transport {
 		TLSHandshakeTimeout:   5 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true, // what the app sends is what the client gets
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: silentFor, PingTimeout: silentFor},
 	}
 }
 

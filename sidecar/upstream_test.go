@@ -2,13 +2,16 @@ package sidecar
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // TestWebSocketToHTTP2 opens a WebSocket to an app that is asked in HTTP/2 without TLS, in which there are none.
@@ -97,4 +100,64 @@ func TestTrailersOfRequests(t *testing.T) {
 	if got, err := io.ReadAll(resp.Body); err != nil || string(got) != "body, 0 trailers, 0 at last" {
 		t.Errorf("the app got %q, %v; want the body and no trailers", got, err)
 	}
+}
+
+// TestSilentHTTP2 has the machine of an app go away without a word, while a connection in HTTP/2 is open. The request on it fails in
+// bounded time, and the next one asks anew.
+func TestSilentHTTP2(t *testing.T) {
+	app := httptest.NewUnstartedServer(http.NotFoundHandler())
+	app.Config.Protocols = new(http.Protocols)
+	app.Config.Protocols.SetUnencryptedHTTP2(true)
+	app.Start()
+	t.Cleanup(app.Close)
+	up, err := parseUpstream(strings.Replace(app.URL, "http", "h2c", 1), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(up.rest)
+	if h2 := up.transport.HTTP2; h2 == nil || h2.SendPingTimeout != silentFor || h2.PingTimeout != silentFor {
+		t.Fatalf("the transport has %+v; want it to find out that the app is silent", h2)
+	}
+	up.transport.HTTP2.SendPingTimeout, up.transport.HTTP2.PingTimeout = 20*time.Millisecond, 2*time.Second
+	var gone atomic.Bool
+	dial := up.transport.DialContext
+	up.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return &mutedConn{conn, &gone}, err
+	}
+	ask := func() error {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, up.url.String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := up.RoundTrip(r)
+		if err == nil {
+			err = resp.Body.Close()
+		}
+		return err
+	}
+	if err := ask(); err != nil {
+		t.Fatalf("a request = %v; want an answer", err)
+	}
+	gone.Store(true)
+	if err := ask(); err == nil {
+		t.Error("a request to an app that is gone was answered")
+	}
+	gone.Store(false)
+	if err := ask(); err != nil {
+		t.Errorf("a request to an app that is back = %v; want an answer", err)
+	}
+}
+
+// mutedConn is a connection on which nothing that is sent arrives while the other side is gone.
+type mutedConn struct {
+	net.Conn
+	gone *atomic.Bool
+}
+
+func (c *mutedConn) Write(p []byte) (int, error) {
+	if c.gone.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,11 +51,16 @@ func shownPath(path string) string {
 		if err != nil {
 			text = segment
 		}
-		if core.LooksLikeSecret(text) {
+		if slices.ContainsFunc(strings.FieldsFunc(text, endsSecret), core.LooksLikeSecret) { // also in /callback;token=<token>
 			segments[i] = "..."
 		}
 	}
 	return strings.Join(segments, "/")
+}
+
+// endsSecret reports whether a character is in no secret, so that one may begin or end beside it.
+func endsSecret(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.'
 }
 
 // recorder notes what became of a request.

@@ -21,12 +21,12 @@ func TestAccessLog(t *testing.T) {
 	in := v.signIn(v.parts.Core, v.realm.ID, "ann")
 	v.ask(plain(t, nil), "GET", v.GuardURL()+"/a%20b?token=hush", in.Token, nil)
 	v.ask(plain(t, nil), "GET", v.GuardURL()+"/", "", nil)
-	for _, secret := range []string{in.Token, strings.ReplaceAll(in.Token, ".", "%2e"), "ak_hush", "utk_hush"} { // as the API has them in paths, where it is mounted
+	for _, secret := range []string{in.Token, strings.ReplaceAll(in.Token, ".", "%2e"), "ak_hush", "utk_hush", "a;token=" + in.Token, "Bearer%20" + in.Token, "x,ak_hush", "%2Fko_hush%22"} { // as the API has them in paths, where it is mounted
 		v.ask(plain(t, nil), "GET", v.GuardURL()+"/v1/sessions/"+secret+"/x", "", nil)
 	}
 	lines := v.logged.FilterMessage("request").All()
-	if len(lines) != 6 {
-		t.Fatalf("%d lines; want 6", len(lines))
+	if len(lines) != 10 {
+		t.Fatalf("%d lines; want 10", len(lines))
 	}
 	got := lines[0].ContextMap()
 	if got["user_id"] != string(in.User.ID) || got["path"] != "/a%20b" || got["status"] != int64(200) || got["remote_ip"] != "127.0.0.1" {

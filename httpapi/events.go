@@ -76,7 +76,7 @@ func eventQuery(query string) (in core.ListEvents, expand bool, err error) {
 		User: core.UserID(values["user_id"]), Org: core.OrgID(values["org_id"]), Membership: core.MembershipID(values["membership_id"]),
 		AppHook: core.AppHookID(values["app_hook_id"]), AuthProvider: core.AuthProviderID(values["auth_provider_id"]),
 		LoginPolicy: core.LoginPolicyID(values["login_policy_id"]), After: core.EventID(values["after"]),
-		Types: several(query, "event_type"), CreatedAfter: q.since(values["created_at_after"]), Limit: q.limit(values),
+		Types: several(query, "event_type"), CreatedAfter: q.since(values), Limit: q.limit(values),
 		Ascending: values["direction"] == "asc",
 	}
 	q.descending(values) // complains of what is no direction
@@ -84,10 +84,15 @@ func eventQuery(query string) (in core.ListEvents, expand bool, err error) {
 	return in, slices.Contains(expanded(query), "notifications"), q.wrong()
 }
 
-// since reads a time in seconds since 1970; "" gives the zero time.
-func (f *fields) since(text string) time.Time {
-	if text == "" {
+// since reads from when on events are listed, in seconds since 1970. The zero time, where nothing is said, stands for the default; an empty
+// parameter asks for all that are kept, as the Users API has it ("List events").
+func (f *fields) since(values map[string]string) time.Time {
+	text, there := values["created_at_after"]
+	switch {
+	case !there:
 		return time.Time{}
+	case text == "":
+		return time.Unix(0, 0)
 	}
 	seconds, err := strconv.ParseFloat(text, 64)
 	if err != nil || seconds < 0 || !(seconds < 1e11) {

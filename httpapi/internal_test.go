@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -106,4 +107,17 @@ func FuzzMatch(f *testing.F) {
 			t.Errorf("match(%q) matches, and the user is %q, %t", path, name, there)
 		}
 	})
+}
+
+// TestEventsSince holds from when on events are listed: by default as core has it, with an empty time from the first, and else as it says.
+func TestEventsSince(t *testing.T) {
+	for query, want := range map[string]time.Time{
+		"": {}, "event_type=user": {}, "created_at_after=": time.Unix(0, 0), "created_at_after": time.Unix(0, 0), "created_at_after=0": time.Unix(0, 0),
+		"created_at_after=1764201600.5": time.UnixMilli(1764201600500),
+	} {
+		in, _, err := eventQuery(query)
+		if err != nil || !in.CreatedAfter.Equal(want) {
+			t.Errorf("eventQuery(%q) = from %v, %v; want %v", query, in.CreatedAfter, err, want)
+		}
+	}
 }

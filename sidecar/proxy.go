@@ -198,7 +198,25 @@ func confuses(name string) bool {
 	case "Proxy", "X-Real-Ip", "Http2-Settings", "Forwarded":
 		return true
 	}
-	return strings.HasPrefix(name, "X-Forwarded-") || strings.IndexByte(name, '_') >= 0 || strings.IndexByte(name, '.') >= 0
+	return strings.HasPrefix(name, "X-Forwarded-") || !isPlainName(name)
+}
+
+// inNames are the characters of the names that all servers read alike. In place of any other, CGI and what came of it may read a hyphen.
+var inNames = func() (all [256]bool) {
+	for c := range all {
+		all[c] = c == '-' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+	}
+	return all
+}()
+
+// isPlainName reports whether a header's name has letters, digits and hyphens only.
+func isPlainName(name string) bool {
+	for i := range len(name) {
+		if !inNames[name[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 // edge is what a request meets first.

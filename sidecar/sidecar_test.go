@@ -203,7 +203,7 @@ func TestEdge(t *testing.T) {
 	in := v.signIn(v.parts.Core, v.realm.ID, "ann")
 	req, err := http.NewRequestWithContext(t.Context(), "GET", v.GuardURL(), nil)
 	v.must(err)
-	req.Header = http.Header{"Authorization": {"Bearer " + in.Token}, "X_Postern_User_Id": {"evil"}, "X.postern.user": {"evil"}, "X-Other_Name": {"evil"},
+	req.Header = http.Header{"Authorization": {"Bearer " + in.Token}, "X_Postern_User_Id": {"evil"}, "X.postern.user": {"evil"}, "X-Other_Name": {"evil"}, "X~Forwarded~For": {"6.6.6.6"}, "X!real+ip": {"6.6.6.6"}, "Forwarded": {"for=6.6.6.6"},
 		"X-Forwarded-For": {"6.6.6.6"}, "X-Forwarded-Host": {"evil.example"}, "X-Forwarded-User": {"evil"}, "X-Real-Ip": {"6.6.6.6"}, "Proxy": {"evil"}, "Upgrade": {"h2c"}, "Connection": {"Upgrade, HTTP2-Settings"}, "Http2-Settings": {"AAMAAABk"}}
 	res, err := http.DefaultClient.Do(req)
 	v.must(err)

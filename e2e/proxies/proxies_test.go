@@ -106,6 +106,9 @@ func (s *site) judge(proxy string) {
 		{"a browser", "/page", http.Header{"Accept": {"text/html"}}, http.StatusSeeOther, ""},
 	} {
 		status, header, body := s.get(tt.path, tt.header)
+		if strings.Contains(body, "6.6.6.6") && proxy != "envoy" { // which says after it who it was really
+			s.Errorf("%s: %s: the app was told %q; want nothing of where the client says that it is", tt.name, tt.path, body)
+		}
 		if status != tt.status || !strings.Contains(body, tt.says) || strings.Contains(body, "evil") {
 			s.Errorf("%s: %s = %d %q; want %d and %q", tt.name, tt.path, status, body, tt.status, tt.says)
 		}
@@ -221,8 +224,8 @@ func open(t *testing.T) (*site, *strings.Replacer) {
 				fmt.Fprintf(w, "%s=%s\n", name, values)
 			}
 		}
-		fmt.Fprintf(w, "id=%s name=%s mail=%s authorization=%s\nassertion=%s\ncookie=%s\nupgrade=%s\nmethod=%s\n", id, h.Get("X-Postern-Username"), h.Get("X-Postern-Email"), h.Get("Authorization"),
-			h.Get("X-Postern-Assertion"), h.Get("Cookie"), h.Get("Upgrade"), h["X.http.method.override"])
+		fmt.Fprintf(w, "id=%s name=%s mail=%s authorization=%s\nassertion=%s\ncookie=%s\nupgrade=%s\nmethod=%s\nfrom=%s\n", id, h.Get("X-Postern-Username"), h.Get("X-Postern-Email"), h.Get("Authorization"),
+			h.Get("X-Postern-Assertion"), h.Get("Cookie"), h.Get("Upgrade"), h["X.http.method.override"], h["X-Forwarded-For"])
 	}))
 	t.Cleanup(app.Close)
 	s := &site{T: t}

@@ -23,6 +23,7 @@ var notCopied = map[string]string{
 	"User.Series":           "and so do one-time tokens",
 	"User.Memberships":      "counted as it is read",
 	"User.NewAPIKey":        "shown once",
+	"User.NewDevice":        "likewise",
 	"Memberships.Realm":     "the copy is in another",
 	"Memberships.User":      "of the record that they lie in",
 	"APIKeys.Realm":         "likewise",

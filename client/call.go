@@ -115,7 +115,7 @@ func IdempotencyKey(key string) CallOption {
 type Origin struct {
 	IP     string  `json:"ip,omitempty"`
 	Client string  `json:"client,omitempty"` // its User-Agent
-	Device *string `json:"device,omitempty"` // what SignIn.Device was the last time, "" the first time; nil = devices are not kept
+	Device *string `json:"device,omitempty"` // what SignIn.Device, or User.Device of a reset, was the last time, "" the first time; nil = devices are not kept
 }
 
 // From says on whose behalf a call is made.

@@ -19,6 +19,14 @@ const maxDeviceLength = 512
 // those from everywhere are: whoever reads somebody's mail has as many such devices as they like, and must not have the second factor for it.
 const mailed = "m."
 
+// signedInFrom returns what a device goes by that a sign-in was completed from, "" for any other.
+func signedInFrom(device string) string {
+	if strings.HasPrefix(device, mailed) {
+		return ""
+	}
+	return device
+}
+
 // mailedDevice returns the text for a device from which a token of the user's mail was shown. known is what it goes by, "" for a new one.
 func (d *deps) mailedDevice(user *User, known string, now time.Time) (string, error) {
 	if known == "" {

@@ -85,7 +85,7 @@ func (s *SecondFactors) Complete(ctx context.Context, realm RealmID, idOrName, t
 	if err != nil {
 		return nil, err
 	}
-	if err := s.count(ctx, w.failures(), w.codes(), code, now); err != nil {
+	if err := s.count(ctx, w.tries(), code, now); err != nil {
 		return nil, err
 	}
 	var in *SignedIn
@@ -108,28 +108,12 @@ func (s *SecondFactors) Complete(ctx context.Context, realm RealmID, idOrName, t
 		return nil, err
 	}
 	s.d.meter.count(realm, "", now, Usage{ActiveUsers: firstOn(now, w.user.LastLoginAt)})
-	in.Device, err = s.d.newDevice(w.user, w.device(), now)
+	in.Device, err = s.d.newDevice(w.user, signedInFrom(w.token.Device), now)
 	return in, err
 }
 
-// failures is where the codes of a sign-in are counted: where its password was.
-func (w *waiting) failures() Bucket {
-	if w.token.Device != "" {
-		return deviceBucket(w.at, w.user.ID, w.token.Device)
-	}
-	return failuresBucket(w.at, w.user.ID)
-}
-
-// codes is where the codes of a sign-in are counted that may be an authenticator's.
-func (w *waiting) codes() Bucket { return codesBucket(w.at, w.user.ID, w.device()) }
-
-// device is what the device goes by that a sign-in was completed from before, "" for any other.
-func (w *waiting) device() string {
-	if strings.HasPrefix(w.token.Device, mailed) {
-		return ""
-	}
-	return w.token.Device
-}
+// tries is where the codes of a sign-in are counted.
+func (w *waiting) tries() tries { return triesFrom(w.at, w.user.ID, w.token.Device) }
 
 // waiting reads a login token with its user and their second factors. It fails with ErrLoginToken.
 func (s *SecondFactors) waiting(ctx context.Context, state *realmState, idOrName, text string, now time.Time) (*waiting, error) {
@@ -237,7 +221,7 @@ func (w *waiting) spend(c *change, used *usedFactor) {
 	spent.Spent = true
 	c.replace(&spent, w.version, spent.Expires.Time)
 	c.replace(used.after, used.version, noExpiry)
-	c.tx.Reset = append(c.tx.Reset, w.failures().Name, w.codes().Name)
+	c.tx.Reset = append(c.tx.Reset, w.tries().names()...)
 	c.tx.Durable = true
 }
 

@@ -165,7 +165,7 @@ func (s *SecondFactors) Rename(ctx context.Context, realm RealmID, id Credential
 }
 
 // Verify takes a code of an authenticator. The first good one makes it count. Codes are counted like passwords before they
-// are looked at, and those of one that counts once more: see wrongCodes. It fails with KindInvalid, ErrThrottled and ErrCredentialNotFound.
+// are looked at, and those of one that counts once more: see wrongCodes. A device that is known has a count of its own. It fails with KindInvalid, ErrThrottled and ErrCredentialNotFound.
 func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id CredentialID, code string, req Request) (*Credential, error) {
 	state, now, err := s.users.begin(ctx, realm)
 	if err != nil {
@@ -175,7 +175,8 @@ func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id Credential
 	if err != nil {
 		return nil, err
 	}
-	if err := s.countVerify(ctx, h, code, now); err != nil {
+	tries := triesFrom(h.at, h.User, s.d.knownDevice(realm, h.user, req.Device, now))
+	if err := s.countVerify(ctx, h, tries, code, now); err != nil {
 		return nil, err
 	}
 	var verified *Credential
@@ -196,7 +197,7 @@ func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id Credential
 		c.replace(verified, h.version, noExpiry)
 		c.tx.Durable = true // the loss would let the code count again
 		if h.TOTP.Active {
-			c.tx.Reset = append(c.tx.Reset, failuresBucket(h.at, h.User).Name, codesBucket(h.at, h.User, "").Name)
+			c.tx.Reset = append(c.tx.Reset, tries.names()...)
 		} else {
 			c.activate(h, req)
 		}
@@ -210,11 +211,11 @@ func (s *SecondFactors) Verify(ctx context.Context, realm RealmID, id Credential
 
 // countVerify counts a code of an authenticator. Of one that is new it is no guess, since whoever enrols one has its secret: for the same reason a good one
 // clears no count, or whoever has somebody's session enrols one after the other and guesses passwords in between, for ever.
-func (s *SecondFactors) countVerify(ctx context.Context, h *held, code string, now time.Time) error {
+func (s *SecondFactors) countVerify(ctx context.Context, h *held, at tries, code string, now time.Time) error {
 	if !h.TOTP.Active {
-		return s.d.take(ctx, failuresBucket(h.at, h.User), failedSignIns, now)
+		return s.d.take(ctx, at.failures, failedSignIns, now)
 	}
-	return s.count(ctx, failuresBucket(h.at, h.User), codesBucket(h.at, h.User, ""), code, now)
+	return s.count(ctx, at, code, now)
 }
 
 // accept returns an authenticator whose code of a step has been taken.
@@ -244,16 +245,31 @@ func (c *change) activate(h *held, req Request) {
 // as many as they like, and must not have the second factor for it.
 var wrongCodes = Rate{Burst: 100, Every: 24 * time.Hour, Durable: true}
 
+// tries is where it is counted what somebody tries: passwords and codes of every kind, and beside that what may be the codes of authenticators.
+type tries struct{ failures, codes Bucket }
+
+// triesFrom returns where tries are counted that come from a device which is known, "" = anywhere else.
+func triesFrom(at Partition, user UserID, device string) tries {
+	t := tries{failuresBucket(at, user), codesBucket(at, user, signedInFrom(device))}
+	if device != "" {
+		t.failures = deviceBucket(at, user, device)
+	}
+	return t
+}
+
+// names returns what a Transaction resets to clear both counts.
+func (t tries) names() []string { return []string{t.failures.Name, t.codes.Name} }
+
 // count takes one attempt of those that passwords take, and where the code may be an authenticator's, one of those too. Recovery codes are far
 // too many to be guessed: they let the owner in while somebody has used up the others.
-func (s *SecondFactors) count(ctx context.Context, failures, codes Bucket, code string, now time.Time) error {
-	if err := s.d.take(ctx, failures, failedSignIns, now); err != nil {
+func (s *SecondFactors) count(ctx context.Context, at tries, code string, now time.Time) error {
+	if err := s.d.take(ctx, at.failures, failedSignIns, now); err != nil {
 		return err
 	}
 	if len(plainCode(code)) != totpDigits {
 		return nil
 	}
-	return s.d.take(ctx, codes, wrongCodes, now)
+	return s.d.take(ctx, at.codes, wrongCodes, now)
 }
 
 // plainCode drops what people put into a code so that it reads better.

@@ -198,6 +198,31 @@ func TestCodesToEnrolAreCounted(t *testing.T) {
 	})
 }
 
+// TestCodesToEnrolFromAKnownDevice has a stranger, who knows nothing but a name, guess passwords all the time: people enrol from devices that are known.
+func TestCodesToEnrolFromAKnownDevice(t *testing.T) {
+	each(t, func(w *world) {
+		w.human("ann")
+		w.human("bob")
+		device, bobs := w.signIn("ann").Device, w.signIn("bob").Device
+		for range 10 {
+			_, err := w.Passwords.Authenticate(w.ctx, w.realm.ID, "ann", "wrong", core.Request{})
+			w.refused("a stranger's guess", err, core.ErrWrongPassword)
+		}
+		e, err := w.SecondFactors.Enrol(w.ctx, w.realm.ID, "ann", "phone", core.Request{})
+		w.must(err)
+		verify := func(device, code string) error {
+			_, err := w.SecondFactors.Verify(w.ctx, w.realm.ID, e.ID, code, core.Request{Device: device})
+			return err
+		}
+		w.refused("Verify from another's device", verify(bobs, w.code(e, 0)), core.ErrThrottled)
+		w.must(verify(device, w.code(e, 0)))
+		for range 9 {
+			w.said("Verify", verify(device, "000000"), "code", "Verification failed")
+		}
+		w.refused("Verify too often from the device", verify(device, w.code(e, 1)), core.ErrThrottled)
+	})
+}
+
 // TestNewAuthenticatorOpensNothing signs in with an authenticator that has yet to show a good code, beside one that counts.
 func TestNewAuthenticatorOpensNothing(t *testing.T) {
 	each(t, func(w *world) {

@@ -39,7 +39,8 @@ $walk->good('realms.all', 'it is there', in_array($realm->id, array_column($real
 $walk->bad('realms.all', 'a bad key', raises(fn() => (new Kind(new Client($version, $url, 'ko_nothing', null), 'realms', 'realm'))->all()), 'Access denied');
 $walk->good('realms.first', 'one', $realms->first()['object'], 'realm');
 $walk->bad('realms.first', 'a bad key', raises(fn() => (new Kind(new Client($version, $url, '', null), 'realms', 'realm'))->first()), 'Access denied');
-$walk->good('realms.update', 'a name', $realms->update($realm->id, ['name' => "PHP $pid again"])->name, "PHP $pid again");
+$renamed = $realms->update($realm->id, ['name' => "PHP $pid again", 'reference' => 'R1', 'custom' => ['tier' => 1], 'api_key_prefix' => 'php']);
+$walk->good('realms.update', 'a name', [$renamed->name, $renamed->reference, $renamed->custom, $renamed->api_key_prefix], ["PHP $pid again", 'R1', ['tier' => 1], 'php']);
 $walk->good('realms.update', 'what was read, sent back', $realms->update($realm->id, $realms->find($realm->id)->fields)->errors, []);
 $walk->bad('realms.update', 'an algorithm that is none', $realms->update($realm->id, ['jwt_algo' => 'none'])->hasErrors(), true);
 
@@ -51,8 +52,8 @@ $person = fn(string $name, array $more = []) => ['user_type' => 'human', 'userna
 $walk->bad('users.create', 'nothing but a type', $users->create(['user_type' => 'human'])->errors[0], "Username can't be blank");
 $walk->bad('users.create', 'nothing at all', $users->create([])->hasErrors(), true);
 $user = $users->create($person('Dave', ['first_name' => 'Dave', 'reference' => 'REF', 'custom' => ['plan' => 'pro', 'list' => [1, null]], 'request' => ['ip' => '10.0.0.1', 'client' => 'App']]));
-$walk->good('users.create', 'fields', [$user->status, $user->object, count($user->fields), $user->username, $user->custom, $user->membership_count],
-	[201, 'user', 17, 'dave', ['list' => [1, null], 'plan' => 'pro'], 0]);
+$walk->good('users.create', 'fields', [$user->status, $user->object, count($user->fields), $user->username, $user->reference, $user->custom, $user->membership_count],
+	[201, 'user', 17, 'dave', 'REF', ['list' => [1, null], 'plan' => 'pro'], 0]);
 $walk->bad('users.create', 'twice', $users->create($person('dave'))->hasErrors(), true);
 foreach ([$user->id, 'dave', 'DAVE', 'dave@example.com'] as $name) {
 	$walk->good('users.find', $name, $users->find($name)->id, $user->id);
@@ -83,7 +84,8 @@ $walk->good('sessions.fromToken', 'claims', [$claims['uid'], $claims['un'], $cla
 $walk->bad('sessions.fromToken', 'another secret', fromToken($in->token, 'jsk_other'), null);
 $walk->bad('users.authenticate', 'a wrong password', raises(fn() => $authenticate('dave', 'wrong')), 'AuthenticationFailed');
 $walk->bad('users.authenticate', 'nobody', raises(fn() => $authenticate('nobody', 'wrong')), 'RecordNotFound');
-$walk->good('sessions.find', 'by token', $sessions->find($in->token)->user['id'], $user->id);
+$found = $sessions->find($in->token);
+$walk->good('sessions.find', 'by token', [$found->user['id'], $found->request, $found->ip, $found->client, $found->expires_at], [$user->id, ['ip' => '10.0.0.2'], '10.0.0.2', null, $claims['exp']]);
 $walk->good('sessions.find', 'by id', $sessions->find($claims['tk'])->object, 'session');
 $walk->bad('sessions.find', 'nothing', raises(fn() => $sessions->find($missing('kss'))), 'RecordNotFound');
 $walk->good('sessions.all', 'of a user', array_column($sessions->all(['user_id' => $user->id])->results, 'id'), [$claims['tk']]);
@@ -220,7 +222,7 @@ $walk->good('realms.update', 'what it may ask', [$kind->api_key_policy, $kind->a
 	['encrypt', 5, 30, 'unmanaged', ['custom', 'memberships', 'orgs']]);
 $walk->bad('realms.update', 'sessions of no known kind', $realms->update($realm->id, ['session_type' => 'none'])->hasErrors(), true);
 $kept = $users->create(['user_type' => 'api', 'api_key' => 'generate']);
-$walk->good('users.find', 'a kept key', $users->find($kept->id)->api_key, $kept->api_key);
+$walk->good('users.find', 'a kept key', [$users->find($kept->id)->api_key, substr($kept->api_key, 0, 3)], [$kept->api_key, 'php']);
 $byKey = fromToken($users->ask('authenticate_key', ['api_key' => $kept->api_key])->token, $realm->jwt_key);
 $walk->good('users.authenticateKey', 'its token', [$byKey['uid'], $byKey['un'], $byKey['exp'] - $byKey['iat']], [$kept->id, $kept->username, 300]);
 $full = $users->create($person('max', ['custom' => ['plan' => 'pro'], 'org' => ['name' => 'M', 'custom' => ['x' => 1]], 'permissions' => ['p1']]));

@@ -280,9 +280,10 @@ walk.bad "Event.find", "no such event", raises { events.find(missing["ev"]) }, R
 hooks = Resource.new(c, "app_hooks", :app_hook)
 hook = hooks.create({ hook_type: "webhook", event_type: ["user.created"], destination: "https://hooks.example.com/in", realm_id: realm["id"] })
 walk.good "AppHook.create", "a webhook", hook.values_at("object", "hook_type", "event_type", "destination", "delay"), ["app_hook", "webhook", ["user.created"], "https://hooks.example.com/in", 0]
-letter = hooks.create({ hook_type: "email", event_type: "user.password_token.created", email_from: "a@example.com", email_subject: "Reset", email_template: "Hello", user_type: "human" })
-walk.good "AppHook.create", "an e-mail", letter.values_at("hook_type", "event_type", "email_from", "email_subject", "email_template", "user_type"),
-          ["email", ["user.password_token.created"], "a@example.com", "Reset", "Hello", "human"]
+letter = hooks.create({ hook_type: "email", event_type: "user.password_token.created", email_from: "a@example.com", email_from_name: "A", email_subject: "Reset", email_template: "Hello", email_renderer: "html", user_type: "human" })
+walk.good "AppHook.create", "an e-mail", letter.values_at("hook_type", "event_type", "email_from", "email_from_name", "email_to", "email_subject", "email_template", "email_renderer", "user_type"),
+          ["email", ["user.password_token.created"], "a@example.com", "A", "", "Reset", "Hello", "html", "human"]
+walk.bad "AppHook.create", "a token for somebody else", hooks.create({ hook_type: "email", event_type: "user.password_token.created", email_from: "a@example.com", email_to: "b@example.com" })["errors"], Array
 walk.bad "AppHook.create", "to nowhere", hooks.create({ hook_type: "webhook", event_type: ["user.created"] })["errors"], Array
 walk.good "AppHook.find", "by id", hooks.find(hook["id"])["id"], hook["id"]
 walk.bad "AppHook.find", "no such hook", raises { hooks.find(missing["hk"]) }, RecordNotFound

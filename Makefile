@@ -132,8 +132,8 @@ clients: build caddy ## walk the API as its Ruby, PHP and Work-API clients do, t
 	@scripts/clients bin/postern bin/caddy
 
 .PHONY: browser
-browser: build ## walk the hosted pages in a real Chromium (SHOTS=FOLDER for pictures)
-	@scripts/browser bin/postern
+browser: build caddy ## walk the hosted pages in a real Chromium (SHOTS=FOLDER for pictures)
+	@scripts/browser bin/postern bin/caddy
 
 .PHONY: clean
 clean: ## remove what was built, and what was fetched

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -31,6 +32,7 @@ var (
 	errRealm      = &core.Error{Kind: core.KindForbidden, Code: "realm", Detail: "this management key is for another realm"}
 	errNoRealm    = invalid("realm_id", "Realm is required: name it in the X-Authrocket-Realm header or as realm_id")
 	errTwoRealms  = invalid("realm_id", "Realm is named twice, and differs")
+	errBadRealm   = invalid("realm_id", "Realm id is not encoded as UTF-8 in a URL")
 )
 
 // manage checks that a call shows a management key with permission p for the realm that it names, and returns the
@@ -117,7 +119,10 @@ func (a *API) authenticated(c *call, secret string) (*core.ManagementKey, error)
 // namedRealm returns the realm that a call names: in its query or body, which may do so each time, else in the
 // headers. Two that differ are refused: whoever stands between us and the caller may have read the other.
 func (c *call) namedRealm() (core.RealmID, error) {
-	named := c.query()["realm_id"]
+	named, err := queriedRealms(c.URL.RawQuery)
+	if err != nil {
+		return "", err
+	}
 	if c.body != nil {
 		for _, f := range []*fields{&c.body.object, &c.body.top} {
 			if id := f.text("realm_id"); id != nil {
@@ -132,6 +137,24 @@ func (c *call) namedRealm() (core.RealmID, error) {
 		return "", errTwoRealms
 	}
 	return core.RealmID(strings.Join(named, "")), nil
+}
+
+// queriedRealms returns all that a query has as realm_id, or realm_id[], as clients write it who were given an array. It fails with
+// errBadRealm: net/url passes over what it cannot read, and the call would act in the realm of the headers.
+func queriedRealms(query string) (named []string, err error) {
+	for pair := range strings.SplitSeq(query, "&") {
+		escaped, text, _ := strings.Cut(pair, "=")
+		name, _ := url.QueryUnescape(escaped)
+		if name, _, _ = strings.Cut(name, "["); name != "realm_id" {
+			continue
+		}
+		realm, err := url.QueryUnescape(text)
+		if err != nil || !utf8.ValidString(realm) {
+			return nil, errBadRealm
+		}
+		named = append(named, realm)
+	}
+	return named, nil
 }
 
 // distinct returns what there is to read in texts, each once.

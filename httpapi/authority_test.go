@@ -69,6 +69,35 @@ func TestRealmNamedTwice(t *testing.T) {
 	w.want(w.do("GET /v1/users/ann?realm_id="+here, "X-Authrocket-Realm: "+there+"\nX-Authrocket-Api-Key: "+w.key, ""), http.StatusOK, `"ann"`)
 }
 
+// TestRealmThatCannotBeRead names a realm in a query that is not encoded as URLs are, or as an array: no call acts in the realm of the headers instead.
+func TestRealmThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	other, err := w.Realms.Create(w.ctx, core.NewRealm{Name: "other;x"}, core.Request{})
+	w.must(err)
+	w.human("ann")
+	headers := "X-Authrocket-Api-Key: " + w.key + "\nX-Authrocket-Realm: " + string(w.realm.ID)
+	for query, want := range map[string]struct {
+		status int
+		told   string
+	}{
+		"realm_id=100%":                               {422, "not encoded"},
+		"realm_id=%zz":                                {422, "not encoded"},
+		"x=1&realm%5fid=%ff":                          {422, "not encoded"},
+		"realm_id[]=%zz":                              {422, "not encoded"},
+		"realm_id=nowhere;x":                          {404, "Realm not found"},
+		"realm_id=other;x":                            {404, "User not found"},
+		"realm_id[]=" + string(other.ID):              {404, "User not found"},
+		"realm_id[0]=" + string(other.ID):             {404, "User not found"},
+		"realm_id[]=a&realm_id=b":                     {422, "named twice"},
+		"realm_id[]=" + string(w.realm.ID) + "&x=%zz": {200, ""},
+	} {
+		w.want(w.do("GET /v1/users/ann?"+query, headers, ""), want.status, want.told)
+		if want.status != http.StatusOK {
+			w.want(w.do("DELETE /v1/users/ann?"+query, headers, ""), want.status, want.told)
+		}
+	}
+}
+
 // TestHeadOfMe asks whether a token is good: the answer promises no length, since that of GET has a token more.
 func TestHeadOfMe(t *testing.T) {
 	w := newWorld(t)

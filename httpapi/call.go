@@ -72,14 +72,6 @@ func (c *call) segment(name string) string {
 	return value
 }
 
-// query returns the query of the address. Most have none, and cost nothing.
-func (c *call) query() url.Values {
-	if c.URL.RawQuery == "" {
-		return nil
-	}
-	return c.URL.Query()
-}
-
 // errBadQuery says that a query is not encoded as URLs are.
 var errBadQuery = &core.Error{Kind: core.KindMalformed, Code: "bad_request", Detail: "the query could not be read"}
 

@@ -270,7 +270,7 @@ func (d *dispatcher) lookOver(f *followed, now time.Time) {
 func (d *dispatcher) fly(ctx context.Context, p Partition, id NotificationID) {
 	call, err := d.o.attempt(ctx, d.courier, p, id)
 	if ctx.Err() == nil {
-		d.o.d.troubles.note("deliveries", err)
+		d.o.d.troubles.note(workDeliveries, err)
 	}
 	d.places.leave(id, call)
 }

@@ -81,6 +81,9 @@ func (d *deps) leave(ctx context.Context, name string) {
 	_ = c.commit(ctx)
 }
 
+// partsOfWork are what else can fail of the work under a lease, for Options.Trouble.
+var partsOfWork = map[string][]string{leaseEvents: {workDeliveries, WorkMails}}
+
 // whileLeased calls work again and again while this process holds the named lease, every pause, until ctx ends. While another
 // does, it looks for the lease as often, but not within leaseLook. work should return within a few seconds and go on at its next
 // call; what it returns is told to Options.Trouble.
@@ -101,6 +104,11 @@ func (d *deps) whileLeased(ctx context.Context, name string, pause time.Duration
 		rest := pause
 		if !held {
 			rest = max(pause, leaseLook)
+		}
+		if !held && err == nil { // whoever has it tells how that goes
+			for _, part := range partsOfWork[name] {
+				d.troubles.note(part, nil)
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -162,5 +163,35 @@ func TestMailServerThatTakesNothing(t *testing.T) {
 		if !slices.Equal(told, step.want) {
 			t.Errorf("after %+v, told %q; want %q", step.does, told, step.want)
 		}
+	}
+}
+
+// TestMailServerIsAnothers holds that a process which e-mails failed for no longer says so once another sends them.
+func TestMailServerIsAnothers(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	carrier := &courier{does: func(*core.Delivery) core.Attempted {
+		return core.Attempted{Line: "it could not be reached", Unserved: true}
+	}}
+	looking, end := context.WithTimeout(w.ctx, 20*time.Second)
+	defer end()
+	var told []bool
+	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+	w.must(err)
+	w.Core, err = core.New(core.Options{Store: w.store, MasterKey: master, Now: w.clock.Now, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}, Courier: carrier,
+		Trouble: func(_ string, err error) {
+			if told = append(told, err != nil); err == nil {
+				end()
+			}
+		}})
+	w.must(err)
+	w.letterHook("user.created")
+	w.human("ann")
+	w.must(w.DeliverNow(w.ctx))
+	if held, err := w.another(w.store).Hold(w.ctx, "events"); !held || err != nil {
+		t.Fatalf("Hold by another = %v, %v", held, err)
+	}
+	w.WhileLeased(looking, "events", time.Microsecond, func(context.Context) error { return nil })
+	if !slices.Equal(told, []bool{true, false}) {
+		t.Errorf("told %v; want once that it fails, and once that it does not", told)
 	}
 }

@@ -28,6 +28,9 @@ func (t *troubles) note(work string, err error) {
 	t.tell(work, err)
 }
 
+// workDeliveries names the making of deliveries, for Options.Trouble: not what becomes of them.
+const workDeliveries = "deliveries"
+
 // WorkMails names the giving of e-mails to the mail server, for Options.Trouble. It fails where the server takes none, whoever they are for.
 const WorkMails = "mail server"
 

@@ -80,6 +80,20 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestWordsOfArrays finds on the page which words an array may have.
+func TestWordsOfArrays(t *testing.T) {
+	page := string(Page().Plain)
+	for _, want := range []string{
+		"each one of <code>read</code> <code>write</code> <code>manage</code>",
+		"each one of <code>lower</code> <code>upper</code> <code>digit</code> <code>special</code>",
+		"each one of <code>custom</code> <code>memberships</code> <code>orgs</code>",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not have %q", want)
+		}
+	}
+}
+
 // TestPolicy holds the page's policy against its style sheet.
 func TestPolicy(t *testing.T) {
 	page := string(Page().Plain)

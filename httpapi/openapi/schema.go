@@ -120,19 +120,8 @@ func limits(schema *yaml.Node) (all []string) {
 	if value := get(schema, "const"); value != nil {
 		all = append(all, "`"+value.Value+"`")
 	}
-	if list := children(get(schema, "enum")); len(list) > 0 {
-		var choices []string
-		for _, word := range list {
-			if word.Tag != "!!null" {
-				choices = append(choices, "`"+string(asWord(word))+"`")
-			}
-		}
-		say := "one of "
-		if len(choices) == 1 {
-			say = ""
-		}
-		all = append(all, say+strings.Join(choices, " "))
-	}
+	all = append(all, choices("", schema)...)
+	all = append(all, choices("each ", get(schema, "items"))...)
 	least, most := text(get(schema, "minimum")), text(get(schema, "maximum"))
 	switch {
 	case least != "" && most != "":
@@ -147,6 +136,23 @@ func limits(schema *yaml.Node) (all []string) {
 		all = append(all, "default `"+value.Value+"`")
 	}
 	return all
+}
+
+// choices says which words a value must be of, if any.
+func choices(who string, schema *yaml.Node) []string {
+	var all []string
+	for _, word := range children(get(schema, "enum")) {
+		if word.Tag != "!!null" {
+			all = append(all, "`"+string(asWord(word))+"`")
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all
+	}
+	return []string{who + "one of " + strings.Join(all, " ")}
 }
 
 // asWord writes a word as it is, and an empty one as "".

@@ -71,6 +71,9 @@ func (k *APIKeys) resolveToken(ctx context.Context, realm RealmID, text string, 
 	if err != nil {
 		return Identity{}, err
 	}
+	if err := k.d.feed.confirm(ctx, state.Realm, now); err != nil {
+		return Identity{}, err
+	}
 	h, err := k.d.heldBy(ctx, state.Realm, p.user, id)
 	at, _ := state.owner(string(p.user))
 	switch {

@@ -81,6 +81,9 @@ func (k *APIKeys) resolve(ctx context.Context, realm RealmID, key string, from n
 	if !state.plausible(key) {
 		return nil, now, ErrInvalidAPIKey
 	}
+	if err := k.d.feed.confirm(ctx, state.Realm, now); err != nil {
+		return nil, now, err
+	}
 	claim := &apiKeyClaim{}
 	_, found, err := k.d.load(ctx, apiKeyKey(state.holder(key), digest(key)), claim)
 	if err != nil {

@@ -87,6 +87,9 @@ var (
 	ErrUnavailable = &Error{Kind: KindUnavailable, Code: "unavailable",
 		Detail: "the data store cannot be reached; nothing was decided, try again shortly", RetryAfter: time.Second}
 
+	// ErrStoreFull says, beside ErrUnavailable, that the store takes no changes since it cannot write to its disk. What it reads out holds all the same.
+	ErrStoreFull = errors.New("the data store cannot write to its disk")
+
 	// ErrOutcomeUnknown says that a write was sent and its answer lost: it may have happened or not.
 	// The same write may be sent again under the same operation id.
 	ErrOutcomeUnknown = &Error{Kind: KindUnavailable, Code: "outcome_unknown",

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,7 +31,8 @@ type InvalidationFeed struct {
 	watches   []*Watch // in the order they came: core's own first, so that whoever asks core again after news gets new answers
 	changed   func()   // ends the Tail under way, so that a new log is followed at once
 
-	looked time.Time // when the realms were last looked for, by the local clock; of the goroutine that runs
+	asked  atomic.Int64 // nanoseconds since the epoch: when the last Tail began that the store answered
+	looked time.Time    // when the realms were last looked for, by the local clock; of the goroutine that runs
 }
 
 // Watch is one listener's subscription.
@@ -156,8 +158,25 @@ func (f *InvalidationFeed) round(ctx context.Context) error {
 		}
 		return fmt.Errorf("core: follow the feed: %w", err)
 	}
+	f.asked.Store(asked.UnixNano())
 	f.pass(feeds, watches, asked)
 	return f.lookForRealms(call, watches)
+}
+
+// confirm fails where the store has not been tailed for max staleness and cannot be now. What it reads out then says nothing of a credential: a master that
+// was deposed still answers, but has not heard of what was ended since, nor of who signed in. Only Tail has it own up to that (redisstore, tail.lua).
+func (f *InvalidationFeed) confirm(ctx context.Context, realm *Realm, now time.Time) error {
+	if now.UnixNano()-f.asked.Load() <= int64(f.maxStaleness) {
+		return nil
+	}
+	logs := []LogPosition{{invalidationLog(Partition{}), End}}
+	for _, p := range realm.partitions() {
+		logs = append(logs, LogPosition{invalidationLog(p), End})
+	}
+	if _, err := f.d.store.Tail(ctx, logs, 0); err != nil && !errors.Is(err, ErrStoreFull) {
+		return fmt.Errorf("core: ask the store whether it takes changes: %w", err)
+	}
+	return nil
 }
 
 // begin returns what to tail, for whom and for how long, under a context that a new subscription ends. For a watch that has

@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,10 +58,14 @@ func awaited(told <-chan error, pass func()) error {
 // mute is a store that answers no Tail while on.
 type mute struct {
 	core.Store
-	on atomic.Bool
+	on   atomic.Bool
+	full atomic.Bool // and says that its disk is
 }
 
 func (m *mute) Tail(ctx context.Context, logs []core.LogPosition, wait time.Duration) ([]core.Feed, error) {
+	if m.full.Load() {
+		return nil, fmt.Errorf("%w (%w)", core.ErrUnavailable, core.ErrStoreFull)
+	}
 	if m.on.Load() {
 		return nil, core.ErrUnavailable
 	}
@@ -126,3 +131,49 @@ type inattentive struct{}
 
 func (inattentive) Forget([]string) {}
 func (inattentive) ForgetAll()      {}
+
+// TestDeposedStore holds that a store which still answers, but is no longer sure to hear of what changes, vouches for nobody and refuses nobody.
+func TestDeposedStore(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	in, robot := w.provided("acct"), w.program("robot")
+	_, key := w.apiKey(robot, core.NewAPIKey{})
+	store := &mute{Store: w.store}
+	c := w.another(store)
+	ask := func() map[string]error {
+		_, ofToken := c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+		_, ofKey := c.APIKeys.Resolve(w.ctx, w.realm.ID, key, nowhere)
+		_, ofBearer := c.Sessions.Refresh(w.ctx, in.Token)
+		return map[string]error{"token": ofToken, "API key": ofKey, "token to refresh": ofBearer}
+	}
+	for what, err := range ask() {
+		if err != nil {
+			t.Errorf("Resolve of a %s = %v; want no error", what, err)
+		}
+	}
+	store.full.Store(true)
+	for what, err := range ask() {
+		if err != nil {
+			t.Errorf("Resolve of a %s where the disk is full = %v; want no error, since nothing can have changed", what, err)
+		}
+	}
+	store.full.Store(false)
+	store.on.Store(true)
+	for what, err := range ask() {
+		if !errors.Is(err, core.ErrUnavailable) {
+			t.Errorf("Resolve of a %s where the store tells no news = %v; want ErrUnavailable", what, err)
+		}
+	}
+	w.must(w.Sessions.Delete(w.ctx, w.realm.ID, in.Session.ID, core.Request{}))
+	if _, err := c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token); !errors.Is(err, core.ErrUnavailable) {
+		t.Errorf("Resolve of a token that is not found there = %v; want ErrUnavailable", err)
+	}
+	if _, err := c.Sessions.Resolve(w.ctx, w.realm.ID, "garbage"); !errors.Is(err, core.ErrInvalidToken) {
+		t.Errorf("Resolve of garbage = %v; want ErrInvalidToken, whatever the store", err)
+	}
+	store.on.Store(false)
+	w.run(c)
+	w.becomes("the token is refused", func() bool {
+		_, err := c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+		return errors.Is(err, core.ErrInvalidToken)
+	})
+}

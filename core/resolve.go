@@ -96,6 +96,9 @@ func (s *Sessions) resolve(ctx context.Context, realm RealmID, text string, now 
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.d.feed.confirm(ctx, p.realm.Realm, now); err != nil {
+		return nil, nil, err
+	}
 	l, err := s.alive(ctx, p.realm, p.session, p.user, now)
 	if err != nil {
 		return nil, nil, err

@@ -96,5 +96,8 @@ func failure(ctx context.Context, a action, v verdict, err error) error {
 	case ended != nil:
 		return fmt.Errorf("redisstore: %s: %w (%w)", a.name, ended, err)
 	}
+	if answer, ok := errors.AsType[redis.Error](err); ok && code(answer) == "MISCONF" {
+		err = fmt.Errorf("%w: %w", core.ErrStoreFull, err)
+	}
 	return fmt.Errorf("redisstore: %s: %w (%w)", a.name, core.ErrUnavailable, err)
 }

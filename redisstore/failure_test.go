@@ -62,7 +62,8 @@ func TestFailure(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	read, write := action{name: "get"}, action{name: "apply", write: true}
-	all := []error{core.ErrUnavailable, core.ErrOutcomeUnknown, context.Canceled}
+	all := []error{core.ErrUnavailable, core.ErrOutcomeUnknown, context.Canceled, core.ErrStoreFull}
+	full := serverError("MISCONF Errors writing to the AOF file: No space left on device")
 	for _, c := range []struct {
 		what string
 		err  error
@@ -70,11 +71,12 @@ func TestFailure(t *testing.T) {
 	}{
 		{"read that was lost", failure(t.Context(), read, lost, io.EOF), all[:1]},
 		{"read that was refused", failure(t.Context(), read, refused, io.EOF), all[:1]},
-		{"read whose caller left", failure(ended, read, lost, io.EOF), all[2:]},
+		{"read whose caller left", failure(ended, read, lost, io.EOF), all[2:3]},
+		{"read of a full disk", failure(t.Context(), read, refused, full), []error{core.ErrUnavailable, core.ErrStoreFull}},
 		{"write that was lost", failure(t.Context(), write, lost, io.EOF), all[1:2]},
 		{"write that was refused", failure(t.Context(), write, refused, io.EOF), all[:1]},
-		{"write that was lost and whose caller left", failure(ended, write, lost, io.EOF), all[1:]},
-		{"write that was refused and whose caller left", failure(ended, write, refused, io.EOF), all[2:]},
+		{"write that was lost and whose caller left", failure(ended, write, lost, io.EOF), all[1:3]},
+		{"write that was refused and whose caller left", failure(ended, write, refused, io.EOF), all[2:3]},
 		{"write on a broken database", failure(t.Context(), write, broken, io.EOF), nil},
 	} {
 		for _, known := range all {

@@ -65,7 +65,7 @@ class Client
     @http.start
   end
 
-  attr_reader :last, :version
+  attr_reader :last, :more, :version
 
   def get(path, query = nil) = call(Net::HTTP::Get, path, query, nil)
   def post(path, body) = call(Net::HTTP::Post, path, nil, JSON.generate(body))
@@ -112,7 +112,7 @@ class Client
     end
     raise "a success has a key that these clients take for their own" if body.key?("data") || body.key?("metadata")
     return body unless body["collection"]
-    raise "more_results is missing" unless [true, false].include?(body["more_results"])
+    raise "more_results is missing" unless [true, false].include?(@more = body["more_results"])
     body["collection"].each { |one| raise "#{one} has no kind" unless one["object"] }
   end
 end

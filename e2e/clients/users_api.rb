@@ -246,6 +246,9 @@ walk.good "User.create", "into an org", memberships.all({ user_id: gus["id"] }).
 nested = c.post("users", { user: person[username: "hal", email: "hal@example.com"], org_ids: org["id"], permissions: ["out"] })
 walk.good "User.create", "nested by hand", memberships.all({ user_id: nested["id"] }).map { |one| one["permissions"] }, [["out"]]
 walk.bad "User.create", "into no org", raises { users.create(person[username: "ian", email: "ian@example.com", org_ids: missing["org"]])["errors"].fetch(0) }.then { |e| [nil, RecordNotFound].include?(e) }, true
+people = ids[users.all({ sort: "id" })]
+walk.good "User.all", "the first page", [ids[users.all({ sort: "id", max_results: 1 })], c.more], [people.first(1), true]
+walk.good "User.all", "the last page", [ids[users.all({ sort: "id", max_results: 9, after: people.first })], c.more], [people.drop(1), false]
 walk.good "Membership#delete", "left", [memberships.delete(joined["id"]), users.find(user["id"])["membership_count"]], [{}, 0]
 walk.bad "Membership#delete", "again", raises { memberships.delete(joined["id"]) }, RecordNotFound
 walk.good "Org#delete", "gone", [orgs.delete(org["id"]), raises { orgs.find(org["id"]) }], [{}, RecordNotFound]
@@ -340,7 +343,7 @@ walk.good "Realm#update", "sessions are called unmanaged", realms.update(realm["
 
 policies = Resource.new(c, "login_policies", :login_policy)
 policy = policies.create({ name: "Main", header: "Hello", login_handler: "https://app.example.com/in" })
-walk.good "LoginPolicy.create", "a policy", policy.values_at("object", "name", "header"), %w[login_policy Main Hello]
+walk.good "LoginPolicy.create", "a policy", policy.values_at("object", "name", "header", "login_handler", "signup_handler", "domains"), ["login_policy", "Main", "Hello", "https://app.example.com/in", nil, []]
 walk.bad "LoginPolicy.create", "without a name", policies.create({ header: "Hello" })["errors"], Array
 walk.good "LoginPolicy.find", "by id", policies.find(policy["id"])["name"], "Main"
 walk.bad "LoginPolicy.find", "no such policy", raises { policies.find(missing["lpl"]) }, RecordNotFound

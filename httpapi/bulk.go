@@ -133,7 +133,16 @@ func (a *API) exportOrgs(w http.ResponseWriter, c *call, realm core.RealmID) {
 
 // cutShort ends an answer that has begun so that whoever reads it notices.
 func (a *API) cutShort(c *call, err error) {
+	if c.Context().Err() != nil {
+		a.leaveOff(c, err)
+	}
 	a.log.Error("answer cut short", zap.String("route", c.pattern), zap.String("request_id", c.id), zap.Error(err))
+	panic(http.ErrAbortHandler)
+}
+
+// leaveOff ends an answer to a caller who has gone, or sends nothing more, which nobody need look into.
+func (a *API) leaveOff(c *call, err error) {
+	a.log.Info("the caller left off", zap.String("route", c.pattern), zap.String("request_id", c.id), zap.Error(err))
 	panic(http.ErrAbortHandler)
 }
 
@@ -205,7 +214,7 @@ func (a *API) importUsers(w http.ResponseWriter, c *call) error {
 	for !ended {
 		batch, err := in.read()
 		if ended = errors.Is(err, io.EOF); err != nil && !ended {
-			a.cutShort(c, err)
+			a.leaveOff(c, err)
 		}
 		results, err := in.carryOut(batch)
 		if err == nil {

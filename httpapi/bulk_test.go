@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,9 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/httpapi"
 	"github.com/postern-auth/postern/httpapi/wire"
+	"github.com/postern-auth/postern/internal/redistest"
 	"github.com/postern-auth/postern/internal/teststore"
 )
 
@@ -292,5 +296,19 @@ func TestBulkTakesItsTime(t *testing.T) {
 	store.slow.Store(true)
 	if _, lines := w.bulk("GET", "", w.realm.ID, nil); len(lines) != 3 {
 		t.Errorf("an export that takes its time is %q; want all three users", lines)
+	}
+}
+
+// TestImportLeftOff breaks an import off: that is the caller's doing, and no error that somebody has to look into.
+func TestImportLeftOff(t *testing.T) {
+	w := newWorld(t)
+	conn, err := net.Dial("tcp", w.server.Listener.Addr().String())
+	w.must(err)
+	_, err = fmt.Fprintf(conn, "POST /v1/bulk/users HTTP/1.1\r\nHost: x\r\nX-Authrocket-Api-Key: %s\r\nX-Authrocket-Realm: %s\r\nContent-Length: 1000\r\n\r\n{\"username\":\"ann\"}\n", w.key, w.realm.ID)
+	w.must(err)
+	w.must(conn.Close())
+	redistest.Eventually(t, "the import ends", func() bool { return w.logs.FilterMessage("the caller left off").Len() > 0 })
+	if n := w.logs.FilterLevelExact(zap.ErrorLevel).Len(); n > 0 {
+		t.Errorf("%d errors are logged of an import that the caller broke off: %v", n, w.logs.All())
 	}
 }

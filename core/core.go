@@ -262,11 +262,14 @@ func (d *deps) check(ctx context.Context) (Fitness, error) {
 	return fit, nil
 }
 
-// keepTime corrects the clock every minute, and reports how fit the store is.
+// keepTime corrects the clock every minute, and reports how fit the store is and how many jobs are left.
 func (d *deps) keepTime(ctx context.Context) {
 	for {
 		call, cancel := context.WithTimeout(ctx, 5*time.Second)
 		fit, err := d.check(call)
+		if err == nil {
+			fit.Jobs, err = d.jobs.left(call)
+		}
 		cancel()
 		if ctx.Err() == nil {
 			d.report(fit, err)

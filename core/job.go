@@ -222,6 +222,12 @@ func (j *jobs) list(ctx context.Context, after JobID) ([]queued, error) {
 	return list, nil
 }
 
+// left returns how many jobs are queued; MaxRange at most.
+func (j *jobs) left(ctx context.Context) (int, error) {
+	ids, err := j.d.store.Range(ctx, Range{Index: Index{Name: indexJobs}, Limit: MaxRange})
+	return len(ids), err
+}
+
 // RunJobs does the large deletions that are queued, until nothing is left that could be done now. A Core that runs
 // does so by itself; this is for commands and tests that will not wait.
 func (c *Core) RunJobs(ctx context.Context) error {

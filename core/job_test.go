@@ -90,6 +90,22 @@ func TestRunDoesJobs(t *testing.T) {
 	})
 }
 
+// TestJobsAreCounted reports how many are left.
+func TestJobsAreCounted(t *testing.T) {
+	each(t, func(w *world) {
+		w.must(w.QueueBroken(w.ctx)) // two, which nothing can finish
+		left := make(chan int, 1)
+		w.run(w.reporting(func(fit core.Fitness, err error) {
+			if err == nil {
+				left <- fit.Jobs
+			}
+		}))
+		if n := <-left; n != 2 {
+			w.Errorf("%d jobs are reported to be left; want 2", n)
+		}
+	})
+}
+
 // TestBrokenJobsHoldUpNoOther queues more jobs that can never be done than are looked at together: those behind them are done all the
 // same, also where there is never time for more than one.
 func TestBrokenJobsHoldUpNoOther(t *testing.T) {

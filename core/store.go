@@ -254,6 +254,10 @@ type Fitness struct {
 	// Opening tells the opening of a store that one process has to itself, such as a local file, from all before it; "" = several
 	// processes may use it at once. What a former process had taken for a while is nobody's any more.
 	Opening string
+
+	// Jobs is how many large deletions, and changes of orgs, are not finished; MaxRange at most. Core counts them for Options.Report; stores
+	// know nothing of them.
+	Jobs int
 }
 
 // Finding is one thing that is wrong with a database, and how to mend it.

@@ -72,9 +72,22 @@ var providerKey = func() func() (private, public []byte, err error) {
 // another returns a second core over a store, as in another process.
 func (w *world) another(store core.Store) *core.Core {
 	w.Helper()
+	return w.anotherWith(core.Options{Store: store})
+}
+
+// reporting returns another core over the same store, which reports to somebody.
+func (w *world) reporting(to func(core.Fitness, error)) *core.Core {
+	w.Helper()
+	return w.anotherWith(core.Options{Store: w.store, Report: to})
+}
+
+// anotherWith returns a core with the options that tests have, beside those given.
+func (w *world) anotherWith(o core.Options) *core.Core {
+	w.Helper()
 	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
 	w.must(err)
-	c, err := core.New(core.Options{Store: store, MasterKey: master, Now: w.clock.Now, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}})
+	o.MasterKey, o.Now, o.Hashing = master, w.clock.Now, core.Hashing{HashMemory: 8 << 10, HashPasses: 1}
+	c, err := core.New(o)
 	w.must(err)
 	return c
 }

@@ -435,6 +435,7 @@ func TestAdmin(t *testing.T) {
 	for _, want := range []string{
 		"postern_guard_requests_total{realm=\"default\",verdict=\"deny\",reason=\"no_credential\"} 1\n",
 		"postern_guard_requests_total{realm=\"default\",verdict=\"allow\",reason=\"\"} 0\n",
+		"postern_jobs 0\n",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("GET /metrics lacks %q:\n%s", want, body)

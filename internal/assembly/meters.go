@@ -23,13 +23,14 @@ type Meters struct {
 
 	mu      sync.Mutex
 	unfit   []core.Finding
+	jobs    int             // when they were last counted; -1 = never
 	failing map[string]bool // work in the background
 	checked bool            // the store answered when it was last checked
 }
 
 // NewMeters returns meters that stand at zero.
 func NewMeters() *Meters {
-	m := &Meters{failing: map[string]bool{}}
+	m := &Meters{failing: map[string]bool{}, jobs: -1}
 	m.verdicts = m.Set.Counters("postern_guard_requests_total", "Requests that were judged, by what became of them and why.", "realm", "verdict", "reason")
 	m.stale = m.Set.Counters("postern_guard_stale_total", "Requests that passed, while the store was away, by what was known before.", "realm")
 	m.calls = m.Set.Counters("postern_api_requests_total", "API calls, by route and status.", "route", "status")
@@ -39,6 +40,7 @@ func NewMeters() *Meters {
 		return []metrics.Sample{{Value: truth(m.checked)}}
 	})
 	m.Set.Gauge("postern_store_unfit", "What makes the store less than fit to keep users: 1 for what is warned of, 2 for what it should be refused for.", []string{"finding"}, m.findings)
+	m.Set.Gauge("postern_jobs", "Large deletions and changes of orgs that are not finished, when they were last counted, each minute; 1000 at most.", nil, m.jobsLeft)
 	m.Set.Gauge("postern_background_failing", "1 while some work in the background fails.", []string{"work"}, m.trouble)
 	fetches := m.Set.Counters("postern_issuer_fetches_total", "Fetches of the keys of issuers elsewhere: ok, or why they failed.", "issuer", "result")
 	m.IssuerKeys = guard.NewIssuerKeys(func(issuer, result string) { fetches.With(issuer, result).Add() })
@@ -79,6 +81,16 @@ func (m *Meters) findings() []metrics.Sample {
 	return all
 }
 
+// jobsLeft are the samples of postern_jobs: none before they were counted.
+func (m *Meters) jobsLeft() []metrics.Sample {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.jobs < 0 {
+		return nil
+	}
+	return []metrics.Sample{{Value: float64(m.jobs)}}
+}
+
 // trouble are the samples of postern_background_failing.
 func (m *Meters) trouble() []metrics.Sample {
 	m.mu.Lock()
@@ -95,7 +107,7 @@ func (m *Meters) fitness(fit core.Fitness, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.checked = err == nil; m.checked {
-		m.unfit = fit.Findings
+		m.unfit, m.jobs = fit.Findings, fit.Jobs
 	}
 }
 

@@ -110,7 +110,7 @@ func (p proxies) locate(r *http.Request) *http.Request {
 	if said.Proto == "http" || said.Proto == "https" {
 		from.proto = said.Proto
 	}
-	if said.Host != "" && isHost(said.Host) {
+	if said.Host != "" && inHosts.have(said.Host) {
 		from.host = said.Host
 	}
 	if id := failure.SentID(r.Header); id != "" && !failure.HasID(r) {

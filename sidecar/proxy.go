@@ -198,51 +198,44 @@ func confuses(name string) bool {
 	case "Proxy", "X-Real-Ip", "Http2-Settings", "Forwarded":
 		return true
 	}
-	return strings.HasPrefix(name, "X-Forwarded-") || !isPlainName(name)
+	return strings.HasPrefix(name, "X-Forwarded-") || !inNames.have(name)
 }
 
-// inNames are the characters of the names that all servers read alike. In place of any other, CGI and what came of it may read a hyphen.
-var inNames = func() (all [256]bool) {
+// characters are some of the 256 that a byte can be.
+type characters [256]bool
+
+// have reports whether all of a text is among them.
+func (cs *characters) have(text string) bool {
+	for i := range len(text) {
+		if !cs[text[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// inNames are letters, digits and the hyphen, which all servers read alike in the name of a header. In place of any other, CGI and what came of it may read a hyphen.
+var inNames = func() (all characters) {
 	for c := range all {
 		all[c] = c == '-' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 	}
 	return all
 }()
 
-// isPlainName reports whether a header's name has letters, digits and hyphens only.
-func isPlainName(name string) bool {
-	for i := range len(name) {
-		if !inNames[name[i]] {
-			return false
-		}
-	}
-	return true
-}
-
-// edge is what a request meets first.
-type edge struct {
-	trusted proxies
-	patient time.Duration
-	next    http.Handler
-}
-
-// inHosts are the characters that a host may have, and its port.
-var inHosts = func() (all [256]bool) {
+// inHosts are the characters that a host may have, and its port (RFC 9110 §4.2). net/http asks for them in Host alone, and not in the :authority of
+// HTTP/2; the app takes what is there for the beginning of its own address.
+var inHosts = func() (all characters) {
 	for c := byte('!'); c < 0x7f; c++ {
 		all[c] = strings.IndexByte("\"#,/<>?@\\^`{|}", c) < 0
 	}
 	return all
 }()
 
-// isHost reports whether a text may be the host that a request is for (RFC 9110 §4.2), none included. net/http asks that of Host alone, and not of
-// the :authority of HTTP/2; the app takes it for the beginning of its own address.
-func isHost(text string) bool {
-	for i := range len(text) {
-		if !inHosts[text[i]] {
-			return false
-		}
-	}
-	return true
+// edge is what a request meets first.
+type edge struct {
+	trusted proxies
+	patient time.Duration
+	next    http.Handler
 }
 
 // mayUpgrade reports whether a request that asks to speak another protocol may: a handshake for WebSockets, which has no body (RFC 6455
@@ -260,7 +253,7 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, http.StatusMethodNotAllowed, "no_proxy", "This is not a proxy to elsewhere.")
 		return
 	}
-	if !isHost(r.Host) {
+	if !inHosts.have(r.Host) {
 		fail(w, r, http.StatusBadRequest, "bad_host", "The host of this request is none.")
 		return
 	}

@@ -187,8 +187,7 @@ func TestOutcomes(t *testing.T) {
 		if strings.HasPrefix(tt.answers["EHLO"], "250") {
 			m.smtp.User, m.smtp.Password = "postern", "letters"
 		}
-		got := m.send(t.Context(), &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: "ann@example.com",
-			Hook: &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}}})
+		got := m.send(t.Context(), toAnn())
 		if got.Result != tt.want.Result || got.Unserved != tt.want.Unserved || !strings.HasPrefix(got.Line, tt.want.Line) {
 			t.Errorf("a server that %s: send = %+v; want %+v", name, got, tt.want)
 		}
@@ -211,21 +210,33 @@ func TestPlainAddresses(t *testing.T) {
 	}
 }
 
-// TestMailServerThatHangs holds that a mail server which says nothing is not asked by ever more connections, and that who waits for one
-// is told in time.
-func TestMailServerThatHangs(t *testing.T) {
+// hanging returns a mail server that says nothing, and what sends to it.
+func hanging(t *testing.T) (net.Listener, *mailer) {
+	t.Helper()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer silent.Close()
+	t.Cleanup(func() { _ = silent.Close() })
 	m, err := newMailer(SMTP{Host: "127.0.0.1", Port: silent.Addr().(*net.TCPAddr).Port, From: "noreply@example.com", TLS: TLSNone})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return silent, m
+}
+
+// toAnn returns an e-mail to be sent.
+func toAnn() *core.Delivery {
+	return &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: "ann@example.com",
+		Hook: &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}}}
+}
+
+// TestMailServerThatHangs holds that a mail server which says nothing is not asked by ever more connections, and that who waits for one
+// is told in time.
+func TestMailServerThatHangs(t *testing.T) {
+	silent, m := hanging(t)
 	send := func(ctx context.Context) core.Attempted {
-		return m.send(ctx, &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: "ann@example.com",
-			Hook: &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}}})
+		return m.send(ctx, toAnn())
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var sending sync.WaitGroup
@@ -250,21 +261,12 @@ func TestMailServerThatHangs(t *testing.T) {
 
 // TestStopDoesNotWaitForTheMailServer holds that a mail server which hangs does not keep us from stopping for as long as it is given to answer.
 func TestStopDoesNotWaitForTheMailServer(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	m, err := newMailer(SMTP{Host: "127.0.0.1", Port: silent.Addr().(*net.TCPAddr).Port, From: "noreply@example.com", TLS: TLSNone})
-	if err != nil {
-		t.Fatal(err)
-	}
+	silent, m := hanging(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	sent := make(chan core.Attempted, 1)
 	go func() {
-		sent <- m.send(ctx, &core.Delivery{Notification: &core.Notification{ID: "ent_1"}, Event: &core.Event{}, At: time.Unix(1700000000, 0), To: "ann@example.com",
-			Hook: &core.AppHook{Type: core.HookEmail, EventTypes: []string{"user.created"}}})
+		sent <- m.send(ctx, toAnn())
 	}()
 	conn, err := silent.Accept()
 	if err != nil {

@@ -79,10 +79,13 @@ func explainWho(v Verdict) string {
 	}
 	id := v.known.identity()
 	who := &id
-	kind := string(who.Type)
+	about := []string{string(who.Type)}
 	if from := v.issuer(); from != nil {
-		kind = "vouched for by the issuer " + from.Name
+		about[0] = "vouched for by the issuer " + from.Name
 	}
-	return fmt.Sprintf("It comes from %s (%s, %s), shown as %s; permissions [%s], orgs [%s], e-mail verified %t, second factor %t, signed in at %q.",
-		who.User, kind, who.Username, v.source, permissions(who), orgs(who), who.EmailVerified, who.MFA, signedInAt(who))
+	if who.Username != "" {
+		about = append(about, who.Username)
+	}
+	return fmt.Sprintf("It comes from %s (%s), shown as %s; permissions [%s], orgs [%s], e-mail verified %t, second factor %t, signed in at %q.",
+		who.User, strings.Join(about, ", "), v.source, permissions(who), orgs(who), who.EmailVerified, who.MFA, signedInAt(who))
 }

@@ -371,8 +371,9 @@ func TestForeignExplained(t *testing.T) {
 	e := newElsewhere(t, key)
 	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
 	for token, want := range map[string]string{
-		e.token(key, nil): "It comes from idp:u1 (vouched for by the issuer idp, ",
-		e.token(key, map[string]any{"aud": "shop"}): "The token of issuer idp is not valid: it is meant for another audience.",
+		e.token(key, nil): "It comes from idp:u1 (vouched for by the issuer idp), shown as bearer",
+		e.token(key, map[string]any{"preferred_username": "ada"}): "It comes from idp:u1 (vouched for by the issuer idp, ada), shown as bearer",
+		e.token(key, map[string]any{"aud": "shop"}):               "The token of issuer idp is not valid: it is meant for another audience.",
 	} {
 		if got, err := g.Explain(t.Context(), "GET", "/", token); err != nil || !strings.Contains(got, want) {
 			t.Errorf("Explain = %q, %v; want %q", got, err, want)

@@ -88,6 +88,24 @@ func TestIssuerUsesKidAgain(t *testing.T) {
 	eventually(t, "the new key is known", func() bool { return g.Judge(with(fresh)).Decision == guard.Allow })
 }
 
+// TestIssuerHasOneKidTwice tries a token with each key of its kid, and takes it no longer once the one that fits is withdrawn, though
+// another of that kid stays.
+func TestIssuerHasOneKidTwice(t *testing.T) {
+	first, second, forger := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
+	e := newElsewhere(t, first, second)
+	e.kid = second.ID()
+	keys := &guard.IssuerKeys{}
+	keys.AskOften()
+	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
+	token := e.token(second, nil)
+	wantDecision(t, g, token, guard.Allow)
+	other := e.token(forger, nil)
+	wantDecision(t, g, token[:strings.LastIndexByte(token, '.')]+other[strings.LastIndexByte(other, '.'):], guard.Deny)
+	e.publishes(first)
+	g.Judge(with(e.token(forger, map[string]any{"iat": time.Now().Unix() + 30}))) // asks for a fetch
+	eventually(t, "the second key is withdrawn", func() bool { return g.Judge(with(token)).Decision == guard.Deny })
+}
+
 // TestUnknownKeysCostLittle: garbage brings about neither fetches without end nor refusals of who is known.
 func TestUnknownKeysCostLittle(t *testing.T) {
 	key, garbage := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)

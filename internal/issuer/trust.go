@@ -73,14 +73,14 @@ func (t *Trust) Verify(keys *Keys, token jose.Token, now time.Time) (Proven, err
 	case now.Sub(keys.At) > MaxKeysAge:
 		return Proven{}, ErrOldKeys
 	}
-	key, found := keys.For(token)
-	if found {
-		if claims, err = token.Verify(key); err == nil {
+	fitting := keys.Fitting(token)
+	for _, key := range fitting {
+		if claims, err := token.Verify(key); err == nil {
 			return Proven{claims, expires, key.Fingerprint()}, nil
 		}
 	}
 	newer := issued != 0 && time.Unix(issued, 0).Add(t.Skew).After(keys.At)
-	if token.KeyID() != "" && (found || keys.Has(token.KeyID())) {
+	if token.KeyID() != "" && (len(fitting) > 0 || keys.Has(token.KeyID())) {
 		return Proven{}, &RefusedError{Why: "its signature does not verify", Newer: newer}
 	}
 	if newer {

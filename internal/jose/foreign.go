@@ -79,23 +79,34 @@ func (s *KeySet) Has(kid string) bool {
 	return slices.ContainsFunc(s.keys, func(k *PublicKey) bool { return k.id == kid })
 }
 
-// For returns the one key that fits a token: its kid, where it has one, and its algorithm. It reports false where there is none, and
-// where there are several, of which it is not for the token to be tried with each.
-func (s *KeySet) For(t Token) (*PublicKey, bool) {
-	var found *PublicKey
+// maxTries bounds how many keys of one kid a token is tried with. Who sends forged ones has each of them tried.
+const maxTries = 4
+
+// Fitting returns the keys that a token may be signed with: those of its kid and its algorithm, of which an issuer may publish several under one
+// kid, and where it has no kid, the one key of its algorithm. It returns none where the token has no kid and several fit, and at most four.
+func (s *KeySet) Fitting(t Token) []*PublicKey {
+	var found []*PublicKey
 	for _, k := range s.keys {
 		if t.kid != "" && t.kid != k.id || !k.can(t.alg) {
 			continue
 		}
-		if found != nil {
-			return nil, false
+		if t.kid == "" && found != nil {
+			return nil
 		}
-		found = k
+		if found = append(found, &PublicKey{id: k.id, print: k.print, alg: t.alg, key: k.key}); len(found) == maxTries {
+			break
+		}
 	}
-	if found == nil {
-		return nil, false
+	return found
+}
+
+// For is Fitting where exactly one key fits. It reports false where there is none, and where there are several, for issuers that never publish two
+// keys under one kid.
+func (s *KeySet) For(t Token) (*PublicKey, bool) {
+	if found := s.Fitting(t); len(found) == 1 {
+		return found[0], true
 	}
-	return &PublicKey{id: found.id, print: found.print, alg: t.alg, key: found.key}, true
+	return nil, false
 }
 
 // can reports whether k may verify tokens of an algorithm.

@@ -96,8 +96,8 @@ func jwkOf(t *testing.T, alg jose.Alg, members map[string]string) string {
 	return string(text)
 }
 
-// TestKeySetFor finds the one key that fits, and none where that is not one.
-func TestKeySetFor(t *testing.T) {
+// TestKeySetFitting finds the keys that fit: those of a kid, of which there may be several, and without a kid the one of its kind.
+func TestKeySetFitting(t *testing.T) {
 	rsa, ec := jwkOf(t, jose.RS256, map[string]string{"kid": "r"}), jwkOf(t, jose.ES256, map[string]string{"kid": "e"})
 	open := jwkOf(t, jose.RS256, map[string]string{"kid": "r", "alg": ""})
 	other := jwkOf(t, jose.PS256, map[string]string{"kid": "p", "alg": "RS256"})
@@ -116,18 +116,20 @@ func TestKeySetFor(t *testing.T) {
 		{"published without algorithm, as another kind", setOf(t, open), `{"alg":"ES256","kid":"r"}`, ""},
 		{"no kid, one fits", setOf(t, rsa, ec), `{"alg":"ES256"}`, "ES256 key e"},
 		{"no kid, two fit", setOf(t, rsa, other), `{"alg":"RS256"}`, ""},
-		{"a kid twice", setOf(t, rsa, again), `{"alg":"RS256","kid":"r"}`, ""},
+		{"a kid twice", setOf(t, rsa, again), `{"alg":"RS256","kid":"r"}`, "RS256 key r, RS256 key r"},
+		{"a kid twice, for two algorithms", setOf(t, open, jwkOf(t, jose.ES256, map[string]string{"kid": "r"})), `{"alg":"ES256","kid":"r"}`, "ES256 key r"},
+		{"a kid five times", setOf(t, rsa, again, rsa, rsa, again), `{"alg":"RS256","kid":"r"}`, "RS256 key r, RS256 key r, RS256 key r, RS256 key r"},
 	} {
 		token, err := jose.ParseForeign(crafted(test.header, plainClaims, "sig"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := ""
-		if key, ok := test.set.For(token); ok {
-			got = key.String()
+		var found []string
+		for _, key := range test.set.Fitting(token) {
+			found = append(found, key.String())
 		}
-		if got != test.want {
-			t.Errorf("%s: For(%s) = %q, want %q", test.name, test.header, got, test.want)
+		if got := strings.Join(found, ", "); got != test.want {
+			t.Errorf("%s: Fitting(%s) = %q, want %q", test.name, test.header, got, test.want)
 		}
 	}
 	if a, b := setOf(t, rsa).Fingerprints(), setOf(t, again).Fingerprints(); slices.Equal(a, b) {

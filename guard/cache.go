@@ -223,11 +223,13 @@ func (s *shard) drop(k known) {
 	}
 }
 
-// replace stores a slot, in the place of the one with the same tag.
+// replace stores a slot, in the place of the one with the same tag. A cookie that was given a new token a moment ago is given no other because its own
+// was read again.
 func (s *shard) replace(with slot) {
 	var former spot
 	if found := s.byTag.get(with.tag()); found != nil {
 		former = found.spot
+		with.renew = with.renew.asPutOff(found.renew)
 	}
 	s.byTag.put(with)
 	if former.length > 0 {

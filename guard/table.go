@@ -56,6 +56,14 @@ func (s *second) claim(now time.Time, again time.Duration) bool {
 	return true
 }
 
+// asPutOff returns s, or the later second that it was put off to before.
+func (s second) asPutOff(former second) second {
+	if former == neverSecond {
+		return s
+	}
+	return max(s, former)
+}
+
 // slotOf returns the slot of what is known, which lies at a spot.
 func slotOf(k known, at spot) slot {
 	g := k.tag()

@@ -226,6 +226,37 @@ func TestCookieIsRenewed(t *testing.T) {
 	}
 }
 
+// TestCookieIsRenewedOnce also where each request reads the store anew.
+func TestCookieIsRenewedOnce(t *testing.T) {
+	for name, checks := range map[string]func(*world, *guard.Settings){
+		"check always":           func(_ *world, s *guard.Settings) { s.Check = guard.CheckAlways },
+		"while the feed is away": func(w *world, _ *guard.Settings) { w.silent.Store(true) },
+	} {
+		w := newWorld()
+		who := ann
+		who.RenewAt, who.ExpiresAt = w.now.Add(-time.Minute), w.now.Add(time.Hour)
+		w.knows("good", who)
+		var settings guard.Settings
+		checks(w, &settings)
+		renews := &renewer{}
+		g := w.guard(t, guard.Options{Settings: settings, Renewer: renews})
+		ask := func() { serve(g, request("GET", "/", "Cookie", "__Host-postern=good")) }
+		var work sync.WaitGroup
+		for range 20 {
+			work.Go(ask)
+		}
+		work.Wait()
+		ask()
+		if n := renews.calls.Load(); n != 1 || w.readsOf("good") < 21 {
+			t.Errorf("%s: a cookie was renewed %d times, and its token read %d times; want once, for each of 21 requests", name, n, w.readsOf("good"))
+		}
+		w.pass(2 * time.Minute)
+		if ask(); renews.calls.Load() != 2 {
+			t.Errorf("%s: a cookie that comes again later was renewed %d times, want twice", name, renews.calls.Load())
+		}
+	}
+}
+
 // TestStaleOK holds who may pass while the store is away, and for how long.
 func TestStaleOK(t *testing.T) {
 	w := newWorld()

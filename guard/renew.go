@@ -3,6 +3,8 @@ package guard
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,7 +17,7 @@ const (
 // one does so; the others go on with the token they have, which stays good. Where it fails it is tried again later.
 func (g *Guard) renewCookie(w http.ResponseWriter, r *http.Request, s *standing) {
 	now := g.now()
-	if g.renewer == nil || now.UnixNano() < s.known.nanos(atRenew) || !mayStoreCookie(r) || !s.by.cache.claimRenewal(s.known, now) {
+	if g.renewer == nil || now.UnixNano() < s.known.nanos(atRenew) || !mayStoreCookie(r) || g.setsCookie(w.Header()) || !s.by.cache.claimRenewal(s.known, now) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), renewTimeout)
@@ -26,6 +28,11 @@ func (g *Guard) renewCookie(w http.ResponseWriter, r *http.Request, s *standing)
 	}
 	http.SetCookie(w, g.SessionCookie(in.Token, in.Session.ExpiresAt()))
 	w.Header().Add("Cache-Control", "private") // no cache may give this cookie to anybody else
+}
+
+// setsCookie reports whether an answer sets the session cookie already, as one does that a guard before this one has renewed.
+func (g *Guard) setsCookie(h http.Header) bool {
+	return slices.ContainsFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, g.c.Cookie.Name+"=") })
 }
 
 // mayStoreCookie reports whether the answer to r is a fit place for a cookie. What pages are made of is often kept by caches that

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -254,6 +255,21 @@ func TestCookieIsRenewedOnce(t *testing.T) {
 		if ask(); renews.calls.Load() != 2 {
 			t.Errorf("%s: a cookie that comes again later was renewed %d times, want twice", name, renews.calls.Load())
 		}
+	}
+}
+
+// TestNestedGuardsRenewOneCookie though they name their realm in two ways, and so each finds for itself who it is.
+func TestNestedGuardsRenewOneCookie(t *testing.T) {
+	w, names := newWorld(), &guard.Names{}
+	who := ann
+	who.RenewAt, who.ExpiresAt = w.now.Add(-time.Minute), w.now.Add(time.Hour)
+	w.knows("good", who)
+	outer := w.guard(t, guard.Options{Names: names, Renewer: &renewer{}})
+	inner := w.guard(t, guard.Options{Names: names, Renewer: &renewer{}, Settings: guard.Settings{Realm: string(realmID)}})
+	resp, seen := through(func(app http.Handler) http.Handler { return outer.Handler(inner.Handler(app)) },
+		request("GET", "/", "Cookie", "__Host-postern=good"))
+	if got := resp.Header["Set-Cookie"]; seen == nil || len(got) != 1 || !slices.Equal(resp.Header["Cache-Control"], []string{"private"}) {
+		t.Errorf("an answer sets %q with Cache-Control %q; want one cookie, and private", got, resp.Header["Cache-Control"])
 	}
 }
 

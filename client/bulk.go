@@ -36,7 +36,7 @@ type ExportOptions struct {
 	After          string // the id of the last user of an export that was cut short; "" = from the beginning
 	PasswordHashes bool   // with the hashes of passwords
 	Memberships    bool   // with memberships and, where After is "", a line for each org before the users
-	APIKeys        bool   // with API keys, as their digests
+	APIKeys        bool   // with API keys, as their digests; those that the realm shows again also sealed under the server's master key
 	Authenticators bool   // with authenticators, whose secrets are sealed under the server's master key
 	Settings       bool   // with the realm's own settings where After is "": a line before all others
 	RecoveryCodes  bool   // with the recovery codes that are left, as hashes sealed under the server's master key

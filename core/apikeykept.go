@@ -52,10 +52,18 @@ func (k *APIKey) forget(realm *Realm) {
 // Shown returns an API key itself, or "" where the realm does not show it again.
 func (k *APIKeys) Shown(ctx context.Context, credential *Credential) (string, error) {
 	state, err := k.d.realms.state(ctx, credential.Realm)
-	if err != nil || !state.shows(credential.APIKey) {
+	if err != nil {
 		return "", err
 	}
-	data, err := k.d.realms.sealer(ctx, state)
+	return k.d.shown(ctx, state, credential)
+}
+
+// shown is Shown of a realm that was read already.
+func (d *deps) shown(ctx context.Context, state *realmState, credential *Credential) (string, error) {
+	if !state.shows(credential.APIKey) {
+		return "", nil
+	}
+	data, err := d.realms.sealer(ctx, state)
 	if err != nil {
 		return "", err
 	}
@@ -63,10 +71,15 @@ func (k *APIKeys) Shown(ctx context.Context, credential *Credential) (string, er
 	if err != nil {
 		return "", err
 	}
-	if subtle.ConstantTimeCompare([]byte(digest(string(key))), []byte(credential.APIKey.Digest)) != 1 {
+	if !credential.APIKey.is(string(key)) {
 		return "", fmt.Errorf("core: what is sealed of the API key %s is another key", credential.ID)
 	}
 	return string(key), nil
+}
+
+// is reports whether a text is this very key.
+func (k *APIKey) is(text string) bool {
+	return subtle.ConstantTimeCompare([]byte(digest(text)), []byte(k.Digest)) == 1
 }
 
 // ShownOf is Shown of a user's first API key, which goes by User.api_key (Users API, "Passwords & API Keys").

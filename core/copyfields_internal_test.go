@@ -23,6 +23,10 @@ func TestCopiesHaveAllFields(t *testing.T) {
 			"Name", "CreatedAt", "LastUsedAt", // of all that have them
 			"APIKey", "TOTP", "Recovery",
 		}},
+		{APIKey{}, []string{
+			"Digest", "ExpiresAt", "Permissions", "Addresses", // as they are
+			"Sealed", "Era", // APIKeyCopy, of whose Sealed the importing realm makes its own
+		}},
 		{TOTP{}, []string{
 			"Sealed", "Step", "Active", // AuthenticatorCopy, where New is the contrary of Active
 		}},

@@ -44,6 +44,21 @@ func copyPlace(id CredentialID, kind CredentialType, isNew bool) string {
 	return place
 }
 
+// copyFactor adds a second factor to what an export has of its user.
+func (u *Users) copyFactor(ctx context.Context, state *realmState, to *UserParts, c *Credential) error {
+	data, err := u.d.realms.sealer(ctx, state)
+	switch {
+	case err != nil:
+	case c.TOTP != nil:
+		var one AuthenticatorCopy
+		one, err = u.copyAuthenticator(data, c)
+		to.Authenticators = append(to.Authenticators, one)
+	case c.Recovery != nil:
+		to.RecoveryCodes, err = u.copyRecovery(data, c)
+	}
+	return err
+}
+
 // copyAuthenticator returns an authenticator as an export has it.
 func (u *Users) copyAuthenticator(data *dataKey, c *Credential) (AuthenticatorCopy, error) {
 	one := AuthenticatorCopy{ID: c.ID, Name: c.Name, Step: c.TOTP.Step, New: !c.TOTP.Active, CreatedAt: c.CreatedAt, LastUsedAt: c.LastUsedAt}

@@ -87,6 +87,24 @@ func TestSeal(t *testing.T) {
 			t.Errorf("open %s = %q, %v; want ErrWrongMasterKey", name, got, err)
 		}
 	}
+	for name, tt := range map[string]struct {
+		key    *MasterKey
+		sealed string
+		want   bool
+	}{
+		"of its own":        {master, sealed, false},
+		"of its former key": {other.Replacing(master), sealed, false},
+		"tampered with":     {master, sealed[:len(sealed)-1] + "_", false},
+		"of another key":    {other, sealed, true},
+		"of a later key":    {master, other.id + sealed[8:], true},
+		"cut short":         {other, sealed[:20], false},
+		"of no key":         {other, "ABCDEFGH" + sealed[8:], false},
+		"empty":             {other, "", false},
+	} {
+		if got := tt.key.foreign(tt.sealed); got != tt.want {
+			t.Errorf("foreign(a text %s) = %t; want %t", name, got, tt.want)
+		}
+	}
 	if _, err := NewMasterKey([]byte("short")); err == nil {
 		t.Error("NewMasterKey(5 bytes) = nil error")
 	}

@@ -83,6 +83,21 @@ func (m *MasterKey) open(place, sealed string) ([]byte, error) {
 	return secret, nil
 }
 
+// foreign reports whether a text was sealed under a key that m neither is nor replaces. What seal cannot have made is not foreign.
+func (m *MasterKey) foreign(sealed string) bool {
+	id, text, _ := strings.Cut(sealed, ".")
+	box, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(box) < chacha20poly1305.NonceSizeX+chacha20poly1305.Overhead || !only(id, "0123456789abcdef", 8, 8) {
+		return false
+	}
+	for ; m != nil; m = m.former {
+		if id == m.id {
+			return false
+		}
+	}
+	return true
+}
+
 // sealedHere reports whether a text was sealed under this very key, and not its predecessor.
 func (m *MasterKey) sealedHere(sealed string) bool {
 	id, _, _ := strings.Cut(sealed, ".")
@@ -103,6 +118,8 @@ func (s *sealer) seal(random io.Reader, place string, secret []byte) (string, er
 }
 
 func (s *sealer) open(place, sealed string) ([]byte, error) { return s.key.Load().open(place, sealed) }
+
+func (s *sealer) foreign(sealed string) bool { return s.key.Load().foreign(sealed) }
 
 func (s *sealer) sealedHere(sealed string) bool { return s.key.Load().sealedHere(sealed) }
 

@@ -39,7 +39,7 @@ func (in UserParts) named(user *User) UserParts {
 		}
 		return madeOf(prefix, string(user.ID)+"\x00"+of, created.Time, b)
 	}
-	memberships, keys := make([]*Membership, len(in.Memberships)), make([]*Credential, len(in.APIKeys))
+	memberships, keys := make([]*Membership, len(in.Memberships)), make([]APIKeyCopy, len(in.APIKeys))
 	for i, m := range in.Memberships {
 		one := *m
 		if one.ID == "" {
@@ -48,11 +48,11 @@ func (in UserParts) named(user *User) UserParts {
 		memberships[i] = &one
 	}
 	for i, k := range in.APIKeys {
-		one := *k
+		one := *k.Credential
 		if one.ID == "" && k.APIKey != nil {
 			one.ID = CredentialID(id(prefixCredential, k.APIKey.Digest, k.CreatedAt))
 		}
-		keys[i] = &one
+		keys[i] = APIKeyCopy{&one, k.Sealed}
 	}
 	in.Memberships, in.APIKeys = memberships, keys
 	return in

@@ -13,7 +13,7 @@ import (
 type ExportParts struct {
 	Passwords      bool // hashes
 	Memberships    bool
-	APIKeys        bool // digests: the keys themselves are not kept
+	APIKeys        bool // digests, and keys that the realm shows again, sealed under the master key
 	Authenticators bool // TOTP secrets, sealed under the master key
 	RecoveryCodes  bool // hashes of those that are left, sealed with their key under the master key
 }
@@ -26,7 +26,7 @@ func (p ExportParts) has(t CredentialType) bool {
 // UserParts are what an export has of one user, and what an import makes with the user.
 type UserParts struct {
 	Memberships    []*Membership // their ids are kept; one without has an id made of the user's and the org's
-	APIKeys        []*Credential // likewise, of the user's and the digest
+	APIKeys        []APIKeyCopy  // likewise, of the user's and the digest
 	Authenticators []AuthenticatorCopy
 	RecoveryCodes  *RecoveryCopy // nil = none
 }
@@ -80,18 +80,11 @@ func (u *Users) copyCredential(ctx context.Context, state *realmState, to *UserP
 	case err != nil || !found: // deleted since the user was read
 		return err
 	case c.APIKey != nil:
-		to.APIKeys = append(to.APIKeys, c)
-		return nil
-	}
-	data, err := u.d.realms.sealer(ctx, state)
-	switch {
-	case err != nil:
-	case c.TOTP != nil:
-		var one AuthenticatorCopy
-		one, err = u.copyAuthenticator(data, c)
-		to.Authenticators = append(to.Authenticators, one)
-	case c.Recovery != nil:
-		to.RecoveryCodes, err = u.copyRecovery(data, c)
+		var one APIKeyCopy
+		one, err = u.copyKey(ctx, state, c)
+		to.APIKeys = append(to.APIKeys, one)
+	default:
+		err = u.copyFactor(ctx, state, to, c)
 	}
 	if err != nil {
 		return fmt.Errorf("core: export credential %s: %w", c.ID, err)
@@ -103,10 +96,10 @@ func (u *Users) copyCredential(ctx context.Context, state *realmState, to *UserP
 // there.
 func (u *Users) bringParts(ctx context.Context, c *change, state *realmState, user *User, in UserParts, dry bool, req Request) error {
 	for i, one := range in.APIKeys {
-		if err := u.bringKey(c, user, one); err != nil {
+		if err := u.bringKey(ctx, c, state, user, one, dry); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(in.APIKeys[:i], func(o *Credential) bool { return o.APIKey.Digest == one.APIKey.Digest }) {
+		if slices.ContainsFunc(in.APIKeys[:i], func(o APIKeyCopy) bool { return o.APIKey.Digest == one.APIKey.Digest }) {
 			return errKeyTaken
 		}
 	}
@@ -256,31 +249,6 @@ func joinedBefore(user *User, in *Membership) (*Membership, error) {
 		change.ExpiresAt = &in.ExpiresAt.Time
 	}
 	return one, one.apply(change)
-}
-
-// bringKey makes an API key of which the digest is known.
-func (u *Users) bringKey(c *change, user *User, in *Credential) error {
-	var errs fieldErrors
-	errs.check(user.Type == UserAPI, "api_keys", "API keys are for api users only")
-	errs.check(user.count(CredentialAPIKey) < maxAPIKeys, "api_keys", fmt.Sprintf("API keys are too many (maximum is %d)", maxAPIKeys))
-	errs.check(in.APIKey != nil && isDigest(in.APIKey.Digest), "api_keys", "API keys must have the digest that an export has")
-	if err := errs.err(); err != nil {
-		return err
-	}
-	if len(in.APIKey.Addresses) > maxAddresses {
-		return invalid("api_keys", fmt.Sprintf("Allowed addresses are too many (maximum is %d)", maxAddresses))
-	}
-	limits := *in.APIKey
-	if err := limits.limit(nil, &in.APIKey.Permissions, nil, c.tx.Now); err != nil {
-		return err
-	}
-	made, err := u.copied(user, in.ID, CredentialAPIKey, in.Name, in.CreatedAt)
-	if err != nil {
-		return err
-	}
-	made.APIKey, made.LastUsedAt = &limits, in.LastUsedAt
-	c.putKey(&keyChange{after: made})
-	return nil
 }
 
 // copied returns a credential as it was elsewhere, which the user lists from now on.

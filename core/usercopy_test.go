@@ -98,7 +98,7 @@ func TestImportedPartsTaken(t *testing.T) {
 		body, bucket := string(robot.ID[4:24]), string(robot.ID[24:])
 		other := core.UserID("usr_" + strings.Repeat("1", len(body)) + bucket)
 		otherID := core.CredentialID("crd_" + strings.Repeat("2", len(body)) + bucket)
-		elsewhere, again := *key, *key
+		elsewhere, again := *key.Credential, *key.Credential
 		elsewhere.ID = otherID
 		again.APIKey = &core.APIKey{Digest: strings.Repeat("A", len(key.APIKey.Digest))}
 		again.ID = core.CredentialID("crd_" + strings.Repeat("3", len(body)) + bucket)
@@ -109,14 +109,14 @@ func TestImportedPartsTaken(t *testing.T) {
 		another := again
 		another.ID = core.CredentialID("crd_" + string(other[4:]))
 		for name, c := range map[string]struct {
-			keys []*core.Credential
+			keys []core.APIKeyCopy
 			want string
 		}{
-			"another's id":        {[]*core.Credential{&taken}, "api_keys"},
-			"another's key":       {[]*core.Credential{&elsewhere}, "api_keys"},
-			"one id for two keys": {[]*core.Credential{&again, &again}, "id"},
-			"one key twice":       {[]*core.Credential{&again, &twice}, "api_keys"},
-			"a password's id":     {[]*core.Credential{&another}, "id"},
+			"another's id":        {copies(&taken), "api_keys"},
+			"another's key":       {copies(&elsewhere), "api_keys"},
+			"one id for two keys": {copies(&again, &again), "id"},
+			"one key twice":       {copies(&again, &twice), "api_keys"},
+			"a password's id":     {copies(&another), "id"},
 		} {
 			in := core.UserImport{ID: other, UserChange: core.UserChange{Type: ptr(core.UserAPI), Username: ptr("other")}, UserParts: core.UserParts{APIKeys: c.keys}}
 			for _, dry := range []bool{true, false} {
@@ -138,6 +138,14 @@ func TestImportedPartsTaken(t *testing.T) {
 			w.Errorf("Get = %v; want nobody", err)
 		}
 	})
+}
+
+// copies returns API keys as an import takes them, by their digests alone.
+func copies(keys ...*core.Credential) (all []core.APIKeyCopy) {
+	for _, k := range keys {
+		all = append(all, core.APIKeyCopy{Credential: k})
+	}
+	return all
 }
 
 // beforeRange is a store in which something happens just before an index is read next.

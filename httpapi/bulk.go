@@ -171,7 +171,7 @@ func userLine(u core.ExportedUser) wire.UserLine {
 			ExpiresAt: wire.Time{Time: m.ExpiresAt.Time}, Custom: m.Custom, CreatedAt: wire.Time{Time: m.CreatedAt.Time}})
 	}
 	for _, k := range u.APIKeys {
-		key := wire.APIKeyLine{ID: string(k.ID), Digest: k.APIKey.Digest, Name: k.Name, Permissions: k.APIKey.Permissions,
+		key := wire.APIKeyLine{ID: string(k.ID), Digest: k.APIKey.Digest, Sealed: k.Sealed, Name: k.Name, Permissions: k.APIKey.Permissions,
 			ExpiresAt: wire.Time{Time: k.APIKey.ExpiresAt.Time}, CreatedAt: wire.Time{Time: k.CreatedAt.Time}, LastUsedAt: wire.Time{Time: k.LastUsedAt.Time}}
 		for _, from := range k.APIKey.Addresses {
 			key.Addresses = append(key.Addresses, from.String())

@@ -23,8 +23,13 @@ func TestBulkOfTheLargest(t *testing.T) {
 			Reference: ptr("r"), Custom: &html}, core.Request{})
 		w.must(err)
 		w.members(w.human("ann").ID, robot.ID)
+		copied := w.realmNamed("copy")
+		for _, realm := range []core.RealmID{w.realm.ID, copied} {
+			w.want(w.inRealm(string(realm), "PUT /v1/realms/"+string(realm), `{"realm":{"api_key_policy":"encrypt"}}`), 200, `"encrypt"`)
+		}
 		for i := range 20 {
-			_, key, err := w.APIKeys.Create(w.ctx, w.realm.ID, "robot", core.NewAPIKey{Name: fmt.Sprint("key ", i), Permissions: permissions, Addresses: addresses}, core.Request{})
+			chosen := fmt.Sprintf("%02d-Zk3vQ9xLpT2mWc8RbYh5Nd", i) + strings.Repeat("x", 230)
+			_, key, err := w.APIKeys.Create(w.ctx, w.realm.ID, "robot", core.NewAPIKey{Key: chosen, Name: fmt.Sprint("key ", i), Permissions: permissions, Addresses: addresses}, core.Request{})
 			w.must(err)
 			w.secret(key)
 		}
@@ -36,7 +41,6 @@ func TestBulkOfTheLargest(t *testing.T) {
 		w.must(err)
 		w.secret(codes...)
 
-		copied := w.realmNamed("copy")
 		_, exported := w.bulk("GET", everything, w.realm.ID, nil)
 		_, said := w.bulk("POST", "", copied, strings.NewReader(strings.Join(exported, "")))
 		if sum := said[len(said)-1]; !strings.Contains(sum, `"created":102,"updated":0,"exists":0,"failed":0`) {
@@ -50,6 +54,9 @@ func TestBulkOfTheLargest(t *testing.T) {
 		longest := 0
 		for _, line := range exported {
 			longest = max(longest, len(line))
+		}
+		if strings.Count(strings.Join(again, ""), `"sealed"`) != 26 {
+			w.Error("some secret does not go along")
 		}
 		if longest < 256<<10 {
 			w.Errorf("the longest line has %d bytes; want one that is about as long as can be", longest)

@@ -27,8 +27,9 @@ var notCopied = map[string]string{
 	"Memberships.Realm":     "the copy is in another",
 	"Memberships.User":      "of the record that they lie in",
 	"APIKeys.Realm":         "likewise",
-	"APIKeys.APIKey.Sealed": "a key that was imported is known by its digest alone",
+	"APIKeys.APIKey.Sealed": "sealed under the realm's own key",
 	"APIKeys.APIKey.Era":    "goes with it",
+	"APIKeys.Sealed":        "sealed anew each time; GET shows the key",
 	"APIKeys.Provider":      "is the realm's, and of credentials of another kind",
 	"Authenticators.Sealed": "sealed anew each time; the codes tell",
 	"RecoveryCodes.Sealed":  "likewise",
@@ -55,7 +56,7 @@ func fieldsOf(v reflect.Value, path string, seen map[string]bool) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			name := v.Type().Field(i).Name
-			if name == "UserParts" { // embedded: its fields count as if they were here
+			if name == "UserParts" || name == "Credential" { // embedded: its fields count as if they were here
 				fieldsOf(v.Field(i), path, seen)
 				continue
 			}
@@ -82,8 +83,8 @@ func bare(u core.ExportedUser) core.ExportedUser {
 	for _, m := range u.UserParts.Memberships {
 		m.Realm = ""
 	}
-	for _, k := range u.APIKeys {
-		k.Realm = ""
+	for i := range u.APIKeys {
+		u.APIKeys[i].Realm, u.APIKeys[i].Sealed = "", ""
 	}
 	for i := range u.Authenticators {
 		u.Authenticators[i].Sealed = ""
@@ -131,6 +132,7 @@ func (w *world) everyField() {
 	w.secret(codes...)
 	w.clock.Advance(time.Minute)
 	w.must(w.bothFactors(w.realm.ID, codes[0]))
+	w.want(w.manage("PUT /v1/realms/"+string(w.realm.ID), `{"realm":{"api_key_policy":"encrypt"}}`), 200, `"encrypt"`)
 	robot, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: ptr("robot"), Name: ptr("Robot")}, core.Request{})
 	w.must(err)
 	_, key, err := w.APIKeys.Create(w.ctx, w.realm.ID, "robot", core.NewAPIKey{Name: "narrow", Permissions: []string{"read"}, Addresses: []string{"192.0.2.0/24"},
@@ -232,7 +234,7 @@ func spelt(u core.ExportedUser) string {
 		text += fmt.Sprintf(" %+v", *m)
 	}
 	for _, k := range u.APIKeys {
-		text += fmt.Sprintf(" %+v %+v", *k, *k.APIKey)
+		text += fmt.Sprintf(" %+v %+v", *k.Credential, *k.APIKey)
 	}
 	return text
 }

@@ -11,7 +11,7 @@ import (
 
 // ownOfRealm are the attributes of a realm that an import of its settings leaves as they are.
 var ownOfRealm = map[string]bool{"id": true, "name": true, "environment_guid": true, "issuer": true, "created_at": true, "jwt_key": true, "jwt_secret": true,
-	"object": true, "resetting": true, "api_key_policy": true, "api_key_minutes": true}
+	"object": true, "resetting": true}
 
 // TestBulkRoundTripOfSettings sets all that can be set of a realm, and takes it to another. A setting that is added to realms and forgotten here
 // is noticed, since it is the same in both before.

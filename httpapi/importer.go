@@ -334,7 +334,7 @@ func (f *fields) userLine() *core.UserImport {
 }
 
 // apiKeyLine takes an API key.
-func (f *fields) apiKeyLine() *core.Credential {
+func (f *fields) apiKeyLine() core.APIKeyCopy {
 	key := &core.Credential{ID: core.CredentialID(orEmpty(f.text("id"))), Name: orEmpty(f.text("name")), CreatedAt: core.Instant{Time: f.moment("created_at")},
 		LastUsedAt: core.Instant{Time: f.moment("last_used_at")},
 		APIKey:     &core.APIKey{Digest: orEmpty(f.text("digest")), Permissions: f.texts("permissions"), ExpiresAt: core.Instant{Time: f.moment("expires_at")}}}
@@ -345,7 +345,7 @@ func (f *fields) apiKeyLine() *core.Credential {
 		}
 		key.APIKey.Addresses = append(key.APIKey.Addresses, p)
 	}
-	return key
+	return core.APIKeyCopy{Credential: key, Sealed: orEmpty(f.text("sealed"))}
 }
 
 // recoveryLine takes recovery codes; nil where they are missing.

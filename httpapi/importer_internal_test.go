@@ -10,7 +10,7 @@ import (
 // FuzzParseLine reads lines of imports: each is of one kind, or is refused with a sentence and nothing else.
 func FuzzParseLine(f *testing.F) {
 	for _, line := range []string{
-		`{"username":"kim","password":{"hash":"x","own":true},"memberships":[{"id":"mb_1"}],"api_keys":[{"id":"crd_1","allowed_addresses":["::/0"]}]}`,
+		`{"username":"kim","password":{"hash":"x","own":true},"memberships":[{"id":"mb_1"}],"api_keys":[{"id":"crd_1","sealed":"x","allowed_addresses":["::/0"]}]}`,
 		`{"authenticators":[{"id":"crd_1","last_step":1}],"recovery_codes":{"id":"crd_1","sealed":"x"}}`,
 		`{"username":"kim","memberships":[{"org_source":"acme"}]}`, `{"object":"org","source":"acme","name":"x"}`,
 		`{"object":"org","id":"org_1","name":"x"}`, `{"object":"realm","realm":{"apt_skew":1},"auth_providers":[{"provider_type":"totp","state":"active"}]}`,

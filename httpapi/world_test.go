@@ -66,9 +66,15 @@ func newWorld(t *testing.T) *world {
 // newWorldOn sets up an API over a store.
 func newWorldOn(t *testing.T, store core.Store) *world {
 	t.Helper()
+	return newWorldUnder(t, store, make([]byte, core.MasterKeySize))
+}
+
+// newWorldUnder sets up an API over a store, with a master key.
+func newWorldUnder(t *testing.T, store core.Store, masterKey []byte) *world {
+	t.Helper()
 	logger, logs := observer.New(zap.DebugLevel)
 	w := &world{T: t, ctx: t.Context(), clock: fakeclock.New(), store: &brokenStore{Store: store}, logs: logs, secrets: map[string]bool{}}
-	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))
+	master, err := core.NewMasterKey(masterKey)
 	w.must(err)
 	w.Core, err = core.New(core.Options{Store: w.store, MasterKey: master, Now: w.clock.Now, Hashing: core.Hashing{HashMemory: 8 << 10, HashPasses: 1}})
 	w.must(err)

@@ -48,10 +48,11 @@ type MembershipLine struct {
 	CreatedAt   Time                       `json:"created_at,omitzero"`
 }
 
-// APIKeyLine is a user's API key in an export: enough to know it again, and not to use it.
+// APIKeyLine is a user's API key in an export: enough to know it again and, where it is sealed, to show it again.
 type APIKeyLine struct {
-	ID          string   `json:"id,omitempty"` // missing = made of the user's and the digest
-	Digest      string   `json:"digest"`       // SHA-256 of the key, in base64 for URLs without padding
+	ID          string   `json:"id,omitempty"`     // missing = made of the user's and the digest
+	Digest      string   `json:"digest"`           // SHA-256 of the key, in base64 for URLs without padding
+	Sealed      string   `json:"sealed,omitempty"` // the key itself, sealed under the server's master key; missing = the realm does not show it again
 	Name        string   `json:"name,omitempty"`
 	Permissions []string `json:"permissions,omitzero"` // missing = all of the user's
 	Addresses   []string `json:"allowed_addresses,omitempty"`

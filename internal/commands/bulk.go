@@ -96,7 +96,7 @@ var exported = []struct{ name, usage string }{
 	{"settings", "with the realm's own settings"},
 	{"password_hashes", "with passwords, as they are kept: hashes"},
 	{"memberships", "with orgs, and who is a member"},
-	{"api_keys", "with API keys, as they are kept: digests"},
+	{"api_keys", "with API keys, by their digests, and those that the realm shows again sealed under the master key"},
 	{"authenticators", "with authenticators, whose secrets are sealed under the master key"},
 	{"recovery_codes", "with the recovery codes that are left, sealed under the master key"},
 }

@@ -127,6 +127,7 @@ func (u *Users) importOnce(ctx context.Context, realm RealmID, in UserImport, dr
 	if err := u.bringParts(ctx, c, state, user, in.UserParts, dry, req); err != nil {
 		return "", false, err
 	}
+	in.arrange(user, kept)
 	if in.ChosenKeys && !dry {
 		if err := u.d.noteChosen(ctx, realm); err != nil {
 			return "", false, err

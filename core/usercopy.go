@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -265,6 +266,33 @@ func (u *Users) copied(user *User, id CredentialID, kind CredentialType, name st
 	user.Credentials = append(slices.Clone(user.Credentials), CredentialRef{ID: id, Type: kind})
 	c := &Credential{ID: id, Realm: user.Realm, User: user.ID, Type: kind, CreatedAt: made}
 	return c, c.rename(name)
+}
+
+// arrange lists the password and recovery codes of an imported user among the authenticators as they were listed elsewhere: all in the order in
+// which they were made. Authenticators are in theirs already.
+func (in UserParts) arrange(user *User, kept *password) {
+	made := map[CredentialID]time.Time{}
+	for _, one := range in.Authenticators {
+		made[one.ID] = one.CreatedAt.Time
+	}
+	var between []CredentialID
+	if kept != nil {
+		made[kept.ID], between = kept.CreatedAt.Time, append(between, kept.ID)
+	}
+	if r := in.RecoveryCodes; r != nil {
+		made[r.ID], between = r.CreatedAt.Time, append(between, r.ID)
+	}
+	for _, id := range between {
+		i := slices.IndexFunc(user.Credentials, func(r CredentialRef) bool { return r.ID == id })
+		ref, list := user.Credentials[i], slices.Delete(slices.Clone(user.Credentials), i, i+1)
+		later := slices.IndexFunc(list, func(o CredentialRef) bool {
+			return cmp.Or(made[o.ID].Compare(made[id]), cmp.Compare(o.ID, id)) > 0 // ids grow with time too
+		})
+		if later < 0 {
+			later = len(list)
+		}
+		user.Credentials = slices.Insert(list, later, ref)
+	}
 }
 
 // OrgImport is an org that comes from an export.

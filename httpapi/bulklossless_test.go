@@ -132,6 +132,13 @@ func (w *world) everyField() {
 	w.secret(codes...)
 	w.clock.Advance(time.Minute)
 	w.must(w.bothFactors(w.realm.ID, codes[0]))
+	for _, user := range []core.UserID{ann.ID, cid.ID} { // who lists it behind recovery codes, and before a password
+		enrolment, err := w.SecondFactors.Enrol(w.ctx, w.realm.ID, string(user), "later", core.Request{})
+		w.must(err)
+		w.secret(enrolment.Secret)
+	}
+	w.clock.Advance(time.Second)
+	w.want(w.manage("POST /v1/credentials", `{"credential":{"user_id":"`+string(cid.ID)+`","credential_type":"password","password":"`+goodPassword+`"}}`), 201, "crd_")
 	w.want(w.manage("PUT /v1/realms/"+string(w.realm.ID), `{"realm":{"api_key_policy":"encrypt"}}`), 200, `"encrypt"`)
 	robot, err := w.Users.Create(w.ctx, w.realm.ID, core.UserChange{Type: ptr(core.UserAPI), Username: ptr("robot"), Name: ptr("Robot")}, core.Request{})
 	w.must(err)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,14 +39,42 @@ const password = "four words make it long"
 // TestNginx runs nginx's snippet.
 func TestNginx(t *testing.T) {
 	s, addresses := open(t)
-	listen := proctest.Free(t)
-	config := strings.ReplaceAll(snippet(t, "nginx", "## nginx"), "listen 80;", "listen "+listen+";")
-	folder := t.TempDir()
+	s.runsNginx(addresses)
+	s.upgrades(http.StatusBadRequest)
+	s.judge("nginx")
+}
+
+// runsNginx starts nginx with its snippet.
+func (s *site) runsNginx(addresses *strings.Replacer) {
+	s.Helper()
+	listen, folder := proctest.Free(s.T), s.TempDir()
+	config := strings.ReplaceAll(snippet(s.T, "nginx", "## nginx"), "listen 80;", "listen "+listen+";")
 	s.runs("nginx.conf", folder, "pid "+folder+"/pid; error_log stderr; events {} http { access_log off; client_body_temp_path "+folder+
 		"; proxy_temp_path "+folder+"; fastcgi_temp_path "+folder+"; uwsgi_temp_path "+folder+"; scgi_temp_path "+folder+";\n"+addresses.Replace(config)+"\n}",
 		listen, "nginx", "-e", "stderr", "-g", "daemon off;", "-c", folder+"/nginx.conf")
-	s.upgrades(http.StatusBadRequest)
-	s.judge("nginx")
+}
+
+// TestNginxRenews: an answer that gives a browser a new cookie is not one that a cache may keep, though the app says so; others stay what they are.
+func TestNginxRenews(t *testing.T) {
+	postern := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if r.Header.Get("X-Original-Uri") == "/renewed" {
+			w.Header().Set("Set-Cookie", "__Host-postern=new; Path=/; Secure")
+		}
+	}))
+	t.Cleanup(postern.Close)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=600")
+	}))
+	t.Cleanup(app.Close)
+	s := &site{T: t}
+	s.runsNginx(strings.NewReplacer("127.0.0.1:9091", strings.TrimPrefix(postern.URL, "http://"), "127.0.0.1:3000", strings.TrimPrefix(app.URL, "http://")))
+	for path, want := range map[string][]string{"/renewed": {"public, max-age=600", "private"}, "/other": {"public, max-age=600"}} {
+		status, header, _ := s.get(path, nil)
+		if got := header["Cache-Control"]; status != http.StatusOK || !slices.Equal(got, want) || (header["Set-Cookie"] != nil) != (path == "/renewed") {
+			t.Errorf("%s = %d with Set-Cookie %q and Cache-Control %q; want Cache-Control %q", path, status, header["Set-Cookie"], got, want)
+		}
+	}
 }
 
 // TestCaddy runs Caddy's snippet.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -41,34 +42,39 @@ type shard struct {
 	byTag table
 	shelf shelf
 	limit int
-	_     [32]byte // shards share no cache line
+	early atomic.Pointer[[]slot] // the table's, for those who do not wait for mu
+	_     [24]byte               // shards share no cache line
 }
 
 // newCache returns a cache of at most size entries.
-func newCache(size int) (*cache, error) {
-	tagger, err := newTagger()
-	if err != nil {
-		return nil, err
-	}
+func newCache(size int) *cache {
 	count := 1
 	for count < maxShards && size/(2*count) >= 256 {
 		count *= 2
 	}
-	c := &cache{tagger: tagger, seed: maphash.MakeSeed(), shards: make([]shard, count), stamps: make([]atomic.Uint64, stampCount),
+	c := &cache{tagger: newTagger(), seed: maphash.MakeSeed(), shards: make([]shard, count), stamps: make([]atomic.Uint64, stampCount),
 		facts: sync.Pool{New: func() any { return new(facts) }}}
 	for i := range c.shards {
-		c.shards[i] = shard{byTag: newTable(), limit: size / count}
+		s := &c.shards[i]
+		s.limit = size / count
+		s.lay(newTable())
 	}
-	return c, nil
+	return c
 }
 
-// get returns what is known of q's credential and still holds at now, if anything; and whether it may be time to read it again.
+// expect says that q's credential is about to be looked for: the memory where that begins, which among many is in no cache of
+// the processor, is on its way from now on.
+func (c *cache) expect(q *question) {
+	q.home = c.tagger.home(q.token, q.byKey)
+	c.shard(q.home).expect(q.home)
+}
+
+// get returns what is known of q's credential, which was expected, and still holds at now, if anything; and whether it may be time
+// to read it again.
 func (c *cache) get(q *question, now time.Time) (k known, old bool) {
-	home, at := c.tagger.home(q.token, q.byKey), now.UnixNano()
-	s := c.shard(home)
+	g, at, s := c.tagger.tag(q), now.UnixNano(), c.shard(q.home)
 	s.mu.RLock()
-	s.byTag.fetch(home) // while the tag is made
-	found := s.byTag.get(c.tagger.tagAt(home, q.token, q.byKey))
+	found := s.byTag.get(g)
 	if found == nil {
 		s.mu.RUnlock()
 		return "", false
@@ -154,7 +160,8 @@ func (c *cache) empty() {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		s.byTag, s.shelf = newTable(), shelf{}
+		s.lay(newTable())
+		s.shelf = shelf{}
 		s.mu.Unlock()
 	}
 }
@@ -184,6 +191,18 @@ func (c *cache) shard(home uint32) *shard { return &c.shards[int(home)&(len(c.sh
 
 // shardOf returns where k is kept.
 func (c *cache) shardOf(k known) *shard { return c.shard(k.tag().home) }
+
+// lay has the shard go by a table from now on.
+func (s *shard) lay(t table) {
+	s.byTag = t
+	s.early.Store(&t.slots)
+}
+
+// expect begins to fetch the memory where a search from home begins. It may be in a table that is given up at that moment.
+func (s *shard) expect(home uint32) {
+	slots := *s.early.Load()
+	prefetch(unsafe.Pointer(&slots[homeAmong(slots, home)]))
+}
 
 // known returns what a slot is of.
 func (s *shard) known(at *slot) known { return known(s.shelf.get(at.spot)) }
@@ -231,7 +250,9 @@ func (s *shard) replace(with slot) {
 		former = found.spot
 		with.renew = with.renew.asPutOff(found.renew)
 	}
-	s.byTag.put(with)
+	if s.byTag.put(with); s.byTag.crowded() {
+		s.lay(s.byTag.doubled())
+	}
 	if former.length > 0 {
 		s.unwant(former)
 	}

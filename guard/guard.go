@@ -57,16 +57,12 @@ func New(o Options) (*Guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guard: %w", err)
 	}
-	remembered, err := newCache(o.CacheSize)
-	if err != nil {
-		return nil, fmt.Errorf("guard: %w", err)
-	}
 	o.Names.add(c.headers)
 	crew := newCrew()
 	g := &Guard{
 		realms: o.Realms, resolver: o.Resolver, keys: o.Keys, renewer: o.Renewer, asserter: o.Asserter, feed: o.Feed,
 		c: c, names: o.Names, log: o.Logger, now: o.Now, address: o.Address, observe: o.Observe, requestID: o.RequestID,
-		cache: remembered, visits: newVisits(), crew: crew,
+		cache: newCache(o.CacheSize), visits: newVisits(), crew: crew,
 		looks:    flights[string, *home]{crew: crew, aloft: map[string]*flight[*home]{}},
 		reads:    flights[question, known]{crew: crew, aloft: map[question]*flight[known]{}},
 		slots:    make(chan struct{}, maxReads),
@@ -177,40 +173,49 @@ func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
 		*v = deny(*why)
 		return
 	}
-	now := g.now()
-	g.recognise(r, now, v)
+	from := g.expect(r, v)
+	now := g.now() // while memory is on its way
+	if from != "" {
+		g.recognise(r, from, now, v)
+	}
 	g.settle(r, &d, now, v)
 	if v.Decision == CannotKnow && d.public || v.Decision == Deny && v.known == "" && (d.public || d.optional) {
 		*v = Verdict{Decision: Allow}
 	}
 }
 
-// recognise makes v, which is zero, say who r comes from, as of now.
-func (g *Guard) recognise(r *http.Request, now time.Time, v *Verdict) {
+// expect makes v, which is zero, ask about the credential that r shows, and returns where that is; "" where v is settled without.
+func (g *Guard) expect(r *http.Request, v *Verdict) Source {
 	former := passageOf(r.Context())
 	if p := former.found(g); p != nil {
 		v.Decision, v.standing, v.source, v.Stale = Allow, p.who, p.source, p.stale
-		return
+		return ""
 	}
 	c, why := g.c.credential(former.sent(r.Header))
 	if why != nil {
 		*v = deny(*why)
-		return
+		return ""
 	}
+	v.asked = question{token: c.text, byKey: c.source == SourceAPIKey}
+	g.cache.expect(&v.asked)
+	return c.source
+}
+
+// recognise makes v say who the credential that it asks about, and that r shows, stands for at now.
+func (g *Guard) recognise(r *http.Request, from Source, now time.Time, v *Verdict) {
 	q := &v.asked
-	q.token = c.text
-	if c.source == SourceAPIKey {
-		q.byKey, q.address = true, g.address(r)
+	if q.byKey {
+		q.address = g.address(r)
 	}
 	k, err := g.identify(r, q, now)
 	if err == nil && q.byKey && !g.cache.admitsFrom(k, q.address) {
 		err = core.ErrAPIKeyAddress
 	}
 	if err != nil {
-		g.unrecognised(r, now, err, c.source, v)
+		g.unrecognised(r, now, err, from, v)
 		return
 	}
-	v.Decision, v.known, v.by, v.source = Allow, k, g, c.source
+	v.Decision, v.known, v.by, v.source = Allow, k, g, from
 }
 
 // unrecognised makes v say what is to become of r, whose credential was asked about in vain.

@@ -106,11 +106,7 @@ func TestFactsAreUsedAgain(t *testing.T) {
 // TestShelf holds a shard to a map, with texts of all lengths that come, go and are replaced; and bounds its memory.
 func TestShelf(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c, err := newCache(64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, model := &c.shards[0], map[tag]known{}
+		s, model := &newCache(64).shards[0], map[tag]known{}
 		lengths := rapid.OneOf(rapid.IntRange(0, 600), rapid.IntRange(longText-200, longText+50), rapid.IntRange(0, 5*bookSize))
 		for i := range rapid.IntRange(1, 600).Draw(t, "steps") {
 			n := rapid.Uint64Range(0, 80).Draw(t, "tag")

@@ -29,6 +29,7 @@ var errBusy = &core.Error{Kind: core.KindUnavailable, Code: "unavailable", Detai
 type question struct {
 	token   string
 	byKey   bool
+	home    uint32     // as cache.expect found it
 	address netip.Addr // that an API key is shown from
 	heard   uint64
 }
@@ -97,7 +98,7 @@ func (g *Guard) ask(ctx context.Context, realm core.RealmID, q *question) (core.
 
 // remember returns what was read in answer to q, and remembers it unless news overtook it.
 func (g *Guard) remember(q *question, r *reading) known {
-	r.tag, r.heard = g.cache.tagger.tag(q.token, q.byKey), q.heard
+	r.tag, r.heard = g.cache.tagger.tag(q), q.heard
 	k := r.known(g.c.headers)
 	g.cache.put(k)
 	return k

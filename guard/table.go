@@ -4,7 +4,6 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
-	"unsafe"
 )
 
 // table finds what is known by tag: open addressing with linear probing, so that looking costs one line of
@@ -100,10 +99,10 @@ func (t *table) put(s slot) {
 	}
 	s.mark |= at.mark & used
 	*at = s
-	if 4*t.count > 3*len(t.slots) {
-		t.grow()
-	}
 }
+
+// crowded reports whether a table has hardly a place left.
+func (t *table) crowded() bool { return 4*t.count > 3*len(t.slots) }
 
 // remove empties the place of a tag.
 func (t *table) remove(g tag) {
@@ -154,23 +153,23 @@ func (t *table) place(g tag) int {
 	return at
 }
 
-// home is where the search for a tag begins. The low bits chose the shard already.
-func (t *table) home(g tag) int { return int(g.home/maxShards) & (len(t.slots) - 1) }
+// home is where the search for a tag begins.
+func (t *table) home(g tag) int { return homeAmong(t.slots, g.home) }
 
-// fetch begins to fetch the memory where the search for a tag begins.
-func (t *table) fetch(home uint32) { prefetch(unsafe.Pointer(&t.slots[t.home(tag{home: home})])) }
+// homeAmong is where the search from home begins. The low bits chose the shard already.
+func homeAmong(slots []slot, home uint32) int { return int(home/maxShards) & (len(slots) - 1) }
 
 func (t *table) next(at int) int { return (at + 1) & (len(t.slots) - 1) }
 
-// grow doubles the table.
-func (t *table) grow() {
-	old := t.slots
-	t.slots, t.hand = make([]slot, 2*len(old)), 0
-	for i := range old {
-		if !old[i].isEmpty() {
-			t.slots[t.place(old[i].tag())] = old[i]
+// doubled returns a table of twice the size with the same entries.
+func (t *table) doubled() table {
+	twice := table{slots: make([]slot, 2*len(t.slots))}
+	for i := range t.slots {
+		if !t.slots[i].isEmpty() {
+			twice.put(t.slots[i])
 		}
 	}
+	return twice
 }
 
 // use notes that s was of use. It writes only where that is news, so that cores do not fight over a popular token.

@@ -1,13 +1,7 @@
 package guard
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
-	"encoding/binary"
-	"fmt"
 	"hash/maphash"
-	"sync"
 	"unsafe"
 )
 
@@ -17,39 +11,15 @@ type tag struct {
 	home      uint32 // 31 bits
 }
 
-// tagger makes tags, with GMAC (NIST SP 800-38D) under a key that is drawn when it is made and that nobody learns. Whoever does
-// not hold a credential cannot show another with its tag: GMAC is a universal hash, so a text of at most 8 KiB, whoever chose
-// it, meets a given other one with a chance of at most 2^-119. So a credential need not be kept to be known again. To look for a
-// tag is to look at one line of memory; to compare whole tokens, among many, is to wait for a dozen. Safe for concurrent use.
+// tagger makes tags, under keys that are drawn when it is made and that nobody learns. Whoever does not hold a credential cannot show
+// another with its tag (see universal). So a credential need not be kept to be known again. To look for a tag is to look at one line of
+// memory; to compare whole tokens, among many, is to wait for a dozen. Safe for concurrent use.
 type tagger struct {
-	gmac    cipher.AEAD
-	seed    maphash.Seed // of homes
-	buffers sync.Pool    // of *[16]byte
+	hash *universal
+	seed maphash.Seed // of homes
 }
 
-// nonces keep API keys and session tokens apart. That each is used again and again would tell the key to those who saw
-// tags; these never leave the cache.
-var (
-	tokenNonce = []byte("sessiontoken")
-	keyNonce   = []byte("guardAPIkeys")
-)
-
-func newTagger() (*tagger, error) {
-	var key [16]byte
-	rand.Read(key[:]) // never fails
-	block, err := aes.NewCipher(key[:])
-	if err != nil {
-		return nil, fmt.Errorf("a key for the memory of tokens: %w", err)
-	}
-	gmac, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, fmt.Errorf("a key for the memory of tokens: %w", err)
-	}
-	return &tagger{gmac: gmac, seed: maphash.MakeSeed(), buffers: sync.Pool{New: func() any { return new([16]byte) }}}, nil
-}
-
-// tag returns the tag of a session token, or of an API key.
-func (t *tagger) tag(text string, byKey bool) tag { return t.tagAt(t.home(text, byKey), text, byKey) }
+func newTagger() *tagger { return &tagger{newUniversal(), maphash.MakeSeed()} }
 
 // lastBytes of a session token are from its signature, whatever it is signed with.
 const lastBytes = 32
@@ -65,17 +35,19 @@ func (t *tagger) home(text string, byKey bool) uint32 {
 	return uint32(maphash.String(t.seed, text)) >> 1
 }
 
-// tagAt returns the tag of a session token, or of an API key, whose home is known.
-func (t *tagger) tagAt(home uint32, text string, byKey bool) tag {
-	nonce := tokenNonce
-	if byKey {
-		nonce = keyNonce
+// What a credential may be. An API key is no session token that reads alike.
+const (
+	kindToken uint64 = iota
+	kindKey
+)
+
+// tag returns the tag of q's credential, whose home is known.
+func (t *tagger) tag(q *question) tag {
+	kind := kindToken
+	if q.byKey {
+		kind = kindKey
 	}
-	// The bytes of the text as they lie there: nothing writes to what is only authenticated, and a copy costs as much as the tag.
-	bytes := unsafe.Slice(unsafe.StringData(text), len(text))
-	out := t.buffers.Get().(*[16]byte)
-	t.gmac.Seal(out[:0], nonce, nil, bytes)
-	made := tag{binary.LittleEndian.Uint64(out[:8]), binary.LittleEndian.Uint64(out[8:]), home}
-	t.buffers.Put(out)
-	return made
+	// The bytes of the text as they lie there: a copy costs as much as the tag, and nothing writes to them.
+	low, high := t.hash.sum(unsafe.Slice(unsafe.StringData(q.token), len(q.token)), kind)
+	return tag{low, high, q.home}
 }

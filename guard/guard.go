@@ -178,6 +178,9 @@ func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
 	if from != "" {
 		g.recognise(r, from, now, v)
 	}
+	if v.Decision == Deny {
+		g.c.challenge(r, &v.Refusal)
+	}
 	g.settle(r, &d, now, v)
 	if v.Decision == CannotKnow && d.public || v.Decision == Deny && v.known == "" && (d.public || d.optional) {
 		*v = Verdict{Decision: Allow}

@@ -52,7 +52,7 @@ func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
 			g.refuseForward(w, g.Prepare(r, v), v, shape)
 			return
 		}
-		if v.admitted() && v.source == SourceCookie {
+		if v.admitted() && v.renews() {
 			g.renewCookie(w, r, &v.standing)
 		}
 		w.Header().Set("Cache-Control", "no-store") // a renewed cookie asks for less

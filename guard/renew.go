@@ -13,6 +13,9 @@ const (
 	renewAgain   = time.Minute // when a cookie is renewed that comes again: the browser may have missed the new one
 )
 
+// renews reports whether who v admits may get a new cookie: not while the store is away, which would keep them waiting in vain.
+func (v *Verdict) renews() bool { return v.source == SourceCookie && !v.Stale }
+
 // renewCookie gives a session whose cookie is past half its life a new token, in a new cookie. Of requests at the same moment
 // one does so; the others go on with the token they have, which stays good. Where it fails it is tried again later.
 func (g *Guard) renewCookie(w http.ResponseWriter, r *http.Request, s *standing) {

@@ -153,7 +153,7 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, v *Verdict) (*http
 		return g.prepare(r, v, &passage{Context: r.Context()}), nil
 	}
 	v.known.fetch() // while room is made for the visit
-	if v.source == SourceCookie {
+	if v.renews() {
 		g.renewCookie(w, r, &v.standing)
 	}
 	here := &struct {
@@ -177,7 +177,7 @@ func (g *Guard) escort(w http.ResponseWriter, r *http.Request, v *Verdict) (*htt
 		}
 		return r, nil
 	}
-	if v.source == SourceCookie {
+	if v.renews() {
 		g.renewCookie(w, r, &v.standing)
 	}
 	if r.Header["Upgrade"] != nil {

@@ -273,6 +273,35 @@ func TestNestedGuardsRenewOneCookie(t *testing.T) {
 	}
 }
 
+// TestCookieIsNotRenewedWhileAway keeps nobody waiting for a store who passes by what was known before.
+func TestCookieIsNotRenewedWhileAway(t *testing.T) {
+	w := newWorld()
+	who := ann
+	who.RenewAt, who.ExpiresAt = w.now.Add(time.Second), w.now.Add(time.Hour)
+	w.knows("good", who)
+	renews := &renewer{}
+	g := w.guard(t, guard.Options{Settings: guard.Settings{StaleOK: guard.Duration(time.Minute)}, Renewer: renews})
+	ask := func(when string) {
+		t.Helper()
+		if resp, seen := serve(g, request("GET", "/", "Cookie", "__Host-postern=good")); seen == nil {
+			t.Errorf("%s: %d, want 200", when, resp.StatusCode)
+		}
+	}
+	ask("before")
+	w.pass(2 * time.Second)
+	w.silent.Store(true)
+	w.fails("good", core.ErrUnavailable)
+	ask("away")
+	if n := renews.calls.Load(); n != 0 {
+		t.Errorf("the store was asked for %d new tokens while it was away, want none", n)
+	}
+	w.knows("good", who)
+	w.silent.Store(false)
+	if ask("back"); renews.calls.Load() != 1 {
+		t.Errorf("the store was asked for %d new tokens when it was back, want one", renews.calls.Load())
+	}
+}
+
 // TestStaleOK holds who may pass while the store is away, and for how long.
 func TestStaleOK(t *testing.T) {
 	w := newWorld()

@@ -121,8 +121,9 @@ func (g *Guard) recheck(h *home, k known, q question) {
 	})
 }
 
-// readAgain asks again what led to s.
+// readAgain asks again what led to s, which another guard may have asked.
 func (g *Guard) readAgain(ctx context.Context, s *standing) (known, error) {
+	g.cache.expect(&s.asked)
 	from := s.issuer()
 	if from == nil {
 		h, err := g.atHome(ctx)

@@ -10,11 +10,12 @@ import (
 // chosen by somebody who has not seen a hash, meet with a chance of at most 2^-124.
 //
 // It is NH, a sum of products of the text's words, each added to a word of the key (Black, Halevi, Krawczyk, Krovetz, Rogaway, "UMAC: Fast
-// and Secure Message Authentication", 1999, section 4), with words of 64 bits as in VMAC. Two texts of as many words meet with
-// a chance of 2^-64; where one has more, only if its last product is one certain number, which is at most 2^-63. A second sum,
-// under keys that lie one product further on, meets by itself (there, section 4.3). Each of the sums, of 128 bits, is then multiplied by
-// random numbers and its upper half kept, which has two of them meet with a chance of 2^-64 (Lemire, Kaser, "Strongly universal string hashing
-// is fast", 2014, section 3.1). All that is half of what GMAC costs, whose multiplications wait for each other.
+// and Secure Message Authentication", 1999), with words of 64 bits as in VMAC. Two texts of as many words meet with a chance of at
+// most 2^-64; where one has more, only if its last product is one certain number, which is below 2^-63. A second sum has keys that lie
+// one product further on (UMAC's Toeplitz extension), so that its last product has two words of the key to itself: it meets by itself. Each of the
+// sums, of 128 bits, is then multiplied by random numbers and the upper half of that kept, in which two meet with a chance of
+// 2^-64 (Kaser, Lemire, "Strongly universal string hashing is fast", 2014, Multilinear). All that is half of what GMAC costs, whose
+// multiplications wait for each other.
 type universal struct {
 	keys   [(maxTokenLength+blockSize)/wordSize + 4]uint64 // of text and filling, and twice two words, for the length and the second sum
 	halves [2]halver
@@ -78,11 +79,11 @@ func (w wide) block(b *block, keys []uint64) wide {
 		product(b.word(4)+k[4], b.word(5)+k[5]).product(b.word(6)+k[6], b.word(7)+k[7])
 }
 
-// halver is a random number of 128 bits for each half of another, the low words first.
-type halver [4]uint64
+// halver is a random number of 128 bits for each half of another and one to begin with, the low words first.
+type halver [6]uint64
 
 // half brings a number of 128 bits down to 64.
 func (h *halver) half(w wide) uint64 {
-	sum := wide{}.product(w.low, h[0]).product(w.high, h[2])
+	sum := wide{high: h[5], low: h[4]}.product(w.low, h[0]).product(w.high, h[2])
 	return sum.high + w.low*h[1] + w.high*h[3]
 }

@@ -40,13 +40,17 @@ func (u *universal) defined(half int, text []byte, kind uint64) uint64 {
 	sum.And(sum, mask(all))
 	h := u.halves[half]
 	low, upper := new(big.Int).And(sum, mask(64)), new(big.Int).Rsh(sum, 64)
-	low.Mul(low, new(big.Int).Or(bigOf(h[0]), new(big.Int).Lsh(bigOf(h[1]), 64)))
-	upper.Mul(upper, new(big.Int).Or(bigOf(h[2]), new(big.Int).Lsh(bigOf(h[3]), 64)))
-	folded := low.Add(low, upper)
+	low.Mul(low, wideOf(h[0], h[1]))
+	upper.Mul(upper, wideOf(h[2], h[3]))
+	folded := low.Add(low, upper.Add(upper, wideOf(h[4], h[5])))
 	return folded.And(folded, mask(all)).Rsh(folded, 64).Uint64()
 }
 
 func bigOf(n uint64) *big.Int { return new(big.Int).SetUint64(n) }
+
+func wideOf(low, high uint64) *big.Int {
+	return new(big.Int).Or(bigOf(low), new(big.Int).Lsh(bigOf(high), 64))
+}
 
 func mask(bits uint) *big.Int {
 	m := new(big.Int).Lsh(big.NewInt(1), bits)

@@ -273,6 +273,28 @@ func TestNestedGuardsRenewOneCookie(t *testing.T) {
 	}
 }
 
+// TestNestedGuardsRememberWhatTheyConfirm has the inner of two guards, which went by whom the outer found, confirm a visit by itself. It
+// remembers that as if it had found them.
+func TestNestedGuardsRememberWhatTheyConfirm(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	w.knows("other", ann)
+	names := new(guard.Names)
+	outer, inner := w.guard(t, guard.Options{Names: names}), w.guard(t, guard.Options{Names: names})
+	s := newStreams(t, func(next http.Handler) http.Handler { return outer.Handler(inner.Handler(next)) })
+	s.begin("good")
+	inner.Judge(with("other")) // from when on it looks after visits
+	before := w.readsOf("good")
+	w.silent.Store(true)
+	w.pass(10 * time.Second)
+	eventually(t, "both confirm the visit", func() bool { return w.readsOf("good") >= before+2 })
+	w.silent.Store(false)
+	before = w.readsOf("good")
+	if d := inner.Judge(with("good")).Decision; d != guard.Allow || w.readsOf("good") != before {
+		t.Errorf("decision %v after %d reads more; want none", d, w.readsOf("good")-before)
+	}
+}
+
 // TestCookieIsNotRenewedWhileAway keeps nobody waiting for a store who passes by what was known before.
 func TestCookieIsNotRenewedWhileAway(t *testing.T) {
 	w := newWorld()

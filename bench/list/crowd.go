@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 
 	"github.com/postern-auth/postern/core"
@@ -14,7 +15,10 @@ import (
 type crowd struct {
 	store  *counted
 	users  *core.Users
+	api    http.Handler
 	realm  core.RealmID
+	key    string       // a management key that may read
+	answer answer       // the API's last
 	sample []*core.User // a thousand of them, evenly spread over time
 }
 

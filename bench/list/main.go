@@ -1,8 +1,9 @@
 // Command list measures what a page of a list of users costs among many users, against the same page among few: a
-// list must cost what it shows, and not what there is. It loads both into empty stores of one kind, reads pages
-// of 100 in every order for several filters, at the start and far on, by turns of the two, and prints medians and
-// their ratio; the ratio of the quickest readings, which work of others on the machine disturbs least; and, where it is not the
-// same in both, what was read: ranges+members readings+records.
+// list must cost what it shows, and not what there is. It loads both into empty stores of one kind, asks the API's handler, in this
+// process and without a network, for pages of 100 in every order for several filters, at the start and far on, by turns of the two,
+// and prints medians and their ratio; the ratio of the quickest readings, which work of others on the machine disturbs least; and, where
+// it is not the same in both, what was read: ranges+members readings+records. Beside it, read in the same spells, is the ratio of
+// the list alone: core's, without reading the request and writing the answer.
 //
 //	go run ./bench/list -large 1000000                                      # the embedded store
 //	go run ./bench/list -large 1000000 -redis redis://127.0.0.1:6379        # an empty Redis, left full
@@ -20,6 +21,7 @@ import (
 
 	"github.com/postern-auth/postern/boltstore"
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/redisstore"
 )
 
@@ -92,20 +94,33 @@ func (o options) load(ctx context.Context, dir string, n int) (*crowd, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := core.New(core.Options{Store: store, MasterKey: master})
+	host, err := assembly.New(assembly.Options{Store: store, MasterKey: master})
 	if err != nil {
 		return nil, err
 	}
-	go c.Run(ctx)
-	realm, err := c.Realms.Create(ctx, core.NewRealm{Name: "list"}, core.Request{})
+	go host.Run(ctx)
+	realm, err := host.Core.Realms.Create(ctx, core.NewRealm{Name: "list"}, core.Request{})
 	if err != nil {
 		return nil, err
 	}
-	crowd := &crowd{store: store, users: c.Users, realm: realm.ID}
+	crowd := &crowd{store: store, users: host.Core.Users, api: host.API, realm: realm.ID}
+	if crowd.key, err = reading(ctx, host.Core, realm.ID); err != nil {
+		return nil, err
+	}
 	begun := time.Now()
 	if err := crowd.fill(ctx, n, o.writers); err != nil {
 		return nil, err
 	}
 	fmt.Printf("%d users made in %s\n", n, time.Since(begun).Round(time.Millisecond))
 	return crowd, nil
+}
+
+// reading makes a management key that may read a realm, and returns its secret.
+func reading(ctx context.Context, c *core.Core, realm core.RealmID) (secret string, err error) {
+	if secret, err = c.ManagementKeys.NewSecret(); err != nil {
+		return "", err
+	}
+	in := core.NewManagementKey{Name: "list", Realm: realm, Permissions: []core.Permission{core.PermissionRead}}
+	_, err = c.ManagementKeys.Create(ctx, in, secret, core.Request{})
+	return secret, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -32,12 +33,17 @@ var filters = []struct {
 // orders are the five of core.
 var orders = []core.UserOrder{core.OrderID, core.OrderLastLogin, core.OrderName, core.OrderNameAlt, core.OrderUsername}
 
+// ways are how a page is read: over the API, as a client gets it, and the list alone.
+var ways = [...]func(reader, context.Context) (time.Duration, error){reader.call, reader.list}
+
+// overAPI and alone are the places of the two in ways.
+const overAPI, alone = 0, 1
+
 // pair is one page in the small realm and in the large one, and what it took to read them.
 type pair struct {
-	name  string // columns
-	of    [2]reader
-	times [2][]time.Duration
-	least [2]work
+	name string // columns
+	of   [2]reader
+	took [len(ways)][2]series
 }
 
 // pairs returns every page.
@@ -61,6 +67,11 @@ const spells = 10
 // compare reads every page in both realms by turns, and prints how they differ.
 func compare(ctx context.Context, small, large *crowd, repeat int) error {
 	all := pairs(small, large)
+	for _, p := range all {
+		if err := errors.Join(p.of[0].check(ctx), p.of[1].check(ctx)); err != nil {
+			return err
+		}
+	}
 	for range spells {
 		for _, p := range all {
 			if err := p.read(ctx, (repeat+spells-1)/spells); err != nil {
@@ -68,27 +79,40 @@ func compare(ctx context.Context, small, large *crowd, repeat int) error {
 			}
 		}
 	}
+	return table(all)
+}
+
+// table prints how the two differ, page by page and all in all. The last line is what the goal is about.
+func table(all []*pair) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(out, "filter\torder\tpage\tsmall\tlarge\tquickest\twork\tratio\t")
-	var ratios, quickest []float64
+	_, _ = fmt.Fprintln(out, "filter\torder\tpage\tsmall\tlarge\tquickest\twork\tlist alone\tratio\t")
+	var quickest, lists, ratios []float64
 	same := 0
 	for _, p := range all {
-		few, many := p.cost(0), p.cost(1)
+		few, many := p.took[overAPI][0].cost(), p.took[overAPI][1].cost()
 		work := "same"
 		if few.work != many.work {
 			work = fmt.Sprintf("%s/%s", few.work, many.work)
 		} else {
 			same++
 		}
-		ratio, least := float64(many.median)/float64(few.median), float64(many.least)/float64(few.least)
-		ratios, quickest = append(ratios, ratio), append(quickest, least)
-		_, _ = fmt.Fprintf(out, "%s\t%s\t%s\t%.2f\t%s\t%.2f\t\n", p.name, few.median, many.median, least, work, ratio)
+		least := float64(many.least) / float64(few.least)
+		quickest, lists, ratios = append(quickest, least), append(lists, p.ratio(alone)), append(ratios, p.ratio(overAPI))
+		_, _ = fmt.Fprintf(out, "%s\t%s\t%s\t%.2f\t%s\t%.2f\t%.2f\t\n", p.name, few.median, many.median, least, work, p.ratio(alone), p.ratio(overAPI))
 	}
-	slices.Sort(ratios)
-	slices.Sort(quickest)
-	_, _ = fmt.Fprintf(out, "quickest\t\t\t%.2f to %.2f\tmedian %.2f\t\tsame work\t%d of %d\t\n", quickest[0], quickest[len(quickest)-1], quickest[len(quickest)/2], same, len(ratios))
-	_, _ = fmt.Fprintf(out, "ratio\t\t\tleast %.2f\tmedian %.2f\tmost %.2f\t\t\t\n", ratios[0], ratios[len(ratios)/2], ratios[len(ratios)-1])
+	least, median, most := spread(quickest)
+	_, _ = fmt.Fprintf(out, "quickest\t\t\t%.2f to %.2f\tmedian %.2f\t\tsame work\t%d of %d\t\t\n", least, most, median, same, len(ratios))
+	least, median, most = spread(lists)
+	_, _ = fmt.Fprintf(out, "list alone\t\t\tleast %.2f\tmedian %.2f\tmost %.2f\t\t\t\t\n", least, median, most)
+	least, median, most = spread(ratios)
+	_, _ = fmt.Fprintf(out, "ratio\t\t\tleast %.2f\tmedian %.2f\tmost %.2f\t\t\t\t\n", least, median, most)
 	return out.Flush()
+}
+
+// spread returns the least, the middle and the most of some ratios.
+func spread(ratios []float64) (least, median, most float64) {
+	sorted := slices.Sorted(slices.Values(ratios))
+	return sorted[0], sorted[len(sorted)/2], sorted[len(sorted)-1]
 }
 
 // reader reads one page again and again.
@@ -129,15 +153,51 @@ func key(order core.UserOrder, u *core.User) string {
 	return "" // by id, and nobody has signed in
 }
 
-// read reads the page once.
-func (r reader) read(ctx context.Context) (time.Duration, work, error) {
-	before, begun := r.store.so(), time.Now()
+// list lists the page once, without the API.
+func (r reader) list(ctx context.Context) (time.Duration, error) {
+	begun := time.Now()
 	page, err := r.users.List(ctx, r.realm, r.in)
-	took, did := time.Since(begun), r.store.so().since(before)
+	took := time.Since(begun)
 	if err == nil && len(page.Users) != pageSize {
 		err = fmt.Errorf("a page of %+v has %d users; want %d", r.in, len(page.Users), pageSize)
 	}
-	return took, did, err
+	return took, err
+}
+
+// read reads the page in one way and then in the other, in the two realms by turns, so often. The ways take no turns: the garbage of
+// the one would be collected at the cost of the other, and of one realm more than of the other.
+func (p *pair) read(ctx context.Context, times int) error {
+	for way, read := range ways {
+		for turn := range 2 * times {
+			i := turn % 2
+			before := p.of[i].store.so()
+			took, err := read(p.of[i], ctx)
+			if err != nil {
+				return err
+			}
+			p.took[way][i].add(took, p.of[i].store.so().since(before))
+		}
+	}
+	return nil
+}
+
+// ratio returns how much longer the page took in the large realm, read in one way.
+func (p *pair) ratio(way int) float64 {
+	return float64(p.took[way][1].cost().median) / float64(p.took[way][0].cost().median)
+}
+
+// series is what the readings of a page took.
+type series struct {
+	times []time.Duration
+	least work
+}
+
+// add adds a reading.
+func (s *series) add(took time.Duration, did work) {
+	if len(s.times) > 0 {
+		did = did.least(s.least)
+	}
+	s.times, s.least = append(s.times, took), did
 }
 
 // cost is what a page takes.
@@ -146,25 +206,8 @@ type cost struct {
 	work          work
 }
 
-// read reads the two by turns, so often.
-func (p *pair) read(ctx context.Context, times int) error {
-	for range times {
-		for i, r := range p.of {
-			took, did, err := r.read(ctx)
-			if err != nil {
-				return err
-			}
-			if len(p.times[i]) > 0 {
-				did = did.least(p.least[i])
-			}
-			p.times[i], p.least[i] = append(p.times[i], took), did
-		}
-	}
-	return nil
-}
-
-// cost returns what one of the two took.
-func (p *pair) cost(i int) cost {
-	t := slices.Sorted(slices.Values(p.times[i]))
-	return cost{median: t[len(t)/2], least: t[0], work: p.least[i]}
+// cost returns what they took.
+func (s *series) cost() cost {
+	t := slices.Sorted(slices.Values(s.times))
+	return cost{median: t[len(t)/2], least: t[0], work: s.least}
 }

@@ -93,6 +93,10 @@ bench: ## measure against yardsticks, as docs/performance.md says (BENCH=full, O
 	$(STATIC) go build -o bin/bench ./bench
 	@bin/bench $(if $(filter full,$(BENCH)),-full) $(if $(ONLY),-only $(ONLY))
 
+.PHONY: profile
+profile: ## make anew what the compiler goes by to make the sidecar faster (cmd/postern/default.pgo)
+	@scripts/profile
+
 .PHONY: walk
 walk: ## walk the README's walk, from a fresh clone of the last commit
 	@scripts/walk

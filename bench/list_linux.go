@@ -20,7 +20,7 @@ func measureList(ctx context.Context, b *bench) error {
 		return err
 	}
 	large := b.rounds(100_000, 1_000_000)
-	sizes := []string{"-small", "1000", "-large", strconv.Itoa(large), "-repeat", "200"}
+	sizes := []string{"-small", "1000", "-large", strconv.Itoa(large), "-repeat", "600"}
 	if err := b.list(ctx, "the embedded store", large, program, sizes...); err != nil {
 		return err
 	}

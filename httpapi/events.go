@@ -36,7 +36,7 @@ func (a *API) listEvents(w http.ResponseWriter, c *call) error {
 			return err
 		}
 	}
-	list := wire.List[wire.Event]{MoreResults: page.More, Collection: []wire.Event{}}
+	list := wire.List[wire.Event]{MoreResults: page.More, Collection: make([]wire.Event, 0, len(page.Events))}
 	for _, e := range page.Events {
 		body := EventBody(e)
 		if expand {

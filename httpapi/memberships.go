@@ -31,7 +31,7 @@ func (a *API) listMemberships(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	list := wire.List[wire.Membership]{MoreResults: page.More, Collection: []wire.Membership{}}
+	list := wire.List[wire.Membership]{MoreResults: page.More, Collection: make([]wire.Membership, 0, len(page.Memberships))}
 	for _, m := range page.Memberships {
 		body := membershipBody(m)
 		switch {

@@ -23,7 +23,7 @@ func (a *API) listOrgs(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	list := wire.List[wire.Org]{MoreResults: page.More, Collection: []wire.Org{}}
+	list := wire.List[wire.Org]{MoreResults: page.More, Collection: make([]wire.Org, 0, len(page.Orgs))}
 	for _, o := range page.Orgs {
 		body := orgBody(o)
 		if !custom {

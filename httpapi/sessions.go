@@ -33,7 +33,7 @@ func (a *API) listSessions(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	list := wire.List[wire.Session]{MoreResults: page.More, Collection: []wire.Session{}}
+	list := wire.List[wire.Session]{MoreResults: page.More, Collection: make([]wire.Session, 0, len(page.Sessions))}
 	for _, s := range page.Sessions {
 		list.Collection = append(list.Collection, sessionBody(s, nil))
 	}

@@ -26,7 +26,7 @@ func (a *API) listUsers(w http.ResponseWriter, c *call) error {
 	if err != nil {
 		return err
 	}
-	list := wire.List[wire.ListedUser]{MoreResults: page.More, Collection: []wire.ListedUser{}}
+	list := wire.List[wire.ListedUser]{MoreResults: page.More, Collection: make([]wire.ListedUser, 0, len(page.Users))}
 	for _, u := range page.Users {
 		list.Collection = append(list.Collection, listedUser(u, custom))
 	}

@@ -55,6 +55,9 @@ func start(db *bolt.DB, options Options) *Store {
 	return s
 }
 
+// Local reports that nothing is read but a file that this process has mapped.
+func (s *Store) Local() bool { return true }
+
 // Close lets the commit under way finish and closes the file. What is called during or after it returns an
 // error that wraps core.ErrUnavailable. Closing again does nothing and returns what the first call did.
 func (s *Store) Close() error {

@@ -130,7 +130,7 @@ func (m *merge) first() *lane {
 // lanes alike, one has more than 33 once in forty times.
 const spare = 8
 
-// fill sees to it that every lane has a next member, unless it has ended. Where one has not, it reads of all lanes at once: n
+// fill sees to it that every lane has a next member, unless it has ended. Where one has not, it reads of all lanes, at once where the store is elsewhere: n
 // members of those that have none, and of sparse ones what is missing of their share of n. So n members take one reading where they
 // lie as expected, at worst another for each sparse lane, and never more than n of a lane.
 func (m *merge) fill(ctx context.Context, n int) error {
@@ -148,8 +148,14 @@ func (m *merge) fill(ctx context.Context, n int) error {
 		case len(l.ahead) == 0:
 			missing = n
 		}
-		if missing > 0 && !l.ended {
-			reads.Go(func() { errs[i] = l.read(ctx, m.store, missing) })
+		if missing <= 0 || l.ended {
+			continue
+		}
+		read := func() { errs[i] = l.read(ctx, m.store, missing) }
+		if m.store.Local() {
+			read()
+		} else {
+			reads.Go(read)
 		}
 	}
 	reads.Wait()

@@ -64,6 +64,10 @@ type Store interface {
 	// system of record. It reads only.
 	Check(ctx context.Context) (Fitness, error)
 
+	// Local reports whether reading waits for no other process. Then several readings are done sooner one after the other than at
+	// once: goroutines for them would run on processors that have nothing of the store in their caches.
+	Local() bool
+
 	// Close releases what the Store holds. Calls under way may fail.
 	Close() error
 }

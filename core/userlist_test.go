@@ -1,9 +1,11 @@
 package core_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -207,7 +209,7 @@ func (s *watched) note(ctx context.Context, call string) bool {
 	return true
 }
 
-// TestListRoundTrips counts what a page asks the store.
+// TestListRoundTrips counts what a page asks the store: a server about all ranges at once, and a store in this process by itself.
 func TestListRoundTrips(t *testing.T) {
 	each(t, func(w *world) {
 		ann, _, _ := w.human("ann"), w.human("bob"), w.human("cat")
@@ -231,9 +233,15 @@ func TestListRoundTrips(t *testing.T) {
 			{core.ListUsers{Reference: ptr("")}, ""},
 		} {
 			store.calls = nil
-			var begun atomic.Int64 // no range ends before all have begun
+			var begun atomic.Int64 // of a server, no range ends before all have begun
 			all, ranges := make(chan struct{}), int64(strings.Count(c.want, "range"))
 			store.before = func() {
+				if store.Local() {
+					if !bytes.Contains(debug.Stack(), []byte("(*Users).List(")) {
+						t.Errorf("List(%+v) reads in another goroutine", c.in)
+					}
+					return
+				}
 				if begun.Add(1) == ranges {
 					close(all)
 				}

@@ -98,6 +98,9 @@ func (s *Store) single(u *redis.UniversalOptions) *redis.Options {
 	return simple
 }
 
+// Local reports that a server answers, wherever it runs.
+func (s *Store) Local() bool { return false }
+
 // Close closes all connections and ends every Tail that waits. A second Close does nothing.
 func (s *Store) Close() error {
 	var err error

@@ -20,6 +20,9 @@ type shelf struct {
 	read map[string][]int // members of each range, by index
 }
 
+// Local has its ranges read at once, or in turn where there are many.
+func (s *shelf) Local() bool { return len(s.indexes) > 2 }
+
 func (s *shelf) Range(_ context.Context, r Range) ([]string, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err

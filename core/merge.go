@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // lane is what is left to read of one index.
@@ -130,7 +129,7 @@ func (m *merge) first() *lane {
 // lanes alike, one has more than 33 once in forty times.
 const spare = 8
 
-// fill sees to it that every lane has a next member, unless it has ended. Where one has not, it reads of all lanes, at once where the store is elsewhere: n
+// fill sees to it that every lane has a next member, unless it has ended. Where one has not, it reads of all lanes: n
 // members of those that have none, and of sparse ones what is missing of their share of n. So n members take one reading where they
 // lie as expected, at worst another for each sparse lane, and never more than n of a lane.
 func (m *merge) fill(ctx context.Context, n int) error {
@@ -138,9 +137,9 @@ func (m *merge) fill(ctx context.Context, n int) error {
 		return nil
 	}
 	n = min(n, MaxRange)
-	var reads sync.WaitGroup
-	errs := make([]error, len(m.lanes))
-	for i, l := range m.lanes {
+	var short []*lane
+	var rests []Range
+	for _, l := range m.lanes {
 		missing := 0
 		switch {
 		case l.sparse:
@@ -148,21 +147,17 @@ func (m *merge) fill(ctx context.Context, n int) error {
 		case len(l.ahead) == 0:
 			missing = n
 		}
-		if missing <= 0 || l.ended {
-			continue
-		}
-		read := func() { errs[i] = l.read(ctx, m.store, missing) }
-		if m.store.Local() {
-			read()
-		} else {
-			reads.Go(read)
+		if missing > 0 && !l.ended {
+			l.rest.Limit = missing
+			short, rests = append(short, l), append(rests, l.rest)
 		}
 	}
-	reads.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
+	found, err := ranges(ctx, m.store, rests)
+	if err != nil {
+		return err
+	}
+	for i, l := range short {
+		l.add(found[i])
 	}
 	return nil
 }
@@ -170,16 +165,10 @@ func (m *merge) fill(ctx context.Context, n int) error {
 // dry reports whether a lane has to be read before it is known what comes next in it.
 func (l *lane) dry() bool { return len(l.ahead) == 0 && !l.ended }
 
-// read reads the next n members of a lane, or all that are left.
-func (l *lane) read(ctx context.Context, store Store, n int) error {
-	l.rest.Limit = n
-	members, err := store.Range(ctx, l.rest)
-	if err != nil {
-		return err
-	}
-	if l.ended = len(members) < n; !l.ended {
-		l.rest.goOn(members[n-1])
+// add notes the members that the rest of a lane was found to begin with: all that are left, where they are fewer than it was asked for.
+func (l *lane) add(members []string) {
+	if l.ended = len(members) < l.rest.Limit; !l.ended {
+		l.rest.goOn(members[len(members)-1])
 	}
 	l.ahead = append(l.ahead, members...)
-	return nil
 }

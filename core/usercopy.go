@@ -3,10 +3,8 @@ package core
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -166,14 +164,12 @@ var errMembershipTaken = invalid("memberships", "Id of a membership has already 
 // bears the id of a membership, so nothing keeps two imports at once from bringing one id for two users; within one import, users
 // with one id come one after another.
 func (u *Users) membershipsFree(ctx context.Context, p Partition, list *memberships) error {
-	places, errs := make([][]string, len(list.List)), make([]error, len(list.List))
-	var all sync.WaitGroup
+	all := make([]Range, len(list.List))
 	for i, one := range list.List {
-		r := Range{Index: membershipsIndex(p), From: idBody(one.ID), To: idBody(one.ID) + "\xff", Limit: 1}
-		all.Go(func() { places[i], errs[i] = u.d.store.Range(ctx, r) })
+		all[i] = Range{Index: membershipsIndex(p), From: idBody(one.ID), To: idBody(one.ID) + "\xff", Limit: 1}
 	}
-	all.Wait()
-	if err := errors.Join(errs...); err != nil {
+	places, err := ranges(ctx, u.d.store, all)
+	if err != nil {
 		return fmt.Errorf("core: find memberships: %w", err)
 	}
 	for _, place := range slices.Concat(places...) {

@@ -26,7 +26,7 @@ func (l patientListener) Accept() (net.Conn, error) {
 // patientConn is a connection of a patientListener. It keeps the deadline for writes to itself, because net/http takes away what
 // is set after each request, and when a connection becomes a WebSocket's.
 type patientConn struct {
-	net.Conn
+	frugalReads
 	limit time.Duration
 	begun time.Time
 
@@ -37,7 +37,7 @@ type patientConn struct {
 }
 
 func newPatientConn(conn net.Conn, limit time.Duration) *patientConn {
-	return &patientConn{Conn: conn, limit: limit, begun: time.Now()}
+	return &patientConn{frugalReads: frugalReads{Conn: conn}, limit: limit, begun: time.Now()}
 }
 
 // Write waits for between three quarters of the limit and all of it, or until the deadline that was asked for if that is earlier.

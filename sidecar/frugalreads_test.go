@@ -1,0 +1,208 @@
+package sidecar
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// askedConn counts the deadlines that it is given for reads.
+type askedConn struct {
+	net.Conn
+	asked atomic.Int64
+}
+
+func (c *askedConn) SetReadDeadline(t time.Time) error {
+	c.asked.Add(1)
+	return c.Conn.SetReadDeadline(t)
+}
+
+// askedListener accepts connections as the sidecar does, and keeps those that they are over.
+type askedListener struct {
+	net.Listener
+	conns chan *askedConn
+}
+
+func (l askedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	under := &askedConn{Conn: conn}
+	l.conns <- under
+	return newPatientConn(under, time.Minute), nil
+}
+
+// TestReadsAreFrugal has net/http serve a hundred requests on a connection: the system is asked for one deadline.
+func TestReadsAreFrugal(t *testing.T) {
+	conns := make(chan *askedConn, 1)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "hello") }))
+	server.Listener = askedListener{server.Listener, conns}
+	server.Config.ReadHeaderTimeout, server.Config.IdleTimeout = time.Minute, time.Hour
+	server.Start()
+	defer server.Close()
+	for range 100 {
+		resp, err := server.Client().Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "hello" {
+			t.Fatalf("GET = %q, %v; want hello", text, err)
+		}
+		resp.Body.Close()
+	}
+	conn := <-conns
+	if asked := conn.asked.Load(); asked > 10 { // one, but for handlers that the machine held up for watchAfter
+		t.Errorf("100 requests set %d deadlines; want 1", asked)
+	}
+	if len(conns) > 0 {
+		t.Error("there was a second connection; want all requests on one")
+	}
+}
+
+// TestWatchedClient has a client leave while the app works: the request learns of it.
+func TestWatchedClient(t *testing.T) {
+	begun, gone := make(chan bool), make(chan bool)
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/slow" {
+			return
+		}
+		begun <- true
+		<-r.Context().Done()
+		gone <- true
+	})
+	v := serve(t, app, func(o *Options) { o.Guard.Public = []string{"/*"} })
+	conn, err := net.Dial("tcp", v.app.Addr().String())
+	v.must(err)
+	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app\r\n\r\nGET /slow HTTP/1.1\r\nHost: app\r\n\r\n")
+	v.must(err)
+	<-begun
+	v.must(conn.Close())
+	<-gone
+}
+
+// TestWatchWaits has reads of one byte begin a little later, unless they are called off.
+func TestWatchWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		under := &askedConn{Conn: ours}
+		conn := newPatientConn(under, time.Minute)
+		read := func(after time.Duration, do func()) (int, error, time.Duration) {
+			begun := time.Now()
+			done := time.AfterFunc(after, do)
+			defer done.Stop()
+			n, err := conn.Read(make([]byte, 1))
+			return n, err, time.Since(begun)
+		}
+		callOff := func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) }
+		for _, after := range []time.Duration{watchAfter / 2, watchAfter * 2, watchAfter / 2} {
+			if n, err, took := read(after, callOff); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || took != after {
+				t.Errorf("a read called off after %v = %d, %v after %v; want os.ErrDeadlineExceeded then", after, n, err, took)
+			}
+			if err := conn.SetReadDeadline(time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if asked := under.asked.Load(); asked != 1 {
+			t.Errorf("%d deadlines were set; want 1, for the read that had begun", asked)
+		}
+		write := func() { _, _ = theirs.Write([]byte("x")) }
+		if n, err, took := read(watchAfter/2, write); n != 1 || err != nil || took != watchAfter {
+			t.Errorf("a read of what comes early = %d, %v after %v; want 1, nil after %v", n, err, took, watchAfter)
+		}
+		if n, err, took := read(time.Minute, func() { _ = theirs.Close() }); n != 0 || err != io.EOF || took != time.Minute {
+			t.Errorf("a read of somebody who leaves = %d, %v after %v; want 0, EOF after a minute", n, err, took)
+		}
+	})
+}
+
+// readStep is a deadline that is set, or a read and what happens during it.
+type readStep struct {
+	what  int           // 0: a read, 1: a deadline, 2: that there is none
+	in    time.Duration // until the deadline, or until the other side writes
+	write bool          // the other side writes
+	later time.Duration // when during the read another deadline is set; 0 = never
+	then  time.Duration // until that deadline
+}
+
+// readResult is what a read came to.
+type readResult struct {
+	text string
+	err  error
+	at   time.Duration
+}
+
+// readBySteps reads what comes over a pipe. What one side does in each step is apart from all else by nanoseconds that no others add up to:
+// of two things at one moment either could be first.
+func readBySteps(t *testing.T, steps []readStep, wrap func(net.Conn) net.Conn) (results []readResult) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		conn, begun := wrap(ours), time.Now()
+		defer conn.Close()
+		leaves := time.AfterFunc(time.Hour, func() { _ = theirs.Close() }) // so that each read ends
+		defer leaves.Stop()
+		for i, s := range steps {
+			switch apart := time.Duration(1) << (2 * i); s.what {
+			case 0:
+				if s.later > 0 {
+					other := time.AfterFunc(s.later+apart, func() { _ = conn.SetReadDeadline(time.Now().Add(s.then)) })
+					defer other.Stop()
+				}
+				written := make(chan bool, 1)
+				write := time.AfterFunc(s.in+2*apart, func() {
+					if _ = theirs.SetWriteDeadline(time.Now().Add(time.Nanosecond)); s.write {
+						_, _ = theirs.Write([]byte("ab"))
+					}
+					written <- true
+				})
+				p := make([]byte, 8)
+				n, err := conn.Read(p)
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					err = os.ErrDeadlineExceeded
+				}
+				results = append(results, readResult{string(p[:n]), err, time.Since(begun)})
+				if err == io.EOF {
+					return
+				}
+				if !write.Stop() {
+					<-written // a pipe bears one writer at a time
+				}
+			case 1:
+				_ = conn.SetReadDeadline(time.Now().Add(s.in))
+			case 2:
+				_ = conn.SetReadDeadline(time.Time{})
+			}
+		}
+	})
+	return results
+}
+
+// TestReadsKeepDeadlines holds what is read by whatever deadlines against a connection that is asked for each of them: bytes, errors and moments.
+func TestReadsKeepDeadlines(t *testing.T) {
+	after := rapid.Custom(func(t *rapid.T) time.Duration {
+		return time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second
+	})
+	step := rapid.Custom(func(t *rapid.T) readStep {
+		return readStep{rapid.IntRange(0, 2).Draw(t, "what"), after.Draw(t, "in"), rapid.Bool().Draw(t, "write"), after.Draw(t, "later"), after.Draw(t, "then") - 3*time.Second}
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		steps := rapid.SliceOfN(step, 1, 12).Draw(rt, "steps")
+		want := readBySteps(t, steps, func(c net.Conn) net.Conn { return c })
+		got := readBySteps(t, steps, func(c net.Conn) net.Conn { return newPatientConn(c, 2*time.Hour) })
+		for i := range want {
+			if got[i] != want[i] {
+				rt.Fatalf("read %d = %+v; want %+v", i, got[i], want[i])
+			}
+		}
+	})
+}

@@ -106,7 +106,8 @@ func (b *bench) startSidecarOf(ctx context.Context, crowd *population, core int,
 	return p, listen, api, err
 }
 
-// bareProxy serves httputil.ReverseProxy with the sidecar's transport and nothing before it: what the sidecar is compared with.
+// bareProxy serves httputil.ReverseProxy with as many connections to the app as the sidecar keeps, and nothing before it: what the sidecar is
+// compared with.
 func bareProxy(listen, upstream string) error {
 	pool := sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 	target := &url.URL{Scheme: "http", Host: upstream}

@@ -93,7 +93,7 @@ func isPort(text string) bool {
 // connection: on one to a machine that is gone they would wait until TCP gives up, a quarter of an hour later.
 const silentFor = 30 * time.Second
 
-// newTransport returns the connections to the app, through a socket where one is named.
+// newTransport returns the connections to the app, through a socket where one is named. Those that no request uses are closed by front.closeIdle.
 func newTransport(socket string) *http.Transport {
 	dial := (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	if socket != "" {
@@ -104,7 +104,6 @@ func newTransport(socket string) *http.Transport {
 		DialContext:           dial,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   256, // the default of 2 opens a connection for most requests under load
-		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   5 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true, // what the app sends is what the client gets

@@ -1,21 +1,21 @@
 package guard
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
 // Explain says in sentences what would become of a request for an address, with a session token or an API key or "" for none,
 // and why: which rules decide, who it is, and what is missing. It is for those who run a Guard, who may know all of this.
 func (g *Guard) Explain(ctx context.Context, method, address, credential string) (string, error) {
-	r, err := http.NewRequestWithContext(ctx, strings.ToUpper(method), address, nil)
+	r, err := RequestTo(ctx, method, address)
 	if err != nil {
-		return "", fmt.Errorf("this is no request: %w", err)
-	}
-	if r.URL.Host == "" && !strings.HasPrefix(r.URL.Path, "/") {
-		return "", fmt.Errorf("this is no request: %q must be a path like /page, or an address like https://app.example.com/page", address)
+		return "", err
 	}
 	r.Header.Set("Sec-Fetch-Site", "same-origin") // a cookie is shown as a page of the application would
 	g.show(r, credential)
@@ -28,6 +28,28 @@ func (g *Guard) Explain(ctx context.Context, method, address, credential string)
 	}
 	fmt.Fprintf(&b, "\n%s\n%s\n%s", g.c.explainRules(r), explainWho(v), g.explainToken(credential, &v))
 	return b.String(), nil
+}
+
+// RequestTo returns the request that a client makes for an address, which may be a path alone. It fails, in a sentence, where none
+// can be made.
+func RequestTo(ctx context.Context, method, address string) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, strings.ToUpper(method), "/", nil)
+	if err != nil {
+		return nil, fmt.Errorf("this is no request: %w", err)
+	}
+	sent, _, _ := strings.Cut(address, "#")
+	parse := url.Parse
+	if strings.HasPrefix(sent, "/") { // what begins with // is a path too, and names no host: as servers read it
+		parse = url.ParseRequestURI
+	}
+	if r.URL, err = parse(sent); err != nil {
+		return nil, fmt.Errorf("this is no request: %w", err)
+	}
+	if r.URL.Host == "" && !strings.HasPrefix(r.URL.Path, "/") {
+		return nil, fmt.Errorf("this is no request: %q must be a path like /page, or an address like https://app.example.com/page", address)
+	}
+	r.Host, r.URL.Path = r.URL.Host, cmp.Or(r.URL.Path, "/") // as every client asks
+	return r, nil
 }
 
 // show puts a credential where the guard looks for one of its kind.
@@ -54,15 +76,10 @@ func (c *compiled) explainRules(r *http.Request) string {
 	default:
 		return "No rule decides: the path can be read in more than one way."
 	}
-	name := func(i int) string {
-		if d.names[i] == "" {
-			return "what holds where no rule matches"
-		}
-		return d.names[i]
-	}
-	text := "Decided by " + name(0) + "."
+	text := "Decided by " + c.explainRule(d.rules[0]) + "."
 	if d.policies[1] != nil {
-		text = fmt.Sprintf("Decided by %s for the path as it is spelled, and by %s for an app that minds neither case nor a slash at the end; both must be satisfied.", name(0), name(1))
+		text = fmt.Sprintf("Decided by %s for the path as it is spelled, and by %s for an app that minds neither case nor a slash at the end; both must be satisfied.",
+			c.explainRule(d.rules[0]), c.explainRule(d.rules[1]))
 	}
 	if d.public {
 		text += " Anybody may pass."
@@ -70,6 +87,19 @@ func (c *compiled) explainRules(r *http.Request) string {
 		text += " Anybody may pass, unless it cannot be known who it is."
 	}
 	return text
+}
+
+// explainRule says which rule r is, and what it asks for in the words of the settings; nil stands for what holds without one.
+func (c *compiled) explainRule(r *rule) string {
+	name, set := "what holds where no rule matches", any(c.Policy)
+	if r != nil {
+		name, set = r.name, r.set
+	}
+	text, err := json.Marshal(set)
+	if err != nil || string(text) == "{}" {
+		return name
+	}
+	return name + ", " + string(text)
 }
 
 // explainWho says whom a verdict is about.

@@ -21,9 +21,12 @@ func TestExplain(t *testing.T) {
 	}{
 		{"GET", "/", "", []string{"GET /: deny, 401 no_credential", "Decided by what holds where no rule matches.", "nobody who is known"}},
 		{"post", "https://app.example.com/x", "a.b.good", []string{"POST /x: allow", "usr_ann (human, ann), shown as cookie", "permissions [pay,read,write]"}},
-		{"GET", "/admin/x", "a.b.good", []string{"deny, 403 missing_permission", "Decided by rule 1.", "usr_ann"}},
-		{"GET", "/ADMIN/x", "a.b.good", []string{"deny, 403", "Decided by what holds where no rule matches for the path as it is spelled, and by rule 1"}},
-		{"GET", "/open", "", []string{"allow", "Decided by public. Anybody may pass."}},
+		{"GET", "/admin/x", "a.b.good", []string{"deny, 403 missing_permission", `Decided by rule 1, {"path":["/admin/*"],"require":["fly"]}.`, "usr_ann"}},
+		{"GET", "/ADMIN/x", "a.b.good", []string{"deny, 403", "Decided by what holds where no rule matches for the path as it is spelled, and by rule 1, {"}},
+		{"GET", "/open#there", "", []string{"allow", `Decided by public, {"path":["/open"],"public":true}. Anybody may pass.`}},
+		{"GET", "https://app.example.com", "", []string{"GET /: deny, 401"}},
+		{"GET", "//admin/x", "a.b.good", []string{"GET //admin/x: deny, 400 ambiguous_path"}},
+		{"GET", "//open:x", "", []string{"GET //open:x: deny, 400 ambiguous_path"}},
 		{"TRACE", "/open", "a.b.good", []string{"405 trace", "No rule decides: the method"}},
 		{"GET", "/x;y", "a.b.good", []string{"400 ambiguous_path", "No rule decides"}},
 		{"GET", "/", "k", []string{"allow", "usr_robot", "shown as api_key"}},
@@ -37,6 +40,10 @@ func TestExplain(t *testing.T) {
 	}
 	if _, err := g.Explain(t.Context(), "GET X", "/", ""); err == nil {
 		t.Error("Explain takes a method with a space")
+	}
+	g = w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{Require: []string{"fly"}}}})
+	if got, err := g.Explain(t.Context(), "GET", "/", "a.b.good"); err != nil || !strings.Contains(got, `Decided by what holds where no rule matches, {"require":["fly"]}.`) {
+		t.Errorf("Explain where all need a permission = %q, %v; want which", got, err)
 	}
 }
 

@@ -95,7 +95,7 @@ func judged(c *compiled, raw string) (refused, admin, public bool) {
 	if why != nil {
 		return true, false, false
 	}
-	return false, slices.Contains(d.names[:], "rule 1"), d.public
+	return false, slices.ContainsFunc(d.rules[:], func(r *rule) bool { return r != nil && r.name == "rule 1" }), d.public
 }
 
 // TestNoReaderSeesAnotherPath makes targets up from pieces that parsers disagree about: where any application may read a path

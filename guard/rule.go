@@ -10,7 +10,8 @@ import (
 
 // rule is a Rule as a Guard uses it.
 type rule struct {
-	name    string // for those who ask which one decides
+	set     Rule   // as it was set, for those who ask which one decides
+	name    string // likewise
 	strict  []pattern
 	loose   []pattern
 	methods []string
@@ -39,7 +40,7 @@ func newRules(public []string, rules []Rule) ([]rule, error) {
 
 // newRule prepares a rule.
 func newRule(name string, r Rule) (rule, error) {
-	one := rule{name: name, public: r.Public, methods: r.Methods}
+	one := rule{set: r, name: name, public: r.Public, methods: r.Methods}
 	var errs []error
 	for _, text := range r.Paths {
 		p, ok := newPattern(text)
@@ -98,7 +99,7 @@ type demand struct {
 	public   bool // anybody may pass, even while it cannot be known who that is
 	optional bool // anybody may pass
 	policies [2]*policy
-	names    [2]string // of the rules; "" = none
+	rules    [2]*rule // whose they are; nil = none's
 }
 
 // demands returns what r must satisfy, or why it cannot be judged.
@@ -122,7 +123,7 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 		return d, nil
 	}
 	other := c.demandOf(loose)
-	d.policies[1], d.names[1] = other.policies[0], other.names[0]
+	d.policies[1], d.rules[1] = other.policies[0], other.rules[0]
 	d.public = d.public && other.public
 	d.optional = (d.optional || strict.isPublic()) && (other.optional || loose.isPublic())
 	return d, nil
@@ -146,5 +147,5 @@ func (c *compiled) demandOf(r *rule) demand {
 	if r == nil {
 		return demand{optional: c.Optional, policies: [2]*policy{&c.top}}
 	}
-	return demand{public: r.public, policies: [2]*policy{&r.policy}, names: [2]string{r.name}}
+	return demand{public: r.public, policies: [2]*policy{&r.policy}, rules: [2]*rule{r}}
 }

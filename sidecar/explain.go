@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
@@ -35,10 +34,12 @@ func Explain(ctx context.Context, o Options, method, address, credential string)
 
 // explain says what becomes of a request, of which the guard may see nothing.
 func (o *Options) explain(ctx context.Context, g *guard.Guard, method, address, credential string) (string, error) {
-	if r, err := http.NewRequestWithContext(ctx, strings.ToUpper(method), address, nil); err == nil {
-		if first := o.answersFirst(r); first != "" {
-			return fmt.Sprintf("%s %s: %s\n", r.Method, r.URL.EscapedPath(), first), nil
-		}
+	r, err := guard.RequestTo(ctx, method, address)
+	if err != nil {
+		return "", err
+	}
+	if first := o.answersFirst(r); first != "" {
+		return fmt.Sprintf("%s %s: %s\n", r.Method, r.URL.EscapedPath(), first), nil
 	}
 	return g.Explain(ctx, method, address, credential)
 }

@@ -105,8 +105,8 @@ func (f *front) take(g *generation) *generation {
 	return before
 }
 
-// closeIdle closes the connections to the app that no request uses, every so often until ctx ends. http.Transport can do so for each by itself, with a
-// timer that every request sets and stops, which takes half as long as all that the guard does.
+// closeIdle closes the connections of HTTP/1.1 to the app, without TLS, that no request uses, every so often until ctx ends. http.Transport can do so for
+// each by itself, with a timer that every request sets and stops, which takes half as long as all that the guard does.
 func (f *front) closeIdle(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -117,7 +117,7 @@ func (f *front) closeIdle(ctx context.Context, every time.Duration) {
 		case <-tick.C:
 		}
 		g := f.begin()
-		if g.upstream != nil {
+		if g.upstream != nil && g.upstream.transport.IdleConnTimeout == 0 {
 			g.upstream.rest()
 		}
 		g.requests.Done()

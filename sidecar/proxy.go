@@ -67,7 +67,10 @@ func parseUpstream(text, caFile string) (*upstream, error) {
 	}
 	t := newTransport(socket)
 	var handshakes *http.Transport
-	if u.Scheme == "h2c" {
+	switch u.Scheme {
+	case "http":
+		t.IdleConnTimeout = 0 // front.closeIdle closes them
+	case "h2c":
 		u.Scheme = "http"
 		handshakes = newTransport("")
 		t.Protocols = new(http.Protocols)
@@ -93,7 +96,11 @@ func isPort(text string) bool {
 // connection: on one to a machine that is gone they would wait until TCP gives up, a quarter of an hour later.
 const silentFor = 30 * time.Second
 
-// newTransport returns the connections to the app, through a socket where one is named. Those that no request uses are closed by front.closeIdle.
+// restAfter is how long, about, a connection to the app stays open that no request uses.
+const restAfter = 90 * time.Second
+
+// newTransport returns the connections to the app, through a socket where one is named. Each closes itself, as one of HTTP/2 has to: a request that
+// its client ended may be over for us and not yet for the connection, which upstream.rest, at the end of a generation, then takes to be in use.
 func newTransport(socket string) *http.Transport {
 	dial := (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	if socket != "" {
@@ -104,6 +111,7 @@ func newTransport(socket string) *http.Transport {
 		DialContext:           dial,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   256, // the default of 2 opens a connection for most requests under load
+		IdleConnTimeout:       restAfter,
 		TLSHandshakeTimeout:   5 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true, // what the app sends is what the client gets

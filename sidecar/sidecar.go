@@ -199,7 +199,7 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	work.Go(func() { s.parts.Run(background) })
-	work.Go(func() { s.front.closeIdle(background, 90*time.Second) })
+	work.Go(func() { s.front.closeIdle(background, restAfter) })
 	if s.control != nil {
 		work.Go(func() { s.takeCommands(background) })
 	}

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/internal/redistest"
 )
 
 // TestWebSocketToHTTP2 opens a WebSocket to an app that is asked in HTTP/2 without TLS, in which there are none.
@@ -160,4 +162,56 @@ func (c *mutedConn) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	return c.Conn.Write(p)
+}
+
+// TestLateRest ends the use of an app, as a reload does, while a request to it is not quite over: its connection is closed all the same.
+func TestLateRest(t *testing.T) {
+	var open atomic.Int64
+	rested := make(chan bool)
+	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).Flush()
+		<-rested
+		_, _ = io.WriteString(w, "hello")
+	}))
+	app.Config.Protocols = new(http.Protocols)
+	app.Config.Protocols.SetHTTP1(true)
+	app.Config.Protocols.SetUnencryptedHTTP2(true)
+	app.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	app.Start()
+	t.Cleanup(app.Close)
+	for scheme, timeout := range map[string]time.Duration{"http": 0, "https": restAfter, "h2c": restAfter} {
+		up, err := parseUpstream(strings.Replace(app.URL, "http", scheme, 1), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if up.transport.IdleConnTimeout != timeout {
+			t.Errorf("over %s an idle connection closes itself after %v; want %v", scheme, up.transport.IdleConnTimeout, timeout)
+		}
+		if scheme == "https" {
+			continue
+		}
+		up.transport.IdleConnTimeout = min(up.transport.IdleConnTimeout, 20*time.Millisecond)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, up.url.String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := up.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		up.rest()
+		rested <- true
+		if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "hello" {
+			t.Errorf("the request = %q, %v; want hello", text, err)
+		}
+		_ = resp.Body.Close()
+		redistest.Eventually(t, "the connection over "+scheme+" is closed", func() bool { return open.Load() == 0 })
+	}
 }

@@ -75,9 +75,13 @@ func familyOf(contentType string) Family {
 }
 
 // IsNavigation reports whether r is a browser going to a page, as opposed to a script or a program. A browser that
-// sends Sec-Fetch-Mode says so itself; others are known by what they accept.
+// sends Sec-Fetch-Mode says so itself; old ones, and all over plain HTTP, are known by what they accept, and by what libraries send with an
+// XMLHttpRequest, which may ask for a piece of a page.
 func IsNavigation(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+		return false
+	}
+	if r.Header.Get("X-Requested-With") == "XMLHttpRequest" { // and not the name of an Android app, which navigates
 		return false
 	}
 	wantsPage := false

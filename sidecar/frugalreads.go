@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// watchAfter is for how long a read of one byte waits before it is begun.
+// watchAfter is for how long the read that watches a client waits before it is begun.
 const watchAfter = 10 * time.Millisecond
 
 // frugalReads are the reads of a connection, for which little is asked of the system. net/http gives each request five deadlines, of which three
 // meet no read at all; and while a handler works it reads one byte, to learn whether the client leaves, which nearly always is called off
 // before anything has come. All this takes longer than the guard does.
 //
-// So a deadline is kept here, and Conn has one that is not later; a read that it wakes too early goes on. And a read of one byte begins
-// watchAfter later, unless it is called off before: that much later a request learns that nobody waits for it.
+// So a deadline is kept here, and Conn has one that is not later; a read that it wakes too early goes on. And net/http's read of one byte begins
+// watchAfter later, unless it is called off before: that much later a request learns that nobody waits for it. It is known by the deadline that is
+// taken away right before it: others read single bytes too, as of a frame of HTTP/2 that has one, and do not wait.
 type frugalReads struct {
 	net.Conn
 
@@ -24,6 +25,7 @@ type frugalReads struct {
 	until   time.Time   // the deadline that was asked for; zero = none
 	set     time.Time   // the one that Conn has; zero = none
 	reading int         // reads of Conn that are under way
+	cleared bool        // the deadline was taken away, and nothing was read since
 	waiting bool        // a read of one byte is not to begin yet
 	waited  sync.Cond   // of mu: waiting has ended
 	timer   *time.Timer // ends waiting; nil = there was none so far
@@ -45,9 +47,10 @@ func (c *frugalReads) Read(p []byte) (n int, err error) {
 func (c *frugalReads) start(size int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if size == 1 && c.until.IsZero() {
+	if size == 1 && c.cleared {
 		c.wait()
 	}
+	c.cleared = false
 	if !c.suits() {
 		if c.isOver() {
 			return os.ErrDeadlineExceeded
@@ -121,8 +124,10 @@ func (c *frugalReads) endWait() {
 func (c *frugalReads) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.until = t
-	c.endWait()
+	c.until, c.cleared = t, t.IsZero()
+	if !c.cleared {
+		c.endWait()
+	}
 	if c.reading > 0 && !c.suits() {
 		return c.suit()
 	}

@@ -90,7 +90,7 @@ func TestWatchedClient(t *testing.T) {
 	<-gone
 }
 
-// TestWatchWaits has reads of one byte begin a little later, unless they are called off.
+// TestWatchWaits has the read of one byte that net/http begins while a handler works begin a little later, unless it is called off.
 func TestWatchWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
@@ -98,6 +98,9 @@ func TestWatchWaits(t *testing.T) {
 		under := &askedConn{Conn: ours}
 		conn := newPatientConn(under, time.Minute)
 		read := func(after time.Duration, do func()) (int, error, time.Duration) {
+			if err := conn.SetReadDeadline(time.Time{}); err != nil { // as net/http does before
+				t.Fatal(err)
+			}
 			begun := time.Now()
 			done := time.AfterFunc(after, do)
 			defer done.Stop()
@@ -109,9 +112,6 @@ func TestWatchWaits(t *testing.T) {
 			if n, err, took := read(after, callOff); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || took != after {
 				t.Errorf("a read called off after %v = %d, %v after %v; want os.ErrDeadlineExceeded then", after, n, err, took)
 			}
-			if err := conn.SetReadDeadline(time.Time{}); err != nil {
-				t.Fatal(err)
-			}
 		}
 		if asked := under.asked.Load(); asked != 1 {
 			t.Errorf("%d deadlines were set; want 1, for the read that had begun", asked)
@@ -122,6 +122,48 @@ func TestWatchWaits(t *testing.T) {
 		}
 		if n, err, took := read(time.Minute, func() { _ = theirs.Close() }); n != 0 || err != io.EOF || took != time.Minute {
 			t.Errorf("a read of somebody who leaves = %d, %v after %v; want 0, EOF after a minute", n, err, took)
+		}
+	})
+}
+
+// TestSingleBytesDoNotWait reads what came a byte at a time, as a server of HTTP/2 without TLS does where frames have one, without a wait for each.
+func TestSingleBytesDoNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		conn := newPatientConn(ours, time.Minute)
+		if err := conn.SetReadDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = theirs.Write([]byte("header:xyz")) }()
+		begun := time.Now()
+		for _, want := range []string{"header:", "x", "y", "z"} {
+			p := make([]byte, len(want))
+			if _, err := io.ReadFull(conn, p); err != nil || string(p) != want {
+				t.Fatalf("a read = %q, %v; want %q", p, err, want)
+			}
+		}
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("what had come was read in %v; want at once", took)
+		}
+	})
+}
+
+// TestWatchGoesOnToWait has the deadline taken away twice, as happens after a request's body: the read that waits goes on to.
+func TestWatchGoesOnToWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		conn := newPatientConn(ours, time.Minute)
+		takeAway := func() { _ = conn.SetReadDeadline(time.Time{}) }
+		takeAway()
+		again := time.AfterFunc(watchAfter/2, takeAway)
+		defer again.Stop()
+		go func() { _, _ = theirs.Write([]byte("x")) }()
+		begun := time.Now()
+		n, err := conn.Read(make([]byte, 1))
+		if took := time.Since(begun); n != 1 || err != nil || took != watchAfter {
+			t.Errorf("a read = %d, %v after %v; want 1, nil after %v", n, err, took, watchAfter)
 		}
 	})
 }

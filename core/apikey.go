@@ -132,7 +132,7 @@ func (k *APIKey) limit(expires *time.Time, permissions, addresses *[]string, now
 	}
 	if permissions != nil {
 		errs.check(len(*permissions) <= maxPermissions, "permissions", fmt.Sprintf("Permissions are too many (maximum is %d)", maxPermissions))
-		errs.check(all(*permissions, isPermission),
+		errs.check(all(*permissions, IsPermission),
 			"permissions", "Permissions must have 1 to 62 letters, digits and * : ; . _ -")
 		k.Permissions = *permissions
 	}
@@ -148,8 +148,8 @@ func (k *APIKey) limit(expires *time.Time, permissions, addresses *[]string, now
 	return errs.err()
 }
 
-// isPermission is the rule for permissions (Users API, "Memberships").
-func isPermission(s string) bool { return only(s, lettersAndDigits+"*:;._-", 1, 62) }
+// IsPermission reports whether a permission may be called s: by 1 to 62 letters, digits and * : ; . _ - (Users API, "Memberships").
+func IsPermission(s string) bool { return only(s, lettersAndDigits+"*:;._-", 1, 62) }
 
 // parseAddresses reads a CIDR, or an address that stands for itself alone.
 func parseAddresses(text string) (netip.Prefix, error) {

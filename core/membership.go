@@ -61,7 +61,7 @@ func (f *fieldErrors) permissions(list []string) []string {
 		}
 	}
 	f.check(len(once) <= maxPermissions, "permissions", "Permissions are too many (maximum is 20)")
-	valid := all(once, isPermission)
+	valid := all(once, IsPermission)
 	f.check(valid, "permissions", "Permissions must have 1 to 62 letters, digits and characters of * : ; . _ - each")
 	return once
 }

@@ -31,9 +31,11 @@ func newPolicy(where string, p Policy) (policy, error) {
 	if p.UserType != "" && p.UserType != core.UserHuman && p.UserType != core.UserAPI {
 		complain("user_type is %q; it must be human or api", p.UserType)
 	}
-	for _, name := range slices.Concat(p.Require, p.RequireAny) {
-		if name == "" || strings.TrimSpace(name) != name {
-			complain("require: %q is no permission", name)
+	for _, list := range p.permissionLists() {
+		for _, name := range list.names {
+			if !mayBePermission(name) {
+				complain("%s: %q is no permission", list.setting, name)
+			}
 		}
 	}
 	for _, name := range p.VouchedBy {
@@ -58,6 +60,22 @@ func newPolicy(where string, p Policy) (policy, error) {
 	ready.tooOld.stepUp = fmt.Sprintf("max_age=%d", ready.within/time.Second)
 	ready.tooOld.Challenge += ", " + ready.tooOld.stepUp
 	return ready, errors.Join(errs...)
+}
+
+// permissionList is a setting that names permissions.
+type permissionList struct {
+	setting string
+	names   []string
+}
+
+// permissionLists are those of p.
+func (p Policy) permissionLists() []permissionList {
+	return []permissionList{{"require", p.Require}, {"require_any", p.RequireAny}}
+}
+
+// mayBePermission reports whether anybody could call a permission so. A comma at an end is one that separates, where nothing reads it.
+func mayBePermission(name string) bool {
+	return name != "" && strings.Trim(strings.TrimSpace(name), ",") == name
 }
 
 // ready returns p as it judges.

@@ -36,8 +36,8 @@ func (d *deps) present(ctx context.Context, realm RealmID, partitions ...Partiti
 	return nil
 }
 
-// missedRealm says what becomes of a token that says itself which realm it is of, of which the store knows nothing: refusal, since a token may
-// say anything, unless the store does not even have what every store was set up with.
+// missedRealm says what becomes of a token that says itself which realm it is of, of which the store knows nothing, and of a management key that
+// it does not know: refusal, since a caller may say anything, unless the store does not even have what every store was set up with.
 func (d *deps) missedRealm(ctx context.Context, refusal error) error {
 	switch f, err := d.first(ctx); {
 	case err != nil:

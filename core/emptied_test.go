@@ -37,6 +37,7 @@ func TestEmptiedStoreIsNoVerdict(t *testing.T) {
 	each(t, func(w *world) {
 		in, robot := w.provided("acct"), w.program("robot")
 		_, key := w.apiKey(robot, core.NewAPIKey{})
+		backEnd, stranger := w.managementKey(), w.newSecret()
 		var gone atomic.Bool
 		store := emptied{Store: w.store, gone: &gone}
 		knows, cold := w.another(store), w.another(store)
@@ -47,7 +48,8 @@ func TestEmptiedStoreIsNoVerdict(t *testing.T) {
 			_, ofToken := c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
 			_, ofKey := c.APIKeys.Resolve(w.ctx, w.realm.ID, key, nowhere)
 			_, ofBearer := c.Sessions.Refresh(w.ctx, in.Token)
-			for credential, err := range map[string]error{"token": ofToken, "API key": ofKey, "token to refresh": ofBearer} {
+			_, ofBackEnd := c.ManagementKeys.Authenticate(w.ctx, backEnd)
+			for credential, err := range map[string]error{"token": ofToken, "API key": ofKey, "token to refresh": ofBearer, "management key": ofBackEnd} {
 				if e, ok := errors.AsType[*core.Error](err); !ok || e.Kind == core.KindUnauthenticated || e.Kind == core.KindForbidden {
 					w.Errorf("Resolve of a %s where %s = %v; want no refusal", credential, what, err)
 				}
@@ -56,6 +58,10 @@ func TestEmptiedStoreIsNoVerdict(t *testing.T) {
 		gone.Store(false)
 		_, err = cold.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
 		w.must(err)
+		_, err = cold.ManagementKeys.Authenticate(w.ctx, backEnd)
+		w.must(err)
+		_, err = cold.ManagementKeys.Authenticate(w.ctx, stranger)
+		w.refused("Authenticate of a management key that never was", err, core.ErrManagementKey)
 
 		w.must(w.Sessions.Delete(w.ctx, w.realm.ID, in.Session.ID, core.Request{}))
 		w.clock.Advance(time.Minute) // what is remembered does not count any more
@@ -64,6 +70,23 @@ func TestEmptiedStoreIsNoVerdict(t *testing.T) {
 		_, err = knows.Sessions.Refresh(w.ctx, newWorldOnBolt(t).provided("stranger").Token)
 		w.refused("Refresh of a token from another store", err, core.ErrInvalidToken)
 	})
+}
+
+// newSecret returns a secret for a management key that is yet to be made.
+func (w *world) newSecret() string {
+	w.Helper()
+	secret, err := w.ManagementKeys.NewSecret()
+	w.must(err)
+	return secret
+}
+
+// managementKey makes a management key, and returns its secret.
+func (w *world) managementKey() string {
+	w.Helper()
+	secret := w.newSecret()
+	_, err := w.ManagementKeys.Create(w.ctx, core.NewManagementKey{Name: "back end", Permissions: []core.Permission{core.PermissionRead}}, secret, core.Request{})
+	w.must(err)
+	return secret
 }
 
 // TestEmptiedPartitionIsNoVerdict loses what is in the one partition of a realm, and keeps the realm's own record: nobody of it is refused

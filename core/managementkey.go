@@ -324,8 +324,8 @@ func (m *ManagementKeys) Delete(ctx context.Context, id ManagementKeyID, req Req
 	})
 }
 
-// Authenticate returns the key that a secret belongs to, or ErrManagementKey. Garbage costs no look
-// in the store, a key seen before only where the feed is silent for too long.
+// Authenticate returns the key that a secret belongs to, or ErrManagementKey; ErrEmptied where the store has lost what it was set up with, and
+// so may have lost the key. Garbage costs no look in the store, a key seen before only where the feed is silent for too long.
 func (m *ManagementKeys) Authenticate(ctx context.Context, secret string) (*ManagementKey, error) {
 	if !LooksLikeManagementKey(secret) || len(secret) > 64 || !hasChecksum(secret) {
 		return nil, ErrManagementKey
@@ -338,7 +338,10 @@ func (m *ManagementKeys) Authenticate(ctx context.Context, secret string) (*Mana
 	if err != nil {
 		return nil, err
 	}
-	if key == nil || !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt.Time) {
+	if key == nil {
+		return nil, m.d.missedRealm(ctx, ErrManagementKey)
+	}
+	if !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt.Time) {
 		return nil, ErrManagementKey
 	}
 	m.d.meter.use(key, now)

@@ -229,13 +229,15 @@ func (w *world) settle() people {
 	h.must(err)
 
 	early := h.signIn(realm, "early")
+	h.ahead = -4 * time.Hour
+	old := h.signIn(realm, "old")
 	h.ahead = 0
 	ann, revoked, inactive := h.signIn(realm, "ann"), h.signIn(realm, "bob"), h.signIn(realm, "cat")
 	h.must(h.Sessions.Delete(w.Context(), realm.ID, revoked.Session.ID, core.Request{}))
 	state := core.StateInactive
 	_, err = h.Users.Update(w.Context(), realm.ID, string(inactive.User.ID), core.UserChange{State: &state}, core.Request{})
 	h.must(err)
-	return people{realm: realm, provider: private, ann: ann, tokens: hosttest.Tokens{Valid: ann.Token, Expired: early.Token,
+	return people{realm: realm, provider: private, ann: ann, tokens: hosttest.Tokens{Valid: ann.Token, Old: old.Token, Expired: early.Token,
 		Revoked: revoked.Token, Inactive: inactive.Token, OtherRealm: h.signIn(other, "ann").Token}}
 }
 

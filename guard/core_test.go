@@ -75,13 +75,15 @@ func TestHost(t *testing.T) {
 	house := openHouse(t)
 	realm, other := house.realm("default"), house.realm("other")
 	expired := house.signIn(realm, "early")
-	house.clock.pass(7 * time.Hour)
+	house.clock.pass(3 * time.Hour)
+	old := house.signIn(realm, "old")
+	house.clock.pass(4 * time.Hour)
 	valid, revoked, inactive := house.signIn(realm, "ann"), house.signIn(realm, "bob"), house.signIn(realm, "cat")
 	stranger := house.signIn(other, "ann")
 	house.end(realm, revoked)
 	house.deactivate(realm, inactive)
 
-	g, err := guard.New(guard.Options{Settings: hosttest.Settings, Realms: house.Realms, Resolver: house.Sessions, Feed: guard.FeedOf(house.Feed), Now: house.Core.Now})
+	g, err := guard.New(guard.Options{Settings: hosttest.Settings, Realms: house.Realms, Resolver: house.Sessions, Feed: guard.FeedOf(house.Feed), Renewer: house.Sessions, Now: house.Core.Now})
 	house.must(err)
 	t.Cleanup(g.Close)
 	short := house.signIn(realm, "dan")
@@ -90,7 +92,7 @@ func TestHost(t *testing.T) {
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	hosttest.Run(t, hosttest.Host{
 		URL: server.URL,
-		Tokens: hosttest.Tokens{Valid: valid.Token, Short: short.Token, Expired: expired.Token, Revoked: revoked.Token,
+		Tokens: hosttest.Tokens{Valid: valid.Token, Short: short.Token, Old: old.Token, Expired: expired.Token, Revoked: revoked.Token,
 			Inactive: inactive.Token, OtherRealm: stranger.Token},
 		Revoke:   func(*testing.T, string) { house.end(realm, short) },
 		Identity: map[string]string{"X-Postern-User-Id": string(valid.User.ID), "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com"},

@@ -90,12 +90,12 @@ func (v *served) must(err error) {
 	}
 }
 
-// yesterday returns a core over the same store whose clock is hours behind, to make tokens that have expired.
-func (v *served) yesterday() *core.Core {
+// earlier returns a core over the same store whose clock is behind, to make tokens that have expired, or nearly.
+func (v *served) earlier(by time.Duration) *core.Core {
 	v.Helper()
 	master, err := v.o.masterKey(v.Context(), v.store)
 	v.must(err)
-	c, err := core.New(core.Options{Store: v.store, MasterKey: master, Now: func() time.Time { return time.Now().Add(-7 * time.Hour) }})
+	c, err := core.New(core.Options{Store: v.store, MasterKey: master, Now: func() time.Time { return time.Now().Add(-by) }})
 	v.must(err)
 	return c
 }
@@ -107,7 +107,7 @@ func TestHost(t *testing.T) {
 		c := v.parts.Core
 		other, err := c.Realms.Create(t.Context(), core.NewRealm{Name: "other"}, core.Request{})
 		v.must(err)
-		expired := v.signIn(v.yesterday(), v.realm.ID, "early")
+		expired, old := v.signIn(v.earlier(7*time.Hour), v.realm.ID, "early"), v.signIn(v.earlier(4*time.Hour), v.realm.ID, "old")
 		valid, revoked, inactive := v.signIn(c, v.realm.ID, "ann"), v.signIn(c, v.realm.ID, "bob"), v.signIn(c, v.realm.ID, "cat")
 		stranger, short := v.signIn(c, other.ID, "ann"), v.signIn(c, v.realm.ID, "dan")
 		v.must(c.Sessions.Delete(t.Context(), v.realm.ID, revoked.Session.ID, core.Request{}))
@@ -115,7 +115,7 @@ func TestHost(t *testing.T) {
 		_, err = c.Users.Update(t.Context(), v.realm.ID, "cat", core.UserChange{State: &state}, core.Request{})
 		v.must(err)
 		hosttest.Run(t, hosttest.Host{URL: v.GuardURL(),
-			Tokens: hosttest.Tokens{Valid: valid.Token, Short: short.Token, Expired: expired.Token, Revoked: revoked.Token, Inactive: inactive.Token, OtherRealm: stranger.Token},
+			Tokens: hosttest.Tokens{Valid: valid.Token, Short: short.Token, Old: old.Token, Expired: expired.Token, Revoked: revoked.Token, Inactive: inactive.Token, OtherRealm: stranger.Token},
 			Revoke: func(t *testing.T, _ string) {
 				v.must(c.Sessions.Delete(t.Context(), v.realm.ID, short.Session.ID, core.Request{}))
 			},

@@ -35,6 +35,7 @@ type Host struct {
 type Tokens struct {
 	Valid      string // of an active user
 	Short      string // of another, whose session Run ends
+	Old        string // of another, past half of its life
 	Expired    string
 	Revoked    string // its session was ended
 	Inactive   string // its user was deactivated, which ends all sessions
@@ -99,6 +100,7 @@ func Run(t *testing.T, h Host) {
 	}
 	t.Run("an upgraded connection carries both ways", func(t *testing.T) { upgrade(t, client, h) })
 	t.Run("an upgraded connection ends with its session", func(t *testing.T) { revoked(t, client, h) })
+	t.Run("a cookie past half of its life is renewed once", func(t *testing.T) { renewed(t, client, h) })
 }
 
 // run sends one request and compares what came of it.

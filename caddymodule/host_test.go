@@ -277,6 +277,17 @@ func TestRevokedAtOnce(t *testing.T) {
 	w.eventually("the token is refused", func() bool { return w.get("/", token).status == http.StatusUnauthorized })
 }
 
+// TestRevocationReachesCaddy takes at another node what somebody has whom Caddy remembers.
+func TestRevocationReachesCaddy(t *testing.T) {
+	w := newWorld(t)
+	w.useRedis()
+	p := w.settle()
+	w.load(w.config(overRedis, hosttest.RevocationCaddyfile+"\n\treverse_proxy APP"))
+	other := openHouse(w)
+	defer other.close()
+	hosttest.Revocations(t, "http://"+w.site, hosttest.Node{Core: other.Core, Realm: p.ann.User.Realm})
+}
+
 // TestPublic opens paths inside the guard, with paths and with matchers: what is forged goes there too.
 func TestPublic(t *testing.T) {
 	w := newWorld(t)

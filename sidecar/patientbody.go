@@ -25,6 +25,9 @@ type slowBody struct{ error }
 type brokenBody struct{ error }
 
 func (b *patientBody) Read(p []byte) (int, error) {
+	if b.ended.Load() { // and is closed where the app answers before the proxy, which has sent all of it, asks whether there is more
+		return 0, io.EOF
+	}
 	_ = b.control.SetReadDeadline(time.Now().Add(b.limit)) // a writer that cannot has limits of its own
 	n, err := b.body.Read(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) {

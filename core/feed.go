@@ -99,7 +99,8 @@ func (w *Watch) Stop() {
 }
 
 // Fresh reports whether all news up to at most max staleness ago has been passed on, so that what is
-// remembered may be answered from. It takes no lock and allocates nothing.
+// remembered may be answered from. Asked of a time that is past, it says whether what was passed on last was good for that. It takes no lock
+// and allocates nothing.
 func (w *Watch) Fresh(now time.Time) bool {
 	return now.UnixNano()-w.confirmed.Load() <= int64(w.feed.maxStaleness)
 }

@@ -43,11 +43,10 @@ type Guard struct {
 	looks flights[string, *home]
 	reads flights[question, known]
 
-	slots     chan struct{} // one is taken for each read under way
-	rechecks  chan struct{} // and here for those in the background
-	warned    atomic.Int64  // nanoseconds since the epoch: when the log last heard that requests cannot be judged
-	lastFresh atomic.Int64  // likewise: when the feed last confirmed what is remembered; only with Settings.StaleOK
-	lull      lull          // likewise of use only with Settings.StaleOK
+	slots    chan struct{} // one is taken for each read under way
+	rechecks chan struct{} // and here for those in the background
+	warned   atomic.Int64  // nanoseconds since the epoch: when the log last heard that requests cannot be judged
+	lull     lull          // of use only with Settings.StaleOK
 }
 
 // New returns a Guard. It reads nothing yet but the keys of issuers elsewhere, which it begins to fetch: the realm is looked for at the

@@ -32,7 +32,8 @@ type Feed interface {
 
 // Watch is a subscription to a Feed.
 type Watch interface {
-	// Fresh reports whether the listener has been told all news that matters at now. It must not block.
+	// Fresh reports whether the listener has been told all news that matters at now; for a time that is past, whether it had been then, as far as that
+	// is known from when it was told last. It must not block.
 	Fresh(now time.Time) bool
 	// Stop ends the subscription.
 	Stop()

@@ -52,7 +52,6 @@ func (g *Guard) identify(r *http.Request, q *question, now time.Time) (known, er
 		}
 		return g.read(ctx, h, *q)
 	}
-	g.confirmed(now)
 	if k, old := g.cache.get(q, now); k != "" {
 		if old && g.cache.admitsFrom(k, q.address) && g.cache.claimRecheck(k, now) {
 			g.recheck(h, k, *q)

@@ -10,14 +10,15 @@ import (
 	"github.com/postern-auth/postern/core"
 )
 
-// confirmed notes that the feed confirms at now what is remembered. Only its seconds matter, so that cores do not fight over it.
-func (g *Guard) confirmed(now time.Time) {
-	if g.c.StaleOK == 0 {
-		return
+// inGrace reports whether what was read at some time, in nanoseconds since the epoch, and overtaken by no news since, may still be relied on at
+// now: for Settings.StaleOK from then on, or from when the feed ceased to confirm it.
+func (g *Guard) inGrace(read int64, now time.Time) bool {
+	grace := time.Duration(g.c.StaleOK)
+	if grace == 0 {
+		return false
 	}
-	if at, last := now.UnixNano(), g.lastFresh.Load(); at-last >= int64(time.Second) {
-		g.lastFresh.CompareAndSwap(last, at)
-	}
+	h := g.home.Load()
+	return now.UnixNano()-read <= int64(grace) || h != nil && h.watch.Fresh(now.Add(-grace))
 }
 
 // stale returns what was known of a credential before the store went away, or nothing where that may not be relied on: the
@@ -27,7 +28,7 @@ func (g *Guard) stale(r *http.Request, q *question, now time.Time) known {
 		return ""
 	}
 	k, _ := g.cache.get(q, now)
-	if k == "" || now.UnixNano()-max(k.nanos(atRead), g.lastFresh.Load()) > int64(g.c.StaleOK) {
+	if k == "" || !g.inGrace(k.nanos(atRead), now) {
 		return ""
 	}
 	return k

@@ -276,7 +276,7 @@ func (g *Guard) confirm(ctx context.Context, v *visit, now time.Time) bool {
 	k, err := calmly(ctx, func(ctx context.Context) (known, error) { return g.readAgain(ctx, &again) })
 	if err != nil {
 		return !core.IsRefusal(err) && v.safe && !again.overtaken() &&
-			now.UnixNano() < again.known.nanos(atExpires) && now.UnixNano()-max(v.checked, g.lastFresh.Load()) <= int64(g.c.StaleOK)
+			now.UnixNano() < again.known.nanos(atExpires) && g.inGrace(v.checked, now)
 	}
 	again.known, again.by = k, g
 	if again.unmet(now) != nil {

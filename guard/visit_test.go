@@ -343,6 +343,7 @@ func TestStaleOK(t *testing.T) {
 		}
 	}
 	ask("GET", "good", 200, "before")
+	w.pass(10 * time.Minute) // in which nobody asks, and the feed confirms
 	w.silent.Store(true)
 	w.fails("good", core.ErrUnavailable)
 	w.fails("new", core.ErrUnavailable)

@@ -28,7 +28,7 @@ type world struct {
 
 	anyone func(token string) core.Identity // if set, answers for all tokens, and no reads are counted
 	during func(token string)               // called in each read, before it answers
-	silent atomic.Bool                      // the feed confirms nothing
+	silent silence                          // the feed confirms nothing
 	stops  atomic.Int32
 }
 
@@ -38,7 +38,30 @@ type answer struct {
 }
 
 func newWorld() *world {
-	return &world{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), answers: map[string]answer{}, reads: map[string]int{}}
+	w := &world{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), answers: map[string]answer{}, reads: map[string]int{}}
+	w.silent.now = w.time
+	return w
+}
+
+// silence is a time in which a feed confirms nothing.
+type silence struct {
+	now   func() time.Time
+	since atomic.Pointer[time.Time] // nil = it confirms
+}
+
+// Store begins or ends it.
+func (s *silence) Store(begins bool) {
+	var since *time.Time
+	if begins {
+		since = new(s.now())
+	}
+	s.since.Store(since)
+}
+
+// at reports whether there was silence at a time.
+func (s *silence) at(at time.Time) bool {
+	since := s.since.Load()
+	return since != nil && !at.Before(*since)
 }
 
 func (w *world) Find(_ context.Context, idOrName string) (*core.Realm, error) {
@@ -81,8 +104,8 @@ func (w *world) Follow(_ context.Context, _ core.RealmID, l core.Listener) (guar
 
 type watch struct{ w *world }
 
-func (w watch) Fresh(time.Time) bool { return !w.w.silent.Load() }
-func (w watch) Stop()                { w.w.stops.Add(1) }
+func (w watch) Fresh(now time.Time) bool { return !w.w.silent.at(now) }
+func (w watch) Stop()                    { w.w.stops.Add(1) }
 
 // knows lets a token stand for who, for an hour.
 func (w *world) knows(token string, who core.Identity) {

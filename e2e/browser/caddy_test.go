@@ -61,13 +61,19 @@ http://%s {
 	return f
 }
 
-// TestCaddy walks in and out at the pages of a site of Caddy's, by names and words that are the sidecar's.
-func TestCaddy(t *testing.T) {
+// greeter is an app that greets who came, until the test ends.
+func greeter(t *testing.T) (url string) {
+	t.Helper()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "Hello ", r.Header.Get("X-Postern-Username"))
 	}))
 	t.Cleanup(app.Close)
-	f, b := serveCaddy(t, app.URL), open(t)
+	return app.URL
+}
+
+// TestCaddy walks in and out at the pages of a site of Caddy's, by names and words that are the sidecar's.
+func TestCaddy(t *testing.T) {
+	f, b := serveCaddy(t, greeter(t)), open(t)
 	b.do("go to the app", chromedp.Navigate(f.GuardURL+"/some/page?q=1"))
 	for _, name := range []string{"ann", "nobody"} {
 		b.signIn(name, "wrong")

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
@@ -327,9 +328,14 @@ func (b *browser) holdsCookie(want bool) {
 	}
 }
 
-// TestSecondFactor walks in with a password and a code of an authenticator.
+// TestSecondFactor walks in with a password and a code of an authenticator, at either host, in a browser that runs no scripts.
 func TestSecondFactor(t *testing.T) {
-	f := start(t)
+	t.Run("sidecar", func(t *testing.T) { walkSecondFactor(t, start(t)) })
+	t.Run("caddy", func(t *testing.T) { walkSecondFactor(t, serveCaddy(t, greeter(t))) })
+}
+
+// walkSecondFactor walks in at one host.
+func walkSecondFactor(t *testing.T, f facts) {
 	f.call(t, "POST", "/users", map[string]any{"user": map[string]any{"user_type": "human", "username": "bob", "email": "bob@example.com", "password": password}}, nil)
 	var bob, enrolled struct {
 		ID     string `json:"id"`
@@ -340,6 +346,11 @@ func TestSecondFactor(t *testing.T) {
 	f.call(t, "POST", "/credentials/"+enrolled.ID+"/verify", map[string]any{"credential": map[string]any{"code": code(t, enrolled.Secret, -1)}}, nil)
 
 	b := open(t)
+	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	b.do("look at a page with a script", chromedp.Navigate("data:text/html,<p>no script<script>document.body.innerText = 'ran'</script>"))
+	b.reads("a page with a script", "no script")
 	b.do("go to the app", chromedp.Navigate(f.GuardURL+"/page"))
 	b.signIn("bob", password)
 	b.reads("the second step", "Code from your authenticator app")

@@ -1,10 +1,13 @@
 package issuer
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -42,8 +45,25 @@ func (c Config) Validate() error {
 	if isPattern(c.Issuer) {
 		errs = append(errs, fmt.Errorf("issuer %q is a pattern for many; name each tenant's own", c.Issuer))
 	}
-	_, err := egress.ParseNetworks(c.allowed())
+	allow, err := egress.ParseNetworks(c.allowed())
+	if err == nil && len(errs) == 0 {
+		err = c.checkReach(allow)
+	}
 	return errors.Join(append(errs, err)...)
+}
+
+// checkReach refuses a place that would never be reached, as far as the configuration tells by itself: an address inside that is not allowed.
+func (c Config) checkReach(allow []netip.Prefix) error {
+	at := cmp.Or(c.JWKSURL, c.Issuer)
+	u, err := url.Parse(at)
+	if err != nil {
+		return err
+	}
+	err = egress.Policy{Allow: allow}.CheckHost(u.Hostname())
+	if refused, is := errors.AsType[*egress.RefusedError](err); is {
+		return fmt.Errorf("%q: %w; if that is intended, name it in allow", at, refused)
+	}
+	return err
 }
 
 // isPattern reports whether an issuer stands for those of many tenants, as `https://login.microsoftonline.com/{tenantid}/v2.0` does. Whoever took its tokens

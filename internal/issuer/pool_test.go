@@ -118,17 +118,6 @@ func redirect(to string) func(http.ResponseWriter) {
 	}
 }
 
-// TestTakeReachesNothingInside unless that is allowed, even where the configuration itself names it.
-func TestTakeReachesNothingInside(t *testing.T) {
-	e := newElsewhere(t, newKey(t, jose.EdDSA))
-	results := make(chan error, 10)
-	p := issuer.Pool{Fetched: func(_ string, err error) { results <- err }}
-	u := take(t, &p, issuer.Config{Issuer: e.URL})
-	if err := <-results; issuer.CodeOf(err) != "address_refused" || u.Keys() != nil || e.documents.Load() > 0 {
-		t.Errorf("an issuer at a loopback address that is not allowed: %v, keys %v; want address_refused", err, u.Keys())
-	}
-}
-
 // TestTakeOverTLS goes by the certificates that are named.
 func TestTakeOverTLS(t *testing.T) {
 	set := keySet(t, newKey(t, jose.ES256))
@@ -204,7 +193,8 @@ func TestPoolShares(t *testing.T) {
 func TestConfigValidate(t *testing.T) {
 	for _, c := range []issuer.Config{
 		{Issuer: "https://login.example.com"}, {Issuer: "https://example.eu.auth0.com/"}, {Issuer: "http://localhost:8080/realms/a", Allow: "127.0.0.1,::1"},
-		{Issuer: "accounts.example.com", JWKSURL: "https://example.com/keys?a=b"}, {Issuer: "http://[::1]:80"},
+		{Issuer: "accounts.example.com", JWKSURL: "https://example.com/keys?a=b"}, {Issuer: "http://[::1]:80", Allow: "::1"},
+		{Issuer: "https://10.0.0.1", Allow: "10.0.0.0/8"},
 	} {
 		if err := c.Validate(); err != nil {
 			t.Errorf("Validate of %+v: %v", c, err)
@@ -216,6 +206,8 @@ func TestConfigValidate(t *testing.T) {
 		{Issuer: "https://login.example.com/{tenantid}/v2.0"}, {Issuer: "https://sts.example.com/{tenantid}/", JWKSURL: "https://login.example.com/keys"},
 		{JWKSURL: "https://login.example.com"}, {Issuer: "https://login.example.com", Allow: "inside"}, {Issuer: "ftp://localhost"},
 		{Issuer: "http://localhost.example.com"}, {Issuer: strings.Repeat("a", 501), JWKSURL: "https://login.example.com"},
+		{Issuer: "http://localhost:8080/realms/a"}, {Issuer: "http://127.0.0.1", Allow: "10.0.0.0/8"}, {Issuer: "https://10.0.0.1"}, {Issuer: "https://169.254.169.254"},
+		{Issuer: "urn:example", JWKSURL: "https://[::ffff:192.168.0.1]/keys"}, {Issuer: "https://2130706433"},
 	} {
 		if err := c.Validate(); err == nil {
 			t.Errorf("Validate of %+v = nil, want a complaint", c)
@@ -224,5 +216,9 @@ func TestConfigValidate(t *testing.T) {
 	err := issuer.Config{Issuer: "a", JWKSURL: "b", Allow: "c"}.Validate()
 	if text := fmt.Sprint(err); !strings.Contains(text, "jwks_url") || !strings.Contains(text, `"c"`) {
 		t.Errorf("Validate says %q, want all that is wrong", text)
+	}
+	err = issuer.Config{Issuer: "http://127.0.0.1:8080"}.Validate()
+	if text := fmt.Sprint(err); !strings.Contains(text, "name it in allow") {
+		t.Errorf("Validate says %q of an address inside, want what to do", text)
 	}
 }

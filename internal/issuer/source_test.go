@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -223,4 +225,17 @@ func TestSlowIssuer(t *testing.T) {
 			t.Errorf("closing took %s of the issuer's time", d)
 		}
 	})
+}
+
+// TestFetchReachesNothingInside unless that is allowed: what a name leads to is known only when it is dialed.
+func TestFetchReachesNothingInside(t *testing.T) {
+	var reached atomic.Bool
+	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
+	defer inside.Close()
+	f := fetcher{client: newClient(nil, nil)}
+	for _, address := range []string{inside.URL, strings.Replace(inside.URL, "127.0.0.1", "localhost", 1)} {
+		if _, _, err := f.get(t.Context(), address); CodeOf(err) != "address_refused" || reached.Load() {
+			t.Errorf("get of %s, which is not allowed: %v, reached %t; want address_refused", address, err, reached.Load())
+		}
+	}
 }

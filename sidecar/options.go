@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,7 +85,8 @@ const (
 // guard returns what concerns the guard.
 func (o *Options) guard() guard.Options {
 	settings := o.Guard
-	if o.Pages != off && settings.LoginURL == "" {
+	takesCookies := settings.From == nil || slices.Contains(settings.From, guard.SourceCookie)
+	if o.Pages != off && settings.LoginURL == "" && takesCookies { // else whoever signed in there would be sent back for good
 		settings.LoginURL = o.Pages + "/sign-in"
 	}
 	return guard.Options{Settings: settings, Secure: isSecure, Host: hostOf}

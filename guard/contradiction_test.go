@@ -41,4 +41,8 @@ func TestContradictions(t *testing.T) {
 			t.Errorf("%s: Validate = %v; want %q alone", tt.name, err, tt.want)
 		}
 	}
+	all := guard.Settings{From: []guard.Source{"query"}, Policy: guard.Policy{Require: []string{"a b"}, MFA: true}}.Validate()
+	if all == nil || strings.Count(all.Error(), "\n") != 1 || !strings.Contains(all.Error(), `"query"`) || !strings.Contains(all.Error(), `"a b" is no permission`) {
+		t.Errorf("Validate with two slips = %v; want both, and nothing else", all)
+	}
 }

@@ -14,12 +14,12 @@ const maxTokenLength = 8 << 10
 // sourceSet is a set of sources.
 type sourceSet struct{ bearer, cookie, key bool }
 
-// newSourceSet reads Settings.From.
+// newSourceSet reads Settings.From. One that is not good is no set.
 func newSourceSet(from []Source) (sourceSet, error) {
 	var s sourceSet
 	for i, source := range from {
 		if slices.Contains(from[:i], source) {
-			return s, fmt.Errorf("from: %s is there twice", source)
+			return sourceSet{}, fmt.Errorf("from: %s is there twice", source)
 		}
 		switch source {
 		case SourceBearer:
@@ -29,11 +29,11 @@ func newSourceSet(from []Source) (sourceSet, error) {
 		case SourceAPIKey:
 			s.key = true
 		default:
-			return s, fmt.Errorf("from: there is no source %q; there are bearer, cookie and api_key", source)
+			return sourceSet{}, fmt.Errorf("from: there is no source %q; there are bearer, cookie and api_key", source)
 		}
 	}
 	if len(from) == 0 {
-		return s, fmt.Errorf("from: nobody could show who they are; name bearer, cookie or api_key")
+		return sourceSet{}, fmt.Errorf("from: nobody could show who they are; name bearer, cookie or api_key")
 	}
 	return s, nil
 }

@@ -247,7 +247,7 @@ func voucher(who *core.Identity) string {
 // validateVouchers refuses policies about issuers that there are not.
 func (c *compiled) validateVouchers() error {
 	var errs []error
-	if len(c.issuers) > 0 && !c.sources.bearer && !c.sources.cookie {
+	if len(c.issuers) > 0 && c.sources == (sourceSet{key: true}) {
 		errs = append(errs, errors.New("issuers: their tokens could not be shown; from must name bearer or cookie"))
 	}
 	policies := []Policy{c.Policy}

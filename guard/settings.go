@@ -265,12 +265,12 @@ func (s Settings) compile() (*compiled, error) {
 	var err error
 	c.headers, err = newIdentityHeaders(c.CopyHeaders)
 	note(err)
-	if c.sources, err = newSourceSet(c.From); err != nil {
-		note(err)
-	} else {
+	c.sources, err = newSourceSet(c.From)
+	note(err)
+	if err == nil {
 		note(c.validateUse(s))
-		note(c.validateAdmission())
 	}
+	note(c.validateAdmission())
 	note(c.Cookie.validate())
 	c.rules, err = newRules(c.Public, c.Rules)
 	note(err)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/core"
 )
 
 // turns is an app that tells each part of a body as it comes, and then answers with a part whenever it is asked to.
@@ -107,4 +109,62 @@ func TestBodyIsAskedFor(t *testing.T) {
 		}
 		_ = conn.Close()
 	}
+}
+
+// connect opens a connection to the guarded address, and returns what asks for a path on it with a token.
+func (v *served) connect(token string) (ask func(path string) *http.Response) {
+	v.Helper()
+	conn, err := net.Dial("tcp", v.app.Addr().String())
+	v.must(err)
+	v.Cleanup(func() { _ = conn.Close() })
+	v.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
+	from := bufio.NewReader(conn)
+	return func(path string) *http.Response {
+		v.Helper()
+		_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: app\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
+		v.must(err)
+		resp, err := http.ReadResponse(from, nil)
+		v.must(err)
+		return resp
+	}
+}
+
+// TestReloadDropsNoConnection goes on with another app while one connection waits for its next request, and an answer of the app before is open on
+// another. That answer goes on, still watched over.
+func TestReloadDropsNoConnection(t *testing.T) {
+	talk := turns{make(chan string), make(chan bool, 1)}
+	former := http.NewServeMux()
+	former.Handle("/stream", talk)
+	former.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "former") })
+	v := serve(t, former, func(*Options) {})
+	next := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "next") }))
+	t.Cleanup(next.Close)
+	ann := v.signIn(v.parts.Core, v.realm.ID, "ann")
+	waits := v.connect(ann.Token)
+	says := func(want string) {
+		if text, err := io.ReadAll(waits("/").Body); err != nil || string(text) != want {
+			t.Errorf("the app = %q, %v; want %s", text, err, want)
+		}
+	}
+	goesOn := func(body io.Reader) {
+		if _, err := io.ReadFull(body, make([]byte, len("part"))); err != nil {
+			t.Errorf("the open answer = %v; want a part", err)
+		}
+	}
+	says("former")
+	talk.ask <- true
+	stream := v.connect(ann.Token)("/stream").Body
+	goesOn(stream)
+	o := v.o
+	o.Upstream = next.URL
+	v.must(v.Reload(t.Context(), o))
+	says("next")
+	talk.ask <- true
+	goesOn(stream)
+	v.must(v.parts.Core.Sessions.Delete(t.Context(), v.realm.ID, ann.Session.ID, core.Request{}))
+	ended := time.Now()
+	if more, err := io.ReadAll(stream); len(more) > 0 || err == nil || time.Since(ended) > 3*time.Second { // who is not watched over is looked at every 5 s
+		t.Errorf("after the end of the session, the open answer = %q, %v after %v; want it cut at once", more, err, time.Since(ended))
+	}
+	close(talk.ask)
 }

@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"encoding/base64"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -14,7 +15,8 @@ func TestExplain(t *testing.T) {
 	w := newWorld()
 	w.knows("a.b.good", member(func(*core.Identity) {}))
 	g := w.guard(t, guard.Options{Settings: guard.Settings{From: []guard.Source{guard.SourceCookie, guard.SourceAPIKey}, Public: []string{"/open"},
-		Rules: []guard.Rule{{Paths: []string{"/admin/*"}, Policy: guard.Policy{Require: []string{"fly"}}}}}, Keys: keys{"k": {Realm: realmID, User: "usr_robot"}}})
+		Rules: []guard.Rule{{Paths: []string{"/admin/*"}, Policy: guard.Policy{Require: []string{"fly"}}}}}, Keys: keys{"k": {Realm: realmID, User: "usr_robot"},
+		"bound": {Realm: realmID, User: "usr_robot", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}})
 	for _, tt := range []struct {
 		method, address, credential string
 		want                        []string
@@ -30,6 +32,7 @@ func TestExplain(t *testing.T) {
 		{"TRACE", "/open", "a.b.good", []string{"405 trace", "No rule decides: the method"}},
 		{"GET", "/x;y", "a.b.good", []string{"400 ambiguous_path", "No rule decides"}},
 		{"GET", "/", "k", []string{"allow", "usr_robot", "shown as api_key"}},
+		{"GET", "/", "bound", []string{"403 api_key_address", "bound to addresses, and nobody shows it here"}},
 	} {
 		got, err := g.Explain(t.Context(), tt.method, tt.address, tt.credential)
 		for _, want := range tt.want {

@@ -27,8 +27,11 @@ func readClaimed(credential string) (c claimed, ok bool) {
 }
 
 // explainToken says, for those who run a Guard, what a token says of itself that was refused without a reason, since whoever shows a token is told
-// none; "" where there was a reason.
+// none, and of an API key that was refused for the address alone, which there is none of here; "" where there was a reason.
 func (g *Guard) explainToken(credential string, v *Verdict) string {
+	if v.Decision == Deny && v.Refusal.Reason == core.ErrAPIKeyAddress.Code {
+		return "The key is bound to addresses, and nobody shows it here: from one of them the request might pass.\n"
+	}
 	if unexplained := judgeError(core.ErrInvalidToken, SourceBearer); v.Decision != Deny || v.Refusal.Detail != unexplained.Refusal.Detail {
 		return ""
 	}

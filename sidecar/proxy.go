@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -102,10 +103,10 @@ const restAfter = 90 * time.Second
 // newTransport returns the connections to the app, through a socket where one is named. Each closes itself, as one of HTTP/2 has to: a request that
 // its client ended may be over for us and not yet for the connection, which upstream.rest, at the end of a generation, then takes to be in use.
 func newTransport(socket string) *http.Transport {
-	dial := (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	dialer := &net.Dialer{Timeout: dialFor, KeepAlive: 30 * time.Second}
+	dial := dialer.DialContext
 	if socket != "" {
-		overTCP := dial
-		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return overTCP(ctx, "unix", socket) }
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, dialer, socket) }
 	}
 	return &http.Transport{
 		DialContext:           dial,
@@ -116,6 +117,27 @@ func newTransport(socket string) *http.Transport {
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true, // what the app sends is what the client gets
 		HTTP2:                 &http.HTTP2Config{SendPingTimeout: silentFor, PingTimeout: silentFor},
+	}
+}
+
+// dialFor is for how long a connection to the app is tried.
+const dialFor = 5 * time.Second
+
+// dialSocket returns a connection through a socket. Where as many wait as the app lets wait, the system says so at once (EAGAIN, unix(7)), and not after
+// a while as over TCP. That is no reason to fail a request: many come at once when idle connections have been closed. So this asks again, for dialFor.
+func dialSocket(ctx context.Context, dialer *net.Dialer, socket string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialFor)
+	defer cancel()
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		conn, err := dialer.DialContext(ctx, "unix", socket)
+		if !errors.Is(err, syscall.EAGAIN) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(pause):
+		}
 	}
 }
 

@@ -109,7 +109,9 @@ func (g *Guard) identifyForeign(ctx context.Context, q *question, now time.Time)
 
 // verify judges a token of f, and remembers the answer unless it is a refusal.
 func (g *Guard) verify(ctx context.Context, f *foreign, token jose.Token, q question) (known, error) {
-	f.await(ctx)
+	if err := f.await(ctx, token, g.now()); err != nil {
+		return "", f.failed(err)
+	}
 	q.heard = g.cache.heard() // before the keys are looked at, so that news of them is not missed
 	now := g.now()
 	proven, err := f.trust.Verify(f.keys.Keys(), token, now)
@@ -127,10 +129,13 @@ func (g *Guard) verify(ctx context.Context, f *foreign, token jose.Token, q ques
 	return k, nil
 }
 
-// await waits for the first fetch of keys, if that is still under way.
-func (f *foreign) await(ctx context.Context) {
+// await waits for the first fetch of keys, if that is still under way, unless the token is refused whatever they are.
+func (f *foreign) await(ctx context.Context, token jose.Token, now time.Time) error {
 	if f.keys.Keys() != nil {
-		return
+		return nil
+	}
+	if _, err := f.trust.Verify(nil, token, now); !errors.Is(err, issuer.ErrNoKeys) {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstKeys)
 	defer cancel()
@@ -138,6 +143,7 @@ func (f *foreign) await(ctx context.Context) {
 	case <-f.keys.Tried():
 	case <-ctx.Done():
 	}
+	return nil
 }
 
 // failed returns what the Guard says where a token was not taken.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,6 +37,28 @@ func TestIssuerDownAtStart(t *testing.T) {
 	wantDecision(t, g, e.token(key, map[string]any{"sub": "u2"}), guard.Allow) // the last good set holds
 	if s := g.State().Issuers; len(s) != 1 || s[0].Name != "idp" || s[0].Keys != 1 || s[0].Fetched.IsZero() {
 		t.Errorf("State says of issuers %+v, want idp with one key", s)
+	}
+}
+
+// TestIssuerSlowAtStart has a request wait for the first keys, but not with a token that no keys would make good.
+func TestIssuerSlowAtStart(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e := newElsewhere(t, key)
+	e.mu.Lock() // it answers nothing until that ends
+	answers := sync.OnceFunc(e.mu.Unlock)
+	defer answers()
+	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
+	began := time.Now()
+	wantDecision(t, g, e.token(key, map[string]any{"aud": "another"}), guard.Deny)
+	wantDecision(t, g, e.token(key, map[string]any{"exp": 1}), guard.Deny)
+	if took := time.Since(began); took >= 2*time.Second {
+		t.Errorf("refusals that need no keys took %s; want them at once", took)
+	}
+	verdict := make(chan guard.Decision)
+	go func() { verdict <- g.Judge(with(e.token(key, nil))).Decision }()
+	answers()
+	if got := <-verdict; got != guard.Allow {
+		t.Errorf("a token, just before the first keys are there: %s, want allow", got)
 	}
 }
 

@@ -76,7 +76,7 @@ func TestCaddyCommands(t *testing.T) {
 	}
 	call := []string{"--api", "http://" + w.site + "/v1", "--key-file", keyFile}
 	w.commands("", append([]string{"postern", "export", "-o", export}, call...)...)
-	w.commands("0 users made, 4 were there already, 0 failed.", append([]string{"postern", "import", export}, call...)...)
+	w.commands("0 users made, 5 were there already, 0 failed.", append([]string{"postern", "import", export}, call...)...)
 
 	w.load(withAdmin(w.config("", "respond ok"), admin))
 	w.refuses("does not use Postern", "postern", "status", "--address", admin)

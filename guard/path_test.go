@@ -280,3 +280,44 @@ func browserHost(location string) string {
 	}
 	return strings.TrimSuffix(strings.ToLower(text), ":443")
 }
+
+// TestCovers holds for all short patterns that one covers another only if it matches, in both readings, whatever the other does.
+func TestCovers(t *testing.T) {
+	texts := func(pieces []string, depth int) []string {
+		all, last := []string{}, []string{""}
+		for range depth {
+			var next []string
+			for _, begin := range last {
+				for _, piece := range pieces {
+					next = append(next, begin+"/"+piece)
+				}
+			}
+			all, last = append(all, next...), next
+		}
+		return all
+	}
+	var patterns []pattern
+	for _, text := range texts([]string{"a", "b", "*", ""}, 3) {
+		if p, ok := newPattern(text); ok {
+			patterns = append(patterns, p)
+		}
+	}
+	paths, covered := texts([]string{"a", "b", "c", ""}, 4), 0
+	for _, p := range patterns {
+		for _, q := range patterns {
+			if !p.covers(&q) {
+				continue
+			}
+			covered++
+			for _, path := range paths {
+				read, loose := loosely(path), [2]pattern{p.loose(), q.loose()}
+				if q.matches(path, false) && !p.matches(path, false) || loose[1].matches(read, true) && !loose[0].matches(read, true) {
+					t.Fatalf("%+v covers %+v, and does not match %q", p, q, path)
+				}
+			}
+		}
+	}
+	if covered < len(patterns) {
+		t.Errorf("of %d patterns %d cover another or themselves", len(patterns), covered)
+	}
+}

@@ -33,7 +33,13 @@ func newRules(public []string, rules []Rule) ([]rule, error) {
 			name = "public"
 		}
 		one, err := newRule(name, r)
-		ready, errs = append(ready, one), append(errs, err)
+		if err == nil && len(errs) == 0 {
+			err = notShadowed(ready, &one)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+		ready = append(ready, one)
 	}
 	return ready, errors.Join(errs...)
 }

@@ -1,0 +1,46 @@
+package guard_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/postern-auth/postern/guard"
+)
+
+// TestShadowedRules holds that a rule which could never decide is refused, and no other. "" = all is well.
+func TestShadowedRules(t *testing.T) {
+	of := func(methods string, paths ...string) guard.Rule {
+		return guard.Rule{Methods: strings.Fields(methods), Paths: paths, Policy: guard.Policy{MFA: true}}
+	}
+	for _, tt := range []struct {
+		name   string
+		public []string
+		rules  []guard.Rule
+		want   string
+	}{
+		{"twice", nil, []guard.Rule{of("", "/admin/*"), of("", "/admin/*")}, "rule 2 never decides: all of it is for rule 1"},
+		{"below", nil, []guard.Rule{of("", "/admin/*"), of("", "/admin/users/*", "/admin/*/x")}, "all of it is for rule 1"},
+		{"public", []string{"/admin/*"}, []guard.Rule{of("", "/admin/x")}, "rule 1 never decides: all of it is for public"},
+		{"by two", []string{"/a"}, []guard.Rule{of("", "/b"), of("", "/a", "/b")}, "all of it is for public and rule 1"},
+		{"all methods", nil, []guard.Rule{of("", "/a"), of("GET", "/a")}, "never decides"},
+		{"HEAD is for GET", nil, []guard.Rule{of("GET POST", "/a"), of("HEAD", "/a")}, "never decides"},
+		{"all paths", nil, []guard.Rule{of("DELETE"), of("DELETE", "/a")}, "never decides"},
+		{"methods alone", nil, []guard.Rule{of("DELETE PUT"), of("PUT")}, "never decides"},
+		{"everything", nil, []guard.Rule{of("", "/*"), of("", "/a/")}, "never decides"},
+		{"a segment", nil, []guard.Rule{of("", "/a/*/b"), of("", "/a/x/b")}, "never decides"},
+
+		{"narrower first", []string{"/open"}, []guard.Rule{of("", "/admin/x"), of("", "/admin/*"), of("", "/*")}, ""},
+		{"some of it", nil, []guard.Rule{of("", "/a"), of("", "/a", "/b")}, ""},
+		{"other methods", nil, []guard.Rule{of("GET", "/a"), of("GET POST", "/a"), of("", "/a")}, ""},
+		{"GET is not for HEAD", nil, []guard.Rule{of("HEAD", "/a"), of("GET", "/a")}, ""},
+		{"the path itself", nil, []guard.Rule{of("", "/admin/*"), of("", "/admin")}, ""},
+		{"other lengths", nil, []guard.Rule{of("", "/a/*/b"), of("", "/a/x/*"), of("", "/a/*/c/*"), of("", "/*/b")}, ""},
+		{"an empty segment", nil, []guard.Rule{of("", "/*/x"), of("", "/a/")}, ""},
+		{"paths, then methods", nil, []guard.Rule{of("", "/*"), of("DELETE")}, ""},
+	} {
+		err := guard.Settings{Public: tt.public, Rules: tt.rules}.Validate()
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: Validate = %v; want %q", tt.name, err, tt.want)
+		}
+	}
+}

@@ -161,6 +161,8 @@ func TestTLS(t *testing.T) {
 			t.Errorf("step %d: serial number = %d; want %d", i, got, step.want)
 		}
 	}
+	makeCertificate(t, folder, 44444444)
+	redistest.Eventually(t, "the files are looked at unasked", func() bool { return serial() == 44444444 })
 }
 
 // TestUnixListener serves on a socket, takes the place of one that was left behind, and leaves one in use alone.
@@ -175,6 +177,9 @@ func TestUnixListener(t *testing.T) {
 	v := serve(t, hosttest.App(), func(o *Options) {
 		o.Listen, o.APIListen, o.TrustedProxies = "unix:"+path, "127.0.0.1:0", []string{"unix"}
 	})
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("the socket = %v, %v; want it for its owner and group alone", info.Mode(), err)
+	}
 	in := v.signIn(v.parts.Core, v.realm.ID, "ann")
 	client := plain(t, func(tr *http.Transport) {
 		tr.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -195,7 +195,7 @@ func TestEdge(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), "GET", v.GuardURL(), nil)
 	v.must(err)
 	req.Header = http.Header{"Authorization": {"Bearer " + in.Token}, "X_Postern_User_Id": {"evil"}, "X.postern.user": {"evil"}, "X-Other_Name": {"evil"}, "X~Forwarded~For": {"6.6.6.6"}, "X!real+ip": {"6.6.6.6"}, "Forwarded": {"for=6.6.6.6"},
-		"X-Forwarded-For": {"6.6.6.6"}, "X-Forwarded-Host": {"evil.example"}, "X-Forwarded-User": {"evil"}, "X-Real-Ip": {"6.6.6.6"}, "Proxy": {"evil"}, "Upgrade": {"h2c"}, "Connection": {"Upgrade, HTTP2-Settings"}, "Http2-Settings": {"AAMAAABk"}}
+		"X-Forwarded-For": {"6.6.6.6"}, "X-Forwarded-Host": {"evil.example"}, "X-Forwarded-User": {"evil"}, "X-Forwarded-Prefix": {"/evil"}, "X-Real-Ip": {"6.6.6.6"}, "Proxy": {"evil"}, "Upgrade": {"h2c"}, "Connection": {"Upgrade, HTTP2-Settings"}, "Http2-Settings": {"AAMAAABk"}}
 	res, err := http.DefaultClient.Do(req)
 	v.must(err)
 	defer res.Body.Close()
@@ -294,17 +294,26 @@ func TestSetUpIsRepeatable(t *testing.T) {
 	}
 }
 
-// TestDribbler sends the API a body that never ends; it must not hold a connection for long.
+// TestDribbler sends the API a body that never ends, and the guarded address headers that do not; neither may hold a connection for long.
 func TestDribbler(t *testing.T) {
 	v := serve(t, http.NotFoundHandler(), func(*Options) {})
-	conn, err := net.Dial("tcp", v.api.Addr().String())
-	v.must(err)
-	defer conn.Close()
-	_, err = io.WriteString(conn, "POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
-	v.must(err)
-	v.must(conn.SetReadDeadline(time.Now().Add(30 * time.Second)))
-	if _, err := io.ReadAll(conn); err != nil {
-		t.Errorf("after half a minute of a body that never ends: %v; want the connection closed", err)
+	var conns []net.Conn
+	for at, text := range map[net.Listener]string{
+		v.api: "POST /v1/users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+		v.app: "GET / HTTP/1.1\r\nHost: x\r\nX-Never",
+	} {
+		conn, err := net.Dial("tcp", at.Addr().String())
+		v.must(err)
+		defer conn.Close()
+		_, err = io.WriteString(conn, text)
+		v.must(err)
+		v.must(conn.SetReadDeadline(time.Now().Add(30 * time.Second)))
+		conns = append(conns, conn)
+	}
+	for _, conn := range conns {
+		if _, err := io.ReadAll(conn); err != nil {
+			t.Errorf("after half a minute of what never ends, at %s: %v; want the connection closed", conn.RemoteAddr(), err)
+		}
 	}
 }
 

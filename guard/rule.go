@@ -25,7 +25,7 @@ func newRules(public []string, rules []Rule) ([]rule, error) {
 	if len(public) > 0 {
 		all = slices.Concat([]Rule{{Paths: public, Public: true}}, rules)
 	}
-	ready := make([]rule, 0, len(all))
+	ready, whole := make([]rule, 0, len(all)), true
 	var errs []error
 	for i, r := range all {
 		name := fmt.Sprintf("rule %d", i+1+len(rules)-len(all))
@@ -33,11 +33,9 @@ func newRules(public []string, rules []Rule) ([]rule, error) {
 			name = "public"
 		}
 		one, err := newRule(name, r)
-		if err == nil && len(errs) == 0 {
-			err = notShadowed(ready, &one)
-		}
-		if err != nil {
-			errs = append(errs, err)
+		errs = append(errs, err)
+		if whole = whole && err == nil; whole { // of a rule with a slip it is not known what it is for
+			errs = append(errs, notShadowed(ready, &one))
 		}
 		ready = append(ready, one)
 	}

@@ -21,6 +21,8 @@ func TestShadowedRules(t *testing.T) {
 		{"twice", nil, []guard.Rule{of("", "/admin/*"), of("", "/admin/*")}, "rule 2 never decides: all of it is for rule 1"},
 		{"below", nil, []guard.Rule{of("", "/admin/*"), of("", "/admin/users/*", "/admin/*/x")}, "all of it is for rule 1"},
 		{"public", []string{"/admin/*"}, []guard.Rule{of("", "/admin/x")}, "rule 1 never decides: all of it is for public"},
+		{"and another", []string{"/a"}, []guard.Rule{of("", "/a"), of("", "/b"), of("", "/b")}, "join them\nrule 3 never decides"},
+		{"a slip before", nil, []guard.Rule{of("", "a"), of("", "/b")}, `rule 1: "a" is no path`},
 		{"by two", []string{"/a"}, []guard.Rule{of("", "/b"), of("", "/a", "/b")}, "all of it is for public and rule 1"},
 		{"all methods", nil, []guard.Rule{of("", "/a"), of("GET", "/a")}, "never decides"},
 		{"HEAD is for GET", nil, []guard.Rule{of("GET POST", "/a"), of("HEAD", "/a")}, "never decides"},
@@ -39,7 +41,7 @@ func TestShadowedRules(t *testing.T) {
 		{"paths, then methods", nil, []guard.Rule{of("", "/*"), of("DELETE")}, ""},
 	} {
 		err := guard.Settings{Public: tt.public, Rules: tt.rules}.Validate()
-		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || strings.Count(err.Error(), "\n") != strings.Count(tt.want, "\n")) {
 			t.Errorf("%s: Validate = %v; want %q", tt.name, err, tt.want)
 		}
 	}

@@ -98,6 +98,37 @@ func TestFeedBehind(t *testing.T) {
 	w.becomes("all news is heard again", func() bool { return c.Feed.Heard().After(heard) })
 }
 
+// TestFeedGap holds that who listens forgets everything once news may have been lost: where a log was trimmed beyond what was read of it, or
+// a promoted replica has used its numbers again.
+func TestFeedGap(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	store := &lossy{Store: w.store}
+	c := w.another(store)
+	var heard oblivious
+	_, err := c.Feed.Follow(w.ctx, w.realm.ID, &heard)
+	w.must(err)
+	w.run(c)
+	w.becomes("the feed is joined", func() bool { return heard.all.Load() == 1 })
+	store.on.Store(true)
+	w.becomes("everything is forgotten", func() bool { return heard.all.Load() > 1 })
+}
+
+// lossy is a store that, once it is on, has lost what its invalidation logs said.
+type lossy struct {
+	core.Store
+	on atomic.Bool
+}
+
+func (f *lossy) Tail(ctx context.Context, logs []core.LogPosition, wait time.Duration) ([]core.Feed, error) {
+	feeds, err := f.Store.Tail(ctx, logs, min(wait, time.Millisecond))
+	if logs[0].Log.Name == "inv" && f.on.Load() {
+		for i := range feeds {
+			feeds[i].Gap, feeds[i].Entries = true, nil
+		}
+	}
+	return feeds, err
+}
+
 // flood is a store whose logs, while on, grow faster than anybody reads them.
 type flood struct {
 	core.Store

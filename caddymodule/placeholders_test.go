@@ -97,3 +97,22 @@ func TestPlaceholdersOfTheLast(t *testing.T) {
 		t.Errorf("one of each guard = %q; want placeholder and header to name the second's realm", got)
 	}
 }
+
+// TestPlaceholdersAfterOthers speak of whom the guard let in, though another handler before it has set them to somebody else.
+func TestPlaceholdersAfterOthers(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `route {
+		basic_auth {
+			bob $2a$04$jANhSSUWcxDu4BhuoVYyN.fcxbgSBzTHFi6pYjrLttMqxkfEALjpe
+		}
+		postern_auth {
+			from cookie
+		}
+		respond "{http.auth.user.id}"
+	}`))
+	got := w.get("/", "", "Authorization", "Basic Ym9iOnNlY3JldA==", "Cookie", "__Host-postern="+p.tokens.Valid)
+	if got.body != string(p.ann.User.ID) {
+		t.Errorf("after basic_auth = %+v; want ann's id", got)
+	}
+}

@@ -109,8 +109,27 @@ func TestFeedGap(t *testing.T) {
 	w.must(err)
 	w.run(c)
 	w.becomes("the feed is joined", func() bool { return heard.all.Load() == 1 })
+	in, secret := w.provided("acct"), w.newSecret()
+	key, err := w.ManagementKeys.Create(w.ctx, core.NewManagementKey{Name: "back end", Permissions: []core.Permission{core.PermissionRead}}, secret, core.Request{})
+	w.must(err)
+	_, err = c.ManagementKeys.Authenticate(w.ctx, secret)
+	w.must(err)
+	_, err = c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+	w.must(err)
+
 	store.on.Store(true)
+	w.must(w.ManagementKeys.Delete(w.ctx, key.ID, core.Request{}))
+	_, err = w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{State: new(core.StateInactive)}, core.Request{})
+	w.must(err)
 	w.becomes("everything is forgotten", func() bool { return heard.all.Load() > 1 })
+	w.becomes("the management key is refused", func() bool {
+		_, err := c.ManagementKeys.Authenticate(w.ctx, secret)
+		return errors.Is(err, core.ErrManagementKey)
+	})
+	w.becomes("the realm is known to be inactive", func() bool {
+		_, err := c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+		return errors.Is(err, core.ErrRealmInactive)
+	})
 }
 
 // lossy is a store that, once it is on, has lost what its invalidation logs said.

@@ -21,13 +21,13 @@ const watchAfter = 10 * time.Millisecond
 type frugalReads struct {
 	net.Conn
 
-	mu      sync.Mutex
+	readMu  sync.Mutex
 	until   time.Time   // the deadline that was asked for; zero = none
-	set     time.Time   // the one that Conn has; zero = none
+	given   time.Time   // the one that Conn has; zero = none
 	reading int         // reads of Conn that are under way
 	cleared bool        // the deadline was taken away, and nothing was read since
 	waiting bool        // a read of one byte is not to begin yet
-	waited  sync.Cond   // of mu: waiting has ended
+	waited  sync.Cond   // of readMu: waiting has ended
 	timer   *time.Timer // ends waiting; nil = there was none so far
 }
 
@@ -45,17 +45,17 @@ func (c *frugalReads) Read(p []byte) (n int, err error) {
 
 // start is called before Conn is read.
 func (c *frugalReads) start(size int) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.readMu.Lock()
+	defer c.readMu.Unlock()
 	if size == 1 && c.cleared {
 		c.wait()
 	}
 	c.cleared = false
-	if !c.suits() {
+	if !c.fits() {
 		if c.isOver() {
 			return os.ErrDeadlineExceeded
 		}
-		if err := c.suit(); err != nil {
+		if err := c.fit(); err != nil {
 			return err
 		}
 	}
@@ -65,10 +65,10 @@ func (c *frugalReads) start(size int) error {
 
 // goOn is called when Conn was read, with the error of that, and reports whether it is to be read again.
 func (c *frugalReads) goOn(err error) (bool, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.readMu.Lock()
+	defer c.readMu.Unlock()
 	if errors.Is(err, os.ErrDeadlineExceeded) && !c.isOver() {
-		if err = c.suit(); err == nil {
+		if err = c.fit(); err == nil {
 			return true, nil
 		}
 	}
@@ -76,25 +76,25 @@ func (c *frugalReads) goOn(err error) (bool, error) {
 	return false, err
 }
 
-// isOver reports whether the deadline that was asked for is over. The caller holds mu.
+// isOver reports whether the deadline that was asked for is over. The caller holds readMu.
 func (c *frugalReads) isOver() bool { return !c.until.IsZero() && !time.Now().Before(c.until) }
 
-// suits reports whether the deadline that Conn has is not later than what was asked for. The caller holds mu.
-func (c *frugalReads) suits() bool {
-	return c.until.IsZero() || !c.set.IsZero() && !c.until.Before(c.set)
+// fits reports whether the deadline that Conn has is not later than what was asked for. The caller holds readMu.
+func (c *frugalReads) fits() bool {
+	return c.until.IsZero() || !c.given.IsZero() && !c.until.Before(c.given)
 }
 
-// suit gives Conn the deadline that was asked for. The caller holds mu.
-func (c *frugalReads) suit() error {
-	c.set = c.until
+// fit gives Conn the deadline that was asked for. The caller holds readMu.
+func (c *frugalReads) fit() error {
+	c.given = c.until
 	return c.Conn.SetReadDeadline(c.until)
 }
 
-// wait waits for watchAfter, or until a deadline is asked for. The caller holds mu.
+// wait waits for watchAfter, or until a deadline is asked for. The caller holds readMu.
 func (c *frugalReads) wait() {
 	c.waiting = true
 	if c.timer == nil {
-		c.waited.L = &c.mu
+		c.waited.L = &c.readMu
 		c.timer = time.AfterFunc(watchAfter, c.begin)
 	} else {
 		c.timer.Reset(watchAfter)
@@ -107,12 +107,12 @@ func (c *frugalReads) wait() {
 
 // begin ends a wait whose time is over.
 func (c *frugalReads) begin() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.readMu.Lock()
+	defer c.readMu.Unlock()
 	c.endWait()
 }
 
-// endWait lets reads begin that wait. The caller holds mu.
+// endWait lets reads begin that wait. The caller holds readMu.
 func (c *frugalReads) endWait() {
 	if c.waiting {
 		c.waiting = false
@@ -122,14 +122,14 @@ func (c *frugalReads) endWait() {
 
 // SetReadDeadline asks for a deadline of reads, of those under way too.
 func (c *frugalReads) SetReadDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.readMu.Lock()
+	defer c.readMu.Unlock()
 	c.until, c.cleared = t, t.IsZero()
 	if !c.cleared {
 		c.endWait()
 	}
-	if c.reading > 0 && !c.suits() {
-		return c.suit()
+	if c.reading > 0 && !c.fits() {
+		return c.fit()
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func TestWatchWaits(t *testing.T) {
 		defer ours.Close()
 		under := &askedConn{Conn: ours}
 		conn := newPatientConn(under, time.Minute)
-		read := func(after time.Duration, do func()) (int, error, time.Duration) {
+		read := func(after time.Duration, do func()) (int, time.Duration, error) {
 			if err := conn.SetReadDeadline(time.Time{}); err != nil { // as net/http does before
 				t.Fatal(err)
 			}
@@ -105,11 +105,11 @@ func TestWatchWaits(t *testing.T) {
 			done := time.AfterFunc(after, do)
 			defer done.Stop()
 			n, err := conn.Read(make([]byte, 1))
-			return n, err, time.Since(begun)
+			return n, time.Since(begun), err
 		}
 		callOff := func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) }
 		for _, after := range []time.Duration{watchAfter / 2, watchAfter * 2, watchAfter / 2} {
-			if n, err, took := read(after, callOff); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || took != after {
+			if n, took, err := read(after, callOff); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || took != after {
 				t.Errorf("a read called off after %v = %d, %v after %v; want os.ErrDeadlineExceeded then", after, n, err, took)
 			}
 		}
@@ -117,10 +117,10 @@ func TestWatchWaits(t *testing.T) {
 			t.Errorf("%d deadlines were set; want 1, for the read that had begun", asked)
 		}
 		write := func() { _, _ = theirs.Write([]byte("x")) }
-		if n, err, took := read(watchAfter/2, write); n != 1 || err != nil || took != watchAfter {
+		if n, took, err := read(watchAfter/2, write); n != 1 || err != nil || took != watchAfter {
 			t.Errorf("a read of what comes early = %d, %v after %v; want 1, nil after %v", n, err, took, watchAfter)
 		}
-		if n, err, took := read(time.Minute, func() { _ = theirs.Close() }); n != 0 || err != io.EOF || took != time.Minute {
+		if n, took, err := read(time.Minute, func() { _ = theirs.Close() }); n != 0 || err != io.EOF || took != time.Minute {
 			t.Errorf("a read of somebody who leaves = %d, %v after %v; want 0, EOF after a minute", n, err, took)
 		}
 	})

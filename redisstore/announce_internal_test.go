@@ -125,7 +125,7 @@ func TestAnnouncementsSayWhich(t *testing.T) {
 // TestListeningWaitsForNobody listens where the connection that announcements come on takes its time.
 func TestListeningWaitsForNobody(t *testing.T) {
 	t.Parallel()
-	dialled, give := make(chan struct{}), make(chan struct{})
+	dialled, give := make(chan struct{}, 1), make(chan struct{})
 	client := redis.NewClient(&redis.Options{DialerRetries: 1, Dialer: func(context.Context, string, string) (net.Conn, error) {
 		select {
 		case dialled <- struct{}{}:

@@ -27,6 +27,7 @@ type report struct {
 	fuzzed                  int               // fuzz targets, which ran over their seeds
 	tests, broken           map[string]int    // tests that ended, and those of them that failed, by package
 	output                  map[string]string // by package and test, until it ends
+	dying                   map[string]string // what a package printed as its process died, where go test gave it to a test that passed
 	running                 map[string]bool   // packages and tests without an outcome yet; false = waits its turn
 	skips                   []string
 }
@@ -34,7 +35,7 @@ type report struct {
 func newReport(out io.Writer) *report {
 	return &report{
 		out: out, tests: map[string]int{}, broken: map[string]int{},
-		output: map[string]string{}, running: map[string]bool{},
+		output: map[string]string{}, dying: map[string]string{}, running: map[string]bool{},
 	}
 }
 
@@ -90,6 +91,7 @@ func (r *report) endTest(e event) {
 	switch e.Action {
 	case "pass":
 		r.passed++
+		r.dying[e.Package] += lastWords(output)
 	case "fail":
 		r.failed++
 		r.broken[e.Package]++
@@ -105,7 +107,7 @@ func (r *report) endTest(e event) {
 func (r *report) endPackage(e event) {
 	unfinished := r.unfinished(e.Package)
 	if e.Action == "fail" {
-		fmt.Fprint(r.out, r.output[e.FailedBuild], r.output[e.Package+" "])
+		fmt.Fprint(r.out, r.output[e.FailedBuild], r.dying[e.Package], r.output[e.Package+" "])
 		for _, key := range unfinished {
 			if r.running[key] {
 				fmt.Fprintf(r.out, "--- FAIL %s (did not end)\n%s", key, r.output[key])
@@ -154,6 +156,16 @@ func (r *report) close(everything bool) bool {
 	}
 	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
 	return r.failed == 0 && r.passed > 0 && (!everything || r.skipped == 0)
+}
+
+// lastWords returns what output has from where Go says that the process dies: of a panic or for want of time.
+func lastWords(output string) string {
+	for _, death := range []string{"panic: ", "fatal error: "} {
+		if at := strings.Index("\n"+output, "\n"+death); at >= 0 {
+			return output[at:]
+		}
+	}
+	return ""
 }
 
 // reason returns what a skipped test said, on one line.

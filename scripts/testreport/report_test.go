@@ -34,6 +34,11 @@ func TestReport(t *testing.T) {
 			"1 passed, 1 failed, 0 skipped", []string{"--- FAIL example.test/p TestB", "panic: lost"}, false, false,
 		},
 		{
+			"one panics when another has passed", "package p\n\nimport (\n\"testing\"\n\"time\"\n)\n\nfunc TestA(t *testing.T) { t.Parallel(); time.Sleep(time.Second); go panic(\"lost\"); select {} }\n" +
+				"func TestB(t *testing.T) { t.Parallel(); time.Sleep(time.Millisecond) }\n",
+			"1 passed, 1 failed, 0 skipped", []string{"--- FAIL example.test/p TestA (did not end)", "panic: lost"}, false, false,
+		},
+		{
 			"one ends the process", "package p\n\nimport (\n\"os\"\n\"testing\"\n)\n\nfunc TestA(*testing.T) { os.Exit(3) }\n",
 			"0 passed, 1 failed, 0 skipped", []string{"--- FAIL example.test/p TestA"}, false, false,
 		},

@@ -168,7 +168,7 @@ func newPattern(text string) (pattern, bool) {
 		p.segments = strings.Split(trimmed, "/")[1:]
 	}
 	for _, s := range p.segments {
-		if s != "*" && strings.Contains(s, "*") {
+		if s != "*" && strings.Contains(foldText(s), "*") { // or read loosely it would be a wildcard
 			return pattern{}, false
 		}
 	}

@@ -80,7 +80,7 @@ func (r *rule) matches(method, path string, loose bool) bool {
 			method = http.MethodGet
 		}
 	}
-	if len(r.methods) > 0 && !slices.Contains(r.methods, method) && !(method == http.MethodHead && slices.Contains(r.methods, http.MethodGet)) {
+	if !r.takesMethod(method) {
 		return false
 	}
 	patterns := r.strict
@@ -96,6 +96,11 @@ func (r *rule) matches(method, path string, loose bool) bool {
 		}
 	}
 	return false
+}
+
+// takesMethod reports whether the rule is for a method. What is for GET is for HEAD.
+func (r *rule) takesMethod(method string) bool {
+	return len(r.methods) == 0 || slices.Contains(r.methods, method) || method == http.MethodHead && slices.Contains(r.methods, http.MethodGet)
 }
 
 // demand is what a request must satisfy: one policy, or two where its path can be read in two ways.

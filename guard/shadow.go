@@ -2,29 +2,32 @@ package guard
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 )
 
+// everywhere stands for the paths of a rule that names none: /*.
+var everywhere = []pattern{{rest: true}}
+
 // notShadowed refuses a rule about all of which rules before it decide, so that what it asks for is asked of nobody.
 func notShadowed(before []rule, r *rule) error {
-	if len(r.strict) == 0 {
-		for i := range before {
-			if len(before[i].strict) == 0 && before[i].takesMethodsOf(r) {
-				return errShadowed(r, before[i].name)
-			}
-		}
-		return nil
+	paths, methods := r.strict, r.methods
+	if len(paths) == 0 {
+		paths = everywhere
+	}
+	if len(methods) == 0 {
+		methods = []string{""} // one that no rule names
 	}
 	var names []string
-	for i := range r.strict {
-		at := slices.IndexFunc(before, func(b rule) bool { return b.takesMethodsOf(r) && b.takesPath(&r.strict[i]) })
-		if at < 0 {
-			return nil
-		}
-		if !slices.Contains(names, before[at].name) {
-			names = append(names, before[at].name)
+	for i := range paths {
+		for _, method := range methods {
+			at := slices.IndexFunc(before, func(b rule) bool { return b.takesMethod(method) && b.takesPath(&paths[i]) })
+			if at < 0 {
+				return nil
+			}
+			if !slices.Contains(names, before[at].name) {
+				names = append(names, before[at].name)
+			}
 		}
 	}
 	return errShadowed(r, strings.Join(names, " and "))
@@ -32,14 +35,6 @@ func notShadowed(before []rule, r *rule) error {
 
 func errShadowed(r *rule, names string) error {
 	return fmt.Errorf("%s never decides: all of it is for %s, and the first that matches decides; put what is narrower first, or join them", r.name, names)
-}
-
-// takesMethodsOf reports whether b is for all methods that r is for.
-func (b *rule) takesMethodsOf(r *rule) bool {
-	takes := func(method string) bool {
-		return slices.Contains(b.methods, method) || method == http.MethodHead && slices.Contains(b.methods, http.MethodGet)
-	}
-	return len(b.methods) == 0 || len(r.methods) > 0 && !slices.ContainsFunc(r.methods, func(method string) bool { return !takes(method) })
 }
 
 // takesPath reports whether b is for all paths that p matches.

@@ -23,12 +23,15 @@ func TestShadowedRules(t *testing.T) {
 		{"public", []string{"/admin/*"}, []guard.Rule{of("", "/admin/x")}, "rule 1 never decides: all of it is for public"},
 		{"and another", []string{"/a"}, []guard.Rule{of("", "/a"), of("", "/b"), of("", "/b")}, "join them\nrule 3 never decides"},
 		{"a slip before", nil, []guard.Rule{of("", "a"), of("", "/b")}, `rule 1: "a" is no path`},
+		{"a full-width star", nil, []guard.Rule{of("", "/＊/x")}, `rule 1: "/＊/x" is no path`},
 		{"by two", []string{"/a"}, []guard.Rule{of("", "/b"), of("", "/a", "/b")}, "all of it is for public and rule 1"},
 		{"all methods", nil, []guard.Rule{of("", "/a"), of("GET", "/a")}, "never decides"},
 		{"HEAD is for GET", nil, []guard.Rule{of("GET POST", "/a"), of("HEAD", "/a")}, "never decides"},
 		{"all paths", nil, []guard.Rule{of("DELETE"), of("DELETE", "/a")}, "never decides"},
 		{"methods alone", nil, []guard.Rule{of("DELETE PUT"), of("PUT")}, "never decides"},
 		{"everything", nil, []guard.Rule{of("", "/*"), of("", "/a/")}, "never decides"},
+		{"everything, then methods", nil, []guard.Rule{of("", "/*"), of("DELETE")}, "rule 2 never decides: all of it is for rule 1"},
+		{"a method each", nil, []guard.Rule{of("GET", "/a"), of("POST", "/a"), of("GET POST", "/a")}, "rule 3 never decides: all of it is for rule 1 and rule 2"},
 		{"a segment", nil, []guard.Rule{of("", "/a/*/b"), of("", "/a/x/b")}, "never decides"},
 
 		{"narrower first", []string{"/open"}, []guard.Rule{of("", "/admin/x"), of("", "/admin/*"), of("", "/*")}, ""},
@@ -38,7 +41,8 @@ func TestShadowedRules(t *testing.T) {
 		{"the path itself", nil, []guard.Rule{of("", "/admin/*"), of("", "/admin")}, ""},
 		{"other lengths", nil, []guard.Rule{of("", "/a/*/b"), of("", "/a/x/*"), of("", "/a/*/c/*"), of("", "/*/b")}, ""},
 		{"an empty segment", nil, []guard.Rule{of("", "/*/x"), of("", "/a/")}, ""},
-		{"paths, then methods", nil, []guard.Rule{of("", "/*"), of("DELETE")}, ""},
+		{"some paths, then methods", nil, []guard.Rule{of("", "/a/*"), of("DELETE")}, ""},
+		{"a method more", nil, []guard.Rule{of("GET", "/a"), of("POST", "/a"), of("GET POST PUT", "/a")}, ""},
 	} {
 		err := guard.Settings{Public: tt.public, Rules: tt.rules}.Validate()
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || strings.Count(err.Error(), "\n") != strings.Count(tt.want, "\n")) {

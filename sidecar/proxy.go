@@ -160,6 +160,7 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(up.url)
+			r.Out.URL.RawQuery = r.In.URL.RawQuery // of which ReverseProxy takes away what url.ParseQuery does not read; the guard reads none of it
 			r.Out.Host = r.In.Host
 			r.Out.Trailer = nil // which would be announced, and come without values
 			setForwarded(r.Out.Header, r.In)

@@ -261,6 +261,20 @@ var inHosts = func() (all characters) {
 	return all
 }()
 
+// inMethods are the characters that a method may have (RFC 9110 §5.6.2).
+var inMethods = func() (all characters) {
+	for c := range all {
+		all[c] = inNames[c] || strings.IndexByte("!#$%&'*+.^_`|~", byte(c)) >= 0
+	}
+	return all
+}()
+
+// fitsLine reports whether a request may have the first line that it would have in HTTP/1.1 (RFC 9112 §3), in which the app may be asked. Where it
+// had one, net/http has seen to that. In HTTP/2 nobody did: a space within its query would be followed by what the app may take for the version.
+func fitsLine(r *http.Request) bool {
+	return r.ProtoMajor == 1 || inMethods.have(r.Method) && strings.IndexByte(r.URL.RawQuery, ' ') < 0
+}
+
 // edge is what a request meets first.
 type edge struct {
 	trusted proxies
@@ -285,6 +299,10 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !inHosts.have(r.Host) {
 		fail(w, r, http.StatusBadRequest, "bad_host", "The host of this request is none.")
+		return
+	}
+	if !fitsLine(r) {
+		fail(w, r, http.StatusBadRequest, "bad_request", "The method or the query of this request is none.")
 		return
 	}
 	r = e.trusted.locate(r)

@@ -31,7 +31,7 @@ func TestEndedConnectionServesNothing(t *testing.T) {
 		})))
 		endedByGuard(server.Config)
 		start(server)
-		defer server.Close()
+		t.Cleanup(server.Close) // after the connection
 		conn := dial(t, server)
 		_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app\r\nAuthorization: Bearer good\r\n\r\n")
 		if err != nil {

@@ -77,22 +77,24 @@ func TestRequestAfterNewsDoesNotShareAnOlderRead(t *testing.T) {
 	g := w.guard(t, guard.Options{})
 	wantDecision(t, g, "first", guard.Allow) // the realm is found
 
-	began, release := make(chan struct{}), make(chan struct{})
+	began, ended := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(ended) })
+	soon(t, release)
 	var later atomic.Bool
 	w.during = func(string) {
 		if !later.Swap(true) { // the first read answers late what was true before
 			close(began)
-			<-release
+			<-ended
 		}
 	}
-	done := make(chan guard.Verdict)
+	done := make(chan guard.Verdict, 1)
 	go func() { done <- g.Judge(with("good")) }()
-	<-began
+	next(t, "the token is read", began)
 	w.fails("good", core.ErrInvalidToken)
 	w.listener.Forget([]string{"kss_ann1"})
 	wantDecision(t, g, "good", guard.Deny)
-	close(release)
-	if v := <-done; v.Decision != guard.Allow {
+	release()
+	if v := next(t, "the older request is judged", done); v.Decision != guard.Allow {
 		t.Errorf("the older request got %s, want allow", v.Decision)
 	}
 	wantDecision(t, g, "good", guard.Deny)
@@ -156,9 +158,11 @@ func TestRecheckReadsOnceAndAnswersFromMemory(t *testing.T) {
 	g := w.guard(t, guard.Options{})
 	wantDecision(t, g, "good", guard.Allow)
 
-	release := make(chan struct{})
+	ended := make(chan struct{})
+	release := sync.OnceFunc(func() { close(ended) })
+	soon(t, release)
 	w.mu.Lock()
-	w.during = func(string) { <-release }
+	w.during = func(string) { <-ended }
 	w.mu.Unlock()
 	w.pass(5 * time.Minute)
 	who.RecheckAt, who.Name = w.time().Add(5*time.Minute), "Ann Renamed"
@@ -167,7 +171,7 @@ func TestRecheckReadsOnceAndAnswersFromMemory(t *testing.T) {
 		wantDecision(t, g, "good", guard.Allow) // none of them waits
 	}
 	eventually(t, "the token is read again", func() bool { return w.readsOf("good") == 2 })
-	close(release)
+	release()
 	eventually(t, "the new name is known", func() bool {
 		id, _ := g.Judge(with("good")).Identity()
 		return id.Name == "Ann Renamed"
@@ -273,7 +277,7 @@ func TestHugeHeaderIsRefusedCheaply(t *testing.T) {
 	g := w.guard(t, guard.Options{})
 	for _, token := range []string{strings.Repeat("x", 2<<20), strings.Repeat("x y", 1<<20), strings.Repeat("=", 2<<20)} {
 		r := with(token)
-		if n := testing.AllocsPerRun(10, func() { g.Judge(r) }); n != 0 {
+		if n := fewestAllocs(func() { g.Judge(r) }); n != 0 {
 			t.Errorf("refusing %d bytes allocates %v times, want none", len(token), n)
 		}
 		if v := g.Judge(r); v.Decision != guard.Deny || v.Refusal.Status != http.StatusUnauthorized {

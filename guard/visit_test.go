@@ -69,9 +69,20 @@ func (s *streams) begin(token string) io.ReadCloser {
 // ends fails the test unless a stream ends soon.
 func (s *streams) ends(body io.ReadCloser) {
 	s.Helper()
-	_, _ = io.Copy(io.Discard, body) // until it is cut
+	untilCut(s.T, body)
 	eventually(s.T, "the handler returns", func() bool { return s.open.Load() == 0 })
 	_ = body.Close()
+}
+
+// untilCut reads until the other side ends what it sends, and fails the test where it goes on.
+func untilCut(t *testing.T, body io.ReadCloser) {
+	t.Helper()
+	late := time.AfterFunc(time.Minute, func() {
+		t.Error("what should be cut goes on after a minute")
+		_ = body.Close()
+	})
+	defer late.Stop()
+	_, _ = io.Copy(io.Discard, body)
 }
 
 // TestStreamsEndWithTheirSession cuts what is open for long when its user may no longer enter, and only then.
@@ -186,7 +197,7 @@ func TestCookieIsRenewed(t *testing.T) {
 	ask := func(headers ...string) *http.Response {
 		resp, seen := serve(g, request("GET", "/", append([]string{"Cookie", "__Host-postern=good"}, headers...)...))
 		if seen == nil {
-			t.Fatalf("refused: %d", resp.StatusCode)
+			t.Errorf("refused: %d", resp.StatusCode)
 		}
 		return resp
 	}
@@ -287,7 +298,7 @@ func TestNestedGuardsRememberWhatTheyConfirm(t *testing.T) {
 	before := w.readsOf("good")
 	w.silent.Store(true)
 	w.pass(10 * time.Second)
-	eventually(t, "both confirm the visit", func() bool { return w.readsOf("good") >= before+2 })
+	eventually(t, "both confirm the visit", func() bool { return w.readsOf("good") >= before+2 && inner.Remembers() == 2 }) // good and other
 	w.silent.Store(false)
 	before = w.readsOf("good")
 	if d := inner.Judge(with("good")).Decision; d != guard.Allow || w.readsOf("good") != before {
@@ -473,7 +484,7 @@ func TestRetire(t *testing.T) {
 	w.fails("good", core.ErrInvalidToken)
 	w.listener.Forget([]string{"usr_ann"})
 	s.ends(body)
-	<-retired
+	next(t, "the guard is done", retired)
 	if w.stops.Load() == 0 {
 		t.Error("the watch was not stopped when all had left")
 	}
@@ -542,6 +553,6 @@ func TestDownloadEndsBehindOtherWriters(t *testing.T) {
 	defer resp.Body.Close()
 	w.fails("good", core.ErrInvalidToken)
 	w.listener.Forget([]string{"usr_ann"})
-	_, _ = io.Copy(io.Discard, resp.Body) // until it is cut
-	<-failed
+	untilCut(t, resp.Body)
+	next(t, "the handler cannot write", failed)
 }

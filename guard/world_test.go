@@ -188,9 +188,30 @@ func (w *world) wantReads(t *testing.T, token string, want int) {
 // eventually fails the test unless ok comes true soon.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 10s in vain until %s", what)
+			t.Fatalf("waited a minute in vain until %s", what)
 		}
 	}
+}
+
+// next returns what comes over a channel, or the zero value where it is closed, and fails the test unless that is soon.
+func next[T any](t *testing.T, what string, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(time.Minute):
+		t.Fatalf("waited a minute in vain until %s", what)
+	}
+	return v
+}
+
+// soon calls what a guard may be waiting for, though it should not, after half a minute, so that the test fails and does not hang. It does so at its
+// end at the latest.
+func soon(t *testing.T, call func()) {
+	late := time.AfterFunc(30*time.Second, call)
+	t.Cleanup(func() {
+		late.Stop()
+		call()
+	})
 }

@@ -1,7 +1,10 @@
 package proctest
 
 import (
+	"fmt"
+	"net"
 	"os"
+	"sync"
 	"syscall"
 )
 
@@ -12,3 +15,21 @@ func asGroup() *syscall.SysProcAttr {
 
 // killGroup kills a process and those that it started.
 func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
+
+// reserved keeps what reserve has listened on until this process ends.
+var reserved struct {
+	sync.Mutex
+	names []net.Listener
+}
+
+// reserve keeps a port from other processes that call FreeAddress, by a socket in the abstract namespace. It fails where another has it.
+func reserve(port int) error {
+	name, err := net.Listen("unix", fmt.Sprintf("@postern-proctest-%d", port))
+	if err != nil {
+		return err
+	}
+	reserved.Lock()
+	defer reserved.Unlock()
+	reserved.names = append(reserved.names, name)
+	return nil
+}

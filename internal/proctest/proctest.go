@@ -3,6 +3,7 @@
 package proctest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -14,8 +15,8 @@ import (
 	"time"
 )
 
-// patience is how long Await waits.
-const patience = 20 * time.Second
+// patience is how long Await waits, on however busy a machine.
+const patience = time.Minute
 
 // Program is a program that was started. It ends when it is killed, and with this process, however that ends.
 type Program struct {
@@ -68,7 +69,7 @@ func (p *Program) Kill() {
 	}
 }
 
-// Await waits, for at most 20 seconds, until the process is ready. Its error says what the process wrote.
+// Await waits, for at most a minute, until the process is ready. Its error says what the process wrote.
 func (p *Program) Await(ready func() bool) error {
 	for deadline := time.Now().Add(patience); !ready(); {
 		select {
@@ -94,7 +95,7 @@ func Listens(address string) bool {
 }
 
 // The ports of FreeAddress. Sockets that ask for any port are given one from 32,768 on: what is free here stays so while the one who is to
-// listen starts, or is away, but for other processes that call FreeAddress, and those begin elsewhere.
+// listen starts, or is away, but for other processes that call FreeAddress, and those begin elsewhere and leave out what this one reserves.
 const lowestPort, ports = 11_000, 10_000
 
 var (
@@ -107,10 +108,13 @@ var (
 func FreeAddress() (string, error) {
 	var failed error
 	for range 100 {
-		port := lowestPort + (firstPort+portsUsed.Add(1))%ports
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
+		port := lowestPort + int((firstPort+portsUsed.Add(1))%ports)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {
-			return l.Addr().String(), l.Close()
+			address := l.Addr().String()
+			if err = errors.Join(l.Close(), reserve(port)); err == nil {
+				return address, nil
+			}
 		}
 		failed = err
 	}

@@ -16,10 +16,11 @@ type Proxy struct {
 	listener net.Listener
 	target   string
 
-	mu    sync.Mutex
-	fault Fault
-	conns map[net.Conn]bool
-	wg    sync.WaitGroup
+	mu     sync.Mutex
+	fault  Fault
+	conns  map[net.Conn]bool
+	closed bool
+	wg     sync.WaitGroup
 }
 
 // A Fault is asked about every reply, one at a time, and says what goes on to the client instead, and
@@ -116,6 +117,9 @@ func (p *Proxy) CutAll() {
 
 func (p *Proxy) close() {
 	_ = p.listener.Close()
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
 	p.CutAll()
 	p.wg.Wait()
 }
@@ -166,11 +170,15 @@ func (p *Proxy) judge(reply []byte) ([]byte, bool) {
 	return p.fault(reply)
 }
 
+// track has conns cut with all others; at once, where the proxy was closed while they were made.
 func (p *Proxy) track(conns ...net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range conns {
 		p.conns[c] = true
+		if p.closed {
+			_ = c.Close()
+		}
 	}
 }
 

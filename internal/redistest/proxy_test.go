@@ -3,8 +3,10 @@ package redistest
 import (
 	"bufio"
 	"io"
+	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestReadReply(t *testing.T) {
@@ -19,5 +21,17 @@ func TestReadReply(t *testing.T) {
 	}
 	if rest, err := readReply(r); err != io.EOF {
 		t.Errorf("readReply at the end = %q, %v; want EOF", rest, err)
+	}
+}
+
+// TestProxyClosesMeanwhile closes a proxy while a connection through it is made: that goes too, or the proxy would wait for it.
+func TestProxyClosesMeanwhile(t *testing.T) {
+	p := NewProxy(t, &Server{})
+	p.close()
+	client, far := net.Pipe()
+	p.track(client)
+	_ = far.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := far.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("Read beyond a proxy that was closed = %v; want EOF", err)
 	}
 }

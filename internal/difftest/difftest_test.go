@@ -77,7 +77,8 @@ var prefixes atomic.Int64
 func redis(server *redistest.Server) func(*rapid.T) core.Store {
 	return func(t *rapid.T) core.Store {
 		prefix := fmt.Sprintf("difftest-%d-%d:", os.Getpid(), prefixes.Add(1))
-		store, err := redisstore.Open(t.Context(), redisstore.Options{URL: server.URL(), KeyPrefix: prefix, ReadTimeout: 10 * time.Second, CallTimeout: 20 * time.Second})
+		store, err := redisstore.Open(t.Context(), redisstore.Options{URL: server.URL(), KeyPrefix: prefix, DialTimeout: 10 * time.Second,
+			ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, CallTimeout: 20 * time.Second})
 		if err != nil {
 			t.Fatalf("redisstore.Open: %v", err)
 		}

@@ -32,7 +32,7 @@ func StartReplica(t testing.TB, s *Server, settings ...string) *Server {
 	Eventually(t, "the replica is in step", func() bool {
 		write := master.Pipeline() // one connection: WAIT answers for no other
 		write.Set(t.Context(), "redistest", "", time.Second)
-		confirmed := write.Do(t.Context(), "wait", 1, 100)
+		confirmed := write.Do(t.Context(), "wait", 1, 1000)
 		_, _ = write.Exec(t.Context())
 		replicas, err := confirmed.Int()
 		return err == nil && replicas > 0

@@ -64,7 +64,8 @@ type site string
 
 func (s site) open() (core.Store, error) {
 	if url, prefix, isRedis := strings.Cut(string(s), " "); isRedis {
-		return redisstore.Open(context.Background(), redisstore.Options{URL: url, KeyPrefix: prefix, CallTimeout: 10 * time.Second})
+		return redisstore.Open(context.Background(), redisstore.Options{URL: url, KeyPrefix: prefix, DialTimeout: 10 * time.Second,
+			ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, CallTimeout: 20 * time.Second})
 	}
 	return boltstore.Open(boltstore.Options{Path: string(s)})
 }
@@ -193,10 +194,12 @@ func killedTwice(t *testing.T, at site) {
 		if err := p.Start(); err != nil {
 			t.Fatal(err)
 		}
+		late := time.AfterFunc(5*time.Minute, func() { _ = p.Process.Kill() })
 		lines, seen := bufio.NewScanner(out), 0
 		for seen < writes && lines.Scan() {
 			seen++
 		}
+		late.Stop()
 		_ = p.Process.Kill()
 		if err := p.Wait(); err == nil || seen < writes {
 			t.Fatalf("the process ended by itself after %d writes, %v; want it killed under way", seen, err)

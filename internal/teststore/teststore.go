@@ -13,11 +13,9 @@ import (
 	"github.com/postern-auth/postern/redisstore"
 )
 
-// How long a store waits for Redis: on a machine that is busy with other tests, a server may take longer than it has in production.
-const (
-	readTimeout = 10 * time.Second
-	callTimeout = 20 * time.Second
-)
+// patient are options that wait for Redis for long: on a machine that is busy with other tests, a server may take longer than it has in
+// production, and so may we.
+var patient = redisstore.Options{DialTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, CallTimeout: 20 * time.Second}
 
 // Open opens a store over an empty database of its own, closed when its t ends.
 type Open func(t *testing.T) core.Store
@@ -45,7 +43,9 @@ func Bolt(t *testing.T) core.Store {
 // Redis opens a store on a server, under key names of its own.
 func Redis(t *testing.T, server *redistest.Server) core.Store {
 	t.Helper()
-	store, err := redisstore.Open(t.Context(), redisstore.Options{URL: server.URL(), KeyPrefix: "test-" + rand.Text() + ":", ReadTimeout: readTimeout, CallTimeout: callTimeout})
+	o := patient
+	o.URL, o.KeyPrefix = server.URL(), "test-"+rand.Text()+":"
+	store, err := redisstore.Open(t.Context(), o)
 	if err != nil {
 		t.Fatalf("redisstore.Open = %v", err)
 	}
@@ -56,7 +56,8 @@ func Redis(t *testing.T, server *redistest.Server) core.Store {
 // Cluster opens a store on the masters of a Redis Cluster.
 func Cluster(t *testing.T, nodes []*redistest.Server) core.Store {
 	t.Helper()
-	o := redisstore.Options{Mode: redisstore.ModeCluster, ReadTimeout: readTimeout, CallTimeout: callTimeout}
+	o := patient
+	o.Mode = redisstore.ModeCluster
 	for _, n := range nodes {
 		o.Addrs = append(o.Addrs, n.Addr())
 	}

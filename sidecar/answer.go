@@ -11,7 +11,7 @@ import (
 // tell, net/http tells one by how it begins, which may be text/html for what somebody else uploaded.
 func answered(proxy http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := &answer{ResponseWriter: w}
+		a := &answer{ResponseWriter: w, request: r}
 		h := w.Header()
 		if len(h) > 0 {
 			a.before = maps.Clone(h)
@@ -24,8 +24,10 @@ func answered(proxy http.Handler) http.Handler {
 // answer is what the proxy writes an answer of the app to.
 type answer struct {
 	http.ResponseWriter
+	request  *http.Request
 	before   http.Header // what was set before the app was asked; nil = nothing
 	informed bool        // the app has informed, after which all headers were cleared
+	asked    bool        // the app has asked for the body, and the client was told so
 }
 
 // Unwrap lets a ResponseController reach what is below.
@@ -51,5 +53,15 @@ func (a *answer) WriteHeader(status int) {
 			h[name] = slices.Concat(values, h[name])
 		}
 	}
-	a.ResponseWriter.WriteHeader(status)
+	if !informs || a.mayInform(status) {
+		a.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// mayInform reports whether the client may be sent what only informs. In HTTP/1.0 there is no such thing (RFC 9110 §15.2). And to a client of HTTP/1.1 that
+// waits to be asked for its body, net/http may just be saying 100 (Continue) by itself: it guards only a 100 of ours against that, before which all
+// others would be written into it.
+func (a *answer) mayInform(status int) bool {
+	a.asked = a.asked || status == http.StatusContinue
+	return a.request.ProtoAtLeast(1, 1) && (a.asked || a.request.ProtoMajor > 1 || a.request.Header["Expect"] == nil)
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +81,45 @@ func TestAnswerKeepsWhatWasSet(t *testing.T) {
 				t.Errorf("answer %d of %d: Content-Type %q; want what the app said, nothing", i+1, informs+1, got)
 			}
 		}
+	}
+}
+
+// TestWhoIsInformed has an app inform before and after it asks for the body. In HTTP/1.0 nobody is informed; and who waits to be asked learns that
+// first, since net/http may be asking at the time.
+func TestWhoIsInformed(t *testing.T) {
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusProcessing)
+		if r.Header.Get("Expect") != "" {
+			w.WriteHeader(http.StatusContinue)
+		}
+		w.WriteHeader(http.StatusEarlyHints)
+		_, _ = io.Copy(w, r.Body)
+	})
+	v := serve(t, app, func(o *Options) { o.Guard.Public = []string{"/*"} })
+	for _, tt := range []struct {
+		request string
+		want    []string
+	}{
+		{"GET / HTTP/1.0\r\n\r\n", []string{"200"}},
+		{"GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n", []string{"102", "103", "200"}},
+		{"POST / HTTP/1.1\r\nHost: app\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody", []string{"102", "103", "200"}},
+		{"POST / HTTP/1.1\r\nHost: app\r\nConnection: close\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nbody", []string{"100", "103", "200"}},
+	} {
+		conn, err := net.Dial("tcp", v.app.Addr().String())
+		v.must(err)
+		_, err = io.WriteString(conn, tt.request)
+		v.must(err)
+		text, err := io.ReadAll(conn)
+		v.must(err)
+		var got []string
+		for _, line := range strings.Split(string(text), "\r\n") {
+			if status, is := strings.CutPrefix(line, "HTTP/1."); is {
+				got = append(got, strings.Fields(status)[1])
+			}
+		}
+		if got = slices.Compact(got); !slices.Equal(got, tt.want) { // net/http may have asked too
+			t.Errorf("%.40q is answered %v; want %v", tt.request, got, tt.want)
+		}
+		v.must(conn.Close())
 	}
 }

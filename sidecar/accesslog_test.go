@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -48,9 +47,8 @@ func TestAccessLog(t *testing.T) {
 // TestAccessLogOfAWebSocket tells that the protocol was switched, once the WebSocket has ended.
 func TestAccessLogOfAWebSocket(t *testing.T) {
 	v := serve(t, hosttest.App(), func(o *Options) { o.AccessLog, o.Guard.Public = true, []string{"/*"} })
-	conn, err := net.Dial("tcp", v.app.Addr().String())
-	v.must(err)
-	_, err = io.WriteString(conn, "GET /socket HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	conn := v.dial()
+	_, err := io.WriteString(conn, "GET /socket HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	v.must(err)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	v.must(err)

@@ -63,6 +63,7 @@ func TestAnswerKeepsWhatWasSet(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer client.Close()
+		_ = client.SetDeadline(time.Now().Add(30 * time.Second))
 		_, _ = fmt.Fprint(client, "GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n") // or reading fails
 		r := bufio.NewReader(client)
 		for i := range informs + 1 {

@@ -24,11 +24,11 @@ func TestCommandsWait(t *testing.T) {
 	go func() { _, err := Explain(t.Context(), s.o, "GET", "/", ""); explained <- err }()
 	ctx, stop := context.WithCancel(t.Context())
 	go func() { ended <- s.Run(ctx) }()
-	if err := <-explained; err != nil {
+	if err := within(t, "the server explains", explained); err != nil {
 		t.Errorf("Explain = %v; want the server's answer", err)
 	}
 	stop()
-	if err := <-ended; err != nil {
+	if err := within(t, "the server has stopped", ended); err != nil {
 		t.Errorf("Run = %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package sidecar
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"net/http"
 	"testing"
 )
@@ -17,9 +16,8 @@ func TestUpstreamPathIsNotLeft(t *testing.T) {
 		"/": "/shop/", "/a?b=/../c": "/shop/a?b=/../c", "/a%20b": "/shop/a%20b",
 		"/../admin": "", "/%2e%2e/admin": "", "/..%2fadmin": "", "/a/../../admin": "", "/..;/admin": "", `/..\admin`: "", "/%252e%252e/admin": "",
 	} {
-		conn, err := net.Dial("tcp", v.app.Addr().String())
-		v.must(err)
-		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: app\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
+		conn := v.dial()
+		_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: app\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
 		v.must(err)
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		v.must(err)

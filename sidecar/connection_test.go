@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -99,7 +100,9 @@ func TestRevocationSparesOtherStreams(t *testing.T) {
 		streams = append(streams, resp.Body)
 	}
 	v.must(v.parts.Core.Sessions.Delete(t.Context(), v.realm.ID, ann.Session.ID, core.Request{}))
-	_, _ = io.Copy(io.Discard, streams[0]) // until it is ended
+	if _, err := io.Copy(io.Discard, streams[0]); os.IsTimeout(err) {
+		t.Fatalf("the stream whose session has ended goes on: %v", err)
+	}
 	redistest.Eventually(t, "the app is let go", func() bool { return app.open.Load() < 2 })
 	if resp, _ := v.ask(client, http.MethodGet, v.GuardURL()+"/other", bob.Token, nil); resp.StatusCode != http.StatusOK || dialled.Load() != 1 {
 		t.Errorf("the other user's next request = %d over connection %d; want 200 over the first", resp.StatusCode, dialled.Load())

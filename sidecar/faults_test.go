@@ -164,6 +164,10 @@ func begin(t *testing.T, writer, reader *served) (o *ordeal, doomed []*core.Sign
 		callers = 8 // most of them wait, for Redis or for a processor
 	}
 	o.client = plain(t, func(transport *http.Transport) { transport.MaxIdleConnsPerHost = callers })
+	t.Cleanup(func() {
+		o.done.Store(true)
+		o.asking.Wait()
+	})
 	for range 2 {
 		o.asking.Go(func() { o.ask(o.judge) })
 	}
@@ -209,12 +213,10 @@ func (o *ordeal) harm(server *redistest.Server, proxy *redistest.Proxy, round in
 
 // end ends a session, and notes from when on nobody may take it for alive.
 func (o *ordeal) end(writer *served, in *core.SignedIn) {
-	for err := error(core.ErrUnavailable); err != nil; time.Sleep(10 * time.Millisecond) {
-		err = writer.parts.Core.Sessions.Delete(context.Background(), writer.realm.ID, in.Session.ID, core.Request{})
-		if err != nil && strings.Contains(err.Error(), core.ErrSessionNotFound.Detail) {
-			err = nil // an earlier try did it
-		}
-	}
+	redistest.Eventually(o, "a session is ended", func() bool {
+		err := writer.parts.Core.Sessions.Delete(context.Background(), writer.realm.ID, in.Session.ID, core.Request{})
+		return err == nil || strings.Contains(err.Error(), core.ErrSessionNotFound.Detail) // an earlier try did it
+	})
 	o.note(in)
 }
 

@@ -44,9 +44,7 @@ func TestSlowTaker(t *testing.T) {
 	})
 	v := serve(t, app, func(o *Options) { o.SlowClient, o.Guard.Public = time.Second, []string{"/*"} })
 	for path, status := range map[string]int{"/endless": 200, "/socket": 101} {
-		conn, err := net.Dial("tcp", v.app.Addr().String())
-		v.must(err)
-		defer conn.Close()
+		conn := v.dial()
 		answers := bufio.NewReader(conn)
 		ask := func(path string, want int) {
 			_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", path)

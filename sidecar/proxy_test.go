@@ -42,7 +42,26 @@ func (v *served) ask(client *http.Client, method, url, token string, body io.Rea
 	return resp, string(text)
 }
 
-// plain is a client that keeps nothing after its test.
+// begin sends a request from a goroutine of its own, and returns where the status and the body of its answer will come, or what went wrong.
+func (v *served) begin(url string) <-chan string {
+	client, came := plain(v.T, nil), make(chan string, 1)
+	go func() {
+		resp, err := client.Get(url)
+		if err != nil {
+			came <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		came <- fmt.Sprint(resp.StatusCode, " ", string(text))
+	}()
+	return came
+}
+
+// plain is a client that keeps nothing after its test, and waits for 40 seconds.
 func plain(t *testing.T, change func(*http.Transport)) *http.Client {
 	t.Helper()
 	transport := &http.Transport{}
@@ -50,7 +69,7 @@ func plain(t *testing.T, change func(*http.Transport)) *http.Client {
 		change(transport)
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
+	return &http.Client{Transport: transport, Timeout: 40 * time.Second}
 }
 
 // TestUpstreams reaches the app in each way that there is, with trailers and in HTTP/2 where that is spoken.
@@ -256,7 +275,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("after refused reloads the app is %q; want second", body)
 	}
 	cancel()
-	<-done
+	within(t, "the last request is answered", done)
 	if sent.Load() == 0 || failed.Load() > 0 {
 		t.Errorf("%d of %d requests failed", failed.Load(), sent.Load())
 	}
@@ -272,8 +291,7 @@ func TestSlowBody(t *testing.T) {
 	v := serve(t, app, func(o *Options) { o.SlowClient = time.Second })
 	in := v.signIn(v.parts.Core, v.realm.ID, "ann")
 	send := func(bytes int) string {
-		conn, err := net.Dial("tcp", v.app.Addr().String())
-		v.must(err)
+		conn := v.dial()
 		defer conn.Close()
 		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: app\r\nAuthorization: Bearer %s\r\nContent-Length: 3\r\n\r\n", in.Token)
 		for range bytes {

@@ -61,6 +61,27 @@ func serve(t *testing.T, app http.Handler, change func(*Options)) *served {
 	return v
 }
 
+// within returns what comes over a channel, or the zero value where it is closed, and fails the test unless that is soon.
+func within[T any](t *testing.T, what string, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(time.Minute):
+		t.Fatalf("waited in vain until %s", what)
+	}
+	return v
+}
+
+// dial opens a connection to the guarded address, on which nobody waits for more than 30 seconds.
+func (v *served) dial() net.Conn {
+	v.Helper()
+	conn, err := net.Dial("tcp", v.app.Addr().String())
+	v.must(err)
+	v.Cleanup(func() { _ = conn.Close() })
+	v.must(conn.SetDeadline(time.Now().Add(30 * time.Second)))
+	return conn
+}
+
 // stores runs a test with the options that name each store.
 func stores(t *testing.T, test func(t *testing.T, change func(*Options))) {
 	t.Run("bolt", func(t *testing.T) { test(t, func(*Options) {}) })
@@ -249,9 +270,13 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	v.status("x.y.z")
 	v.stop()
 	http.DefaultClient.CloseIdleConnections()
-	if err := goleak.Find(ignore, goleak.IgnoreAnyFunction("net/http/httptest.(*Server).goServe.func1")); err != nil {
-		t.Error(err)
-	}
+	redistest.Eventually(t, "nothing is left running", func() bool {
+		err := goleak.Find(ignore, goleak.IgnoreAnyFunction("net/http/httptest.(*Server).goServe.func1"))
+		if err != nil {
+			t.Log(err)
+		}
+		return err == nil
+	})
 }
 
 // TestSetUpIsRepeatable interrupts the first start between the key file and the store, and after both.

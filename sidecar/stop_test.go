@@ -23,12 +23,8 @@ func TestStop(t *testing.T) {
 	v := serve(t, app, func(o *Options) { o.AdminListen, o.Guard.Public = "127.0.0.1:0", []string{"/*"} })
 	release := sync.OnceFunc(func() { close(leave) })
 	t.Cleanup(release) // or the server would wait, where the test has ended early
-	answer, stopped := make(chan int), make(chan struct{})
-	go func() {
-		resp, _ := v.ask(plain(t, nil), "GET", v.GuardURL(), "", nil)
-		answer <- resp.StatusCode
-	}()
-	<-arrived
+	answer, stopped := v.begin(v.GuardURL()), make(chan struct{})
+	within(t, "the app is asked", arrived)
 	go func() {
 		v.stop()
 		close(stopped)
@@ -38,10 +34,10 @@ func TestStop(t *testing.T) {
 		return resp.StatusCode == http.StatusServiceUnavailable && body == "stopping\n"
 	})
 	release()
-	if got := <-answer; got != http.StatusOK {
-		t.Errorf("the request under way = %d; want 200", got)
+	if got := within(t, "the request under way is answered", answer); got != "200 " {
+		t.Errorf("the request under way = %s; want 200", got)
 	}
-	<-stopped
+	within(t, "the server has stopped", stopped)
 }
 
 // TestStopCuts ends a stream that would go on for ever, which is no failure of the server: the test world holds that Run returns none.
@@ -57,7 +53,7 @@ func TestStopCuts(t *testing.T) {
 	v.must(err)
 	defer resp.Body.Close()
 	v.stop()
-	<-gone
+	within(t, "the stream is cut", gone)
 	if n := v.logged.FilterMessage("requests that took longer than drain were cut").Len(); n != 1 {
 		t.Errorf("%d lines say that a request was cut; want 1", n)
 	}
@@ -66,14 +62,11 @@ func TestStopCuts(t *testing.T) {
 // TestStopWaitsForWebSockets lets an open WebSocket go on while the server stops, so that its two ends can finish what they are at. Where they do
 // not, it is cut once drain is over.
 func TestStopWaitsForWebSockets(t *testing.T) {
-	for name, drain := range map[string]time.Duration{"ends by itself": time.Minute, "does not end": 50 * time.Millisecond} {
+	for name, drain := range map[string]time.Duration{"ends by itself": time.Minute, "does not end": 2 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			v := serve(t, hosttest.App(), func(o *Options) { o.Drain, o.Guard.Public = drain, []string{"/*"} })
-			conn, err := net.Dial("tcp", v.app.Addr().String())
-			v.must(err)
-			defer conn.Close()
-			v.must(conn.SetDeadline(time.Now().Add(30 * time.Second)))
-			_, err = io.WriteString(conn, "GET /socket HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+			conn := v.dial()
+			_, err := io.WriteString(conn, "GET /socket HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 			v.must(err)
 			said := bufio.NewReader(conn)
 			resp, err := http.ReadResponse(said, nil)
@@ -110,7 +103,7 @@ func TestStopWaitsForWebSockets(t *testing.T) {
 			} else if _, err := said.ReadByte(); err != io.EOF {
 				t.Errorf("after drain the WebSocket says %v; want its end", err)
 			}
-			<-stopped
+			within(t, "the server has stopped", stopped)
 			if n := v.logged.FilterMessage("WebSockets that took longer than drain were cut").Len(); n != cut {
 				t.Errorf("%d lines say that WebSockets were cut; want %d", n, cut)
 			}

@@ -41,10 +41,8 @@ func TestWebSocketToHTTP2(t *testing.T) {
 	if _, body := v.ask(plain(t, nil), http.MethodGet, v.GuardURL(), "", nil); body != "HTTP/2.0" {
 		t.Errorf("a request reached the app as %q; want HTTP/2.0", body)
 	}
-	conn, err := net.Dial("tcp", v.app.Addr().String())
-	v.must(err)
-	defer conn.Close()
-	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	conn := v.dial()
+	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	v.must(err)
 	r := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(r, nil)
@@ -167,11 +165,14 @@ func (c *mutedConn) Write(p []byte) (int, error) {
 // TestLateRest ends the use of an app, as a reload does, while a request to it is not quite over: its connection is closed all the same.
 func TestLateRest(t *testing.T) {
 	var open atomic.Int64
-	rested := make(chan bool)
+	rested := make(chan bool, 1)
 	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()
-		<-rested
-		_, _ = io.WriteString(w, "hello")
+		select {
+		case <-rested:
+			_, _ = io.WriteString(w, "hello")
+		case <-r.Context().Done():
+		}
 	}))
 	app.Config.Protocols = new(http.Protocols)
 	app.Config.Protocols.SetHTTP1(true)

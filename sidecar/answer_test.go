@@ -106,9 +106,8 @@ func TestWhoIsInformed(t *testing.T) {
 		{"POST / HTTP/1.1\r\nHost: app\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody", []string{"102", "103", "200"}},
 		{"POST / HTTP/1.1\r\nHost: app\r\nConnection: close\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nbody", []string{"100", "103", "200"}},
 	} {
-		conn, err := net.Dial("tcp", v.app.Addr().String())
-		v.must(err)
-		_, err = io.WriteString(conn, tt.request)
+		conn := v.dial()
+		_, err := io.WriteString(conn, tt.request)
 		v.must(err)
 		text, err := io.ReadAll(conn)
 		v.must(err)

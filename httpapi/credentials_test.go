@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/postern-auth/postern/core"
@@ -54,14 +53,9 @@ func TestPasswordsMadeAtOnce(t *testing.T) {
 	each(t, func(w *world) {
 		u := w.human("ann")
 		w.want(w.manage("DELETE /v1/credentials/"+string(u.Credentials[0].ID), ""), 204, "")
-		answers := make([]*answer, 6)
-		var all sync.WaitGroup
-		for i := range answers {
-			all.Go(func() {
-				answers[i] = w.manage("POST /v1/credentials", `{"credential":{"user_id":"ann","credential_type":"password","password":"`+goodPassword+`"}}`)
-			})
-		}
-		all.Wait()
+		answers := w.atOnce(6, func(int) *answer {
+			return w.manage("POST /v1/credentials", `{"credential":{"user_id":"ann","credential_type":"password","password":"`+goodPassword+`"}}`)
+		})
 		made := 0
 		for _, a := range answers {
 			if a.StatusCode == 201 {

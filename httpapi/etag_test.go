@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/postern-auth/postern/core"
@@ -163,23 +161,21 @@ func TestMatchIsForOne(t *testing.T) {
 	each(t, func(w *world) {
 		w.human("ann")
 		tag := w.manage("GET /v1/users/ann", "").Header.Get("ETag")
-		var done, refused atomic.Int32
-		var all sync.WaitGroup
-		for i := range 20 {
-			all.Go(func() {
-				switch a := w.manageIf("PUT /v1/users/ann", "If-Match: "+tag, fmt.Sprintf(`{"user":{"first_name":"A%d"}}`, i)); a.StatusCode {
-				case http.StatusOK:
-					done.Add(1)
-				case http.StatusPreconditionFailed:
-					refused.Add(1)
-				default:
-					w.Errorf("PUT = %d %s", a.StatusCode, a.text)
-				}
-			})
+		done, refused := 0, 0
+		for _, a := range w.atOnce(20, func(i int) *answer {
+			return w.manageIf("PUT /v1/users/ann", "If-Match: "+tag, fmt.Sprintf(`{"user":{"first_name":"A%d"}}`, i))
+		}) {
+			switch a.StatusCode {
+			case http.StatusOK:
+				done++
+			case http.StatusPreconditionFailed:
+				refused++
+			default:
+				w.Errorf("PUT = %d %s", a.StatusCode, a.text)
+			}
 		}
-		all.Wait()
-		if done.Load() != 1 || refused.Load() != 19 {
-			w.Errorf("%d changed the user and %d were refused; want 1 and 19", done.Load(), refused.Load())
+		if done != 1 || refused != 19 {
+			w.Errorf("%d changed the user and %d were refused; want 1 and 19", done, refused)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +29,9 @@ type imported struct {
 // openImport sends an import with an Idempotency-Key, and returns its answer as soon as that begins.
 func (w *world) openImport(name, query string, body io.Reader) *http.Response {
 	w.Helper()
-	r, err := http.NewRequestWithContext(w.ctx, "POST", w.server.URL+"/v1/bulk/users"+query, body)
+	ctx, cancel := context.WithTimeout(w.ctx, 2*time.Minute)
+	w.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, "POST", w.server.URL+"/v1/bulk/users"+query, body)
 	w.must(err)
 	r.Header = http.Header{"X-Authrocket-Api-Key": {w.key}, "X-Authrocket-Realm": {string(w.realm.ID)}, "Content-Type": {"application/x-ndjson"},
 		"Idempotency-Key": {name}}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -75,18 +74,13 @@ func TestRepeatMany(t *testing.T) {
 	each(t, func(w *world) {
 		w.secret("new@example.com")
 		body := `{"user":{"user_type":"human","username":"new","email":"new@example.com","password":"` + goodPassword + `","org":{"name":"Acme"}}}`
-		answers := make([]*answer, 50)
-		var all sync.WaitGroup
-		for i := range answers {
-			all.Go(func() {
-				for answers[i] == nil {
-					if a := w.again("new", "POST /v1/users", body); a.StatusCode != http.StatusConflict {
-						answers[i] = a
-					}
+		answers := w.atOnce(50, func(int) *answer {
+			for {
+				if a := w.again("new", "POST /v1/users", body); a.StatusCode != http.StatusConflict {
+					return a
 				}
-			})
-		}
-		all.Wait()
+			}
+		})
 		fresh := 0
 		for _, a := range answers {
 			w.want(a, 201, "")

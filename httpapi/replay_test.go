@@ -232,13 +232,9 @@ func TestFlow(t *testing.T) {
 // TestRace has eight callers create one user at once.
 func TestRace(t *testing.T) {
 	each(t, func(w *world) {
-		answers := make(chan *answer)
-		for range 8 {
-			go func() { answers <- w.provide("POST /v1/users", w.apt(""), w.document("one")) }()
-		}
 		counts := map[int]int{}
-		for range 8 {
-			counts[(<-answers).StatusCode]++
+		for _, a := range w.atOnce(8, func(int) *answer { return w.provide("POST /v1/users", w.apt(""), w.document("one")) }) {
+			counts[a.StatusCode]++
 		}
 		if counts[http.StatusCreated] != 1 || counts[http.StatusConflict] != 7 {
 			w.Errorf("statuses of eight creations = %v; want one 201 and seven 409", counts)

@@ -63,15 +63,12 @@ func TestPasswordKeepsItsAge(t *testing.T) {
 func TestEmailsAreUnique(t *testing.T) {
 	each(t, func(w *world) {
 		spellings := []string{"one@example.com", "ONE@Example.COM", "Oｎe@example.com", " one@example.com "}
-		answers := make(chan *answer)
-		for i := range 50 {
-			go func() {
-				answers <- w.manage("POST /v1/users", fmt.Sprintf(`{"user":{"user_type":"human","username":"user%d","email":%q}}`, i, spellings[i%4]))
-			}()
-		}
+		answers := w.atOnce(50, func(i int) *answer {
+			return w.manage("POST /v1/users", fmt.Sprintf(`{"user":{"user_type":"human","username":"user%d","email":%q}}`, i, spellings[i%4]))
+		})
 		made := 0
-		for range 50 {
-			switch a := <-answers; {
+		for _, a := range answers {
+			switch {
 			case a.StatusCode == 201:
 				made++
 			case a.StatusCode != 422 || a.text != `{"errors":{"email":["Email has already been taken"]}}`:

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -321,6 +322,21 @@ func (w *world) manage(line, body string) *answer {
 // asManager returns the headers that Ruby sends.
 func (w *world) asManager() string {
 	return "Accept: application/json\nContent-Type: application/json\nX-Authrocket-Api-Key: " + w.key + "\nX-Authrocket-Realm: " + string(w.realm.ID)
+}
+
+// atOnce makes n calls at once, and returns their answers. A call that fails the test ends its own goroutine alone, and the test here.
+func (w *world) atOnce(n int, call func(i int) *answer) []*answer {
+	w.Helper()
+	answers := make([]*answer, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { answers[i] = call(i) })
+	}
+	all.Wait()
+	if slices.Contains(answers, nil) {
+		w.FailNow()
+	}
+	return answers
 }
 
 // provide sends a call of Work-API.

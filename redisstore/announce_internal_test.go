@@ -147,7 +147,7 @@ func TestListeningWaitsForNobody(t *testing.T) {
 		<-bell
 		b.leave(logs, bell)
 	}()
-	<-dialled
+	redistest.Eventually(t, "a connection is being made", func() bool { return len(dialled) == 1 })
 	redistest.Eventually(t, "who listens goes on while the connection is made", func() bool {
 		select {
 		case <-listened:

@@ -67,7 +67,7 @@ func TestLostReplyIsNoConflict(t *testing.T) {
 		"swallowed":            redistest.SwallowOne(),
 		"cut":                  redistest.CutOne(),
 		"cut in the middle":    redistest.CutMidReply(),
-		"later than we waited": redistest.DelayOne(2200 * time.Millisecond),
+		"later than we waited": redistest.DelayOne(3 * time.Second),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -169,7 +169,7 @@ func TestTailAcrossReconnects(t *testing.T) {
 	})
 	var position core.Position
 	var seen []string
-	for until := time.Now().Add(10 * time.Second); len(seen) < entries && time.Now().Before(until); {
+	for until := time.Now().Add(time.Minute); len(seen) < entries && time.Now().Before(until); {
 		feeds, err := s.Tail(t.Context(), []core.LogPosition{{Log: core.Log{Name: "t"}, After: position}}, 500*time.Millisecond)
 		if err != nil {
 			continue // what a cut does; the position stands

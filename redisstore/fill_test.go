@@ -33,10 +33,7 @@ func TestFill(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, server *redistest.Server) { holdFill(t, shared(server)) })
 	t.Run("cluster", func(t *testing.T) {
-		o := redisstore.Options{Mode: redisstore.ModeCluster, ReadTimeout: 10 * time.Second, CallTimeout: 20 * time.Second}
-		for _, n := range redistest.StartCluster(t, 3) {
-			o.Addrs = append(o.Addrs, n.Addr())
-		}
+		o := clustered(redistest.StartCluster(t, 3))
 		o.KeyPrefix = "filled:"
 		holdFill(t, o)
 	})

@@ -114,7 +114,7 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 	var writer sync.WaitGroup
 	underLoad, killed := make(chan struct{}), make(chan struct{})
 	writer.Go(func() {
-		for i := 0; ; i++ {
+		for i := 0; t.Context().Err() == nil; i++ {
 			name := fmt.Sprintf("n%d", i)
 			if _, err := s.Apply(t.Context(), create(name, name)); err == nil {
 				if keys = append(keys, core.Key{Name: name}); len(keys) == 20 {
@@ -130,8 +130,8 @@ func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 	})
 	select {
 	case <-underLoad:
-	case <-time.After(20 * time.Second):
-		t.Error("hardly anything was acknowledged in 20 seconds")
+	case <-time.After(time.Minute):
+		t.Error("hardly anything was acknowledged in a minute")
 	}
 	server.Restart(t)
 	close(killed)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/internal/redistest"
-	"github.com/postern-auth/postern/redisstore"
 )
 
 // TestRestore restores an RDB file as docs/backup.md says, and goes on over the append-only file that comes of it.
@@ -17,7 +16,7 @@ func TestRestore(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, shared *redistest.Server) {
 		from, to := t.TempDir(), t.TempDir()
 		before := redistest.StartKind(t, shared.Kind, "dir "+from, "appendonly yes")
-		if _, err := open(t, redisstore.Options{URL: before.URL()}).Apply(t.Context(), create("op", "n")); err != nil {
+		if _, err := open(t, options(before.URL())).Apply(t.Context(), create("op", "n")); err != nil {
 			t.Fatal(err)
 		}
 		if err := before.Client(t).Save(t.Context()).Err(); err != nil {
@@ -41,7 +40,7 @@ func TestRestore(t *testing.T) {
 			return err == nil && strings.Contains(info, "aof_enabled:1") && strings.Contains(info, "aof_rewrite_in_progress:0") && strings.Contains(info, "aof_rewrite_scheduled:0") && strings.Contains(info, "aof_last_bgrewrite_status:ok")
 		})
 		restored.Stop(t)
-		after := open(t, redisstore.Options{URL: redistest.StartKind(t, shared.Kind, "dir "+to, "appendonly yes").URL()})
+		after := open(t, options(redistest.StartKind(t, shared.Kind, "dir "+to, "appendonly yes").URL()))
 		if r := get(t, after, core.Key{Name: "n"})[0]; r.Version == 0 {
 			t.Errorf("Get after the backup was restored = %+v; want the record", r)
 		}

@@ -53,7 +53,7 @@ func shared(s *redistest.Server) redisstore.Options {
 
 // options are patient enough for a busy machine.
 func options(url string) redisstore.Options {
-	return redisstore.Options{URL: url, PoolSize: 50, ReadTimeout: 10 * time.Second, CallTimeout: 20 * time.Second}
+	return redisstore.Options{URL: url, PoolSize: 50, DialTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, CallTimeout: 20 * time.Second}
 }
 
 // open returns a store that is closed with the test.

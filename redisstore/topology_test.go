@@ -150,7 +150,8 @@ func TestDurabilityReplicas(t *testing.T) {
 func TestDurabilityDisk(t *testing.T) {
 	t.Parallel()
 	server := redistest.StartKind(t, "valkey", "appendonly yes", "appendfsync everysec")
-	o := redisstore.Options{URL: server.URL(), Durability: redisstore.DurabilityDisk, WaitAll: true, ReadTimeout: 4 * time.Second, CallTimeout: 10 * time.Second}
+	o := options(server.URL())
+	o.Durability, o.WaitAll, o.WaitTimeout = redisstore.DurabilityDisk, true, 9*time.Second
 	s := open(t, o)
 	if out, err := s.Apply(t.Context(), create("a", "a")); err != nil || out.Repeated {
 		t.Errorf("Apply with a wait for the disk = %+v, %v; want it done", out, err)
@@ -168,22 +169,19 @@ func TestSentinel(t *testing.T) {
 	master := redistest.Start(t)
 	replica := redistest.StartReplica(t, master)
 	sentinel := redistest.StartSentinel(t, master, "main")
-	s := open(t, redisstore.Options{
-		Mode: redisstore.ModeSentinel, Addrs: []string{sentinel}, MasterName: "main",
-		ReadTimeout: 5 * time.Second, CallTimeout: 10 * time.Second,
-	})
-	put(t, s, core.Partition{}, "n", "x")
 	admin := redistest.SentinelClient(t, sentinel)
+	if err := admin.Set(t.Context(), "main", "down-after-milliseconds", "60000").Err(); err != nil { // or a busy machine begins a failover of its own
+		t.Fatal(err)
+	}
+	o := options("")
+	o.Mode, o.Addrs, o.MasterName = redisstore.ModeSentinel, []string{sentinel}, "main"
+	s := open(t, o)
+	put(t, s, core.Partition{}, "n", "x")
 	redistest.Eventually(t, "the sentinel knows the replica", func() bool {
 		found, err := admin.Replicas(t.Context(), "main").Result()
 		return err == nil && len(found) == 1 && found[0]["master-link-status"] == "ok"
 	})
-	if err := admin.Set(t.Context(), "main", "down-after-milliseconds", "60000").Err(); err != nil { // or a busy machine begins a failover of its own
-		t.Fatal(err)
-	}
-	if err := admin.Failover(t.Context(), "main").Err(); err != nil {
-		t.Fatal(err)
-	}
+	redistest.Eventually(t, "the sentinel begins a failover", func() bool { return admin.Failover(t.Context(), "main").Err() == nil }) // not while it hears nothing of the replica
 	redistest.Eventually(t, "the store writes to the new master", func() bool {
 		fitness, err := s.Check(t.Context())
 		if err != nil || len(fitness.Findings) == 0 {
@@ -204,11 +202,7 @@ func TestSentinel(t *testing.T) {
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	nodes := redistest.StartCluster(t, 3)
-	o := redisstore.Options{Mode: redisstore.ModeCluster, ReadTimeout: 10 * time.Second, CallTimeout: 20 * time.Second}
-	for _, n := range nodes {
-		o.Addrs = append(o.Addrs, n.Addr())
-	}
-	s := open(t, o)
+	s := open(t, clustered(nodes))
 	const partitions = 12
 	var keys []core.Key
 	var logs []core.LogPosition

@@ -30,7 +30,7 @@ func TestUnixSocket(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	redistest.Start(t, "unixsocket "+dir+"/s")
-	s := open(t, redisstore.Options{URL: "unix://" + dir + "/s?db=3"})
+	s := open(t, options("unix://"+dir+"/s?db=3"))
 	put(t, s, core.Partition{}, "n", "x")
 	if r := get(t, s, core.Key{Name: "n"})[0]; string(r.Value) != "x" {
 		t.Errorf("Get = %q; want x", r.Value)
@@ -44,18 +44,23 @@ func TestTLS(t *testing.T) {
 	redistest.Start(t, "tls-port "+port, "tls-cert-file "+dir+"/cert.pem", "tls-key-file "+dir+"/key.pem",
 		"tls-ca-cert-file "+dir+"/cert.pem", "tls-auth-clients no", "user default on >pw+% ~* &* +@all")
 	url := "rediss://:pw+%25@127.0.0.1:" + port
-	s := open(t, redisstore.Options{URL: url, TLS: &tls.Config{RootCAs: roots}})
+	trusting := func(url string) *redisstore.Store {
+		o := options(url)
+		o.TLS = &tls.Config{RootCAs: roots}
+		return open(t, o)
+	}
+	s := trusting(url)
 	for range 3 {
 		put(t, s, core.Partition{}, "n", "x")
 	}
 	if r := get(t, s, core.Key{Name: "n"})[0]; string(r.Value) != "x" {
 		t.Errorf("Get = %q; want x", r.Value)
 	}
-	stranger := open(t, redisstore.Options{URL: url})
+	stranger := open(t, options(url))
 	if _, err := stranger.Apply(t.Context(), create("op", "m")); !errors.Is(err, core.ErrUnavailable) {
 		t.Errorf("Apply through TLS with an unknown certificate = %v; want ErrUnavailable", err)
 	}
-	guesser := open(t, redisstore.Options{URL: strings.Replace(url, "pw", "wp", 1), TLS: &tls.Config{RootCAs: roots}})
+	guesser := trusting(strings.Replace(url, "pw", "wp", 1))
 	if _, err := guesser.Apply(t.Context(), create("op", "m")); !errors.Is(err, core.ErrUnavailable) || strings.Contains(err.Error(), "wp+") {
 		t.Errorf("Apply with a wrong password = %v; want ErrUnavailable, and no password", err)
 	}

@@ -32,6 +32,8 @@ func TestBackup(t *testing.T) {
 	pair(t, s, 0)
 	stop := make(chan struct{})
 	var writers sync.WaitGroup
+	defer writers.Wait()
+	defer close(stop)
 	writers.Go(func() {
 		for n := 1; ; n++ {
 			select {
@@ -56,8 +58,6 @@ func TestBackup(t *testing.T) {
 			t.Errorf("a backup holds %+v, %v; want two records of one Transaction", recs, err)
 		}
 	}
-	close(stop)
-	writers.Wait()
 }
 
 // TestBackupEnds ends one with its context, and where it cannot be written.

@@ -105,7 +105,11 @@ func TestCancelledWrite(t *testing.T) {
 	go func() {
 		taken <- c.submit(ctx, fakeChange(func(tx *bolt.Tx) (bool, error) { close(begun); <-finish; return writing("taken")(tx) }))
 	}()
-	<-begun
+	select {
+	case <-begun:
+	case err := <-taken:
+		t.Fatalf("submit = %v; want the change made", err)
+	}
 	go func() { waiting <- c.submit(ctx, writing("waiting")) }()
 	cancel()
 	if err := <-taken; !errors.Is(err, context.Canceled) || !errors.Is(err, core.ErrOutcomeUnknown) {

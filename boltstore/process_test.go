@@ -94,7 +94,8 @@ func child(t *testing.T, role, path string) (*exec.Cmd, io.WriteCloser, *bufio.S
 	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	late := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Kill() }) // so that it is said that it hangs
+	t.Cleanup(func() { late.Stop(); _ = cmd.Process.Kill() })
 	return cmd, stdin, bufio.NewScanner(stdout)
 }
 

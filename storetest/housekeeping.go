@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/postern-auth/postern/core"
@@ -49,12 +50,14 @@ func closes(s *scene) {
 }
 
 func closesUnderWait(s *scene) {
-	go func() {
+	var closing sync.WaitGroup
+	defer closing.Wait()
+	closing.Go(func() {
 		time.Sleep(20 * time.Millisecond)
 		if err := s.store.Close(); err != nil {
 			s.Errorf("Close = %v; want it closed", err)
 		}
-	}()
+	})
 	start := time.Now()
 	_, err := s.store.Tail(s.ctx, []core.LogPosition{{Log: s.log("l")}}, patience)
 	if took := time.Since(start); took > patience/2 {

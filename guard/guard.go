@@ -254,7 +254,13 @@ func (g *Guard) settle(r *http.Request, d *demand, now time.Time, v *Verdict) {
 		return
 	}
 	var err error
-	if v.assertion, err = g.assert(r.Context(), &v.standing); err != nil {
+	switch v.assertion, err = g.assert(r.Context(), &v.standing); {
+	case err == nil:
+	case errors.Is(err, core.ErrTokenTooLong) && d.public:
+		*v = Verdict{Decision: Allow}
+	case errors.Is(err, core.ErrTokenTooLong):
+		v.Decision, v.Refusal = Deny, refuseUntellable
+	default:
 		g.warn(r.Context(), err)
 		*v = judgeError(core.ErrUnavailable, v.source)
 	}

@@ -461,6 +461,17 @@ func TestAssertion(t *testing.T) {
 	w.pass(time.Minute)
 	signs.err = core.ErrUnavailable
 	wantDecision(t, g, "good", guard.CannotKnow)
+	signs.err = core.ErrTokenTooLong
+	for _, optional := range []bool{false, true} {
+		g = w.guard(t, guard.Options{Settings: guard.Settings{Assertion: "shop", Optional: optional, Public: []string{"/open"}}, Asserter: signs})
+		if v := g.Judge(with("good")); v.Decision != guard.Deny || v.Refusal.Status != http.StatusForbidden || v.Refusal.Reason != "assertion_too_long" {
+			t.Errorf("optional %t: Judge of somebody of whom there is too much to tell = %s %+v, want 403", optional, v.Decision, v.Refusal)
+		}
+		if _, seen = serve(g, request("GET", "/open", "Authorization", "Bearer good")); seen == nil {
+			t.Fatal("somebody of whom there is too much to tell is kept from what is public")
+		}
+		wantHeaders(t, seen.Header, map[string]string{})
+	}
 }
 
 // TestRetire holds that a guard watches over those inside until they have left, remembering nobody else meanwhile, and then ends.

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"encoding/base64"
 	"net/http"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -18,7 +20,9 @@ import (
 // caddy runs a command of the program caddy, and returns what it prints and what it complains about.
 func (w *world) caddy(args ...string) (said, complaint string, err error) {
 	w.Helper()
-	c := exec.Command(os.Args[0], args...)
+	ctx, cancel := context.WithTimeout(w.Context(), 2*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, os.Args[0], args...)
 	c.Env = append(os.Environ(), beCaddy+"=1")
 	c.Dir = w.TempDir()
 	var complaints strings.Builder

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -21,7 +23,9 @@ func (w *world) postern() func(want string, args ...string) string {
 	}
 	return func(want string, args ...string) string {
 		w.Helper()
-		out, err := exec.Command(program, args...).CombinedOutput()
+		ctx, cancel := context.WithTimeout(w.Context(), 2*time.Minute)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), want) {
 			w.Fatalf("postern %s = %v: %q; want %q", strings.Join(args, " "), err, out, want)
 		}

@@ -116,12 +116,13 @@ func TestEvents(t *testing.T) {
 	if got := w.happens("postern.realm.keys_rotated", 1); got.word != "second" {
 		t.Errorf("keys_rotated after a reload = %+v; want it heard by the configuration at work", got)
 	}
+	away, back := len(w.events("postern.store_away")), len(w.events("postern.store_back")) // more than one where the machine was slow for a second
 	server.Stop(t)
-	if got := w.happens("postern.store_away", 2); got.word != "second" {
+	if got := w.happens("postern.store_away", away+1); got.word != "second" {
 		t.Errorf("store_away after a reload = %+v; want it heard by the configuration at work", got)
 	}
 	server.Restart(t)
-	w.happens("postern.store_back", 2)
+	w.happens("postern.store_back", back+1)
 }
 
 // TestHeraldIsBounded gives more notice than handlers could hear of: it waits for nobody, and says so once.

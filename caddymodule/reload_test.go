@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ type visitors struct {
 	again atomic.Int64   // requests that got no answer, and were repeated
 	done  chan struct{}
 	all   sync.WaitGroup
+	stop  func() // sends them home, and waits until they are
 
 	mu     sync.Mutex
 	failed []string
@@ -40,6 +42,11 @@ func (w *world) visit(token string, paths ...string) *visitors {
 // visitAt is visit to a site at an address, with pauses.
 func (w *world) visitAt(site string, pause time.Duration, token string, paths ...string) *visitors {
 	v := &visitors{w: w, pause: pause, asked: make([]atomic.Int64, len(paths)), done: make(chan struct{})}
+	v.stop = sync.OnceFunc(func() {
+		close(v.done)
+		v.all.Wait()
+	})
+	w.Cleanup(v.stop) // where the test ends early
 	for i, path := range paths {
 		v.all.Go(func() { v.keepAsking(i, "http://"+site+path, token) })
 	}
@@ -74,7 +81,9 @@ func (v *visitors) keepAsking(i int, url, token string) {
 
 // ask gets a page.
 func ask(transport *http.Transport, url, token string) error {
-	r, err := http.NewRequest("GET", url, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
 	if err != nil {
 		return err
 	}
@@ -103,8 +112,7 @@ func (v *visitors) served() {
 // leave sends the visitors home. None may have failed.
 func (v *visitors) leave() {
 	v.w.Helper()
-	close(v.done)
-	v.all.Wait()
+	v.stop()
 	if n := len(v.failed); n > 0 {
 		v.w.Errorf("%d requests failed; the first: %s", n, strings.Join(v.failed[:min(n, 5)], "\n"))
 	}

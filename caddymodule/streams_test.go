@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,7 +29,9 @@ func TestStreamsOutliveAReloadWatched(t *testing.T) {
 			api := "postern_api /v1/*\n\t"
 			w.load(w.config("", api+"postern_auth\n\treverse_proxy "+beats.Listener.Addr().String()))
 			token := w.createUser(p, "listener")
-			r, err := http.NewRequestWithContext(t.Context(), "GET", fmt.Sprintf("http://%s/events", w.site), nil)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			r, err := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("http://%s/events", w.site), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -136,9 +136,9 @@ func (w *world) logged(text string) []string {
 // eventually waits until a condition holds.
 func (w *world) eventually(what string, holds func() bool) {
 	w.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.Fatalf("not within 20 s: %s; the log has\n%s", what, strings.Join(w.logged("postern"), ""))
+			w.Fatalf("not within a minute: %s; the log has\n%s", what, strings.Join(w.logged("postern"), ""))
 		}
 	}
 }
@@ -178,7 +178,9 @@ func (w *world) do(method, path, token, body string, headers ...string) answer {
 		}
 		return conn, err
 	}}
-	r, err := http.NewRequestWithContext(w.Context(), method, "http://"+w.site+path, strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+w.site+path, strings.NewReader(body))
 	if err != nil {
 		w.Fatal(err)
 	}

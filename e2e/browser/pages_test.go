@@ -135,12 +135,12 @@ type browser struct {
 func open(t *testing.T, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(800, 600))
+		chromedp.Flag("disable-quic", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(800, 600), chromedp.WSURLReadTimeout(2*time.Minute))
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	return &browser{t, ctx}
 }
@@ -167,7 +167,7 @@ func learn[T any](b *browser, what string, action chromedp.Action[T]) T {
 func (b *browser) reads(what, text string) {
 	b.Helper()
 	var seen string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		var err error
 		if seen, err = chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`)); err == nil && strings.Contains(seen, text) {
 			return
@@ -179,7 +179,7 @@ func (b *browser) reads(what, text string) {
 // becomes waits until an expression is true.
 func (b *browser) becomes(what, expression string) {
 	b.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)); err == nil && holds {
 			return
 		}
@@ -343,7 +343,7 @@ func walkSecondFactor(t *testing.T, f facts) {
 	}
 	f.call(t, "GET", "/users/bob", nil, &bob)
 	f.call(t, "POST", "/credentials", map[string]any{"credential": map[string]any{"user_id": bob.ID, "credential_type": "totp", "name": "phone"}}, &enrolled)
-	f.call(t, "POST", "/credentials/"+enrolled.ID+"/verify", map[string]any{"credential": map[string]any{"code": code(t, enrolled.Secret, -1)}}, nil)
+	f.call(t, "POST", "/credentials/"+enrolled.ID+"/verify", map[string]any{"credential": map[string]any{"code": code(t, enrolled.Secret, 0)}}, nil)
 
 	b := open(t)
 	if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
@@ -359,7 +359,7 @@ func walkSecondFactor(t *testing.T, f facts) {
 	b.do("send a wrong code", chromedp.WaitVisible(box), chromedp.SetValue(box, "abc"), chromedp.Submit(box))
 	b.reads("a wrong code", "The code is not right")
 	b.shoot("wrong-code")
-	b.do("send the code", chromedp.WaitVisible(box), chromedp.SetValue(box, code(t, enrolled.Secret, 0)), chromedp.Submit(box))
+	b.do("send the code", chromedp.WaitVisible(box), chromedp.SetValue(box, code(t, enrolled.Secret, 1)), chromedp.Submit(box))
 	b.reads("the app", "bob")
 	if at := b.address(); at != f.GuardURL+"/page" {
 		t.Errorf("after the code the browser is at %s; want where it wanted to go", at)

@@ -123,11 +123,11 @@ $walk->bad('users.verifyEmail', 'again', $verify($mail->token)->errors, ['Verifi
 $enrolled = $credentials->create(['user_id' => $user->id, 'credential_type' => 'totp', 'name' => 'Phone']);
 $walk->good('credentials.create', 'an authenticator', [$enrolled->object, $enrolled->state, $enrolled->name, substr($enrolled->provisioning_uri, 0, 15)], ['credential', 'new', 'Phone', 'otpauth://totp/']);
 $walk->bad('credentials.verify', 'a wrong code', $credentials->act($enrolled->id, 'verify', ['code' => '000000'])->errors, ['Verification failed']);
-$walk->good('credentials.verify', 'a good code', $credentials->act($enrolled->id, 'verify', ['code' => totp($enrolled->otp_secret, -1)])->state, 'active');
+$walk->good('credentials.verify', 'a good code', $credentials->act($enrolled->id, 'verify', ['code' => totp($enrolled->otp_secret)])->state, 'active');
 $half = $authenticate('dave', PASSWORD)->token;
 $code = fn(string $token, string $digits) => $users->act('dave', 'authenticate_code', ['token' => $token, 'code' => $digits, 'request' => ['ip' => '127.0.0.1']]);
 $walk->bad('users.authenticateCode', 'a wrong code', raises(fn() => $code($half, '000000')), 'AuthenticationFailed');
-$walk->good('users.authenticateCode', 'signed in', fromToken($code($half, totp($enrolled->otp_secret))->token, $realm->jwt_key)['uid'], $user->id);
+$walk->good('users.authenticateCode', 'signed in', fromToken($code($half, totp($enrolled->otp_secret, 1))->token, $realm->jwt_key)['uid'], $user->id);
 $walk->bad('users.authenticateCode', 'again', raises(fn() => $code($half, totp($enrolled->otp_secret, 1))), 'RecordNotFound');
 $walk->good('credentials.delete', 'the authenticator', $credentials->delete($enrolled->id)->status, 204);
 

@@ -115,7 +115,7 @@ proxies: build caddy ## run the snippets for forward auth with the real nginx, C
 
 .PHONY: reloads
 reloads: ## reload Caddy a hundred times under 500 requests a second (two minutes)
-	@POSTERN_TEST_RELOADS=100 $(STATIC) go test -count=1 -timeout 10m -v -run TestReloadsFailNobody ./caddymodule | grep -v '^{'
+	@POSTERN_TEST_RELOADS=100 $(STATIC) go test -count=1 -timeout 30m -v -run TestReloadsFailNobody ./caddymodule | grep -v '^{'
 
 .PHONY: large
 large: ## delete an org of 100,000 and a realm of 100,000, over each store, with the processes that do it killed (minutes)

@@ -48,7 +48,7 @@ func startGuardedCaddy(s *site, guarded, api, folder, app string) {
 		folder, guarded, app, api)
 	s.write(folder+"/Caddyfile", config)
 	caddy := start(s.T, api, program(s.T, "CADDY"), "run", "--adapter", "caddyfile", "--config", folder+"/Caddyfile")
-	if err := caddy.Await(func() bool { _, err := os.Stat(folder + "/data/management.key"); return err == nil }); err != nil {
+	if err := caddy.Await(func() bool { key, _ := os.ReadFile(folder + "/data/management.key"); return len(key) > 0 }); err != nil {
 		s.Fatal(err)
 	}
 }

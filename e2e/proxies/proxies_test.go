@@ -349,7 +349,7 @@ func start(t *testing.T, listen, name string, args ...string) *proctest.Program 
 
 // answers returns the status that an address answers with, 0 where it does not.
 func answers(address string) int {
-	resp, err := http.Get("http://" + address + "/")
+	resp, err := (&http.Client{Timeout: 10 * time.Second}).Get("http://" + address + "/")
 	if err != nil {
 		return 0
 	}

@@ -2,8 +2,11 @@ package redisstore
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -44,10 +47,7 @@ func (b *bells) listen(logs []core.LogPosition) chan struct{} {
 	if b.pubsub == nil && !b.closed {
 		pubsub := b.open()
 		b.pubsub = pubsub
-		b.done.Go(func() { // not here: a Redis that does not answer would hold up everybody who listens
-			_ = pubsub.Subscribe(context.Background(), b.channel) // what fails is tried again by the client
-			b.hear(pubsub.ChannelWithSubscriptions())
-		})
+		b.done.Go(func() { b.hear(pubsub) }) // not here: a Redis that does not answer would hold up everybody who listens
 	}
 	return bell
 }
@@ -65,15 +65,63 @@ func (b *bells) leave(logs []core.LogPosition, bell chan struct{}) {
 	}
 }
 
-// hear rings for what is announced. When the connection is made, or made again, it rings for everybody:
-// announcements may have been lost before.
-func (b *bells) hear(messages <-chan any) {
-	for m := range messages {
+const (
+	pingEvery = 3 * time.Second        // so often the connection is tried, on which nothing may be announced for long
+	pingFor   = 5 * time.Second        // and for so long
+	hearAgain = 100 * time.Millisecond // pause after what could not be heard, from the second time on
+)
+
+// hear rings for what is announced, until the subscription is closed. When the connection is made, or made again, it rings for everybody:
+// announcements may have been lost before; and one may have been in what could not be heard.
+func (b *bells) hear(pubsub *redis.PubSub) {
+	_ = pubsub.Subscribe(context.Background(), b.channel) // what fails is tried again by the client
+	over := make(chan struct{})
+	defer close(over)
+	b.done.Go(func() { ping(pubsub, over) })
+	for failed := false; ; {
+		m, err := receive(pubsub)
+		if errors.Is(err, redis.ErrClosed) {
+			return
+		}
+		if err != nil && failed {
+			time.Sleep(hearAgain)
+		}
+		failed = err != nil
 		switch m := m.(type) {
 		case *redis.Message:
 			b.ring(m.Payload)
-		case *redis.Subscription:
+		case *redis.Subscription, *unheard:
 			b.ringAll()
+		}
+	}
+}
+
+// unheard stands for what came over a subscription and could not be read.
+type unheard struct{}
+
+// receive returns the next that comes over a subscription. A channel of go-redis's would be the end of the process where that is not formed as messages
+// are: who reads for it panics, in a goroutine of its own.
+func receive(pubsub *redis.PubSub) (m any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			m, err = &unheard{}, fmt.Errorf("redisstore: announcement: %v", p)
+		}
+	}()
+	return pubsub.Receive(context.Background())
+}
+
+// ping tries the connection of a subscription now and again, until over. One that cannot be written to is made again.
+func ping(pubsub *redis.PubSub, over <-chan struct{}) {
+	tick := time.NewTicker(pingEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+			ctx, cancel := context.WithTimeout(context.Background(), pingFor)
+			_ = pubsub.Ping(ctx)
+			cancel()
 		}
 	}
 }

@@ -91,7 +91,7 @@ func (c *compiled) explainRules(r *http.Request) string {
 
 // explainRule says which rule r is, and what it asks for in the words of the settings; nil stands for what holds without one.
 func (c *compiled) explainRule(r *rule) string {
-	name, set := "what holds where no rule matches", any(c.Policy)
+	name, set := withoutRule, any(c.Policy)
 	if r != nil {
 		name, set = r.name, r.set
 	}

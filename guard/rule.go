@@ -19,8 +19,12 @@ type rule struct {
 	policy  policy
 }
 
-// newRules prepares the paths that are public, which come first, and the rules. It returns all complaints at once.
-func newRules(public []string, rules []Rule) ([]rule, error) {
+// withoutRule is what holds without a rule, for those who ask which one decides.
+const withoutRule = "what holds where no rule matches"
+
+// newRules prepares the paths that are public, which come first, and the rules. top says what else
+// holds where none matches, "" = nothing. It returns all complaints at once.
+func newRules(public []string, rules []Rule, top string) ([]rule, error) {
 	all := rules
 	if len(public) > 0 {
 		all = slices.Concat([]Rule{{Paths: public, Public: true}}, rules)
@@ -38,6 +42,9 @@ func newRules(public []string, rules []Rule) ([]rule, error) {
 			errs = append(errs, notShadowed(ready, &one))
 		}
 		ready = append(ready, one)
+	}
+	if whole && top != "" {
+		errs = append(errs, notShadowed(ready, &rule{name: top}))
 	}
 	return ready, errors.Join(errs...)
 }

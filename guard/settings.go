@@ -272,7 +272,7 @@ func (s Settings) compile() (*compiled, error) {
 	}
 	note(c.validateAdmission())
 	note(c.Cookie.validate())
-	c.rules, err = newRules(c.Public, c.Rules)
+	c.rules, err = newRules(c.Public, c.Rules, c.saidOfAll())
 	note(err)
 	c.byMethod = slices.ContainsFunc(c.rules, func(r rule) bool { return len(r.methods) > 0 })
 	c.top, err = newPolicy("", c.Policy)

@@ -6,6 +6,17 @@ import (
 	"strings"
 )
 
+// saidOfAll returns what settings say of requests that no rule matches, "" = nothing but that somebody must be known.
+func (c *compiled) saidOfAll() string {
+	switch {
+	case c.Optional:
+		return "optional"
+	case c.Policy.isZero():
+		return ""
+	}
+	return c.explainRule(nil)
+}
+
 // everywhere stands for the paths of a rule that names none: /*.
 var everywhere = []pattern{{rest: true}}
 

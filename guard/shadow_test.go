@@ -7,6 +7,28 @@ import (
 	"github.com/postern-auth/postern/guard"
 )
 
+// TestShadowedTop holds that what is asked for beside rules is refused where they leave nothing to it.
+func TestShadowedTop(t *testing.T) {
+	fly := guard.Policy{Require: []string{"fly"}}
+	all := []guard.Rule{{Paths: []string{"/a", "/*"}}}
+	for _, tt := range []struct {
+		name     string
+		settings guard.Settings
+		want     string // "" = all is well
+	}{
+		{"everything by a rule", guard.Settings{Policy: fly, Rules: all}, `what holds where no rule matches, {"require":["fly"]} never decides: all of it is for rule 1, and`},
+		{"everything public", guard.Settings{Policy: fly, Public: []string{"/*"}}, "all of it is for public, and"},
+		{"optional", guard.Settings{Optional: true, Rules: all}, "optional never decides: all of it is for rule 1, and"},
+		{"nothing asked", guard.Settings{Rules: all}, ""},
+		{"some paths", guard.Settings{Policy: fly, Rules: []guard.Rule{{Paths: []string{"/", "/a/*", "/*/b"}}}}, ""},
+		{"some methods", guard.Settings{Policy: fly, Rules: []guard.Rule{{Methods: []string{"GET", "POST"}, Paths: []string{"/*"}}, {Methods: []string{"PUT"}}}}, ""},
+	} {
+		if err := tt.settings.Validate(); tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("%s: Validate = %v; want %q alone", tt.name, err, tt.want)
+		}
+	}
+}
+
 // TestShadowedRules holds that a rule which could never decide is refused, and no other. "" = all is well.
 func TestShadowedRules(t *testing.T) {
 	of := func(methods string, paths ...string) guard.Rule {

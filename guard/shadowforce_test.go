@@ -53,45 +53,54 @@ func someRequests() (all []*http.Request) {
 }
 
 // shadowed finds what is said of a rule that never decides.
-var shadowed = regexp.MustCompile(`(?m)^(public|rule \d+) never decides: all of it is for (.*), and the first`)
+var shadowed = regexp.MustCompile(`(?m)^(public|rule \d+|optional|what holds where no rule matches)(?:, \S+)? never decides: all of it is for (.*), and the first`)
 
-// TestShadowedByForce draws rules, and holds what is said of them against what becomes of all requests of a small world: a rule is refused if, and only
-// if, it decides about none, and those that are named instead of it are for all that it is for.
+// saidOf returns of which rules a complaint says that they never decide, and which others it says they are for.
+func saidOf(t *rapid.T, complaint error) map[string][]string {
+	said := map[string][]string{}
+	if complaint == nil {
+		return said
+	}
+	for _, m := range shadowed.FindAllStringSubmatch(complaint.Error(), -1) {
+		said[strings.Replace(m[1], "optional", withoutRule, 1)] = strings.Split(m[2], " and ")
+	}
+	if len(said) != strings.Count(complaint.Error(), "\n")+1 {
+		t.Fatalf("Validate says more than what is shadowed: %v", complaint)
+	}
+	return said
+}
+
+// TestShadowedByForce draws rules, and holds what is said of them against what becomes of all requests of a small world: a rule, or what holds without
+// one, is refused if, and only if, it decides about none, and those that are named instead of it are for all that it is for.
 func TestShadowedByForce(t *testing.T) {
 	requests := someRequests()
 	rapid.Check(t, func(t *rapid.T) {
 		s := Settings{Rules: rapid.SliceOfN(drawnRules, 1, 5).Draw(t, "rules"), Public: rapid.SliceOfN(drawnPath, 0, 2).Draw(t, "open")}
-		c, err := s.compile()
-		said := map[string]string{}
-		if err != nil {
-			for _, m := range shadowed.FindAllStringSubmatch(err.Error(), -1) {
-				said[m[1]] = m[2]
-			}
-			if len(said) != strings.Count(err.Error(), "\n")+1 {
-				t.Fatalf("Validate says more than what is shadowed: %v", err)
-			}
+		if s.Optional = rapid.Bool().Draw(t, "optional"); !s.Optional {
+			s.Policy.MFA = rapid.Bool().Draw(t, "mfa")
 		}
-		decides := map[string]bool{}
+		c, err := s.compile()
+		said := saidOf(t, err)
+		decides := map[string]bool{withoutRule: s.Policy.isZero() && !s.Optional} // which says nothing then
 		for _, r := range requests {
 			d, why := c.demands(r)
 			if why != nil {
 				t.Fatalf("%s %s is refused: %v", r.Method, r.URL, why)
 			}
+			decides[withoutRule] = decides[withoutRule] || slices.Contains(d.policies[:], &c.top)
 			for i := range c.rules {
 				one := &c.rules[i]
-				if slices.Contains(d.rules[:], one) {
-					decides[one.name] = true
-				}
-				if by := said[one.name]; by != "" && one.matches(r.Method, r.URL.Path, false) && !slices.ContainsFunc(c.rules, func(o rule) bool {
-					return slices.Contains(strings.Split(by, " and "), o.name) && o.matches(r.Method, r.URL.Path, false)
+				decides[one.name] = decides[one.name] || slices.Contains(d.rules[:], one)
+				if by := said[one.name]; by != nil && one.matches(r.Method, r.URL.Path, false) && !slices.ContainsFunc(c.rules, func(o rule) bool {
+					return slices.Contains(by, o.name) && o.matches(r.Method, r.URL.Path, false)
 				}) {
-					t.Fatalf("%s is said to be for %s alone, and none of these is for %s %s", one.name, by, r.Method, r.URL.Path)
+					t.Fatalf("%s is said to be for %q alone, and none of these is for %s %s", one.name, by, r.Method, r.URL.Path)
 				}
 			}
 		}
-		for i := range c.rules {
-			if name := c.rules[i].name; decides[name] == (said[name] != "") {
-				t.Fatalf("%s decides: %t; said to be in the shadow of %q", name, decides[name], said[name])
+		for name, does := range decides {
+			if does == (said[name] != nil) {
+				t.Fatalf("%s decides: %t; said to be for %q alone", name, does, said[name])
 			}
 		}
 	})

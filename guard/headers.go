@@ -3,6 +3,7 @@ package guard
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -41,9 +42,9 @@ type identityHeaders []identityHeader
 func newIdentityHeaders(copied map[string]string) (identityHeaders, error) {
 	var all identityHeaders
 	var errs []error
-	for name, fieldName := range copied {
+	for _, name := range slices.Sorted(maps.Keys(copied)) { // so that complaints come in one order
 		h := identityHeader{name: http.CanonicalHeaderKey(name), folded: strings.ToLower(name)}
-		f, err := newField(fieldName)
+		f, err := newField(copied[name])
 		switch {
 		case !isPlainName(name):
 			errs = append(errs, fmt.Errorf("copy_headers: %q is not a name of 1 to 64 letters, digits and hyphens", name))
@@ -53,7 +54,8 @@ func newIdentityHeaders(copied map[string]string) (identityHeaders, error) {
 			errs = append(errs, fmt.Errorf("copy_headers: %s is there twice", h.name))
 		case h.folded == assertionFolded:
 			errs = append(errs, fmt.Errorf("copy_headers: %s is for the assertion; take another name", h.name))
-		case err != nil:
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("copy_headers: %s: %w", h.name, err))
 		}
 		h.field = f

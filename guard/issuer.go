@@ -197,7 +197,8 @@ func (o *outside) complaints() []error {
 	complain(o.UserType != "" && o.UserType != core.UserHuman && o.UserType != core.UserAPI, "user_type is %q; it must be human or api", o.UserType)
 	complain(*o.Skew < 0 || *o.Skew > maxSkew, "skew is %s; it must be from 0s to %s", time.Duration(*o.Skew), time.Duration(maxSkew))
 	errs = append(errs, checkAge("max_age", o.MaxAge))
-	for name, values := range o.RequireClaims {
+	for _, name := range slices.Sorted(maps.Keys(o.RequireClaims)) { // so that complaints come in one order
+		values := o.RequireClaims[name]
 		path, err := parseClaimPath(name)
 		complain(err != nil || path == nil, "require_claims: %q is no name of a claim", name)
 		complain(len(values) == 0, "require_claims: %s needs values", name)
@@ -211,8 +212,8 @@ func (o *outside) readClaims() []error {
 	named := maps.Clone(usualClaims)
 	maps.Copy(named, o.Claims)
 	var errs []error
-	for told, text := range named {
-		path, err := parseClaimPath(text)
+	for _, told := range slices.Sorted(maps.Keys(named)) {
+		path, err := parseClaimPath(named[told])
 		if err != nil {
 			errs = append(errs, fmt.Errorf("claims: %s: %w", told, err))
 		}
@@ -250,14 +251,10 @@ func (c *compiled) validateVouchers() error {
 	if len(c.issuers) > 0 && c.sources == (sourceSet{key: true}) {
 		errs = append(errs, errors.New("issuers: their tokens could not be shown; from must name bearer or cookie"))
 	}
-	policies := []Policy{c.Policy}
-	for _, r := range c.Rules {
-		policies = append(policies, r.Policy)
-	}
-	for _, p := range policies {
+	for _, p := range c.policies() {
 		for _, name := range p.VouchedBy {
 			if name != ownVoucher && !slices.ContainsFunc(c.issuers, func(o *outside) bool { return o.Name == name }) {
-				errs = append(errs, fmt.Errorf("vouched_by: there is no issuer %q; there is postern, and what issuers names", name))
+				errs = append(errs, fmt.Errorf("%svouched_by: there is no issuer %q; there is postern, and what issuers names", p.where, name))
 			}
 		}
 	}

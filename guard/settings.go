@@ -270,7 +270,6 @@ func (s Settings) compile() (*compiled, error) {
 	if err == nil {
 		note(c.validateUse(s))
 	}
-	note(c.validateAdmission())
 	note(c.Cookie.validate())
 	c.rules, err = newRules(c.Public, c.Rules, c.saidOfAll())
 	note(err)
@@ -286,6 +285,9 @@ func (s Settings) compile() (*compiled, error) {
 	note(err)
 	c.issuers, err = newOutsides(c.Issuers)
 	note(err)
+	if err == nil { // else it is not known what their users may be
+		note(c.validateAdmission())
+	}
 	note(c.validateVouchers())
 	note(c.validateRest())
 	return c, errors.Join(errs...)

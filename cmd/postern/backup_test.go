@@ -24,10 +24,10 @@ func TestBackup(t *testing.T) {
 	server := dev(t, "--json", "--data", data)
 	facts := server.facts(t)
 	token := createUser(t, facts)
-	busy, stop := make(chan int), make(chan struct{})
+	busy, stop := make(chan int, 1), make(chan struct{})
 	go func() {
 		made := 0
-		for c := (&crashed{T: t, facts: facts, http: http.DefaultClient}); ; made++ {
+		for c := (&crashed{T: t, facts: facts, http: http.DefaultClient}); t.Context().Err() == nil; made++ {
 			select {
 			case <-stop:
 				busy <- made
@@ -76,7 +76,7 @@ func TestBackup(t *testing.T) {
 
 	must(t, "They are of use only with", "backup", backup, "--data", data)
 	file, err := os.ReadFile(backup)
-	if out, failed := exec.Command(program, "backup", "-", "--data", data).Output(); failed != nil || err != nil || !bytes.Equal(out, file) {
+	if out, failed := command(t, "backup", "-", "--data", data).Output(); failed != nil || err != nil || !bytes.Equal(out, file) {
 		t.Errorf("backup - = %v with %d bytes; want the %d that a file gets", failed, len(out), len(file))
 	}
 	refused(t, "means of its own", "backup", backup, "--data", data, "--redis", "redis://127.0.0.1:1/0")

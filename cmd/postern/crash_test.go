@@ -66,14 +66,15 @@ func TestKillUnderLoad(t *testing.T) {
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
-	c := &crashed{T: t, http: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 4 * crashWorkers}}}
+	c := &crashed{T: t, http: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 4 * crashWorkers}}}
 	data := filepath.Join(t.TempDir(), "data")
 	for round := range crashRounds {
 		r := c.start(data)
 		since, sinceManaged := len(c.provided), len(c.managed)
 		c.killAt, c.kill = c.told+crashMost/3+random.IntN(crashMost), func() { _ = r.cmd.Process.Kill() }
 		c.load(round)
-		_ = r.cmd.Wait() // it was killed
+		c.kill() // in case that too few were told
+		_ = r.cmd.Wait()
 		if c.told < c.killAt {
 			t.Fatalf("the process ended by itself: %s", r.stderr)
 		}

@@ -45,7 +45,7 @@ func TestDocsCallWhatIsThere(t *testing.T) {
 		for _, call := range regexp.MustCompile("(?:(?m:^)(?: {4})?|`|\\()postern ([a-z][^`#>|)\n]*)").FindAllSubmatch(text, -1) {
 			calls++
 			args := strings.Fields(string(call[1]))
-			out, err := exec.Command(program, append(args, "value", "--help")...).CombinedOutput() // the value of a flag that is named alone
+			out, err := command(t, append(args, "value", "--help")...).CombinedOutput() // the value of a flag that is named alone
 			if err != nil || !strings.Contains(string(out), "Usage:\n  postern "+args[0]) {
 				t.Errorf("%s: postern %s: %v\n%.300s", page, call[1], err, out)
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestHangup has a server read its configuration again: one that is good, one that is not, and one that is again.
@@ -43,6 +44,9 @@ func TestHangupWhileItStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
+	if err := silent.(*net.TCPListener).SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
 	key := filepath.Join(t.TempDir(), "master.key")
 	if err := os.WriteFile(key, []byte(strings.Repeat("5a", 32)), 0o600); err != nil {
 		t.Fatal(err)
@@ -57,7 +61,7 @@ func TestHangupWhileItStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.until(t, "cannot use Redis")
-	if err := r.cmd.Wait(); err == nil || r.cmd.ProcessState.ExitCode() != 1 {
+	if err := r.wait(); err == nil || r.cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("the server ended with %v; want exit code 1", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,7 +15,7 @@ import (
 // postern runs the binary and returns what it printed.
 func postern(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	out, err := exec.Command(program, args...).CombinedOutput()
+	out, err := command(t, args...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
 

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,7 +21,7 @@ func TestReadme(t *testing.T) {
 	}
 	for _, call := range calls {
 		args := append(strings.Fields(call[1]), "--help")
-		if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+		if out, err := command(t, args...).CombinedOutput(); err != nil {
 			t.Errorf("README's bin/postern %s: %v\n%s", call[1], err, out)
 		}
 	}

@@ -72,13 +72,14 @@ func repeatAfterKill(t *testing.T, crash func(), store ...string) {
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
-	r := &repeating{T: t, http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: repeatCallers}}}
+	r := &repeating{T: t, http: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: repeatCallers}}}
 	arguments := append([]string{"--json", "--data", filepath.Join(t.TempDir(), "data")}, store...)
 	for round := range repeatKills {
 		p := r.start(arguments)
 		r.killAt, r.kill = r.told+repeatMost/4+random.IntN(repeatMost), func() { _ = p.cmd.Process.Kill() }
 		r.load(round)
-		_ = p.cmd.Wait() // it was killed
+		r.kill() // in case that too few were told
+		_ = p.cmd.Wait()
 		if r.told < r.killAt {
 			t.Fatalf("the process ended by itself: %s", p.stderr)
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,7 +23,7 @@ func TestImportOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	ours, theirs := terminal(t)
-	c := exec.Command(program, "import", "--api", facts.APIURL, file)
+	c := command(t, "import", "--api", facts.APIURL, file)
 	c.Env = append(os.Environ(), "POSTERN_MANAGEMENT_KEY="+*facts.ManagementKey)
 	c.Stderr = theirs
 	if err := c.Start(); err != nil {

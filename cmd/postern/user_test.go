@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,9 +36,9 @@ func TestUserByCommand(t *testing.T) {
 		{"password nobody", second, true, "postern: User not found", second},
 		{"password nobody --realm nowhere", second, true, "postern: Realm not found", second},
 	} {
-		command := exec.Command(program, append(strings.Fields("user "+tt.args), "--api", facts.APIURL, "--key-file", key)...)
-		command.Stdin = strings.NewReader(tt.typed)
-		out, err := command.CombinedOutput()
+		call := command(t, append(strings.Fields("user "+tt.args), "--api", facts.APIURL, "--key-file", key)...)
+		call.Stdin = strings.NewReader(tt.typed)
+		out, err := call.CombinedOutput()
 		if (err != nil) != tt.fails || !strings.Contains(string(out), tt.want) {
 			t.Errorf("postern user %s = %v: %q; want %q", tt.args, err, out, tt.want)
 		}

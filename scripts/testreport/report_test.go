@@ -34,8 +34,8 @@ func TestReport(t *testing.T) {
 			"1 passed, 1 failed, 0 skipped", []string{"--- FAIL example.test/p TestB", "panic: lost"}, false, false,
 		},
 		{
-			"one panics when another has passed", "package p\n\nimport (\n\"testing\"\n\"time\"\n)\n\nfunc TestA(t *testing.T) { t.Parallel(); time.Sleep(time.Second); go panic(\"lost\"); select {} }\n" +
-				"func TestB(t *testing.T) { t.Parallel(); time.Sleep(time.Millisecond) }\n",
+			"one panics when another has passed", "package p\n\nimport (\n\"testing\"\n\"time\"\n)\n\nvar begun = make(chan int)\n\n" +
+				"func TestA(t *testing.T) { t.Parallel(); begun <- 1; time.Sleep(time.Second); go panic(\"lost\"); select {} }\nfunc TestB(t *testing.T) { t.Parallel(); <-begun }\n",
 			"1 passed, 1 failed, 0 skipped", []string{"--- FAIL example.test/p TestA (did not end)", "panic: lost"}, false, false,
 		},
 		{
@@ -113,7 +113,7 @@ func goTest(t *testing.T, file string) string {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", "test", "-json", "-count=1", "./...")
+	cmd := exec.Command("go", "test", "-json", "-count=1", "-parallel=2", "./...")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
 	out, err := cmd.Output()

@@ -218,6 +218,9 @@ func hanging(t *testing.T) (net.Listener, *mailer) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = silent.Close() })
+	if err := silent.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute)); err != nil { // for who ought to come
+		t.Fatal(err)
+	}
 	m, err := newMailer(SMTP{Host: "127.0.0.1", Port: silent.Addr().(*net.TCPAddr).Port, From: "noreply@example.com", TLS: TLSNone})
 	if err != nil {
 		t.Fatal(err)

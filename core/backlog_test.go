@@ -52,7 +52,7 @@ func TestHangingHooksHoldUpNobody(t *testing.T) {
 		for range 60 {
 			w.org("Acme")
 		}
-		w.clock.Advance(time.Millisecond) // so that these come last; no more, as a clock that is before the store's own is set back
+		w.clock.Advance(time.Millisecond) // so that these come last
 		w.human("ann")
 		w.human("bob")
 		w.run(w.delivering(w.store, c))

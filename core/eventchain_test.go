@@ -315,10 +315,10 @@ func TestVerifyBesidesASweep(t *testing.T) {
 		_, err := w.Realms.Update(w.ctx, w.realm.ID, core.RealmChange{Settings: func(s *core.RealmSettings) { s.EventRetention = 24 * 60 * 60 }}, core.Request{})
 		w.must(err)
 		w.human("ann")
-		done := make(chan struct{})
+		done, c := make(chan struct{}), w.another(w.store)
+		defer func() { <-done }()
 		go func() {
 			defer close(done)
-			c := w.another(w.store)
 			for i := range 30 {
 				if _, err := c.Users.Update(w.ctx, w.realm.ID, "ann", core.UserChange{FirstName: ptr(fmt.Sprint("A", i))}, core.Request{}); err != nil {
 					t.Errorf("Update = %v", err)

@@ -33,33 +33,25 @@ func TestFeedTrouble(t *testing.T) {
 	defer work.Wait()
 	defer cancel()
 	store.on.Store(true)
-	if err := awaited(told, func() { w.clock.Advance(2 * time.Second) }); !errors.Is(err, core.ErrUnavailable) {
+	w.becomes("the feed has found the store away, after all that it was answered", func() bool { return store.refused.Load() > 1 })
+	w.clock.Advance(2 * time.Second)
+	w.becomes("it is told", func() bool { return len(told) > 0 })
+	if err := <-told; !errors.Is(err, core.ErrUnavailable) {
 		t.Errorf("told %v; want that the store is away", err)
 	}
 	store.on.Store(false)
-	if err := awaited(told, func() {}); err != nil {
+	w.becomes("it is told again", func() bool { return len(told) > 0 })
+	if err := <-told; err != nil {
 		t.Errorf("told %v; want that it is back", err)
 	}
-}
-
-// awaited returns what is told next, and lets time pass until then.
-func awaited(told <-chan error, pass func()) error {
-	for range 2000 {
-		select {
-		case err := <-told:
-			return err
-		case <-time.After(10 * time.Millisecond):
-			pass()
-		}
-	}
-	return errors.New("told nothing")
 }
 
 // mute is a store that answers no Tail while on.
 type mute struct {
 	core.Store
-	on   atomic.Bool
-	full atomic.Bool // and says that its disk is
+	on      atomic.Bool
+	full    atomic.Bool  // and says that its disk is
+	refused atomic.Int64 // Tails of the feed, while on
 }
 
 func (m *mute) Tail(ctx context.Context, logs []core.LogPosition, wait time.Duration) ([]core.Feed, error) {
@@ -67,6 +59,9 @@ func (m *mute) Tail(ctx context.Context, logs []core.LogPosition, wait time.Dura
 		return nil, fmt.Errorf("%w (%w)", core.ErrUnavailable, core.ErrStoreFull)
 	}
 	if m.on.Load() {
+		if logs[0].Log.Name == "inv" {
+			m.refused.Add(1)
+		}
 		return nil, core.ErrUnavailable
 	}
 	return m.Store.Tail(ctx, logs, min(wait, time.Millisecond))
@@ -76,7 +71,7 @@ func (m *mute) Tail(ctx context.Context, logs []core.LogPosition, wait time.Dura
 // for max staleness at most.
 func TestFeedBehind(t *testing.T) {
 	w := newWorld(t, teststore.Bolt(t))
-	store := &flood{Store: w.store, now: w.clock.Now}
+	store := &flood{Store: w.store}
 	c := w.another(store)
 	watch, err := c.Feed.Follow(w.ctx, w.realm.ID, inattentive{})
 	w.must(err)
@@ -151,15 +146,8 @@ func (f *lossy) Tail(ctx context.Context, logs []core.LogPosition, wait time.Dur
 // flood is a store whose logs, while on, grow faster than anybody reads them.
 type flood struct {
 	core.Store
-	now     func() time.Time // its clock
 	on      atomic.Bool
 	answers atomic.Int64
-}
-
-func (f *flood) Check(ctx context.Context) (core.Fitness, error) {
-	fit, err := f.Store.Check(ctx)
-	fit.Now = f.now()
-	return fit, err
 }
 
 func (f *flood) Tail(ctx context.Context, logs []core.LogPosition, wait time.Duration) ([]core.Feed, error) {

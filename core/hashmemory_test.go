@@ -22,7 +22,7 @@ func waitedFor(t *testing.T, s *sharedMemory) {
 func TestSharedMemory(t *testing.T) {
 	s := newSharedMemory(1, params{memory: 8})
 	first, second := s.take(s.all/2), s.take(s.all/2)
-	took := make(chan int)
+	took := make(chan int, 1)
 	var give func()
 	go func() {
 		give = s.take(2 * s.all) // more than there is: alone
@@ -36,6 +36,7 @@ func TestSharedMemory(t *testing.T) {
 	default:
 	}
 	second()
+	(&line{T: t}).becomes(func() bool { return len(took) > 0 })
 	if n := <-took; n != s.all {
 		t.Errorf("taken = %d; want all, %d", n, s.all)
 	}
@@ -57,7 +58,7 @@ func TestImportedHashesShareMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			others := h.shared.take(h.shared.all) // so that all meet
 			var all sync.WaitGroup
-			done := make(chan struct{})
+			done := make(chan struct{}, 1)
 			for range 8 {
 				all.Go(func() {
 					if ok, _, err := h.verify(&kept, "wrong", []byte("wrong")); ok || err != nil {
@@ -65,7 +66,7 @@ func TestImportedHashesShareMemory(t *testing.T) {
 					}
 				})
 			}
-			go func() { all.Wait(); close(done) }()
+			go func() { all.Wait(); done <- struct{}{} }()
 			waitedFor(t, h.shared)
 			select {
 			case <-done:
@@ -73,6 +74,7 @@ func TestImportedHashesShareMemory(t *testing.T) {
 			default:
 			}
 			others()
+			(&line{T: t}).becomes(func() bool { return len(done) > 0 })
 			<-done
 			if h.shared.taken != 0 {
 				t.Errorf("%d KiB are taken after all; want none", h.shared.taken)

@@ -70,7 +70,7 @@ func (l *line) next() {
 // becomes waits for a condition.
 func (l *line) becomes(ready func() bool) {
 	l.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ready(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ready(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			l.Fatalf("nothing happens; %d wait, and %q", l.length(), l.told())
 		}

@@ -172,7 +172,7 @@ func TestMailServerIsAnothers(t *testing.T) {
 	carrier := &courier{does: func(*core.Delivery) core.Attempted {
 		return core.Attempted{Line: "it could not be reached", Unserved: true}
 	}}
-	looking, end := context.WithTimeout(w.ctx, 20*time.Second)
+	looking, end := context.WithTimeout(w.ctx, time.Minute)
 	defer end()
 	var told []bool
 	master, err := core.NewMasterKey(make([]byte, core.MasterKeySize))

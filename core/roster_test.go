@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/internal/jose"
@@ -28,7 +29,11 @@ func (m *meeting) Apply(ctx context.Context, tx *core.Transaction) (core.Outcome
 	wait := m.awaited >= 0
 	m.mu.Unlock()
 	if wait {
-		<-m.all
+		select {
+		case <-m.all:
+		case <-time.After(time.Minute):
+			return core.Outcome{}, errors.New("the others do not come to write")
+		}
 	}
 	return m.Store.Apply(ctx, tx)
 }

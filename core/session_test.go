@@ -216,7 +216,7 @@ func (l *listener) ForgetAll() {
 // await waits until holds does.
 func (l *listener) await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		l.mu.Lock()
 		ok := holds()
@@ -248,8 +248,7 @@ func TestFeedTells(t *testing.T) {
 		heard.await(t, "a deleted session", func() bool { return heard.seen[string(in.Session.ID)] })
 		w.must(w.Users.Delete(w.ctx, w.realm.ID, string(in.User.ID), core.Request{}))
 		heard.await(t, "a deleted user", func() bool { return heard.seen[string(in.User.ID)] })
-		w.clock.Advance(time.Hour)
-		if watch.Fresh(w.clock.Now()) {
+		if watch.Fresh(w.clock.Now().Add(time.Hour)) {
 			t.Error("Fresh = true an hour after the last news; want false")
 		}
 	})
@@ -395,14 +394,14 @@ func get(w *world, id core.SessionID) error {
 	return err
 }
 
-// deaf is a store whose logs can be read once: from then on it tells no news.
+// deaf is a store whose invalidation logs can be read once: from then on it tells no news.
 type deaf struct {
 	core.Store
 	heard atomic.Bool
 }
 
 func (d *deaf) Tail(ctx context.Context, logs []core.LogPosition, wait time.Duration) ([]core.Feed, error) {
-	if d.heard.Swap(true) {
+	if logs[0].Log.Name == "inv" && d.heard.Swap(true) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}

@@ -217,11 +217,12 @@ func TestListRoundTrips(t *testing.T) {
 		w.Core = w.another(store)
 		w.run(w.Core)
 		ctx := context.WithValue(w.ctx, byTest{}, true)
-		for store.calls = nil; len(store.calls) != 1; { // until the realm is remembered
+		w.becomes("the realm is remembered", func() bool {
 			store.calls = nil
 			_, err := w.Users.Get(ctx, w.realm.ID, string(ann.ID))
 			w.must(err)
-		}
+			return len(store.calls) == 1
+		})
 		for _, c := range []struct {
 			in   core.ListUsers
 			want string
@@ -245,7 +246,11 @@ func TestListRoundTrips(t *testing.T) {
 				if begun.Add(1) == ranges {
 					close(all)
 				}
-				<-all
+				select {
+				case <-all:
+				case <-time.After(time.Minute):
+					t.Errorf("List(%+v) has begun %d ranges; want %d at once", c.in, begun.Load(), ranges)
+				}
 			}
 			_, err := w.Users.List(ctx, w.realm.ID, c.in)
 			if got := strings.Join(store.calls, " "); err != nil || got != c.want {

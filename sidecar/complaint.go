@@ -14,19 +14,21 @@ import (
 // decodeStrictly decodes a node, and takes no names that mean nothing. Of a *yaml.TypeError, what is of the wrong kind has the
 // lines of the file.
 func decodeStrictly(value *yaml.Node, into any) error {
-	if names := unsaid(value); len(names) > 0 {
-		return &yaml.TypeError{Errors: names}
-	}
+	found := &yaml.TypeError{Errors: takeUnsaid(value)}
 	err := decodeKnown(value, into)
-	if _, all := errors.AsType[*yaml.TypeError](err); err == nil || all {
-		return err
+	if _, all := errors.AsType[*yaml.TypeError](err); err != nil && !all {
+		aside := setAside(value, into, func(alone *yaml.Node) *yaml.Node { return alone })
+		if len(aside) == 0 {
+			return err
+		}
+		found.Errors = append(found.Errors, aside...)
+		err = decodeKnown(value, into)
 	}
-	found := &yaml.TypeError{Errors: setAside(value, into, func(alone *yaml.Node) *yaml.Node { return alone })}
-	if len(found.Errors) == 0 {
-		return err
-	}
-	if rest, more := errors.AsType[*yaml.TypeError](decodeKnown(value, into)); more {
+	if rest, more := errors.AsType[*yaml.TypeError](err); more {
 		found.Errors = append(found.Errors, rest.Errors...)
+	}
+	if len(found.Errors) == 0 {
+		return nil
 	}
 	return found
 }
@@ -85,20 +87,29 @@ func setAside(node *yaml.Node, into any, within func(*yaml.Node) *yaml.Node) (co
 	return complaints
 }
 
-// unsaid returns a complaint for each name below a node that has no value. The library takes that for the default, and so a rule that was
-// to ask for something would ask for nothing.
-func unsaid(node *yaml.Node) []string {
-	var all []string
-	for i, child := range node.Content {
-		if child.Tag != "!!null" {
-			all = append(all, unsaid(child)...)
-		} else if node.Kind == yaml.MappingNode && i%2 == 1 {
-			all = append(all, fmt.Sprintf("line %d: %s has no value; give it one, or leave it out", child.Line, node.Content[i-1].Value))
-		} else {
-			all = append(all, fmt.Sprintf("line %d: an entry has no value; give it one, or leave it out", child.Line))
+// takeUnsaid takes out what is below a node and has no value, and returns a complaint for each. The library takes that for the default, and so a rule
+// that was to ask for something would ask for nothing.
+func takeUnsaid(node *yaml.Node) (complaints []string) {
+	var kept []*yaml.Node
+	isMap := node.Kind == yaml.MappingNode
+	for i := 0; i < len(node.Content); i++ {
+		child := node.Content[i]
+		switch {
+		case child.Tag != "!!null":
+			complaints = append(complaints, takeUnsaid(child)...)
+			kept = append(kept, child)
+		case isMap && i%2 == 1:
+			complaints = append(complaints, fmt.Sprintf("line %d: %s has no value; give it one, or leave it out", child.Line, node.Content[i-1].Value))
+			kept = kept[:len(kept)-1] // its name
+		default:
+			complaints = append(complaints, fmt.Sprintf("line %d: an entry has no value; give it one, or leave it out", child.Line))
+			if isMap { // it was a name
+				i++
+			}
 		}
 	}
-	return all
+	node.Content = kept
+	return complaints
 }
 
 // How the library says what is wrong.
@@ -117,9 +128,17 @@ func complaints(err error, line int, value *yaml.Node) []error {
 		return []error{fmt.Errorf("line %d: %w", line, err)}
 	}
 	var all []error
+	unknown := map[string][]int{} // names, and the lines where each stands that is yet to be complained of
 	for _, text := range found.Errors {
 		if m := unknownField.FindStringSubmatch(text); m != nil {
-			text = fmt.Sprintf("line %d: there is no setting %s here", max(line, lineOf(value, m[1])), m[1])
+			name, at := m[1], line
+			if unknown[name] == nil {
+				unknown[name] = linesOf(value, name)
+			}
+			if lines := unknown[name]; len(lines) > 0 {
+				at, unknown[name] = lines[0], lines[1:]
+			}
+			text = fmt.Sprintf("line %d: there is no setting %s here", max(line, at), name)
 		} else if m := wrongKind.FindStringSubmatch(text); m != nil {
 			text = fmt.Sprintf("line %s:%s must be %s", m[1], m[2], wanted(m[3]))
 			if m[2] == "" {
@@ -131,17 +150,16 @@ func complaints(err error, line int, value *yaml.Node) []error {
 	return all
 }
 
-// lineOf returns the line of a name below a node, or 0.
-func lineOf(node *yaml.Node, name string) int {
+// linesOf returns the lines where a name stands below a node.
+func linesOf(node *yaml.Node, name string) []int {
+	var lines []int
 	for i, child := range node.Content {
 		if node.Kind == yaml.MappingNode && i%2 == 0 && child.Value == name {
-			return child.Line
+			lines = append(lines, child.Line)
 		}
-		if line := lineOf(child, name); line > 0 {
-			return line
-		}
+		lines = append(lines, linesOf(child, name)...)
 	}
-	return 0
+	return lines
 }
 
 // wanted describes a Go type as what one writes in a file.
@@ -152,7 +170,7 @@ func wanted(kind string) string {
 	case strings.HasPrefix(kind, "map["), strings.HasPrefix(kind, "guard.") && kind != "guard.Source":
 		return "names with a value each"
 	case kind == "bool":
-		return "true or false"
+		return "true or false, without quotes"
 	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
 		return "a number"
 	}

@@ -127,6 +127,9 @@ func TestLoadComplains(t *testing.T) {
 		{"lists of nobody", "upstream: http://a\nrequire_any: []\nrules: [{path: [/a], vouched_by: []}]\n", nil, []string{"require_any names no permission", "rule 1: vouched_by names nobody"}},
 		{"names without values", "upstream: http://a\nmfa:\nrules:\n- path: [/a]\n  mfa: ~\n  require:\n  - \n", nil, []string{
 			"line 2: mfa has no value", "line 5: mfa has no value", "line 7: an entry has no value"}},
+		{"names without values, and more", "upstream: http://a\nrules:\n- path: [/a]\n  mfa: ~\n  shoe: 44\n- path: [/b]\n  ~: 5\n  signed_in_within: soon\n  shoe: 45\n- path: [/c]\n  mfa: \"true\"\n", nil, []string{
+			"line 4: mfa has no value", "line 7: an entry has no value", "line 5: there is no setting shoe here", "line 8: signed_in_within: \"soon\" is no duration", "line 9: there is no setting shoe here",
+			"line 11: `true` must be true or false, without quotes"}},
 		{"a name with hyphens", "upstream: http://a\nredis-url: x\n", nil, []string{"line 2: there is no setting redis-url; did you mean redis_url?"}},
 		{"a slip of the finger", "upstream: http://a\nrule: []\nmfaa: true\nreqiure: [x]\norgs: x\n", []string{"POSTERN_PUBLC=/a"}, []string{"did you mean rules?",
 			"did you mean require?", "there is no setting orgs", "POSTERN_PUBLC in the environment is no setting; did you mean public?"}},

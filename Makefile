@@ -110,8 +110,9 @@ hooks: ## try hooks against Standard Webhooks' own library and a real mail conve
 	@cd e2e/hooks && $(STATIC) go test -count=1 ./...
 
 .PHONY: proxies
-proxies: build caddy ## run the snippets for forward auth with the real nginx, Caddy and Traefik; call gRPC through both hosts
+proxies: build caddy ## run the snippets for forward auth with the real nginx, Caddy and Traefik; call gRPC through both hosts, and Caddy over HTTP/3
 	@scripts/proxies bin/postern bin/caddy
+	@$(STATIC) go test -count=1 -run OverHTTP3 ./caddymodule | grep -v '^{'
 
 .PHONY: reloads
 reloads: ## reload Caddy a hundred times under 500 requests a second (two minutes)

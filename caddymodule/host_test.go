@@ -18,27 +18,33 @@ const guarded = `postern_api /v1/*
 	reverse_proxy APP`
 
 // TestHost runs the table that all hosts run, over the embedded store.
-func TestHost(t *testing.T) { newWorld(t).runTable("") }
+func TestHost(t *testing.T) { newWorld(t).runTable("", nil) }
 
 // TestHostOverRedis runs it over Redis.
 func TestHostOverRedis(t *testing.T) {
 	w := newWorld(t)
 	w.useRedis()
-	w.runTable(overRedis)
+	w.runTable(overRedis, nil)
 }
 
-// runTable runs the table with global options.
-func (w *world) runTable(global string) {
+// runTable runs the table with global options, over HTTP/1.1 or with TLS over another transport.
+func (w *world) runTable(global string, transport http.RoundTripper) {
 	t := w.T
 	p := w.settle()
-	w.load(w.config(global, "postern_api /v1/*\n\t"+hosttest.Caddyfile+"\n\treverse_proxy APP"))
-	p.tokens.Short = w.createUser(p, "short")
+	config, url := w.config(global, "postern_api /v1/*\n\t"+hosttest.Caddyfile+"\n\treverse_proxy APP"), "http://"+w.site
+	if transport != nil {
+		w.loadTLS(config)
+		url = "https://" + w.site
+	} else {
+		w.load(config)
+		p.tokens.Short = w.createUser(p, "short")
+	}
 	revoke := func(t *testing.T, token string) {
 		if got := w.do("DELETE", "/v1/users/me", token, ""); got.status >= 300 {
 			t.Fatalf("DELETE /v1/users/me = %+v", got)
 		}
 	}
-	hosttest.Run(t, hosttest.Host{URL: "http://" + w.site, Tokens: p.tokens, Revoke: revoke, Identity: map[string]string{
+	hosttest.Run(t, hosttest.Host{URL: url, Transport: transport, Tokens: p.tokens, Revoke: revoke, Identity: map[string]string{
 		"X-Postern-User-Id": string(p.ann.User.ID), "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com"}})
 }
 

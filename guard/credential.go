@@ -189,5 +189,8 @@ func (c *compiled) isOurs(line string) bool {
 // Standard, "CORS-preflight request"). It carries no credentials, has no body, opens nothing and stands for no other method: what does is judged like any other.
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "" &&
-		r.ContentLength == 0 && r.Header["Upgrade"] == nil && !overridesMethod(r)
+		(r.ContentLength == 0 || mayHaveNoBody(r)) && r.Header["Upgrade"] == nil && !overridesMethod(r)
 }
+
+// mayHaveNoBody reports whether it shows only when r's body is read whether there is one: in HTTP/3 a request that has none need not say so.
+func mayHaveNoBody(r *http.Request) bool { return r.ProtoMajor == 3 && r.ContentLength < 0 }

@@ -156,7 +156,7 @@ func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
 		return
 	}
 	if isPreflight(r) {
-		v.Decision = Allow
+		v.Decision, v.bodiless = Allow, mayHaveNoBody(r)
 		return
 	}
 	d, why := g.c.demands(r)
@@ -285,7 +285,7 @@ func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
 		p.who = v.standing
 	}
 	g.rewrite(r.Header, v, p.former, p.texts[:])
-	return g.names.withoutTrailers(r, p)
+	return g.names.bare(r, v, p)
 }
 
 // rewrite makes the headers of a request what Prepare says. room is for the texts of those about who it is.

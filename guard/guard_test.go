@@ -332,6 +332,28 @@ func TestPreflightPassesWithoutIdentity(t *testing.T) {
 	}
 }
 
+// TestPreflightOverHTTP3 asks as a browser does over HTTP/3, where it shows only later that there is no body. One that comes nevertheless goes nowhere.
+func TestPreflightOverHTTP3(t *testing.T) {
+	g := newWorld().guard(t, guard.Options{})
+	for name, handler := range map[string]func(http.Handler) http.Handler{"Handler": g.Handler, "ProxyHandler": g.ProxyHandler} {
+		r := httptest.NewRequest(http.MethodOptions, "/", io.MultiReader(strings.NewReader("a body")))
+		r.ProtoMajor, r.ContentLength, r.Trailer = 3, -1, http.Header{"X-After": {"it"}}
+		r.Header.Set("Origin", "https://example.com")
+		r.Header.Set("Access-Control-Request-Method", "PUT")
+		w := httptest.NewRecorder()
+		handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil || len(body) > 0 || r.ContentLength != 0 || r.Trailer != nil {
+				t.Errorf("%s: next gets the body %q (length %d, trailers %v), %v; want none", name, body, r.ContentLength, r.Trailer, err)
+			}
+			w.WriteHeader(http.StatusNoContent)
+		})).ServeHTTP(w, r)
+		if w.Code != http.StatusNoContent {
+			t.Errorf("%s: a preflight over HTTP/3 = %d; want next's 204", name, w.Code)
+		}
+	}
+}
+
 // TestPathIsNotOverridden sends what has some applications take another path than the one that is judged.
 func TestPathIsNotOverridden(t *testing.T) {
 	g := newWorld().guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/open"}}})

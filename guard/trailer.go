@@ -37,5 +37,14 @@ func (n *Names) withoutTrailers(r *http.Request, ctx context.Context) *http.Requ
 	return r
 }
 
+// bare is withoutTrailers for what v allows, which may be to pass without its body.
+func (n *Names) bare(r *http.Request, v *Verdict, ctx context.Context) *http.Request {
+	r = n.withoutTrailers(r, ctx)
+	if v.bodiless {
+		r.Body, r.ContentLength, r.Trailer = http.NoBody, 0, nil
+	}
+	return r
+}
+
 // mayHaveTrailers reports whether there may be trailers, which follow a body.
 func mayHaveTrailers(r *http.Request) bool { return r.Body != http.NoBody || r.Trailer != nil }

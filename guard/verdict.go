@@ -36,6 +36,7 @@ type Verdict struct {
 	Refusal  Refusal // of Deny and CannotKnow
 	Stale    bool    // allowed by what was known before the store went away (Settings.StaleOK)
 
+	bodiless bool // allowed as one without a body, which shows only when it is read: none is passed on
 	standing
 	source    Source // where it was found who it is
 	at        int64  // nanoseconds since the epoch: as of when somebody was allowed

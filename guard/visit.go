@@ -173,7 +173,7 @@ func (g *Guard) escort(w http.ResponseWriter, r *http.Request, v *Verdict) (*htt
 	if !v.admitted() {
 		g.rewrite(r.Header, v, former, nil)
 		if mayHaveTrailers(r) {
-			r = g.names.withoutTrailers(r, r.Context())
+			r = g.names.bare(r, v, r.Context())
 		}
 		return r, nil
 	}

@@ -124,7 +124,7 @@ func (v *served) earlier(by time.Duration) *core.Core {
 // TestHost runs the table that all hosts run.
 func TestHost(t *testing.T) {
 	stores(t, func(t *testing.T, change func(*Options)) {
-		v := serve(t, hosttest.App(), func(o *Options) { o.Pages, o.Guard = off, hosttest.Settings; change(o) }) // so that a browser is refused here, as elsewhere
+		v := serve(t, hosttest.App(), func(o *Options) { o.Pages, o.Guard, o.H2C = off, hosttest.Settings, true; change(o) }) // so that a browser is refused here, as elsewhere
 		c := v.parts.Core
 		other, err := c.Realms.Create(t.Context(), core.NewRealm{Name: "other"}, core.Request{})
 		v.must(err)
@@ -135,12 +135,19 @@ func TestHost(t *testing.T) {
 		state := core.StateInactive
 		_, err = c.Users.Update(t.Context(), v.realm.ID, "cat", core.UserChange{State: &state}, core.Request{})
 		v.must(err)
-		hosttest.Run(t, hosttest.Host{URL: v.GuardURL(),
+		host := hosttest.Host{URL: v.GuardURL(),
 			Tokens: hosttest.Tokens{Valid: valid.Token, Short: short.Token, Old: old.Token, Expired: expired.Token, Revoked: revoked.Token, Inactive: inactive.Token, OtherRealm: stranger.Token},
 			Revoke: func(t *testing.T, _ string) {
 				v.must(c.Sessions.Delete(t.Context(), v.realm.ID, short.Session.ID, core.Request{}))
 			},
 			Identity: map[string]string{"X-Postern-User-Id": string(valid.User.ID), "X-Postern-Username": "ann", "X-Postern-Email": "ann@example.com"},
+		}
+		hosttest.Run(t, host)
+		t.Run("over HTTP/2", func(t *testing.T) {
+			http2 := new(http.Protocols)
+			http2.SetUnencryptedHTTP2(true)
+			host.Transport, host.Tokens.Old = &http.Transport{Protocols: http2}, v.signIn(v.earlier(4*time.Hour), v.realm.ID, "elder").Token
+			hosttest.Run(t, host)
 		})
 		for _, entry := range v.logged.All() {
 			for _, secret := range []string{valid.Token, revoked.Token, stranger.Token, password} {

@@ -82,8 +82,8 @@ var exchanges = []exchange{
 	{name: "Connection names another", method: "GET", header: http.Header{
 		"Authorization": {"Bearer {valid}"}, "Connection": {"X-Other"}, "X-Other": {"1"}}, status: 200, identified: true},
 
-	{name: "cookie", method: "GET", header: http.Header{"Cookie": {"a=1; __Host-postern={valid};b=2"}}, status: 200, identified: true,
-		seen: map[string]string{"Cookie": "a=1;b=2"}},
+	{name: "cookie", method: "GET", header: http.Header{"Cookie": {"a=1; __Host-postern={valid}; b=2"}}, status: 200, identified: true,
+		seen: map[string]string{"Cookie": "a=1; b=2"}},
 	{name: "cookie alone", method: "GET", header: http.Header{"Cookie": {"__Host-postern={valid}"}}, status: 200, identified: true, seen: map[string]string{"Cookie": ""}},
 	{name: "cookie, revoked", method: "GET", header: http.Header{"Cookie": {"__Host-postern={revoked}"}}, status: 401, reply: map[string]string{"Set-Cookie": ""}},
 	{name: "cookies that differ", method: "GET", header: http.Header{"Cookie": {"__Host-postern={valid}; __Host-postern=x"}}, status: 401},

@@ -168,11 +168,17 @@ func newPattern(text string) (pattern, bool) {
 		p.segments = strings.Split(trimmed, "/")[1:]
 	}
 	for _, s := range p.segments {
-		if s != "*" && strings.Contains(foldText(s), "*") { // or read loosely it would be a wildcard
+		if s != "*" && (strings.Contains(foldText(s), "*") || meansElsewhere(s)) { // read loosely the first would be a wildcard
 			return pattern{}, false
 		}
 	}
 	return p, true
+}
+
+// meansElsewhere reports whether a segment is, where others read paths, a parameter that stands for anything (:id, {id}) or the end of one of several
+// (/a,/b). Here it would be the text itself, which nobody asks for, and the rule for nothing.
+func meansElsewhere(segment string) bool {
+	return strings.HasPrefix(segment, ":") || strings.HasSuffix(segment, ",") || strings.ContainsAny(segment, "{}")
 }
 
 // loose returns the pattern of loosely read paths.

@@ -281,6 +281,19 @@ func browserHost(location string) string {
 	return strings.TrimSuffix(strings.ToLower(text), ":443")
 }
 
+// TestPatterns reads paths of rules, and refuses those that would be for nothing that whoever wrote them means.
+func TestPatterns(t *testing.T) {
+	for text, want := range map[string]bool{
+		"/": true, "/*": true, "/a/*/b": true, "/a/": true, "/users:batch": true, "/a,b": true, "/über uns": true, "/a/*/*": true, "/@x/~y": true,
+		"": false, "*": false, "a": false, "//a": false, "/a//b": false, "/a*": false, "/**": false, "/a/../b": false, "/a ": false, "/a%20b": false, "/a?b": false, "/a;b": false,
+		"/users/:id": false, "/users/{id}": false, "/users/{id}/x": false, "/a,/b": false, "/a,": false, "/＊": false, "/x＊/y": false,
+	} {
+		if _, ok := newPattern(text); ok != want {
+			t.Errorf("newPattern(%q) takes it: %t, want %t", text, ok, want)
+		}
+	}
+}
+
 // TestCovers holds for all short patterns that one covers another only if it matches, in both readings, whatever the other does.
 func TestCovers(t *testing.T) {
 	texts := func(pieces []string, depth int) []string {

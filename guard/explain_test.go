@@ -1,10 +1,15 @@
 package guard_test
 
 import (
+	"bufio"
 	"encoding/base64"
+	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
@@ -81,4 +86,38 @@ func TestExplainToken(t *testing.T) {
 	if got, err := g.Explain(t.Context(), "GET", "/", ""); err != nil || strings.Contains(got, "It says") {
 		t.Errorf("Explain without a token = %q, %v; want nothing about one", got, err)
 	}
+}
+
+// TestExplainReadsAsServersDo asks what would become of drawn requests, and holds that against what becomes of the same over the wire.
+func TestExplainReadsAsServersDo(t *testing.T) {
+	w := newWorld()
+	w.knows("a.b.good", member(func(*core.Identity) {}))
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/open"}, Policy: guard.Policy{Require: []string{"read"}},
+		Rules: []guard.Rule{{Paths: []string{"/admin/*"}, Policy: guard.Policy{Require: []string{"fly"}}}, {Methods: []string{"DELETE"}, Policy: guard.Policy{MFA: true}}}}})
+	pieces := rapid.SampledFrom([]string{"/", "//", "admin", "ADMIN", "open", "x", "%", "%2f", "%61", "%C3%A9", "é", ".", "..", ";", ":", "@", "?", "#", "\\", "*", "=", "a:b", "[", "%00"})
+	rapid.Check(t, func(t *rapid.T) {
+		method := rapid.SampledFrom([]string{"GET", "HEAD", "POST", "DELETE", "OPTIONS", "TRACE", "PATCH"}).Draw(t, "method")
+		target := "/" + strings.Join(rapid.SliceOfN(pieces, 0, 6).Draw(t, "pieces"), "")
+		token := rapid.SampledFrom([]string{"", "a.b.good", "a.b.bad"}).Draw(t, "token")
+		sent, _, _ := strings.Cut(target, "#") // which no client sends
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(method + " " + sent + " HTTP/1.1\r\nHost: app.example.com\r\n\r\n")))
+		said, refused := g.Explain(t.Context(), method, target, token)
+		if (err != nil) != (refused != nil) {
+			t.Fatalf("Explain(%s %q) = %v; a server reads it: %v", method, target, refused, err)
+		}
+		if err != nil {
+			return
+		}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		v := g.Judge(r)
+		want := fmt.Sprintf("%s %s: %s", method, r.URL.EscapedPath(), v.Decision)
+		if v.Decision != guard.Allow {
+			want += fmt.Sprintf(", %d %s.", v.Refusal.Status, v.Refusal.Reason)
+		}
+		if first, _, _ := strings.Cut(said, "\n"); !strings.HasPrefix(first, want) {
+			t.Fatalf("Explain(%s %q) = %q, want %q", method, target, first, want)
+		}
+	})
 }

@@ -85,7 +85,10 @@ func (o *Options) readYAML(text []byte, environ []string) []error {
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return []error{errors.New("there is more than one document")}
 	}
-	root := document.Content[0]
+	root, err := spelledOut(document.Content[0])
+	if err != nil {
+		return []error{&unreadFile{err}}
+	}
 	if root.Kind != yaml.MappingNode {
 		return []error{errors.New("line 1: it must be settings, one a line, as in \"upstream: http://127.0.0.1:3000\"")}
 	}

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -163,6 +164,24 @@ func TestLoadComplains(t *testing.T) {
 				t.Errorf("Load = %v; want it to speak of the file, not of the program", err)
 			}
 		})
+	}
+}
+
+// TestAliases has a setting stand for another, or for more than there is room for.
+func TestAliases(t *testing.T) {
+	text := "upstream: http://a\nrequire: &r [app:read]\nrules:\n- &first {path: [/a], require: *r, mfa: true}\n- {<<: *first, path: [/b]}\n"
+	o, err := Load(Source{File: configured(t, text)})
+	if err != nil || len(o.Guard.Rules) != 2 || !slices.Equal(o.Guard.Rules[0].Require, o.Guard.Require) || !o.Guard.Rules[1].MFA || o.Guard.Rules[1].Paths[0] != "/b" {
+		t.Errorf("Load(%q) = %+v, %v; want rules that ask for the same", text, o.Guard, err)
+	}
+	laughs := "a0: &a0 [x]\n"
+	for i := range 9 {
+		laughs += fmt.Sprintf("a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9))
+	}
+	for text, want := range map[string]string{"rules: &a\n- {path: *a}\n": "line 2: the alias a stands for what it is in", laughs: "its aliases stand for too much"} {
+		if _, err := Load(Source{File: configured(t, text)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load(%.30q) = %v, want %q", text, err, want)
+		}
 	}
 }
 

@@ -141,6 +141,9 @@ func complaints(err error, line int, value *yaml.Node) []error {
 			text = fmt.Sprintf("line %d: there is no setting %s here", max(line, at), name)
 		} else if m := wrongKind.FindStringSubmatch(text); m != nil {
 			text = fmt.Sprintf("line %s:%s must be %s", m[1], m[2], wanted(m[3]))
+			if m[2] == " `true`" || m[2] == " `false`" {
+				text += ", without quotes"
+			}
 			if m[2] == "" {
 				text = fmt.Sprintf("line %s: this must be %s", m[1], wanted(m[3]))
 			}
@@ -170,7 +173,7 @@ func wanted(kind string) string {
 	case strings.HasPrefix(kind, "map["), strings.HasPrefix(kind, "guard.") && kind != "guard.Source":
 		return "names with a value each"
 	case kind == "bool":
-		return "true or false, without quotes"
+		return "true or false"
 	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
 		return "a number"
 	}

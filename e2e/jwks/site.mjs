@@ -54,7 +54,7 @@ data: ${own}/data
 
   for (let tries = 0; ; tries++) {
     if (await fetch(`http://${listen}/`).then((answer) => answer.status === 401, () => false)) return { ask, stop }
-    if (tries > 200 || postern.exitCode !== null) throw new Error(`postern did not start: ${log}`)
+    if (tries > 600 || postern.exitCode !== null) throw new Error(`postern did not start: ${log}`)
     await pause(100)
   }
 }

@@ -34,3 +34,33 @@ func TestAwaitLoaded(t *testing.T) {
 		s.AwaitLoaded(t.Context(), func() { t.Error("AwaitLoaded waits for a server that does not run") })
 	})
 }
+
+// TestAwaitLoadedInSilence has a server that reads its data not answer for longer than a call waits: it is waited for all the same.
+func TestAwaitLoadedInSilence(t *testing.T) {
+	t.Parallel()
+	server, _ := redistest.StartLoading(t, "redis")
+	proxy := redistest.NewProxy(t, server)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o, once, asked, silent := options(proxy.URL()), 0, 0, false
+	o.CallTimeout = 2 * time.Second // and so one attempt a look
+	o.Now = func() time.Time {      // a look asks for the time, at most as often as the first did
+		switch {
+		case !silent:
+			once++
+		case asked == once:
+			cancel() // it has looked again
+		default:
+			asked++
+		}
+		return time.Now()
+	}
+	s := open(t, o)
+	s.AwaitLoaded(ctx, func() {
+		silent = true
+		proxy.Set(redistest.Swallow())
+	})
+	if ctx.Err() == nil {
+		t.Error("AwaitLoaded gave up a server that read its data, and then did not answer in time")
+	}
+}

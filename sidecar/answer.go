@@ -1,7 +1,9 @@
 package sidecar
 
 import (
+	"bufio"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 )
@@ -65,3 +67,29 @@ func (a *answer) mayInform(status int) bool {
 	a.asked = a.asked || status == http.StatusContinue
 	return a.request.ProtoAtLeast(1, 1) && (a.asked || a.request.ProtoMajor > 1 || a.request.Header["Expect"] == nil)
 }
+
+// Hijack gives away the connection, for a WebSocket, with what the client has sent early: httputil.ReverseProxy reads from the connection alone, and
+// would go on in the midst of it.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, both, err := http.NewResponseController(a.ResponseWriter).Hijack()
+	if err == nil && both.Reader.Buffered() > 0 {
+		conn = &earlyConn{conn, both.Reader}
+	}
+	return conn, both, err
+}
+
+// earlyConn is a connection of which something was read already.
+type earlyConn struct {
+	net.Conn
+	early *bufio.Reader // which is not to read any more: net/http takes the end of what is read here for that of the request
+}
+
+func (c *earlyConn) Read(p []byte) (int, error) {
+	if n := c.early.Buffered(); n > 0 {
+		return c.early.Read(p[:min(n, len(p))])
+	}
+	return c.Conn.Read(p)
+}
+
+// CloseWrite ends what is sent, where the connection can.
+func (c *earlyConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -96,8 +96,11 @@ func (c *patientConn) SetDeadline(t time.Time) error {
 }
 
 // CloseWrite ends what is sent, as net/http does before it closes a connection that a client still writes to.
-func (c *patientConn) CloseWrite() error {
-	if half, is := c.Conn.(interface{ CloseWrite() error }); is {
+func (c *patientConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite ends what is sent over a connection, where that can be.
+func closeWrite(conn net.Conn) error {
+	if half, is := conn.(interface{ CloseWrite() error }); is {
 		return half.CloseWrite()
 	}
 	return nil

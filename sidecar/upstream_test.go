@@ -56,6 +56,51 @@ func TestWebSocketToHTTP2(t *testing.T) {
 	}
 }
 
+// TestWebSocketHearsWhatCameEarly has a client, which should not, send before its WebSocket is open, and end what it sends: all of it reaches the
+// app, and the app is heard to its end.
+func TestWebSocketHearsWhatCameEarly(t *testing.T) {
+	asked := make(chan bool)
+	open := make(chan bool)
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- true
+		<-open
+		conn, both, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		text, _ := io.ReadAll(both)
+		_, _ = fmt.Fprintf(conn, "heard %s", text)
+	})
+	v := serve(t, app, func(o *Options) { o.Guard.Public = []string{"/*"} })
+	for _, early := range []string{"", "with the request", "while the app works"} {
+		conn := v.dial()
+		handshake := "GET / HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+		if early == "with the request" {
+			handshake += early
+		}
+		_, err := io.WriteString(conn, handshake)
+		v.must(err)
+		<-asked
+		if early == "while the app works" {
+			_, err = io.WriteString(conn, early)
+			v.must(err)
+		}
+		open <- true
+		r := bufio.NewReader(conn)
+		_, err = http.ReadResponse(r, nil)
+		v.must(err)
+		_, err = io.WriteString(conn, " and later")
+		v.must(err)
+		v.must(conn.(*net.TCPConn).CloseWrite())
+		if text, err := io.ReadAll(r); err != nil || string(text) != "heard "+early+" and later" {
+			t.Errorf("what came early %q: the app says %q, %v; want it heard", early, text, err)
+		}
+		_ = conn.Close()
+	}
+}
+
 // TestMalformedStatus has an app answer with a status that net/http reads, and cannot write.
 func TestMalformedStatus(t *testing.T) {
 	app, err := net.Listen("tcp", "127.0.0.1:0")

@@ -19,8 +19,11 @@ type rule struct {
 	policy  policy
 }
 
-// withoutRule is what holds without a rule, for those who ask which one decides.
-const withoutRule = "what holds where no rule matches"
+// What decides besides rules, for those who ask which one does.
+const (
+	publicName  = "public" // the paths that are, which come first
+	withoutRule = "what holds where no rule matches"
+)
 
 // newRules prepares the paths that are public, which come first, and the rules. top says what else
 // holds where none matches, "" = nothing. It returns all complaints at once.
@@ -34,7 +37,7 @@ func newRules(public []string, rules []Rule, top string) ([]rule, error) {
 	for i, r := range all {
 		name := fmt.Sprintf("rule %d", i+1+len(rules)-len(all))
 		if len(public) > 0 && i == 0 {
-			name = "public"
+			name = publicName
 		}
 		one, err := newRule(name, r)
 		errs = append(errs, err)

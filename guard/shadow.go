@@ -41,11 +41,16 @@ func notShadowed(before []rule, r *rule) error {
 			}
 		}
 	}
-	return errShadowed(r, strings.Join(names, " and "))
+	return errShadowed(r, names)
 }
 
-func errShadowed(r *rule, names string) error {
-	return fmt.Errorf("%s never decides: all of it is for %s, and the first that matches decides; put what is narrower first, or join them", r.name, names)
+// errShadowed says what is wrong with r, of which others decide about all, by their names.
+func errShadowed(r *rule, names []string) error {
+	remedy := "put what is narrower first, or join them"
+	if slices.Contains(names, publicName) {
+		remedy = "public comes before all rules, so make its paths a rule that is public, after what is narrower"
+	}
+	return fmt.Errorf("%s never decides: all of it is for %s, and the first that matches decides; %s", r.name, strings.Join(names, " and "), remedy)
 }
 
 // takesPath reports whether b is for all paths that p matches.

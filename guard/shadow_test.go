@@ -42,8 +42,8 @@ func TestShadowedRules(t *testing.T) {
 	}{
 		{"twice", nil, []guard.Rule{of("", "/admin/*"), of("", "/admin/*")}, "rule 2 never decides: all of it is for rule 1"},
 		{"below", nil, []guard.Rule{of("", "/admin/*"), of("", "/admin/users/*", "/admin/*/x")}, "all of it is for rule 1"},
-		{"public", []string{"/admin/*"}, []guard.Rule{of("", "/admin/x")}, "rule 1 never decides: all of it is for public"},
-		{"and another", []string{"/a"}, []guard.Rule{of("", "/a"), of("", "/b"), of("", "/b")}, "join them\nrule 3 never decides"},
+		{"public", []string{"/admin/*"}, []guard.Rule{of("", "/admin/x")}, "rule 1 never decides: all of it is for public, and the first that matches decides; public comes before all rules, so make its paths a rule that is public, after"},
+		{"and another", []string{"/a"}, []guard.Rule{of("", "/a"), of("", "/b"), of("", "/b")}, "after what is narrower\nrule 3 never decides"},
 		{"a slip before", nil, []guard.Rule{of("", "a"), of("", "/b")}, `rule 1: "a" is no path`},
 		{"a full-width star", nil, []guard.Rule{of("", "/＊/x")}, `rule 1: "/＊/x" is no path`},
 		{"by two", []string{"/a"}, []guard.Rule{of("", "/b"), of("", "/a", "/b")}, "all of it is for public and rule 1"},

@@ -54,7 +54,7 @@ type Guard struct {
 func New(o Options) (*Guard, error) {
 	c, err := o.validate()
 	if err != nil {
-		return nil, fmt.Errorf("guard: %w", err)
+		return nil, fmt.Errorf("guard: %w", errors.Join(err, o.CheckFiles()))
 	}
 	o.Names.add(c.headers)
 	crew := newCrew()

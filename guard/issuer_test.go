@@ -237,3 +237,15 @@ func TestIssuerSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestNewComplainsOfFilesToo has a file that is not there told of together with what else is wrong, and alone.
+func TestNewComplainsOfFilesToo(t *testing.T) {
+	w := newWorld()
+	for _, check := range []guard.Check{"never", guard.CheckFeed} {
+		_, err := guard.New(guard.Options{Realms: w, Resolver: w, Feed: w, Settings: guard.Settings{Check: check,
+			Issuers: []guard.Issuer{{Name: "a", Issuer: "https://a.example", Audience: []string{"b"}, CAFile: "/nonexistent"}}}})
+		if err == nil || strings.Count(err.Error(), "/nonexistent") != 1 || strings.Contains(err.Error(), `"never"`) != (check == "never") {
+			t.Errorf("New with check %s = %v; want all that is wrong", check, err)
+		}
+	}
+}

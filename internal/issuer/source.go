@@ -155,7 +155,7 @@ func (s *source) say(err error, failing bool) {
 
 // pause waits until it is time to fetch again, which is sooner where somebody asks. It reports false where ctx ends first.
 func (s *source) pause(ctx context.Context, began time.Time, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
+	timer, due := time.NewTimer(wait), time.Now().Add(wait)
 	defer timer.Stop()
 	asked := s.asked
 	for {
@@ -166,7 +166,7 @@ func (s *source) pause(ctx context.Context, began time.Time, wait time.Duration)
 			return true
 		case <-asked:
 			asked = nil // once is enough
-			timer.Reset(min(wait, max(0, time.Until(began.Add(s.askEvery)))))
+			timer.Reset(max(0, min(time.Until(due), time.Until(began.Add(s.askEvery)))))
 		}
 	}
 }

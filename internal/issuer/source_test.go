@@ -204,6 +204,23 @@ func TestDownAtStart(t *testing.T) {
 	})
 }
 
+// TestAskingDelaysNothing asks for keys just before they are fetched again after a failure.
+func TestAskingDelaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{fails: errors.New("connection refused"), keys: []*jose.PrivateKey{generated(t)}}
+		l, _, _, stop := scripted(s)
+		defer stop()
+		<-l.Tried()
+		s.set(func() { s.fails = nil })
+		time.Sleep(firstRetry * 8 / 10)
+		l.Ask()
+		time.Sleep(firstRetry * 2 / 10)
+		if synctest.Wait(); l.Keys() == nil {
+			t.Errorf("%s after a fetch that failed, as somebody asked meanwhile, there are no keys", firstRetry)
+		}
+	})
+}
+
 // TestSlowIssuer is given up, and holds up neither who reads the keys nor who closes.
 func TestSlowIssuer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

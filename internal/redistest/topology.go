@@ -58,7 +58,8 @@ func Follow(t testing.TB, replica, master *Server) {
 }
 
 // StartSentinel starts a Sentinel that watches master under the given name, with a quorum of one, and
-// returns its address.
+// returns its address. It takes a server for gone that says nothing for three seconds: a shorter while may be a pause of the machine's, and with
+// a promotion that nobody reckons with a test would wait in vain.
 func StartSentinel(t testing.TB, master *Server, name string) string {
 	t.Helper()
 	addr := proctest.Free(t)
@@ -67,7 +68,7 @@ func StartSentinel(t testing.TB, master *Server, name string) string {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sentinel.conf")
 	config := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nsentinel monitor %s %s %s 1\n"+
-		"sentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 1000\n", port, dir, name, host, masterPort, name, name)
+		"sentinel down-after-milliseconds %s 3000\nsentinel failover-timeout %s 1000\n", port, dir, name, host, masterPort, name, name)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package proctest
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -22,11 +23,15 @@ var reserved struct {
 	names []net.Listener
 }
 
-// reserve keeps a port from other processes that call FreeAddress, by a socket in the abstract namespace. It fails where another has it.
+// reserve keeps a port from other processes that call FreeAddress, by a socket in the abstract namespace, where there may be such.
+// It fails where another has it.
 func reserve(port int) error {
 	name, err := net.Listen("unix", fmt.Sprintf("@postern-proctest-%d", port))
-	if err != nil {
+	if errors.Is(err, syscall.EADDRINUSE) {
 		return err
+	}
+	if err != nil {
+		return nil
 	}
 	reserved.Lock()
 	defer reserved.Unlock()

@@ -12,10 +12,11 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
-	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/postern-auth/postern/internal/hosttest"
 )
 
 // quicConfig takes the certificate of loadTLS.
@@ -65,16 +66,7 @@ func TestStreamsOverHTTP3(t *testing.T) {
 	if resp, err := h3.RoundTrip(r); err != nil || resp.StatusCode >= 300 {
 		t.Fatalf("DELETE /v1/users/me = %v, %v", resp, err)
 	}
-	ended := make(chan struct{})
-	go func() {
-		_, _ = io.Copy(io.Discard, stream)
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-time.After(20 * time.Second):
-		t.Error("the WebSocket is open 20 s after its session has ended")
-	}
+	hosttest.MustEnd(t, stream)
 }
 
 // connect asks for a WebSocket with headers, and returns the status and what is then open.

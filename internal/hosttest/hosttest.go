@@ -224,6 +224,12 @@ func revoked(t *testing.T, client *http.Client, h Host) {
 	defer stream.Close()
 	speak(t, stream)
 	h.Revoke(t, h.Tokens.Short)
+	MustEnd(t, stream)
+}
+
+// MustEnd holds that a stream ends, as its session has.
+func MustEnd(t *testing.T, stream io.Reader) {
+	t.Helper()
 	ended := make(chan struct{})
 	go func() {
 		_, _ = io.Copy(io.Discard, stream)
@@ -232,7 +238,7 @@ func revoked(t *testing.T, client *http.Client, h Host) {
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):
-		t.Error("the connection is open 20 seconds after its session has ended")
+		t.Error("the stream goes on 20 s after its session has ended")
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/internal/hosttest"
 	"github.com/postern-auth/postern/internal/proctest"
+	"github.com/postern-auth/postern/internal/redistest"
 	"github.com/postern-auth/postern/redisstore"
 )
 
@@ -43,6 +44,7 @@ type world struct {
 // newWorld prepares a world, and loads nothing.
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	redistest.Eventually(t, "what the test before used is gone", func() bool { return inUse() == [3]int{} }) // a guard stays until a stream that is cut has left
 	home := t.TempDir()
 	t.Setenv("XDG_DATA_HOME", home)
 	t.Setenv("XDG_CONFIG_HOME", home)

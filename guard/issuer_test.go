@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/hosttest"
 	"github.com/postern-auth/postern/internal/jose"
 )
 
@@ -70,7 +71,7 @@ func TestIssuerSlowAtStart(t *testing.T) {
 	token, verdict := e.token(key, nil), make(chan guard.Decision, 1)
 	go func() { verdict <- g.Judge(with(token)).Decision }()
 	answers()
-	if got := next(t, "a token is judged", verdict); got != guard.Allow {
+	if got := hosttest.Within(t, "a token is judged", verdict); got != guard.Allow {
 		t.Errorf("a token, just before the first keys are there: %s, want allow", got)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/hosttest"
 )
 
 func TestSeenTokenIsNotReadAgain(t *testing.T) {
@@ -89,12 +90,12 @@ func TestRequestAfterNewsDoesNotShareAnOlderRead(t *testing.T) {
 	}
 	done := make(chan guard.Verdict, 1)
 	go func() { done <- g.Judge(with("good")) }()
-	next(t, "the token is read", began)
+	hosttest.Within(t, "the token is read", began)
 	w.fails("good", core.ErrInvalidToken)
 	w.listener.Forget([]string{"kss_ann1"})
 	wantDecision(t, g, "good", guard.Deny)
 	release()
-	if v := next(t, "the older request is judged", done); v.Decision != guard.Allow {
+	if v := hosttest.Within(t, "the older request is judged", done); v.Decision != guard.Allow {
 		t.Errorf("the older request got %s, want allow", v.Decision)
 	}
 	wantDecision(t, g, "good", guard.Deny)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/hosttest"
 )
 
 // TestTrailersThatNobodyAnnounced sends identity after the body, beside a trailer that was announced: net/http keeps both.
@@ -31,7 +32,7 @@ func TestTrailersThatNobodyAnnounced(t *testing.T) {
 				}
 				fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: app\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\nTrailer: %s\r\n\r\n4\r\nbody\r\n0\r\n"+
 					"X-Sum: 42\r\nX-Postern-User-Id: evil\r\nx_postern.email: evil\r\nremote_user: evil\r\n\r\n", path, token, announced)
-				got := next(t, "the handler is asked", seen)
+				got := hosttest.Within(t, "the handler is asked", seen)
 				_ = conn.Close()
 				for trailer := range got {
 					if trailer != "X-Sum" {

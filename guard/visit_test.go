@@ -15,6 +15,7 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/hosttest"
 )
 
 // streams serves an endless stream behind a guard, and counts those that are open.
@@ -495,7 +496,7 @@ func TestRetire(t *testing.T) {
 	w.fails("good", core.ErrInvalidToken)
 	w.listener.Forget([]string{"usr_ann"})
 	s.ends(body)
-	next(t, "the guard is done", retired)
+	hosttest.Within(t, "the guard is done", retired)
 	if w.stops.Load() == 0 {
 		t.Error("the watch was not stopped when all had left")
 	}
@@ -565,5 +566,5 @@ func TestDownloadEndsBehindOtherWriters(t *testing.T) {
 	w.fails("good", core.ErrInvalidToken)
 	w.listener.Forget([]string{"usr_ann"})
 	untilCut(t, resp.Body)
-	next(t, "the handler cannot write", failed)
+	hosttest.Within(t, "the handler cannot write", failed)
 }

@@ -195,17 +195,6 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// next returns what comes over a channel, or the zero value where it is closed, and fails the test unless that is soon.
-func next[T any](t *testing.T, what string, from <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-from:
-	case <-time.After(time.Minute):
-		t.Fatalf("waited a minute in vain until %s", what)
-	}
-	return v
-}
-
 // soon calls what a guard may be waiting for, though it should not, after half a minute, so that the test fails and does not hang. It does so at its
 // end at the latest.
 func soon(t *testing.T, call func()) {

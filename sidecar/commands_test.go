@@ -5,6 +5,8 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+
+	"github.com/postern-auth/postern/internal/hosttest"
 )
 
 // TestCommandsWait has a command come once a server is open, as soon as 'postern dev' has said so, and before it serves anything: it waits for
@@ -24,11 +26,11 @@ func TestCommandsWait(t *testing.T) {
 	go func() { _, err := Explain(t.Context(), s.o, "GET", "/", ""); explained <- err }()
 	ctx, stop := context.WithCancel(t.Context())
 	go func() { ended <- s.Run(ctx) }()
-	if err := within(t, "the server explains", explained); err != nil {
+	if err := hosttest.Within(t, "the server explains", explained); err != nil {
 		t.Errorf("Explain = %v; want the server's answer", err)
 	}
 	stop()
-	if err := within(t, "the server has stopped", ended); err != nil {
+	if err := hosttest.Within(t, "the server has stopped", ended); err != nil {
 		t.Errorf("Run = %v", err)
 	}
 }

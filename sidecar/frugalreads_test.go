@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/postern-auth/postern/internal/hosttest"
 )
 
 // askedConn counts the deadlines that it is given for reads.
@@ -96,9 +98,9 @@ func TestWatchedClient(t *testing.T) {
 	conn := v.dial()
 	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app\r\n\r\nGET /slow HTTP/1.1\r\nHost: app\r\n\r\n")
 	v.must(err)
-	within(t, "the app works", begun)
+	hosttest.Within(t, "the app works", begun)
 	v.must(conn.Close())
-	within(t, "the app learns that the client is gone", gone)
+	hosttest.Within(t, "the app learns that the client is gone", gone)
 }
 
 // TestWatchWaits has the read of one byte that net/http begins while a handler works begin a little later, unless it is called off.

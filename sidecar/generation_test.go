@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/postern-auth/postern/internal/hosttest"
 	"github.com/postern-auth/postern/internal/redistest"
 )
 
@@ -54,11 +55,11 @@ func TestIdleConnections(t *testing.T) {
 	go func() { v.front.closeIdle(ctx, time.Millisecond); close(done) }()
 	redistest.Eventually(t, "the connection is closed that no request uses", func() bool { return open() == 1 })
 	release()
-	if text := within(t, "the slow request is answered", slow); text != "200 hello" {
+	if text := hosttest.Within(t, "the slow request is answered", slow); text != "200 hello" {
 		t.Errorf("the slow request = %q; want hello", text)
 	}
 	redistest.Eventually(t, "its connection is closed after it", func() bool { return open() == 0 })
 	cancel()
-	within(t, "nobody closes idle connections any more", done)
+	hosttest.Within(t, "nobody closes idle connections any more", done)
 	redistest.Eventually(t, "a connection serves again afterwards", serves)
 }

@@ -275,7 +275,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("after refused reloads the app is %q; want second", body)
 	}
 	cancel()
-	within(t, "the last request is answered", done)
+	hosttest.Within(t, "the last request is answered", done)
 	if sent.Load() == 0 || failed.Load() > 0 {
 		t.Errorf("%d of %d requests failed", failed.Load(), sent.Load())
 	}

@@ -61,17 +61,6 @@ func serve(t *testing.T, app http.Handler, change func(*Options)) *served {
 	return v
 }
 
-// within returns what comes over a channel, or the zero value where it is closed, and fails the test unless that is soon.
-func within[T any](t *testing.T, what string, from <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-from:
-	case <-time.After(time.Minute):
-		t.Fatalf("waited in vain until %s", what)
-	}
-	return v
-}
-
 // dial opens a connection to the guarded address, on which nobody waits for more than 30 seconds.
 func (v *served) dial() net.Conn {
 	v.Helper()

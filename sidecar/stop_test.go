@@ -24,7 +24,7 @@ func TestStop(t *testing.T) {
 	release := sync.OnceFunc(func() { close(leave) })
 	t.Cleanup(release) // or the server would wait, where the test has ended early
 	answer, stopped := v.begin(v.GuardURL()), make(chan struct{})
-	within(t, "the app is asked", arrived)
+	hosttest.Within(t, "the app is asked", arrived)
 	go func() {
 		v.stop()
 		close(stopped)
@@ -34,10 +34,10 @@ func TestStop(t *testing.T) {
 		return resp.StatusCode == http.StatusServiceUnavailable && body == "stopping\n"
 	})
 	release()
-	if got := within(t, "the request under way is answered", answer); got != "200 " {
+	if got := hosttest.Within(t, "the request under way is answered", answer); got != "200 " {
 		t.Errorf("the request under way = %s; want 200", got)
 	}
-	within(t, "the server has stopped", stopped)
+	hosttest.Within(t, "the server has stopped", stopped)
 }
 
 // TestStopCuts ends a stream that would go on for ever, which is no failure of the server: the test world holds that Run returns none.
@@ -53,7 +53,7 @@ func TestStopCuts(t *testing.T) {
 	v.must(err)
 	defer resp.Body.Close()
 	v.stop()
-	within(t, "the stream is cut", gone)
+	hosttest.Within(t, "the stream is cut", gone)
 	if n := v.logged.FilterMessage("requests that took longer than drain were cut").Len(); n != 1 {
 		t.Errorf("%d lines say that a request was cut; want 1", n)
 	}
@@ -103,7 +103,7 @@ func TestStopWaitsForWebSockets(t *testing.T) {
 			} else if _, err := said.ReadByte(); err != io.EOF {
 				t.Errorf("after drain the WebSocket says %v; want its end", err)
 			}
-			within(t, "the server has stopped", stopped)
+			hosttest.Within(t, "the server has stopped", stopped)
 			if n := v.logged.FilterMessage("WebSockets that took longer than drain were cut").Len(); n != cut {
 				t.Errorf("%d lines say that WebSockets were cut; want %d", n, cut)
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/hosttest"
 )
 
 // turns is an app that tells each part of a body as it comes, and then answers with a part whenever it is asked to.
@@ -71,13 +72,13 @@ func TestBodiesAreStreamed(t *testing.T) {
 		for _, part := range []string{"one", "two", "three"} {
 			_, err := io.WriteString(parts, part)
 			v.must(err)
-			if got := within(t, "the app gets "+part, talk.heard); got != part {
+			if got := hosttest.Within(t, "the app gets "+part, talk.heard); got != part {
 				t.Errorf("over %s the app got %q; want %q before more is sent", scheme, got, part)
 			}
 		}
 		v.must(parts.Close())
 		talk.ask <- true
-		resp := within(t, "the app answers", answered)
+		resp := hosttest.Within(t, "the app answers", answered)
 		v.must(failed)
 		for range 3 {
 			p := make([]byte, 4)

@@ -235,11 +235,18 @@ func MustEnd(t *testing.T, stream io.Reader) {
 		_, _ = io.Copy(io.Discard, stream)
 		close(ended)
 	}()
+	Within(t, "the stream ends with its session", ended)
+}
+
+// Within returns what comes over a channel, or the zero value where it is closed, and fails the test unless that is within a minute, on however busy a machine.
+func Within[T any](t *testing.T, what string, from <-chan T) (v T) {
+	t.Helper()
 	select {
-	case <-ended:
-	case <-time.After(20 * time.Second):
-		t.Error("the stream goes on 20 s after its session has ended")
+	case v = <-from:
+	case <-time.After(time.Minute):
+		t.Fatalf("waited a minute in vain until %s", what)
 	}
+	return v
 }
 
 // websocket opens a connection whose protocol is switched, for a minute at most.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/postern-auth/postern/internal/assembly"
@@ -177,11 +176,4 @@ func hangups(ctx context.Context) <-chan struct{} {
 		}
 	}()
 	return ask
-}
-
-// newLog returns a log to standard error, with constant messages: JSON lines for programs, console lines for people.
-func newLog(encoder func(zapcore.EncoderConfig) zapcore.Encoder, level zapcore.Level) *zap.Logger {
-	c := zap.NewProductionEncoderConfig()
-	c.EncodeTime = zapcore.RFC3339TimeEncoder
-	return zap.New(zapcore.NewCore(encoder(c), zapcore.Lock(os.Stderr), level))
 }

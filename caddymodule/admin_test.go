@@ -127,6 +127,7 @@ func TestAdminExplain(t *testing.T) {
 		{"GET", "/either", p.tokens.Valid, []string{"one of the providers", "GET /either: allow"}},
 		{"GET", "", p.tokens.Valid, []string{"GET /: allow"}},
 		{"GET", "/assets/%2e%2e/admin", "", []string{"deny, 400 ambiguous_path"}},
+		{"CONNECT", "/assets/x", "", []string{"deny, 405 no_proxy"}},
 		{"TRACE", "/assets/x", "", []string{"deny, 405 trace"}},
 		{"GET", "/inner/open", "", []string{"GET /open: allow", "Anybody may pass"}},
 	} {

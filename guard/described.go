@@ -84,6 +84,9 @@ func (s *shape) described(asking *http.Request, trusts func(string) bool) (*http
 	if isHandshake(asking) {
 		r.Header["Upgrade"] = []string{"websocket"}
 	}
+	if method == http.MethodConnect && asking.Header["Upgrade"] != nil { // a WebSocket over HTTP/2 or 3: so Caddy asks about one, and by GET the app
+		r.Method = http.MethodGet
+	}
 	return r, nil
 }
 

@@ -69,9 +69,12 @@ func (g *Guard) show(r *http.Request, credential string) {
 // explainRules says which rules decide about r.
 func (c *compiled) explainRules(r *http.Request) string {
 	d, why := c.demands(r)
+	if isTunnel(r) {
+		why = &refuseTunnel
+	}
 	switch why {
 	case nil:
-	case &refuseTrace:
+	case &refuseTrace, &refuseTunnel:
 		return "No rule decides: the method is refused everywhere."
 	default:
 		return "No rule decides: the path can be read in more than one way."

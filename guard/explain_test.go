@@ -34,6 +34,7 @@ func TestExplain(t *testing.T) {
 		{"GET", "https://app.example.com", "", []string{"GET /: deny, 401"}},
 		{"GET", "//admin/x", "a.b.good", []string{"GET //admin/x: deny, 400 ambiguous_path"}},
 		{"GET", "//open:x", "", []string{"GET //open:x: deny, 400 ambiguous_path"}},
+		{"CONNECT", "/open", "a.b.good", []string{"405 no_proxy", "No rule decides: the method"}},
 		{"TRACE", "/open", "a.b.good", []string{"405 trace", "No rule decides: the method"}},
 		{"GET", "/x;y", "a.b.good", []string{"400 ambiguous_path", "No rule decides"}},
 		{"GET", "/", "k", []string{"allow", "usr_robot", "shown as api_key"}},

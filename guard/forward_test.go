@@ -87,6 +87,8 @@ func TestForwardAuth(t *testing.T) {
 		{"cross-site change", "POST", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://other.example"}, 403, 0},
 		{"own change", "POST", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://app.example.com"}, 200, 0},
 		{"cross-site WebSocket", "GET", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://other.example", "Sec-WebSocket-Key", "x"}, 403, 0},
+		{"WebSocket over HTTP/2", "CONNECT", "/read/a", []string{"Authorization", "Bearer good", "Upgrade", "websocket"}, 200, 0},
+		{"tunnel", "CONNECT", "/public/a", []string{"Authorization", "Bearer good", "Sec-WebSocket-Version", "13"}, 405, 0},
 		{"own WebSocket", "GET", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://app.example.com", "Sec-WebSocket-Key", "x"}, 200, 0},
 	}
 	for _, test := range tests {

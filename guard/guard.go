@@ -151,6 +151,10 @@ func (g *Guard) JudgePublic(r *http.Request) (v Verdict) {
 
 // judge makes v, which is zero, the verdict on r. A Verdict is large: it is made where it is to be, and not handed from one to the next.
 func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
+	if isTunnel(r) {
+		*v = deny(refuseTunnel)
+		return
+	}
 	if g.names.named(r.Header["Connection"]) { // a proxy would remove what we set
 		*v = deny(refuseMeddling)
 		return

@@ -120,9 +120,12 @@ func TestRules(t *testing.T) {
 		{"GET", "/admin/OPEN", "reader", 403}, {"GET", "/users/7/money", "reader", 403}, {"GET", "/users/7/money/", "reader", 403}, {"GET", "/users/7/8/money", "reader", 200},
 		{"GET", "/users//money", "reader", 400}, {"GET", "/admin%2fx", "reader", 400}, {"GET", "/x/../admin", "reader", 400}, {"GET", "/x;/admin", "reader", 400},
 		{"GET", "/x%5cadmin", "reader", 400}, {"GET", "/x%00", "reader", 400}, {"GET", "/%2e%2e/admin", "reader", 400}, {"GET", "/x%2ephp", "reader", 400}, {"GET", "/x%252e", "reader", 400}, {"GET", "/x%ff", "reader", 400},
-		{"DELETE", "/x", "payer", 403}, {"DELETE", "/admin/x", "payer", 200}, {"delete", "/x", "payer", 403}, {"CONNECT", "/socket/x", "payer", 403}, {"POST", "/socket/x", "payer", 200}, {"GET", "/any/x", "payer", 200}, {"GET", "http://example.com", "reader", 200},
+		{"DELETE", "/x", "payer", 403}, {"DELETE", "/admin/x", "payer", 200}, {"delete", "/x", "payer", 403}, {"CONNECT", "/socket/x", "payer", 403}, {"CONNECT", "/", "payer", 200}, {"POST", "/socket/x", "payer", 200}, {"GET", "/any/x", "payer", 200}, {"GET", "http://example.com", "reader", 200},
 	} {
 		r := request(tt.method, tt.path)
+		if tt.method == "CONNECT" { // as a WebSocket begins
+			r.ProtoMajor, r.Proto = 3, "websocket"
+		}
 		if tt.token != "" {
 			r.Header.Set("Authorization", "Bearer "+tt.token)
 		}

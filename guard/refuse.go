@@ -64,8 +64,11 @@ func refusalHeaders(h http.Header, why *Refusal) {
 }
 
 // MustAnswer reports whether the form of a refusal is part of a protocol, so that no page of a site can stand in for it: the
-// way to the sign-in page, and a gRPC status.
+// way to the sign-in page, and a gRPC status. Nor can one for a CONNECT, which no app may be asked even there.
 func (g *Guard) MustAnswer(r *http.Request, v Verdict) bool {
+	if v.Refusal.Reason == refuseTunnel.Reason {
+		return true
+	}
 	_, grpc := grpcMedia(r)
 	_, goes := g.signInAddress(r, &v.Refusal)
 	return grpc || goes

@@ -109,6 +109,8 @@ var exchanges = []exchange{
 	{name: "two readings", method: "GET", path: "/x;/admin", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 400},
 	{name: "TRACE, signed in", method: "TRACE", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 405, reply: map[string]string{"Cache-Control": "no-store"}},
 	{name: "TRACE of a public path", method: "TRACE", path: "/open/x", status: 405},
+	{name: "CONNECT, signed in", method: "CONNECT", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 405, reply: map[string]string{"Cache-Control": "no-store"}},
+	{name: "CONNECT of a public path", method: "CONNECT", path: "/open/x", status: 405},
 	{name: "gRPC", method: "POST", header: http.Header{"Content-Type": {"application/grpc"}}, status: 200, refused: true,
 		reply: map[string]string{"Grpc-Status": "16", "Content-Type": "application/grpc"}},
 

@@ -187,6 +187,13 @@ func (b *browser) becomes(what, expression string) {
 	b.Errorf("%s: %s does not hold", what, expression)
 }
 
+// resizes has the browser show its page on another screen, and waits until it does.
+func (b *browser) resizes(width, height int64) {
+	b.Helper()
+	b.do("have another screen", chromedp.EmulateViewport(width, height))
+	b.becomes("the page is on the other screen", fmt.Sprintf("innerWidth === %d", width))
+}
+
 // address returns where the browser is.
 func (b *browser) address() string {
 	b.Helper()
@@ -206,11 +213,15 @@ func (b *browser) shoot(name string) {
 	}
 }
 
-// signIn fills the form in and sends it.
+// signIn fills the form in, sends it, and waits until another page is in the place of the form's: what that one says is not taken for the answer,
+// and nothing is typed into it any more.
 func (b *browser) signIn(name, password string) {
 	b.Helper()
 	user, secret := chromedp.CSS("#username"), chromedp.CSS("#password")
-	b.do("fill the form in", chromedp.WaitVisible(user), chromedp.SetValue(user, name), chromedp.SetValue(secret, password), chromedp.Submit(secret))
+	b.do("fill the form in", chromedp.WaitVisible(user), chromedp.SetValue(user, name), chromedp.SetValue(secret, password))
+	learn(b, "mark the page", chromedp.Evaluate[bool](`window.sent = true`))
+	b.do("send the form", chromedp.Submit(secret))
+	b.becomes("the form is answered", `window.sent === undefined`)
 }
 
 const password = "four words make it long"
@@ -281,7 +292,8 @@ func TestKeyboard(t *testing.T) {
 	f := start(t)
 	f.call(t, "POST", "/users", map[string]any{"user": map[string]any{"user_type": "human", "username": "ann", "email": "ann@example.com", "password": password}}, nil)
 	b := open(t)
-	b.do("go to the app on a telephone", chromedp.EmulateViewport(320, 480), chromedp.Navigate(f.GuardURL+"/page"))
+	b.resizes(320, 480)
+	b.do("go to the app on a telephone", chromedp.Navigate(f.GuardURL+"/page"))
 	b.becomes("the name is asked for", `document.activeElement.id === "username"`)
 	b.do("type name and password", chromedp.KeyEvent("ann"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("wrong"), chromedp.KeyEvent(kb.Enter))
 	b.becomes("what was wrong is told with the field", `document.activeElement.id === "password" && document.getElementById(document.activeElement.getAttribute("aria-describedby")).textContent.includes("not right")`)

@@ -50,7 +50,7 @@ func TestReference(t *testing.T) {
 	b.becomes("the operation is seen", `(({top}) => top >= 0 && top < innerHeight)(document.getElementById("authenticate").getBoundingClientRect())`)
 
 	for _, width := range []int64{320, 375, 800, 1400} {
-		b.do("have another screen", chromedp.EmulateViewport(width, 700))
+		b.resizes(width, 700)
 		if wide := look[float64](b, `document.documentElement.scrollWidth`); wide > float64(width) {
 			t.Errorf("on a screen of %d the page is %v wide", width, wide)
 		}

@@ -17,6 +17,7 @@ const [binary, folder] = process.argv.slice(2)
 const docs = readFileSync(new URL('../../docs/issuers.md', import.meta.url), 'utf8')
 const client = { client_id: 'web', client_secret: 'a secret of the client', redirect_uris: ['http://127.0.0.1:9/back'], grant_types: ['authorization_code', 'client_credentials'] }
 const algs = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
+const patience = 120_000 // milliseconds, on however busy a machine
 let checks = 0
 
 // newKey returns a private key as a provider is configured with it.
@@ -120,6 +121,20 @@ async function letIn(site, what, token, told) {
   checks++
 }
 
+// inTime returns one of the tokens that issue returns, which are good for moments, once it got somebody in. Those before it were too late.
+async function inTime(site, what, issue, told) {
+  for (const start = Date.now(); Date.now() - start < patience;) {
+    const token = await issue()
+    const { status, body } = await site.ask(token)
+    if (status === 401 && JSON.stringify(body).includes('expired')) continue
+    assert.equal(status, 200, `${what}: ${JSON.stringify(body)}`)
+    for (const [name, value] of Object.entries(told)) assert.equal(body[name], value, `${what}: ${name}`)
+    checks++
+    return token
+  }
+  assert.fail(`${what}: never in time`)
+}
+
 // keptOut checks that it does not, and why.
 async function keptOut(site, what, token, status, reason) {
   const { status: got, headers, body } = await site.ask(token)
@@ -138,12 +153,12 @@ function snippet(section, written, issuer) {
 
 // eventually waits until an answer is as it should be; what else is answered meanwhile must be one of these.
 async function eventually(site, token, status, ...meanwhile) {
-  for (const start = Date.now(); Date.now() - start < 40_000; await pause(200)) {
+  for (const start = Date.now(); Date.now() - start < patience; await pause(200)) {
     const got = (await site.ask(token)).status
     if (got === status) return checks++
     assert.ok(meanwhile.includes(got), `answered ${got} while waiting for ${status}`)
   }
-  assert.fail(`no ${status} within 40 seconds`)
+  assert.fail(`no ${status} within ${patience} ms`)
 }
 
 // snippets runs those of the page, each before a provider whose tokens have the form that the section tells of.
@@ -207,8 +222,7 @@ async function algorithms() {
   await keptOut(site, 'an algorithm that this issuer may not use', await machine(`${url}/short`, `${api}?alg=ES256`), 401, 'algorithm')
   const opaque = await signIn(`${url}/op`, 'u1')
   await keptOut(site, 'an opaque access token', opaque.access_token, 401, 'invalid_token')
-  const brief = await machine(`${url}/short`, `${api}?alg=ES384`)
-  await letIn(site, 'a token of two seconds', brief, { 'x-postern-user-id': 'short:web' })
+  const brief = await inTime(site, 'a token of two seconds', () => machine(`${url}/short`, `${api}?alg=ES384`), { 'x-postern-user-id': 'short:web' })
   await eventually(site, brief, 401, 200)
   await keptOut(site, 'the same, expired', brief, 401, 'expired')
   at('/op', `${url}/op`, keys, { ...says, audience: 'https://other.example.com' })

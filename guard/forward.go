@@ -37,6 +37,7 @@ import (
 func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, asking *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
+		leaveBody(w, asking)
 		if id := failure.SentID(asking.Header); id != "" && trusts(asking.RemoteAddr) {
 			asking = failure.WithID(asking, id)
 		}
@@ -59,6 +60,14 @@ func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
 		g.answerForward(w.Header(), asking.Header, g.Prepare(r, v).Header)
 		w.WriteHeader(http.StatusOK)
 	})
+}
+
+// leaveBody has an answer not wait for the body of who asks, which says nothing of the request that is asked about. A proxy that drops the body and leaves
+// Content-Length, as nginx does unless it is told otherwise, sends none, and net/http reads up to 256 KiB before it answers unless the connection ends.
+func leaveBody(w http.ResponseWriter, asking *http.Request) {
+	if asking.ProtoMajor == 1 && asking.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // askedAbout returns the request that a proxy asks about and how it describes it, or why that cannot be judged.

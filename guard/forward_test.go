@@ -1,7 +1,9 @@
 package guard_test
 
 import (
+	"bufio"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -265,5 +267,28 @@ func TestForwardAuthRenewsCookies(t *testing.T) {
 	a := describe(g, "traefik", "GET", "/", "Cookie", "__Host-postern=good")
 	if got := a.Header().Get("Set-Cookie"); a.Code != 200 || !strings.HasPrefix(got, "__Host-postern=renewed-good;") || a.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%d, Set-Cookie %q, Cache-Control %q; want the new cookie, not to be kept", a.Code, got, a.Header().Get("Cache-Control"))
+	}
+}
+
+// TestForwardAuthWaitsForNoBody has a proxy ask that leaves the body out and Content-Length in, over a connection that it means to use again.
+func TestForwardAuthWaitsForNoBody(t *testing.T) {
+	server := httptest.NewServer(forwarding(t, newWorld()).ForwardAuth(func(string) bool { return true }))
+	defer server.Close()
+	for token, want := range map[string]int{"good": http.StatusOK, "": http.StatusUnauthorized} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second)) // it would wait for as long as the proxy does
+		fmt.Fprintf(conn, "GET /nginx HTTP/1.1\r\nHost: postern\r\nContent-Length: 10\r\nX-Original-Method: POST\r\nX-Original-URI: /\r\n"+
+			"X-Forwarded-Host: app.example.com\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: 203.0.113.9\r\nAuthorization: Bearer %s\r\n\r\n", token)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("asked with the length of a body and without the body: %v; want an answer", err)
+		}
+		if res.StatusCode != want || !res.Close {
+			t.Errorf("asked with the length of a body and without the body = %d, closed %t; want %d on a connection that ends", res.StatusCode, res.Close, want)
+		}
 	}
 }

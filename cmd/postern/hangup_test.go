@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // TestHangup has a server read its configuration again: one that is good, one that is not, and one that is again.
@@ -63,5 +65,29 @@ func TestHangupWhileItStarts(t *testing.T) {
 	r.until(t, "cannot use Redis")
 	if err := r.wait(); err == nil || r.cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("the server ended with %v; want exit code 1", err)
+	}
+}
+
+// TestHangupWhileItStops asks a server to read its configuration again that lets the last request finish.
+func TestHangupWhileItStops(t *testing.T) {
+	app, entered, finish := lingering(t)
+	listen := proctest.Free(t)
+	t.Setenv("POSTERN_PUBLIC", "/open")
+	r := served(t, "--listen", listen, "--api-listen", "off", "--upstream", app, "--data", filepath.Join(t.TempDir(), "data"))
+	r.until(t, `"serving"`)
+	answer := underWay(t, "http://"+listen+"/open", entered)
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	r.until(t, `"stopping"`)
+	if err := r.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	close(finish)
+	if got := <-answer; got != "200 done <nil>" {
+		t.Errorf("a request under way at SIGTERM and SIGHUP = %q; want 200 done", got)
+	}
+	if err := r.wait(); err != nil {
+		t.Errorf("after SIGTERM and SIGHUP: %v; want exit code 0", err)
 	}
 }

@@ -48,15 +48,7 @@ func TestLogOfSurplus(t *testing.T) {
 
 // TestNobodyReadsTheLog stops a server when whoever read its log has gone: the request under way is served to its end.
 func TestNobodyReadsTheLog(t *testing.T) {
-	entered, finish := make(chan struct{}), make(chan struct{})
-	l := listening(t)
-	app := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		close(entered)
-		<-finish
-		_, _ = io.WriteString(w, "done")
-	})}
-	go func() { _ = app.Serve(l) }()
-	t.Cleanup(func() { _ = app.Close() })
+	app, entered, finish := lingering(t)
 	log, theirs, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +56,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	listen, admin := proctest.Free(t), proctest.Free(t)
 	t.Setenv("POSTERN_PUBLIC", "/open")
 	r := &running{stdout: bufio.NewReader(log), cmd: exec.Command(program, "serve", "--listen", listen, "--api-listen", "off", "--admin-listen", admin,
-		"--upstream", "http://"+l.Addr().String(), "--data", filepath.Join(t.TempDir(), "data"))}
+		"--upstream", app, "--data", filepath.Join(t.TempDir(), "data"))}
 	r.cmd.Stderr = theirs
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -72,16 +64,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
 	_ = theirs.Close()
 	r.until(t, `"serving"`)
-	answer := make(chan string, 1)
-	go func() {
-		status, body, err := tried("http://" + listen + "/open")
-		answer <- fmt.Sprint(status, " ", body, " ", err)
-	}()
-	select {
-	case <-entered:
-	case got := <-answer:
-		t.Fatalf("the guard answered %q; want the app to be asked", got)
-	}
+	answer := underWay(t, "http://"+listen+"/open", entered)
 	_ = log.Close()
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -99,6 +82,36 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	if err := r.wait(); err != nil {
 		t.Errorf("after SIGTERM: %v; want exit code 0", err)
 	}
+}
+
+// lingering returns the address of an app that says so when it is asked, and answers when it is let.
+func lingering(t *testing.T) (url string, entered <-chan struct{}, finish chan<- struct{}) {
+	t.Helper()
+	l, asked, let := listening(t), make(chan struct{}), make(chan struct{})
+	app := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-let
+		_, _ = io.WriteString(w, "done")
+	})}
+	go func() { _ = app.Serve(l) }()
+	t.Cleanup(func() { _ = app.Close() })
+	return "http://" + l.Addr().String(), asked, let
+}
+
+// underWay asks for what an app answers late, and returns when it has been asked. The channel gets what became of that.
+func underWay(t *testing.T, url string, entered <-chan struct{}) <-chan string {
+	t.Helper()
+	answer := make(chan string, 1)
+	go func() {
+		status, body, err := tried(url)
+		answer <- fmt.Sprint(status, " ", body, " ", err)
+	}()
+	select {
+	case <-entered:
+	case got := <-answer:
+		t.Fatalf("the guard answered %q; want the app to be asked", got)
+	}
+	return answer
 }
 
 // listening returns an address of an app.

@@ -156,12 +156,12 @@ func checkCommand() *cobra.Command {
 	return c
 }
 
-// hangups passes SIGHUP on until ctx ends.
+// hangups passes SIGHUP on until ctx ends. While the program stops, one changes nothing: it would end the requests under way if the signal were
+// let go.
 func hangups(ctx context.Context) <-chan struct{} {
 	signals, ask := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, syscall.SIGHUP)
 	go func() {
-		defer signal.Stop(signals)
 		for {
 			select {
 			case <-ctx.Done():

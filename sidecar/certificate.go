@@ -103,7 +103,11 @@ func (c *certificate) refresh() {
 		c.log.Error("the certificate changed and cannot be used; the one before is served on", zap.Error(err))
 	}
 	if err == nil {
-		c.log.Info("certificate was read again", zap.Time("expires", c.pair.Load().Leaf.NotAfter))
+		leaf := c.pair.Load().Leaf
+		c.log.Info("certificate was read again", zap.Time("expires", leaf.NotAfter))
+		if text := outOfTime(leaf, time.Now()); text != "" {
+			c.log.Warn(text)
+		}
 	}
 	c.broken = err != nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // TestReplacedAlike has another certificate take the place of one, with a key, in files of the same size and of the same time, as those have
@@ -51,5 +53,26 @@ func TestOutOfTime(t *testing.T) {
 		if got := outOfTime(cert, from.Add(after)); (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("outOfTime %s after its start = %q; want %q", after, got, want)
 		}
+	}
+}
+
+// TestReplacedByOneOutOfTime has a certificate that expired take the place of a good one, of which the log warns, and a good one that of that.
+func TestReplacedByOneOutOfTime(t *testing.T) {
+	logs, logged := observer.New(zapcore.WarnLevel)
+	folder := t.TempDir()
+	cert, key := makeCertificate(t, folder, 1)
+	c, err := loadCertificate(cert, key, zap.New(logs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	makeCertificateUntil(t, folder, 2, time.Now().Add(-time.Hour))
+	c.refresh()
+	if got := logged.TakeAll(); len(got) != 1 || !strings.Contains(got[0].Message, "expired on") {
+		t.Errorf("a certificate that expired is read again, and the log warns of %v; want that it expired", got)
+	}
+	makeCertificate(t, folder, 3)
+	c.refresh()
+	if got := logged.TakeAll(); len(got) != 0 {
+		t.Errorf("a good certificate is read again, and the log warns of %v; want nothing", got)
 	}
 }

@@ -129,11 +129,17 @@ func TestUpstreamIsChecked(t *testing.T) {
 // makeCertificate writes a certificate with a serial number, and its key.
 func makeCertificate(t *testing.T, folder string, serial int64) (certFile, keyFile string) {
 	t.Helper()
+	return makeCertificateUntil(t, folder, serial, time.Now().Add(time.Hour))
+}
+
+// makeCertificateUntil does makeCertificate's work for one that expires at a time.
+func makeCertificateUntil(t *testing.T, folder string, serial int64, expires time.Time) (certFile, keyFile string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: expires}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)

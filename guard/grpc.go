@@ -12,8 +12,12 @@ var grpcStatus = map[int]string{
 	http.StatusServiceUnavailable: "14", http.StatusUnauthorized: "16",
 }
 
-// grpcMedia returns the media type to answer a gRPC or gRPC-Web call in.
+// grpcMedia returns the media type to answer a gRPC or gRPC-Web call in, which is a POST. To anything else its 200 would be a lie: to a proxy in
+// front, that of CONNECT says that the tunnel is open.
 func grpcMedia(r *http.Request) (string, bool) {
+	if r.Method != http.MethodPost {
+		return "", false
+	}
 	media, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	media = strings.ToLower(strings.TrimSpace(media))
 	if media == "application/grpc" || strings.HasPrefix(media, "application/grpc+") || strings.HasPrefix(media, "application/grpc-web") {

@@ -111,6 +111,8 @@ var exchanges = []exchange{
 	{name: "TRACE of a public path", method: "TRACE", path: "/open/x", status: 405},
 	{name: "CONNECT, signed in", method: "CONNECT", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 405, reply: map[string]string{"Cache-Control": "no-store"}},
 	{name: "CONNECT of a public path", method: "CONNECT", path: "/open/x", status: 405},
+	{name: "CONNECT, as if for gRPC", method: "CONNECT", header: http.Header{"Content-Type": {"application/grpc"}}, status: 405},
+	{name: "TRACE, as if for gRPC", method: "TRACE", header: http.Header{"Content-Type": {"application/grpc"}}, status: 405},
 	{name: "gRPC", method: "POST", header: http.Header{"Content-Type": {"application/grpc"}}, status: 200, refused: true,
 		reply: map[string]string{"Grpc-Status": "16", "Content-Type": "application/grpc"}},
 

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -52,10 +51,9 @@ func fields(pairs ...string) string {
 // overFrames sends frames after the preface of HTTP/2, and returns what the witness says that it saw, or nil.
 func (h *host) overFrames(frames string) *seen {
 	h.Helper()
-	conn, err := net.DialTimeout("tcp", h.guard, 5*time.Second)
-	h.must(err)
+	conn := h.dial(h.guard)
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	go func() {
 		_, _ = io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"+frame(frameSettings, 0, "")+frames)
 	}()

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // evil is what a forged header says. The app must never see it under a name that it could take for one of ours.
@@ -205,7 +204,7 @@ func TestForgedForwardAuth(t *testing.T) {
 			}
 		}
 		trusted := func(text string) answer {
-			conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(insider)}, Timeout: 5 * time.Second}).Dial("tcp", h.forward)
+			conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(insider)}, Timeout: patience}).Dial("tcp", h.forward)
 			h.must(err)
 			defer conn.Close()
 			return h.converse(conn, text, 1)[0]

@@ -336,7 +336,7 @@ func (h *host) send(method, url string, body any, header http.Header, headers ..
 var client = &http.Client{
 	Transport:     &http.Transport{MaxIdleConnsPerHost: 64},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	Timeout:       60 * time.Second,
+	Timeout:       patience,
 }
 
 // newUser makes a person and signs them in.

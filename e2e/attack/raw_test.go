@@ -19,11 +19,21 @@ type answer struct {
 	saw    *seen // nil where the witness was not reached
 }
 
+// patience is how long an answer, or a connection, is waited for on however busy a machine.
+const patience = time.Minute
+
+// dial connects to an address.
+func (h *host) dial(address string) net.Conn {
+	h.Helper()
+	conn, err := net.DialTimeout("tcp", address, patience)
+	h.must(err)
+	return conn
+}
+
 // raw sends bytes to an address as they are, and returns the first answer.
 func (h *host) raw(address, text string) answer {
 	h.Helper()
-	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
-	h.must(err)
+	conn := h.dial(address)
 	defer conn.Close()
 	return h.converse(conn, text, 1)[0]
 }
@@ -31,8 +41,7 @@ func (h *host) raw(address, text string) answer {
 // rawAll sends bytes to an address as they are, and returns all answers until the connection ends or nothing more comes.
 func (h *host) rawAll(address, text string) []answer {
 	h.Helper()
-	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
-	h.must(err)
+	conn := h.dial(address)
 	defer conn.Close()
 	if all := h.converse(conn, text, 100); all[0].status != 0 {
 		return all
@@ -43,7 +52,7 @@ func (h *host) rawAll(address, text string) []answer {
 // converse sends bytes over a connection, and returns at most so many answers. Where there is none, the one that it returns is empty.
 func (h *host) converse(conn net.Conn, text string, most int) []answer {
 	h.Helper()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	go func() { _, _ = io.WriteString(conn, text) }()
 	method, _, _ := strings.Cut(strings.TrimLeft(text, "\r\n"), " ")
 	in := bufio.NewReader(conn)

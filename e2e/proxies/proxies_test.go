@@ -232,12 +232,12 @@ func (s *site) get(path string, header http.Header) (int, http.Header, string) {
 func (s *site) send(method, path string, header http.Header) (int, http.Header, string) {
 	s.Helper()
 	at := strings.TrimPrefix(s.url, "http://")
-	conn, err := net.DialTimeout("tcp", at, 5*time.Second)
+	conn, err := net.DialTimeout("tcp", at, time.Minute)
 	if err != nil {
 		s.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n", method, path, at)
 	if header["Connection"] == nil {
 		fmt.Fprint(conn, "Connection: close\r\n")

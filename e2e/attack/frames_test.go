@@ -142,6 +142,7 @@ func TestFrames(t *testing.T) {
 			"a body that is too long":  post("body"+hidden, "content-length", "4"),
 			"a signed length":          post("body", "content-length", "+4"),
 			"CONNECT":                  frame(frameHeaders, endHeaders, fields(":method", "CONNECT", ":authority", "evil:80")),
+			"a tunnel, of ann":         frame(frameHeaders, endHeaders, fields(":method", "CONNECT", ":authority", h.guard, "authorization", "Bearer "+h.users["ann"].token)) + frame(frameData, 0, hidden),
 			"a WebSocket, to anywhere": frame(frameHeaders, endHeaders, fields(":method", "CONNECT", ":protocol", "connect-udp", ":scheme", "http", ":authority", h.guard, ":path", "/open/frames")),
 		}
 		together(malformed, func(what, frames string) {

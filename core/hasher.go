@@ -72,12 +72,12 @@ func (h *hasher) admit(ctx context.Context, from asker) (release func(), err err
 	return h.turns.leave, nil
 }
 
-// compute does work on a worker, and returns for how long its thread worked at it: the same beside busy neighbours as alone.
+// compute does work on a worker, and returns how long that took.
 func (h *hasher) compute(work func(*argon2.Memory)) (took time.Duration) {
 	h.workers.do(func(m *argon2.Memory) {
-		begun := threadTime()
+		begun := time.Now()
 		work(m)
-		took = threadTime() - begun
+		took = time.Since(begun)
 	})
 	return took
 }
@@ -139,9 +139,9 @@ func (h *hasher) foreign(f importedHash, password []byte) (ok bool) {
 	}
 	usual, known := h.recent.any()
 	h.compute(func(*argon2.Memory) {
-		begun := threadTime()
+		begun := time.Now()
 		ok = f.matches(password)
-		linger(begun + usual) // on the thread of the hash, as exactly as the kernel can
+		linger(usual - time.Since(begun)) // on the thread of the hash, as exactly as the kernel can
 	})
 	h.done.imported.Add(1)
 	if !known { // nothing to go by yet

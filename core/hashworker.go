@@ -11,9 +11,6 @@ import (
 // workerIdle is how long a worker waits for more to do before it gives its thread and its memory back.
 const workerIdle = 10 * time.Second
 
-// started is what threadTime goes by where a thread has no clock of its own.
-var started = time.Now()
-
 // workers compute hashes on threads of their own, which have a low priority where the system lets a thread have one
 // (Linux): whatever else there is to do goes first, and a hash takes what is left. The memory of hashes is used again.
 type workers struct {
@@ -84,11 +81,10 @@ func (w workers) run(job func()) {
 	}
 }
 
-// linger keeps the calling thread at work until it has worked for as long as until says, by threadTime, with the pauses of a hash. Who sleeps for
-// as long is told from who works: the kernel wakes a thread some fifty microseconds late, on a core that has gone idle meanwhile, which is 7 % of
-// a cheap hash. So is who looks at a clock on the wall: beside busy neighbours its time is mostly up while they have the core, and it ends late.
-func linger(until time.Duration) {
-	for rest := until - threadTime(); rest > 0; rest = until - threadTime() {
+// linger keeps the calling thread at work for a while, with the pauses of a hash. Who sleeps for as long is told from who works: the kernel
+// wakes a thread some fifty microseconds late, on a core that has gone idle meanwhile, which is 7 % of a cheap hash.
+func linger(rest time.Duration) {
+	for until := time.Now().Add(rest); rest > 0; rest = time.Until(until) {
 		giveWay()
 		for pause := time.Now().Add(min(rest, 100*time.Microsecond)); time.Now().Before(pause); {
 		}

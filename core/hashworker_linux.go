@@ -24,15 +24,6 @@ func lowerPriority() {
 	}
 }
 
-// threadTime returns for how long the calling thread has had a core, which the work of a hash takes as much of wherever it has to wait for one.
-func threadTime() time.Duration {
-	var t unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t) != nil {
-		return time.Since(started)
-	}
-	return time.Duration(t.Nano())
-}
-
 // giveWay lets whatever else waits for the core have it. A low priority is a small share of the time, not a late turn: once it has begun,
 // Linux lets a thread of any niceness go on to the next tick of its clock, up to 4 ms, before a request that is ready is looked
 // at. The call takes a fraction of a microsecond where nothing waits. Go is not told of it, or it would give the thread's place to

@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -179,11 +180,17 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 				fail(w, r, http.StatusBadRequest, "bad_request", "The body of this request cannot be read.")
 				return
 			}
-			log.Warn("upstream failed", zap.Error(err))
+			log.Warn("upstream failed", zap.String("error", unquoted(err)))
 			fail(w, r, http.StatusBadGateway, "app_away", "The app behind this address does not answer. Try again shortly.")
 		},
 	}
 }
+
+// quoting finds where net/http begins to quote an answer that it cannot read: a line of its header, such as Set-Cookie, or its beginning.
+var quoting = regexp.MustCompile(`(?s)(malformed (?:MIME header(?: initial)?(?: line)?|HTTP (?:response|version|status code))).*`)
+
+// unquoted returns what an error of the transport says, without what the app sent, which is somebody's.
+func unquoted(err error) string { return quoting.ReplaceAllString(err.Error(), "$1") }
 
 // passable has an answer of the app be one that can be passed on. In HTTP/1.1 no trailers follow a body whose length is told, as they do in HTTP/2.
 func passable(answer *http.Response) error {

@@ -28,7 +28,7 @@ const (
 	// floodAsked is how often others ask at least, in as many floods as that takes, up to floodMost: of a few that asked, one that waited for the
 	// machine would be the tenth.
 	floodAsked = 200
-	floodMost  = 20
+	floodMost  = 5
 )
 
 // TestSignInFlood signs a thousand in at once, again and again. Whoever finds no place is told so in the words of the API, and when to come again;

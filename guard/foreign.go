@@ -199,19 +199,21 @@ func (o *outside) identity(p *issuer.Proven, now time.Time) (core.Identity, erro
 	return who, nil
 }
 
-// ownPrefix begins the ids of Postern's own users, whatever case an application takes for equal.
-const ownPrefix = "usr_"
+// idSeparator stands between an issuer's name and what it calls a user.
+const idSeparator = ":"
 
-// userID returns the id of who a token stands for, which is never like one of our own.
+// userID returns the id of who a token stands for, which is never like one of our own, or of another issuer, whatever case an application takes
+// for equal.
 func (o *outside) userID(claims jose.Claims) (core.UserID, bool) {
 	text := o.claims["id"].text(claims)
 	if !sendable(text) || len(text) > maxForeignID {
 		return "", false
 	}
 	if !o.Unprefixed {
-		return core.UserID(o.Name + ":" + text), true
+		return core.UserID(o.Name + idSeparator + text), true
 	}
-	return core.UserID(text), !strings.HasPrefix(strings.ToLower(text), ownPrefix)
+	lower := strings.ToLower(text)
+	return core.UserID(text), !slices.ContainsFunc(o.others, func(begin string) bool { return strings.HasPrefix(lower, begin) })
 }
 
 // email returns the e-mail address that may be told, and whether it is verified. Some issuers write truth as a text.

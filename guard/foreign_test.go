@@ -213,6 +213,29 @@ func TestForeignNeedsNoStore(t *testing.T) {
 	wantDecision(t, g, e.token(key, map[string]any{"iss": "urn:postern:rlm_1"}), guard.Deny) // core says so
 }
 
+// TestForeignKeptApart: an issuer whose ids have no name before them speaks for nobody's users but its own, whatever ids it gives, also where a guard
+// before this one knows nothing of the other issuer.
+func TestForeignKeptApart(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e, bank := newElsewhere(t, key), newElsewhere(t, key)
+	plain := e.settings(func(i *guard.Issuer) { i.Name, i.Unprefixed = "chat", true })
+	both := append(bank.settings(func(i *guard.Issuer) { i.Name = "Bank" }), plain...)
+	w, names := worldToday(), &guard.Names{}
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: both}, Names: names})
+	wantDecision(t, g, bank.token(key, nil), guard.Allow) // as Bank:u1
+	for sub, want := range map[string]guard.Decision{"Bank:u1": guard.Deny, "bANK:u1": guard.Deny, "Bank": guard.Allow, "chat:u1": guard.Allow, "Banker:u1": guard.Allow} {
+		wantDecision(t, g, e.token(key, map[string]any{"sub": sub}), want)
+	}
+	outer := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: plain}, Names: names})
+	h := outer.Handler(g.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	for sub, want := range map[string]int{"Bank:u1": http.StatusUnauthorized, "u1": http.StatusOK} {
+		answer := httptest.NewRecorder()
+		if h.ServeHTTP(answer, with(e.token(key, map[string]any{"sub": sub}))); answer.Code != want {
+			t.Errorf("%s by way of a guard that knows one issuer: %d, want %d", sub, answer.Code, want)
+		}
+	}
+}
+
 // TestForeignInCookie holds a token of an issuer elsewhere to the rules for cookies.
 func TestForeignInCookie(t *testing.T) {
 	key := newKey(t, jose.EdDSA)

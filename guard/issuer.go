@@ -59,7 +59,7 @@ type Issuer struct {
 	MFAClasses []string `json:"mfa_acr,omitempty" yaml:"mfa_acr"`
 
 	// Unprefixed leaves the name out of users' ids, for an application that knows the issuer's. One issuer may have it. An id that begins like
-	// those of Postern's own users, `usr_`, is then refused.
+	// those of Postern's own users, `usr_`, or like those of another issuer's, `keycloak:`, is then refused.
 	Unprefixed bool `json:"unprefixed,omitempty" yaml:"unprefixed"`
 
 	// Skew is how far the issuer's clock may be ahead of ours, up to `5m`; default `1m`.
@@ -108,6 +108,7 @@ type outside struct {
 	claims map[string]claimPath // by what they tell; none = it is not told
 	custom map[string]claimPath // by the attribute's name
 	must   []requirement
+	others []string // how ids begin that are not its users', in lower case; none unless it is Unprefixed
 }
 
 // requirement is a claim that a token must have.
@@ -130,7 +131,7 @@ func newOutsides(issuers []Issuer) ([]*outside, error) {
 		}
 		o, complaints := newOutside(settings)
 		for _, other := range all {
-			if other.Name == settings.Name {
+			if strings.EqualFold(other.Name, settings.Name) { // for an application that minds no case, ids of both would be alike
 				complaints = append(complaints, errors.New("there are two of this name"))
 			}
 			if other.Issuer.Issuer == settings.Issuer {
@@ -145,7 +146,26 @@ func newOutsides(issuers []Issuer) ([]*outside, error) {
 		}
 		all = append(all, o)
 	}
+	for _, o := range all {
+		if o.Unprefixed {
+			o.keepApart(all)
+		}
+	}
 	return all, errors.Join(errs...)
+}
+
+// ownPrefix begins the ids of Postern's own users.
+const ownPrefix = "usr_"
+
+// keepApart notes which ids are Postern's own users', or those of other issuers among all, and so none that an issuer without a prefix may tell.
+func (o *outside) keepApart(all []*outside) {
+	o.others = []string{ownPrefix}
+	for _, other := range all {
+		if !other.Unprefixed {
+			o.others = append(o.others, strings.ToLower(other.Name)+idSeparator)
+		}
+	}
+	o.text += strings.Join(o.others, " ")
 }
 
 // newOutside fills the defaults of an Issuer, and returns all complaints.

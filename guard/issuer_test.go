@@ -213,6 +213,7 @@ func TestIssuerSettings(t *testing.T) {
 		"max_age is -1s":             {with(func(i *guard.Issuer) { i.MaxAge = new(guard.Duration(-time.Second)) })},
 		"\"inside\" is no address":   {with(func(i *guard.Issuer) { i.Allow = []string{"inside"} })},
 		"there are two of this name": {good, with(func(i *guard.Issuer) { i.Issuer += "/b" })},
+		"IDP: there are two":         {good, with(func(i *guard.Issuer) { i.Name, i.Issuer = strings.ToUpper(i.Name), i.Issuer+"/b" })},
 		"has the same issuer":        {good, with(func(i *guard.Issuer) { i.Name = "other" })},
 		"unprefixed already":         {with(func(i *guard.Issuer) { i.Unprefixed = true }), {Name: "b", Issuer: "https://b.example", Audience: []string{"b"}, Unprefixed: true}},
 	} {

@@ -3,6 +3,7 @@ package core
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postern-auth/postern/core/internal/argon2"
@@ -63,11 +64,14 @@ func (w workers) do(compute func(*argon2.Memory)) {
 }
 
 // run is a worker: it does one job and then what comes, until nothing does. Its thread ends with it, since a thread that
-// was given a low priority must not serve anything else.
+// was given a low priority must not serve anything else. Where Go runs one thread at a time, as in a Caddy on one core, it keeps the usual one: while a
+// thread of low priority waits for the core, nothing of the program could run.
 func (w workers) run(job func()) {
 	defer w.staff.add(-1)
-	runtime.LockOSThread()
-	lowerPriority()
+	if !oneAtATime() {
+		runtime.LockOSThread()
+		lowerPriority()
+	}
 	idle := time.NewTimer(workerIdle)
 	for {
 		job()
@@ -78,6 +82,31 @@ func (w workers) run(job func()) {
 			w.take() // and drop it
 			return
 		}
+	}
+}
+
+// oneAtATime reports whether Go runs one thread at a time. The sidecar has it run two while it hashes.
+func oneAtATime() bool { return runtime.GOMAXPROCS(0) == 1 }
+
+// pollEvery is how many pauses there are to one in which Go looks at the network: some two milliseconds of hashing.
+const pollEvery = 32
+
+// pollPause is for how long a hash steps aside then. Where nothing else is ready, Go comes back to it after a millisecond.
+const pollPause = 50 * time.Microsecond
+
+var pauses atomic.Uint32
+
+// giveWay lets whatever else waits have the processor: of this program, where that runs one thread at a time, and else of all programs. As long as
+// something is ready to run, which a hash that only yields always is, Go looks at the network every ten milliseconds, and a request waits for that several
+// times: so the hash is not ready now and then.
+func giveWay() {
+	switch {
+	case !oneAtATime():
+		yieldThread()
+	case pauses.Add(1)%pollEvery == 0:
+		time.Sleep(pollPause)
+	default:
+		runtime.Gosched()
 	}
 }
 

@@ -24,8 +24,8 @@ func lowerPriority() {
 	}
 }
 
-// giveWay lets whatever else waits for the core have it. A low priority is a small share of the time, not a late turn: once it has begun,
+// yieldThread lets whatever else waits for the core have it. A low priority is a small share of the time, not a late turn: once it has begun,
 // Linux lets a thread of any niceness go on to the next tick of its clock, up to 4 ms, before a request that is ready is looked
 // at. The call takes a fraction of a microsecond where nothing waits. Go is not told of it, or it would give the thread's place to
 // another and have to find it a new one, each time.
-func giveWay() { _, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
+func yieldThread() { _, _, _ = unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }

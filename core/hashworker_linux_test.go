@@ -12,6 +12,7 @@ import (
 // TestWorkersYield holds that hashes are computed on a thread of low priority that asks for short turns, and nothing else is: the
 // thread that asks for a hash stays as it is.
 func TestWorkersYield(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	w := newWorkers(1, func(bool) {})
 	var attr *unix.SchedAttr
 	var err error
@@ -31,5 +32,17 @@ func TestWorkersYield(t *testing.T) {
 	defer runtime.UnlockOSThread()
 	if own, err := unix.SchedGetAttr(0, 0); err != nil || own.Nice == niceness {
 		t.Errorf("the thread that asked has %+v, %v; want the usual niceness", own, err)
+	}
+}
+
+// TestWorkersOfOneThread holds that hashes keep the usual priority where Go runs one thread at a time: what waits for it waits for all of the program.
+func TestWorkersOfOneThread(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	w := newWorkers(1, func(bool) {})
+	var attr *unix.SchedAttr
+	var err error
+	w.do(func(*argon2.Memory) { attr, err = unix.SchedGetAttr(0, 0) })
+	if err != nil || attr.Nice == niceness {
+		t.Errorf("a worker's thread has %+v, %v; want the usual niceness", attr, err)
 	}
 }

@@ -5,5 +5,5 @@ package core
 // lowerPriority does nothing where threads have no priority of their own.
 func lowerPriority() {}
 
-// giveWay does nothing there either.
-func giveWay() {}
+// yieldThread does nothing there either.
+func yieldThread() {}

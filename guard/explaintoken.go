@@ -4,14 +4,18 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/jose"
 )
 
 // claimed is what a session token says of itself, which proves nothing.
 type claimed struct {
+	From any     `json:"iss"`
 	For  any     `json:"aud"` // the realm, in one of ours
 	Ends float64 `json:"exp"` // seconds since the epoch
 }
@@ -37,16 +41,30 @@ func (g *Guard) explainToken(credential string, v *Verdict) string {
 	}
 	c, ok := readClaimed(credential)
 	home := g.home.Load()
+	isOurs := home != nil && c.For == string(home.realm)
 	ends := time.Unix(int64(max(0, min(c.Ends, 1<<40))), 0).UTC().Format(time.RFC3339)
 	switch {
 	case !ok && !g.c.sources.key:
 		return "It is no session token. If it is an API key: these are taken only where from names api_key.\n"
 	case !ok:
 		return "It is no session token.\n"
-	case home != nil && c.For != string(home.realm):
+	case len(g.foreign) > 0 && !isOurs:
+		return g.explainForeign(credential, c)
+	case home != nil && !isOurs:
 		return fmt.Sprintf("It says that it is for %q, and this guard lets in whom the realm %s knows.\n", fmt.Sprint(c.For), home.realm)
 	case c.Ends < float64(g.now().Unix()):
 		return fmt.Sprintf("It says that it ended at %s.\n", ends)
 	}
 	return fmt.Sprintf("It says that it is for this realm, and good until %s. Then its signature is not the realm's, or its session is not there, as after a restore.\n", ends)
+}
+
+// explainForeign says what keeps a token from being one of the issuers elsewhere, before anybody looked for the key that it is signed with.
+func (g *Guard) explainForeign(credential string, c claimed) string {
+	from, _ := c.From.(string)
+	if f := g.foreign[from]; f != nil {
+		_, err := jose.ParseForeign(credential)
+		return fmt.Sprintf("It says that it is of the issuer %s, of whom no token of this form is taken: %v.\n", f.Name, err)
+	}
+	return fmt.Sprintf("It says that it is of the issuer %q, and this guard takes tokens of %q, to the letter, and of its realm.\n",
+		from, slices.Sorted(maps.Keys(g.foreign)))
 }

@@ -393,7 +393,15 @@ func TestForeignExplained(t *testing.T) {
 	key := newKey(t, jose.EdDSA)
 	e := newElsewhere(t, key)
 	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
+	header := func(text, token string) string {
+		return base64.RawURLEncoding.EncodeToString([]byte(text)) + token[strings.IndexByte(token, '.'):]
+	}
 	for token, want := range map[string]string{
+		e.token(key, map[string]any{"iss": e.URL + "/"}):                                 `It says that it is of the issuer "` + e.URL + `/", and this guard takes tokens of ["` + e.URL + `"], to the letter, and of its realm.`,
+		e.token(key, map[string]any{"iss": nil}):                                         `It says that it is of the issuer ""`,
+		header(`{"alg":"HS256"}`, e.token(key, nil)):                                     "It says that it is of the issuer idp, of whom no token of this form is taken: malformed token: alg is not an asymmetric one that is known.",
+		header(`{"alg":"EdDSA","x5c":["a"]}`, e.token(key, nil)):                         "malformed token: the header has a member that would change how the token is verified.",
+		e.token(key, map[string]any{"iss": "urn:postern:rlm_1", "aud": string(realmID)}): "It says that it is for this realm",
 		e.token(key, nil): "It comes from idp:u1 (vouched for by the issuer idp), shown as bearer",
 		e.token(key, map[string]any{"preferred_username": "ada"}): "It comes from idp:u1 (vouched for by the issuer idp, ada), shown as bearer",
 		e.token(key, map[string]any{"aud": "shop"}):               "The token of issuer idp is not valid: it is meant for another audience.",

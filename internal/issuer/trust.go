@@ -96,15 +96,17 @@ const latest = 1 << 40
 func (t *Trust) times(claims jose.Claims, now time.Time) (expires time.Time, issued int64, err error) {
 	exp, ok := claims.Seconds("exp")
 	if !ok || exp > latest {
-		return time.Time{}, 0, refuse("it does not say when it expires")
+		return time.Time{}, 0, refuse("it does not say, in seconds, when it expires")
 	}
 	if exp <= now.Unix() {
 		return time.Time{}, 0, refuse("it has expired")
 	}
 	ahead := now.Add(t.Skew).Unix()
-	issued, ok = begun(claims, "iat", ahead)
-	if _, too := begun(claims, "nbf", ahead); !ok || !too {
-		return time.Time{}, 0, refuse("it is from the future")
+	if issued, err = begun(claims, "iat", ahead); err == nil {
+		_, err = begun(claims, "nbf", ahead)
+	}
+	if err != nil {
+		return time.Time{}, 0, err
 	}
 	if oldest := int64(t.MaxAge / time.Second); oldest > 0 {
 		if issued == 0 || now.Unix() >= issued+oldest {
@@ -115,13 +117,19 @@ func (t *Trust) times(claims jose.Claims, now time.Time) (expires time.Time, iss
 	return time.Unix(exp, 0), issued, nil
 }
 
-// begun returns the time in a claim, 0 where there is none. It reports false for one that lies ahead, or that cannot be read.
-func begun(claims jose.Claims, name string, ahead int64) (int64, bool) {
+// begun returns the time in a claim, 0 where there is none. It refuses one that lies ahead, or that cannot be read.
+func begun(claims jose.Claims, name string, ahead int64) (int64, error) {
 	if _, there := claims.Raw(name); !there {
-		return 0, true
+		return 0, nil
 	}
 	at, ok := claims.Seconds(name)
-	return at, ok && at >= 0 && at <= ahead
+	if !ok || at < 0 {
+		return 0, refuse("its iat or nbf is no time in seconds")
+	}
+	if at > ahead {
+		return 0, refuse("it is from the future")
+	}
+	return at, nil
 }
 
 // meant refuses a token that is another issuer's, meant for others, or not for whoever merely holds it.

@@ -78,7 +78,8 @@ func why(err error) string {
 func TestVerifyClaims(t *testing.T) {
 	key := newKey(t, jose.EdDSA)
 	keys := keysOf(t, key)
-	const noTime, future, other = "it does not say when it expires", "it is from the future", "it is meant for another audience"
+	const noTime, future, other = "it does not say, in seconds, when it expires", "it is from the future", "it is meant for another audience"
+	const unread = "its iat or nbf is no time in seconds"
 	for _, test := range []struct {
 		change map[string]any
 		want   string
@@ -105,8 +106,10 @@ func TestVerifyClaims(t *testing.T) {
 		{map[string]any{"exp": -1}, "it has expired"},
 		{map[string]any{"iat": noon.Unix() + 60}, ""},
 		{map[string]any{"iat": noon.Unix() + 61}, future},
-		{map[string]any{"iat": "now"}, future},
-		{map[string]any{"iat": -1}, future},
+		{map[string]any{"iat": "now"}, unread},
+		{map[string]any{"iat": -1}, unread},
+		{map[string]any{"iat": json.RawMessage("1.7e9")}, unread},
+		{map[string]any{"nbf": json.RawMessage("null")}, unread},
 		{map[string]any{"iat": nil}, ""},
 		{map[string]any{"nbf": noon.Unix() + 60}, ""},
 		{map[string]any{"nbf": noon.Unix() + 61}, future},

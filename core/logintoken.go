@@ -108,7 +108,9 @@ func (s *SecondFactors) Complete(ctx context.Context, realm RealmID, idOrName, t
 		return nil, err
 	}
 	s.d.meter.count(realm, "", now, Usage{ActiveUsers: firstOn(now, w.user.LastLoginAt)})
-	in.Device, err = s.d.newDevice(w.user, signedInFrom(w.token.Device), now)
+	device := signedInFrom(w.token.Device)
+	in.Known = device != ""
+	in.Device, err = s.d.newDevice(w.user, device, now)
 	return in, err
 }
 

@@ -118,6 +118,9 @@ type SignedIn struct {
 	// Device makes the device that keeps it known at the next sign-in with a password: see Request.Device. It opens nothing.
 	// It is "" where a second factor is asked for.
 	Device string
+
+	// Known reports whether the device was known before, as this user's and nobody else's: Request.Device is of a sign-in of theirs.
+	Known bool
 }
 
 // Authenticate checks the password of a human user and starts a session (Users API, "Authenticate using a
@@ -327,6 +330,7 @@ func (p *Passwords) succeeded(ctx context.Context, ok *checked, req Request) (*S
 		return err
 	})
 	if err == nil && in.Session != nil { // a device is known once a sign-in is complete
+		in.Known = signedInFrom(who.device) != ""
 		in.Device, err = p.d.newDevice(who.user, who.device, ok.now)
 	}
 	if err != nil {

@@ -91,6 +91,10 @@ func TestSecondFactor(t *testing.T) {
 		if again := send(codes[1]); again.StatusCode != http.StatusUnauthorized || !strings.Contains(again.body, "Sign in again") || again.session() != nil {
 			w.Errorf("a login token that was used = %d: %s", again.StatusCode, again.body)
 		}
+		token = w.send("POST", "/auth/sign-in", url.Values{"username": {"ann"}, "password": {password}}, "Cookie", "session-device="+in.cookie("session-device").Value).hidden("token")
+		if next := send(codes[1]); in.Header.Get("Clear-Site-Data") == "" || next.session() == nil || next.Header.Get("Clear-Site-Data") != "" {
+			w.Errorf("a first sign-in has Clear-Site-Data %q, the next there %q; want the first alone to have it", in.Header.Get("Clear-Site-Data"), next.Header.Get("Clear-Site-Data"))
+		}
 	})
 }
 

@@ -159,10 +159,14 @@ func sendOn(w http.ResponseWriter, to string) {
 
 // remember gives a browser its session, and what it is known by the next time, so that the guesses of strangers do not keep its
 // owner out. What it was signed in as before ends: its cookie is gone with this answer, and with that the means to end it from here. Whoever
-// has a copy of it must not go on.
+// has a copy of it must not go on. Where somebody else may have signed in before, the browser forgets the app's pages too, which it would show
+// to this one as theirs, whether the other signed out or the session just ended.
 func (p *Pages) remember(w http.ResponseWriter, r *http.Request, in *core.SignedIn) {
 	if err := p.endSession(r); err != nil {
 		p.o.Logger.Warn("a session that another sign-in replaced could not be ended", zap.Error(err))
+	}
+	if !in.Known {
+		forgetPages(w.Header())
 	}
 	until := p.o.Now().Add(in.Session.Lifetime.Duration())
 	if in.Session.Until.Before(until) {

@@ -39,6 +39,24 @@ func TestSignInEndsTheOneBefore(t *testing.T) {
 	}
 }
 
+// TestAnotherSignsIn has people sign in to one browser after another, without a word to sign out: it forgets the pages that it kept whenever it may have been somebody
+// else's, and not where the same person comes back, so that they load nothing anew.
+func TestAnotherSignsIn(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	w.person("bob")
+	device := ""
+	for i, visit := range []struct {
+		name   string
+		forget string
+	}{{"ann", `"cache"`}, {"ann", ""}, {"bob", `"cache"`}, {"bob", ""}, {"ann", `"cache"`}} {
+		in := w.send("POST", "/auth/sign-in", url.Values{"username": {visit.name}, "password": {password}}, "Cookie", "session-device="+device)
+		if forget := in.Header.Get("Clear-Site-Data"); in.session() == nil || forget != visit.forget {
+			t.Fatalf("sign-in %d, of %s, has Clear-Site-Data %q; want %q", i, visit.name, forget, visit.forget)
+		}
+		device = in.cookie("session-device").Value
+	}
+}
+
 // TestLargeForm sends more than any form of ours is.
 func TestLargeForm(t *testing.T) {
 	w := newWorld(t, teststore.Bolt(t), nil)

@@ -49,9 +49,12 @@ func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, p.o.Cookies.NoSessionCookie())
-	w.Header().Set("Clear-Site-Data", `"cache"`)
+	forgetPages(w.Header())
 	http.Redirect(w, r, p.SignInPath()+"?"+url.Values{"signed_out": {"1"}, "return_to": {p.returnTo(r)}}.Encode(), http.StatusSeeOther)
 }
+
+// forgetPages has a browser forget what it keeps of this site to show it again, cookies aside.
+func forgetPages(h http.Header) { h.Set("Clear-Site-Data", `"cache"`) }
 
 // endSession ends the session of every cookie of the name that a request shows. One that proves nothing is over already.
 func (p *Pages) endSession(r *http.Request) error {

@@ -287,6 +287,26 @@ func TestAppSendsOn(t *testing.T) {
 	}
 }
 
+// TestAnotherSignsIn has somebody sign in where another did before them, without a word to sign out. What the browser keeps of a page without a word about caching
+// it takes for fresh for as long as RFC 9111 §4.2.2 has it; it must not show the other's page for theirs.
+func TestAnotherSignsIn(t *testing.T) {
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Last-Modified", "Mon, 02 Jan 2023 00:00:00 GMT")
+		fmt.Fprintf(w, `<p>%s of %s<p><a id="account" href="/account">Account</a>`, r.URL.Path, r.Header.Get("X-Postern-Username"))
+	}))
+	t.Cleanup(app.Close)
+	b, f := open(t), serve(t, app.URL)
+	f.call(t, "POST", "/users", map[string]any{"user": map[string]any{"user_type": "human", "username": "bob", "email": "bob@example.com", "password": password}}, nil)
+	for _, name := range []string{"ann", "bob"} {
+		b.do("go to sign in", chromedp.Navigate(f.GuardURL+"/auth/sign-in?return_to=/"+name))
+		b.signIn(name, password)
+		b.reads("the app", "/"+name+" of "+name)
+		b.do("go to the account", chromedp.Click(chromedp.CSS("#account")))
+		b.becomes(name+" sees their own account", fmt.Sprintf(`document.body.innerText.includes("/account of %s")`, name))
+	}
+}
+
 // TestKeyboard signs in by keyboard alone, on a narrow screen, where a wrong password is told with the field at hand.
 func TestKeyboard(t *testing.T) {
 	f := start(t)

@@ -125,6 +125,25 @@ func TestIssuerUsesKidAgain(t *testing.T) {
 	eventually(t, "the new key is known", func() bool { return g.Judge(with(fresh)).Decision == guard.Allow })
 }
 
+// TestIssuerSaysNoTime: a token that does not say when it was issued is refused while its key is not known, and has the keys fetched, whether its kid
+// is new or that of another key.
+func TestIssuerSaysNoTime(t *testing.T) {
+	for name, sameKid := range map[string]bool{"a new kid": false, "an old kid": true} {
+		old, next := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA)
+		e := newElsewhere(t, old)
+		if sameKid {
+			e.kid = next.ID()
+		}
+		keys := &guard.IssuerKeys{}
+		keys.AskOften()
+		g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
+		eventually(t, "the first keys are there", func() bool { return e.fetches.Load() > 0 })
+		e.publishes(next)
+		token := e.token(next, map[string]any{"iat": nil})
+		eventually(t, name+" is known", func() bool { return g.Judge(with(token)).Decision == guard.Allow })
+	}
+}
+
 // TestIssuerHasOneKidTwice tries a token with each key of its kid, and takes it no longer once the one that fits is withdrawn, though
 // another of that kid stays.
 func TestIssuerHasOneKidTwice(t *testing.T) {

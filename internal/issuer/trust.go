@@ -31,8 +31,8 @@ type Proven struct {
 type RefusedError struct {
 	Why string
 
-	// Newer says that the token was issued after the keys were fetched. The issuer may have given the kid of one to another since, so that a fetch
-	// may help.
+	// Newer says that the token was issued after the keys were fetched, or does not say when it was. The issuer may have a key since that is not
+	// among them, or that has the kid of one of them, so that a fetch may help.
 	Newer bool
 }
 
@@ -81,12 +81,12 @@ func (t *Trust) Verify(keys *Keys, token jose.Token, now time.Time) (Proven, err
 	}
 	newer := issued != 0 && time.Unix(issued, 0).Add(t.Skew).After(keys.At)
 	if token.KeyID() != "" && (len(fitting) > 0 || keys.Has(token.KeyID())) {
-		return Proven{}, &RefusedError{Why: "its signature does not verify", Newer: newer}
+		return Proven{}, &RefusedError{Why: "its signature does not verify", Newer: newer || issued == 0}
 	}
 	if newer {
 		return Proven{}, ErrNewerKey
 	}
-	return Proven{}, refuse("its key is not one that the issuer publishes")
+	return Proven{}, &RefusedError{Why: "its key is not one that the issuer publishes", Newer: issued == 0}
 }
 
 // latest is the last second that a token may speak of, far beyond any that is used and far from where times overflow.

@@ -24,6 +24,7 @@ const discoveryPath = "/.well-known/openid-configuration"
 const (
 	fetchTimeout = 10 * time.Second // for document and keys together
 	maxDocument  = 256 << 10        // bytes
+	maxAddress   = 2048             // bytes, of what a document says where the keys are; the log is told of it
 )
 
 // FetchError says why keys could not be fetched.
@@ -98,6 +99,9 @@ func (f *fetcher) discover(ctx context.Context) (string, error) {
 	}
 	if document.Issuer != f.config.Issuer {
 		return "", failed("wrong_issuer", "%s speaks for the issuer %q, which is another", at, shorten(document.Issuer))
+	}
+	if len(document.JWKSURI) > maxAddress {
+		return "", failed("bad_document", "%s: jwks_uri is longer than %d bytes", at, maxAddress)
 	}
 	if err := checkURL(document.JWKSURI); err != nil {
 		return "", failed("bad_document", "%s: jwks_uri %q %v", at, shorten(document.JWKSURI), err)

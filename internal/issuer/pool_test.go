@@ -61,6 +61,7 @@ func TestTakeRefuses(t *testing.T) {
 		{name: "keys in a file", document: discovery("URL", "file:///etc/passwd"), want: "bad_document"},
 		{name: "keys with a user", document: discovery("URL", "https://a:b@login.example.com/keys"), want: "bad_document"},
 		{name: "no address of keys", document: discovery("URL", ""), want: "bad_document"},
+		{name: "an address of keys that fills the log", document: discovery("URL", "URL/"+strings.Repeat("a", 2048)), want: "bad_document"},
 		{name: "a document that is none", document: body("<html>"), want: "bad_document"},
 		{name: "a huge document", document: body(big), want: "bad_document"},
 		{name: "a document elsewhere", document: redirect("http://169.254.169.254/latest"), want: "bad_status"},

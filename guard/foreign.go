@@ -259,10 +259,9 @@ func (r requirement) met(claims jose.Claims) bool {
 	if !ok {
 		return false
 	}
-	values, _ := inner.Strings(name)
-	if len(values) == 0 {
-		raw, _ := inner.Raw(name) // a number or a truth, by how it is written
-		values = []string{string(raw)}
+	values, isText := inner.Strings(name)
+	if raw, there := inner.Raw(name); there && !isText {
+		values = []string{string(raw)} // a number or a truth, by how it is written
 	}
 	return slices.ContainsFunc(values, func(v string) bool { return slices.Contains(r.values, v) })
 }

@@ -221,7 +221,7 @@ func (o *outside) complaints() []error {
 		values := o.RequireClaims[name]
 		path, err := parseClaimPath(name)
 		complain(err != nil || path == nil, "require_claims: %q is no name of a claim", name)
-		complain(len(values) == 0, "require_claims: %s needs values", name)
+		complain(len(values) == 0 || slices.Contains(values, ""), "require_claims: %s needs values, none of them empty", name) // as a variable is that is not set
 		o.must = append(o.must, requirement{path, values})
 	}
 	return errs

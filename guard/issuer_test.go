@@ -222,6 +222,7 @@ func TestIssuerSettings(t *testing.T) {
 		"nothing is called \"mail\"": {with(func(i *guard.Issuer) { i.Claims = map[string]string{"mail": "email"} })},
 		"claims: id is missing":      {with(func(i *guard.Issuer) { i.Claims = map[string]string{"id": ""} })},
 		"require_claims: hd needs":   {with(func(i *guard.Issuer) { i.RequireClaims = map[string][]string{"hd": nil} })},
+		"none of them empty":         {with(func(i *guard.Issuer) { i.RequireClaims = map[string][]string{"hd": {"example.com", ""}} })},
 		"require_claims: \"\" is no": {with(func(i *guard.Issuer) { i.RequireClaims = map[string][]string{"": {"a"}} })},
 		"is Postern's own":           {with(func(i *guard.Issuer) { i.Name = "Postern" })},
 		"emails is \"some\"":         {with(func(i *guard.Issuer) { i.Emails = "some" })},

@@ -324,6 +324,20 @@ func TestKeyboard(t *testing.T) {
 	b.reads("the app", "ann")
 }
 
+// TestLargeText reads the page on a narrow screen in text of twice the size (WCAG 2.2, 1.4.4): no word is broken.
+func TestLargeText(t *testing.T) {
+	f := start(t)
+	b := open(t)
+	b.resizes(320, 700)
+	b.do("go to sign in", chromedp.Navigate(f.GuardURL+"/auth/sign-in"), chromedp.WaitVisible(chromedp.CSS("button")))
+	learn(b, "have large text", chromedp.Evaluate[bool](`document.documentElement.style.fontSize = "200%", true`))
+	b.shoot("large-text")
+	learn(b, "break no word", chromedp.Evaluate[bool](`document.querySelectorAll("h1, label, button").forEach(e => e.style.overflowWrap = "normal"), true`))
+	if wide := look[float64](b, `document.documentElement.scrollWidth`); wide > 320 {
+		t.Errorf("without breaking words the page is %v wide; want at most 320", wide)
+	}
+}
+
 // TestForcedColours holds that a button is seen as one where the person's own colours are in the place of ours.
 func TestForcedColours(t *testing.T) {
 	f := start(t)

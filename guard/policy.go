@@ -92,19 +92,19 @@ const challengeStepUp = challenge + `, error="insufficient_user_authentication"`
 
 // Refusals of users who are known. Where signing in again would help they are 401, with a hint how.
 var (
-	refuseUserType = Refusal{Status: http.StatusForbidden, Reason: "wrong_user_type",
+	refuseUserType = Refusal{Status: http.StatusForbidden, Reason: "wrong_user_type", another: true,
 		Detail: "This is not for users of your type."}
 
-	refuseVoucher = Refusal{Status: http.StatusForbidden, Reason: "wrong_issuer",
+	refuseVoucher = Refusal{Status: http.StatusForbidden, Reason: "wrong_issuer", another: true,
 		Detail: "This is for users who sign in elsewhere."}
 
-	refuseOutsider = Refusal{Status: http.StatusForbidden, Reason: "not_a_member",
+	refuseOutsider = Refusal{Status: http.StatusForbidden, Reason: "not_a_member", another: true,
 		Detail: "This is for the members of an organisation that you do not belong to."}
 
-	refusePermission = Refusal{Status: http.StatusForbidden, Reason: "missing_permission",
+	refusePermission = Refusal{Status: http.StatusForbidden, Reason: "missing_permission", another: true,
 		Detail: "This needs a permission that you do not have. Ask whoever runs this service."}
 
-	refuseUnverified = Refusal{Status: http.StatusForbidden, Reason: "email_not_verified",
+	refuseUnverified = Refusal{Status: http.StatusForbidden, Reason: "email_not_verified", another: true,
 		Detail: "This needs a verified e-mail address. Verify yours and try again."}
 
 	refuseNoMFA = Refusal{Status: http.StatusUnauthorized, Reason: "mfa_required", Challenge: challengeStepUp + `, acr_values="mfa"`, stepUp: "acr_values=mfa",

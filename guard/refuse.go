@@ -34,8 +34,8 @@ func (g *Guard) refuseHTTP(w http.ResponseWriter, r *http.Request, why *Refusal)
 		return
 	}
 	refusalHeaders(w.Header(), why)
-	title, detail := forPeople(*why, http.StatusText(why.Status))
-	failure.WritePage(w, why.Status, title, detail, why.RequestID)
+	title, detail, on := g.forPeople(r, why)
+	failure.WritePage(w, why.Status, title, detail, why.RequestID, on)
 }
 
 // sendTo sends a browser to sign in.
@@ -74,10 +74,21 @@ func (g *Guard) MustAnswer(r *http.Request, v Verdict) bool {
 	return grpc || goes
 }
 
-// forPeople returns what a page says of a refusal. Who browses has no use for the names of headers.
-func forPeople(r Refusal, title string) (string, string) {
-	if r.Status == http.StatusUnauthorized {
-		return "Please sign in", "This page is for people who are signed in. Sign in where this service has you do so, and come back."
+// forPeople returns what a page says of a refusal, and where it leads on. Who browses has no use for the names of headers.
+func (g *Guard) forPeople(r *http.Request, why *Refusal) (title, detail string, on failure.Link) {
+	title, detail = http.StatusText(why.Status), why.Detail
+	way := g.mayLogIn(r)
+	switch {
+	case why.Status == http.StatusUnauthorized && way: // a form, which signInAddress does not lead away from
+		if title = "Please sign in"; why.stepUp == "" {
+			detail = "This page is for people who are signed in. Sign in first."
+		}
+		detail += " Do so in another tab, then load this page again: that sends your form once more."
+		on = failure.Link{To: g.loginAddress(r, why), Text: "Sign in", NewTab: true}
+	case why.Status == http.StatusUnauthorized:
+		title, detail = "Please sign in", "This page is for people who are signed in. Sign in where this service has you do so, and come back."
+	case why.another && way:
+		on = failure.Link{To: g.loginAddress(r, why), Text: "Sign in as somebody else"}
 	}
-	return title, r.Detail
+	return title, detail, on
 }

@@ -103,22 +103,36 @@ func hasDotSegment(path string) bool {
 // takes. It reports false where it should stay here: nobody said where to sign in, it is there already, or it sends a form,
 // which would be lost.
 func (g *Guard) signInAddress(r *http.Request, why *Refusal) (string, bool) {
+	if why.Status != http.StatusUnauthorized || !getsPage(r) || !failure.IsNavigation(r) || !g.mayLogIn(r) {
+		return "", false
+	}
+	return g.loginAddress(r, why), true
+}
+
+// getsPage reports whether r asks for a page, and sends no form.
+func getsPage(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// mayLogIn reports whether somebody said where to sign in, and r is not there already.
+func (g *Guard) mayLogIn(r *http.Request) bool {
+	return g.c.login != nil && (g.loginIsElsewhere(r) || r.URL.Path != g.c.login.Path)
+}
+
+// loginIsElsewhere reports whether people sign in at another origin than r was sent to.
+func (g *Guard) loginIsElsewhere(r *http.Request) bool {
 	login := g.c.login
-	if login == nil || why.Status != http.StatusUnauthorized || (r.Method != http.MethodGet && r.Method != http.MethodHead) || !failure.IsNavigation(r) {
-		return "", false
-	}
-	own := g.c.ownOrigin(r)
-	elsewhere := login.Host != "" && newOrigin(login.Scheme, login.Host) != own
-	if !elsewhere && r.URL.Path == login.Path {
-		return "", false
-	}
+	return login.Host != "" && newOrigin(login.Scheme, login.Host) != g.c.ownOrigin(r)
+}
+
+// loginAddress returns where to sign in, with the way back: from a form to the front page, for where it was sent there may be no page.
+func (g *Guard) loginAddress(r *http.Request, why *Refusal) string {
+	login := g.c.login
 	back := url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
 	from := back.String()
-	if _, ok := SafeReturn(from); !ok {
+	if _, ok := SafeReturn(from); !ok || !getsPage(r) {
 		from = "/"
 	}
-	if elsewhere {
-		from = own.String() + from
+	if g.loginIsElsewhere(r) {
+		from = g.c.ownOrigin(r).String() + from
 	}
 	to := *login
 	query := g.c.ReturnParam + "=" + url.QueryEscape(from)
@@ -128,5 +142,5 @@ func (g *Guard) signInAddress(r *http.Request, why *Refusal) (string, bool) {
 		}
 	}
 	to.RawQuery = query
-	return to.String(), true
+	return to.String()
 }

@@ -122,7 +122,8 @@ type Refusal struct {
 	RetryAfter time.Duration // 429 and 503 only
 	RequestID  string        // that the log has of this refusal; "" = the log is silent
 
-	stepUp string // for the sign-in page: what kind of sign-in it takes, as a query; "" = any
+	stepUp  string // for the sign-in page: what kind of sign-in it takes, as a query; "" = any
+	another bool   // whether somebody else might enter
 }
 
 // The challenges of refusals.

@@ -11,7 +11,7 @@ func fail(w http.ResponseWriter, r *http.Request, status int, code, detail strin
 	id := failure.IDOf(r)
 	failure.SetHeaders(w.Header(), id)
 	if failure.IsNavigation(r) {
-		failure.WritePage(w, status, http.StatusText(status), detail, id)
+		failure.WritePage(w, status, http.StatusText(status), detail, id, failure.Link{})
 		return
 	}
 	f := failure.Failure{Status: status, Code: code, Detail: detail}

@@ -338,6 +338,41 @@ func TestLargeText(t *testing.T) {
 	}
 }
 
+// TestFormOfNobody sends a form whose session ended in another tab while it was filled in: nothing of it is lost, for the page that
+// refuses it leads to sign in, and sends it once more when it is loaded again. It does the same in either host.
+func TestFormOfNobody(t *testing.T) {
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<p>%s wrote %q<form method="post" action="/letters"><input name="text" value="dear all"><button>Send</button></form>`,
+			r.Header.Get("X-Postern-Username"), r.PostFormValue("text"))
+	}))
+	t.Cleanup(app.Close)
+	t.Run("sidecar", func(t *testing.T) { sendFormOfNobody(t, serve(t, app.URL)) })
+	t.Run("caddy", func(t *testing.T) { sendFormOfNobody(t, serveCaddy(t, app.URL)) })
+}
+
+// sendFormOfNobody does so at one host.
+func sendFormOfNobody(t *testing.T, f facts) {
+	b := open(t)
+	b.do("go to the app", chromedp.Navigate(f.GuardURL+"/letters/new"))
+	b.signIn("ann", password)
+	b.reads("the app", "ann wrote")
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	defer cancel()
+	other := &browser{t, ctx}
+	other.do("sign out in another tab", chromedp.Navigate(f.GuardURL+"/auth/sign-out"), chromedp.WaitVisible(chromedp.CSS("button")), chromedp.Click(chromedp.CSS("button")))
+	other.reads("signed out", "You are signed out.")
+	b.do("send the form", chromedp.Click(chromedp.CSS("button")))
+	b.reads("the form of nobody", "Please sign in")
+	b.shoot("form-of-nobody")
+	where := look[string](b, `document.querySelector("a[target=_blank]").href`)
+	other.do("sign in where the page leads", chromedp.Navigate(where))
+	other.signIn("ann", password)
+	other.reads("the app", "ann wrote")
+	b.do("load the page again", chromedp.Reload())
+	b.reads("the form once more", `ann wrote "dear all"`)
+}
+
 // TestForcedColours holds that a button is seen as one where the person's own colours are in the place of ours.
 func TestForcedColours(t *testing.T) {
 	f := start(t)

@@ -16,15 +16,33 @@ const page = `<!doctype html>
 <title>%[1]s</title>
 <h1>%[1]s</h1>
 <p>%[2]s</p>
-<p><small>Request %[3]s</small></p>
+%[4]s<p><small>Request %[3]s</small></p>
 </html>
 `
 
-// WritePage answers with a page for people, which says id for them to tell to whoever runs the service.
-func WritePage(w http.ResponseWriter, status int, title, detail, id string) {
+// Link is where a page leads on; its zero value leads nowhere. With NewTab the page stays where it is.
+type Link struct {
+	To, Text string
+	NewTab   bool
+}
+
+// html returns the link as a line of a page.
+func (l Link) html() string {
+	if l.To == "" {
+		return ""
+	}
+	target := ""
+	if l.NewTab {
+		target = ` target="_blank"`
+	}
+	return fmt.Sprintf("<p><a href=\"%s\"%s>%s</a></p>\n", html.EscapeString(l.To), target, html.EscapeString(l.Text))
+}
+
+// WritePage answers with a page for people, which says id for them to tell to whoever runs the service, and leads on to where on says.
+func WritePage(w http.ResponseWriter, status int, title, detail, id string, on Link) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, page, html.EscapeString(title), html.EscapeString(detail), html.EscapeString(id)) // a browser that left
+	_, _ = fmt.Fprintf(w, page, html.EscapeString(title), html.EscapeString(detail), html.EscapeString(id), on.html()) // a browser that left
 }

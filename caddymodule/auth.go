@@ -92,22 +92,31 @@ func (a *Auth) Cleanup() error {
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	v, err := a.judge(r)
 	if err != nil { // of a matcher: it is not known what the request is for
-		a.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow})
+		leaveToErrorRoutes(r, a.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow}))
 		return err
 	}
 	if v.Decision != guard.Allow {
-		return a.refuse(w, a.guard.Prepare(r, v), v)
+		prepared := a.guard.Prepare(r, v)
+		leaveToErrorRoutes(r, prepared)
+		return a.refuse(w, prepared, v)
 	}
-	r, leave := a.guard.Admit(w, r, v)
+	admitted, leave := a.guard.Admit(w, r, v)
 	defer leave()
-	introduce(r, userPrefix, guard.FieldsFrom(r.Context()))
-	keepBody(r)
-	return next.ServeHTTP(w, r)
+	introduce(admitted, userPrefix, guard.FieldsFrom(admitted.Context()))
+	leaveToErrorRoutes(r, admitted)
+	return next.ServeHTTP(w, admitted)
+}
+
+// leaveToErrorRoutes has r be what the guard made of it: error routes get r itself, and not the copy. Its headers are those of the copy, but not
+// its body, after which trailers may name somebody.
+func leaveToErrorRoutes(r, prepared *http.Request) {
+	keepBody(prepared)
+	r.Body, r.ContentLength, r.Trailer = prepared.Body, prepared.ContentLength, prepared.Trailer
 }
 
 // judge asks the guard.
 func (a *Auth) judge(r *http.Request) (guard.Verdict, error) {
-	if len(a.public) > 0 {
+	if len(a.public) > 0 && !guard.IsTunnel(r) { // which nobody may have, and no error route either
 		public, err := a.public.AnyMatchWithError(r)
 		if err != nil {
 			return guard.Verdict{}, err

@@ -102,17 +102,22 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if !pages.IsUnder(p.mount(), r) {
 		return next.ServeHTTP(w, r)
 	}
+	asked := r
 	r = withID(r)
 	w.Header().Set(failure.IDHeader, failure.IDOf(r))
 	awaitBody(w, r)
+	if guard.IsTunnel(r) {
+		p.guard.Refuse(w, r, p.guard.Judge(r))
+		return nil
+	}
 	if isEarlyWrite(r) {
-		return p.fail(r, http.StatusTooEarly, errors.New("a form that came as early data could be sent twice"))
+		return p.fail(asked, http.StatusTooEarly, errors.New("a form that came as early data could be sent twice"))
 	}
 	hosted, err := p.open(r.Context())
 	if err != nil {
 		setRetryAfter(w.Header(), openAgain)
 		w.Header().Set("Cache-Control", "no-store")
-		return p.fail(r, http.StatusServiceUnavailable, err)
+		return p.fail(asked, http.StatusServiceUnavailable, err)
 	}
 	hosted.ServeHTTP(w, r)
 	return nil
@@ -120,7 +125,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 
 // fail leaves the answer to the site's error routes, which may ask an app: what a client forged is gone there, as behind a guard.
 func (p *Pages) fail(r *http.Request, status int, why error) error {
-	p.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow})
+	leaveToErrorRoutes(r, p.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow}))
 	return caddyhttp.Error(status, why)
 }
 

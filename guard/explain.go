@@ -69,7 +69,7 @@ func (g *Guard) show(r *http.Request, credential string) {
 // explainRules says which rules decide about r.
 func (c *compiled) explainRules(r *http.Request) string {
 	d, why := c.demands(r)
-	if isTunnel(r) {
+	if IsTunnel(r) {
 		why = &refuseTunnel
 	}
 	switch why {

@@ -151,7 +151,7 @@ func (g *Guard) JudgePublic(r *http.Request) (v Verdict) {
 
 // judge makes v, which is zero, the verdict on r. A Verdict is large: it is made where it is to be, and not handed from one to the next.
 func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
-	if isTunnel(r) {
+	if IsTunnel(r) {
 		*v = deny(refuseTunnel)
 		return
 	}

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// isTunnel reports whether r asks for a tunnel (RFC 9110 §9.3.6). net/http passes on what comes over one as it is, after headers that say of no
+// IsTunnel reports whether r asks for a tunnel (RFC 9110 §9.3.6). net/http passes on what comes over one as it is, after headers that say of no
 // body: an app would take it for the next requests of its connection, for anything and in anybody's name, unseen by the guard. A WebSocket over
 // HTTP/2 (RFC 8441) or HTTP/3 (RFC 9220) begins with CONNECT too, and is none: a proxy asks the app for it by GET.
-func isTunnel(r *http.Request) bool {
+func IsTunnel(r *http.Request) bool {
 	if len(r.Method) != len(http.MethodConnect) || !strings.EqualFold(r.Method, http.MethodConnect) {
 		return false
 	}

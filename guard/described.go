@@ -84,10 +84,21 @@ func (s *shape) described(asking *http.Request, trusts func(string) bool) (*http
 	if isHandshake(asking) {
 		r.Header["Upgrade"] = []string{"websocket"}
 	}
-	if method == http.MethodConnect && asking.Header["Upgrade"] != nil { // a WebSocket over HTTP/2 or 3: so Caddy asks about one, and by GET the app
+	if method == http.MethodConnect && asking.Header["Upgrade"] != nil && cameOverStreams(asking.Header["Via"]) { // so Caddy asks about a WebSocket, and by GET the app
 		r.Method = http.MethodGet
 	}
 	return r, nil
+}
+
+// cameOverStreams reports whether the last entry of Via, which is that of the proxy that asks, says that it got the request over HTTP/2 or 3, where a
+// WebSocket is a CONNECT. Over HTTP/1.1 that is a wish for a tunnel, whatever protocol it wishes for besides, and Caddy passes it on as one.
+func cameOverStreams(via []string) bool {
+	if len(via) == 0 {
+		return false
+	}
+	last := via[len(via)-1]
+	last = strings.TrimLeft(last[strings.LastIndexByte(last, ',')+1:], " \t")
+	return strings.HasPrefix(last, "2.0 ") || strings.HasPrefix(last, "3.0 ")
 }
 
 // misdescribed is for a description of which something is missing, is there twice or cannot be read.

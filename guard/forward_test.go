@@ -89,7 +89,10 @@ func TestForwardAuth(t *testing.T) {
 		{"cross-site change", "POST", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://other.example"}, 403, 0},
 		{"own change", "POST", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://app.example.com"}, 200, 0},
 		{"cross-site WebSocket", "GET", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://other.example", "Sec-WebSocket-Key", "x"}, 403, 0},
-		{"WebSocket over HTTP/2", "CONNECT", "/read/a", []string{"Authorization", "Bearer good", "Upgrade", "websocket"}, 200, 0},
+		{"WebSocket over HTTP/2", "CONNECT", "/read/a", []string{"Authorization", "Bearer good", "Upgrade", "websocket", "Via", "1.1 a, 2.0 Caddy"}, 200, 0},
+		{"WebSocket over HTTP/3", "CONNECT", "/read/a", []string{"Authorization", "Bearer good", "Upgrade", "websocket", "Via", "3.0 Caddy"}, 200, 0},
+		{"tunnel that wishes for a WebSocket", "CONNECT", "/public/a", []string{"Authorization", "Bearer good", "Upgrade", "websocket", "Via", "2.0 a, 1.1 Caddy"}, 405, 0},
+		{"likewise, without Via", "CONNECT", "/public/a", []string{"Authorization", "Bearer good", "Upgrade", "websocket"}, 405, 0},
 		{"tunnel", "CONNECT", "/public/a", []string{"Authorization", "Bearer good", "Sec-WebSocket-Version", "13"}, 405, 0},
 		{"own WebSocket", "GET", "/", []string{"Cookie", "__Host-postern=good", "Origin", "https://app.example.com", "Sec-WebSocket-Key", "x"}, 200, 0},
 	}

@@ -51,7 +51,7 @@ func TestIssuers(t *testing.T) {
 		t.Errorf("keys were fetched %d times, want once", n)
 	}
 	w.load(w.config("", "postern_auth\n\treverse_proxy APP"))
-	w.eventually("who asks no issuer keeps no keys", func() bool { return len(meters.IssuerKeys.Fetched()) == 0 })
+	w.eventually("who asks no issuer keeps no keys", func() bool { return len(meters.IssuerKeys.Since()) == 0 })
 	if got := w.get("/", token); got.status != http.StatusUnauthorized {
 		t.Errorf("without issuers: %d %s, want 401", got.status, got.body)
 	}

@@ -29,11 +29,18 @@ func NewIssuerKeys(fetched func(issuer, result string)) *IssuerKeys {
 	return &IssuerKeys{issuer.Pool{Fetched: func(name string, err error) { fetched(name, issuer.CodeOf(err)) }}}
 }
 
-// Fetched returns when the keys of each issuer that some guard takes were last fetched, by issuer; the zero time where they never were.
-func (k *IssuerKeys) Fetched() map[string]time.Time {
+// Since returns when the keys of each issuer that some guard takes were last fetched, by issuer; where they never were, since when that is tried. Where
+// guards have one issuer's keys fetched in several ways, it is the earliest of these.
+func (k *IssuerKeys) Since() map[string]time.Time {
 	all := map[string]time.Time{}
 	for _, s := range k.pool.States() {
-		all[s.Issuer] = s.At
+		since := s.At
+		if since.IsZero() {
+			since = s.Tried
+		}
+		if at, there := all[s.Issuer]; !there || since.Before(at) {
+			all[s.Issuer] = since
+		}
 	}
 	return all
 }

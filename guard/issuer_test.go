@@ -22,6 +22,7 @@ func TestIssuerDownAtStart(t *testing.T) {
 	e.isDown(true)
 	keys := &guard.IssuerKeys{}
 	keys.AskOften()
+	began := time.Now()
 	g := worldToday().guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
 	token := e.token(key, nil)
 	v := g.Judge(with(token))
@@ -31,8 +32,8 @@ func TestIssuerDownAtStart(t *testing.T) {
 	if v := g.Judge(with(e.token(key, map[string]any{"exp": 1}))); v.Decision != guard.Deny {
 		t.Errorf("without keys, a token that has expired anyhow: %s, want deny", v.Decision)
 	}
-	if at := keys.Fetched()[e.URL]; !at.IsZero() {
-		t.Errorf("keys that were never fetched are of %s", at)
+	if at := keys.Since()[e.URL]; at.Before(began) || at.After(time.Now()) {
+		t.Errorf("keys that were never fetched are told to be of %s, want when that was tried first", at)
 	}
 	e.isDown(false)
 	eventually(t, "the token is taken", func() bool { return g.Judge(with(token)).Decision == guard.Allow })
@@ -125,6 +126,22 @@ func TestIssuerUsesKidAgain(t *testing.T) {
 	eventually(t, "the new key is known", func() bool { return g.Judge(with(fresh)).Decision == guard.Allow })
 }
 
+// TestIssuerFetchedInTwoWays: of keys that one guard has and another cannot get, the older are told of, however often one asks.
+func TestIssuerFetchedInTwoWays(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e, keys := newElsewhere(t, key), &guard.IssuerKeys{}
+	w := worldToday()
+	w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(func(i *guard.Issuer) { i.JWKSURL = e.URL + "/nowhere" })}, IssuerKeys: keys})
+	began := keys.Since()[e.URL]
+	well := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}, IssuerKeys: keys})
+	wantDecision(t, well, e.token(key, nil), guard.Allow)
+	for range 100 {
+		if at := keys.Since()[e.URL]; !at.Equal(began) {
+			t.Fatalf("the keys are of %s; want %s, when those that never came were tried first", at, began)
+		}
+	}
+}
+
 // TestIssuerSaysNoTime: a token that does not say when it was issued is refused while its key is not known, and has the keys fetched, whether its kid
 // is new or that of another key.
 func TestIssuerSaysNoTime(t *testing.T) {
@@ -192,11 +209,11 @@ func TestGuardsShareIssuerKeys(t *testing.T) {
 	before.Close()
 	e.isDown(true)
 	wantDecision(t, after, token, guard.Allow)
-	if n := e.fetches.Load(); n != 1 || <-results != "ok" || keys.Fetched()[e.URL].IsZero() {
-		t.Errorf("%d fetches for two guards, of %v; want one", n, keys.Fetched())
+	if n := e.fetches.Load(); n != 1 || <-results != "ok" || keys.Since()[e.URL].IsZero() {
+		t.Errorf("%d fetches for two guards, of %v; want one", n, keys.Since())
 	}
 	after.Close()
-	if all := keys.Fetched(); len(all) != 0 {
+	if all := keys.Since(); len(all) != 0 {
 		t.Errorf("when all guards are closed, keys are kept of %v", all)
 	}
 }

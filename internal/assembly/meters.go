@@ -44,20 +44,18 @@ func NewMeters() *Meters {
 	m.Set.Gauge("postern_background_failing", "1 while some work in the background fails.", []string{"work"}, m.trouble)
 	fetches := m.Set.Counters("postern_issuer_fetches_total", "Fetches of the keys of issuers elsewhere: ok, or why they failed.", "issuer", "result")
 	m.IssuerKeys = guard.NewIssuerKeys(func(issuer, result string) { fetches.With(issuer, result).Add() })
-	m.Set.Gauge("postern_issuer_keys_age_seconds", "How long ago the keys of an issuer elsewhere were last fetched.", []string{"issuer"}, m.keyAges)
+	m.Set.Gauge("postern_issuer_keys_age_seconds", "How long ago the keys of an issuer elsewhere were last fetched, or first tried where they never were.", []string{"issuer"}, m.keyAges)
 	m.Set.Gauge("go_goroutines", "Goroutines that there are.", nil, func() []metrics.Sample { return []metrics.Sample{{Value: float64(runtime.NumGoroutine())}} })
 	started := float64(time.Now().UnixMilli()) / 1000
 	m.Set.Gauge("postern_start_time_seconds", "When this began to count, in seconds since the epoch.", nil, func() []metrics.Sample { return []metrics.Sample{{Value: started}} })
 	return m
 }
 
-// keyAges are the samples of postern_issuer_keys_age_seconds. Of keys that were never fetched there is none.
+// keyAges are the samples of postern_issuer_keys_age_seconds. Keys that were never fetched are as old as the first try, so that an alert hears of them too.
 func (m *Meters) keyAges() []metrics.Sample {
 	var all []metrics.Sample
-	for issuer, at := range m.IssuerKeys.Fetched() {
-		if !at.IsZero() {
-			all = append(all, metrics.Sample{Labels: []string{issuer}, Value: time.Since(at).Seconds()})
-		}
+	for issuer, at := range m.IssuerKeys.Since() {
+		all = append(all, metrics.Sample{Labels: []string{issuer}, Value: time.Since(at).Seconds()})
 	}
 	return all
 }

@@ -208,6 +208,7 @@ func (l *Lease) Tried() <-chan struct{} { return l.source.tried }
 type State struct {
 	Issuer string
 	At     time.Time // when they were last fetched; zero = never yet
+	Tried  time.Time // since when they are fetched
 	Keys   int
 }
 
@@ -217,7 +218,7 @@ func (p *Pool) States() []State {
 	defer p.mu.Unlock()
 	all := make([]State, 0, len(p.sources))
 	for c, s := range p.sources {
-		state := State{Issuer: c.Issuer}
+		state := State{Issuer: c.Issuer, Tried: s.began}
 		if keys := s.keys.Load(); keys != nil {
 			state.At, state.Keys = keys.At, keys.Len()
 		}

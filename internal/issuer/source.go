@@ -29,6 +29,7 @@ type source struct {
 	fetcher  *fetcher
 	fetched  func(issuer string, err error)
 	askEvery time.Duration
+	began    time.Time // when it was first tried
 
 	keys  atomic.Pointer[Keys] // the last good set; nil = none yet
 	asked chan struct{}        // holds one while somebody asks for a fetch
@@ -45,7 +46,7 @@ type source struct {
 // newSource starts to fetch, for l.
 func newSource(c shared, f *fetcher, p *Pool, l *Lease, log *zap.Logger) *source {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &source{config: c, fetcher: f, fetched: p.Fetched, askEvery: cmp.Or(p.AskEvery, usualAsk),
+	s := &source{config: c, fetcher: f, fetched: p.Fetched, askEvery: cmp.Or(p.AskEvery, usualAsk), began: time.Now(),
 		asked: make(chan struct{}, 1), tried: make(chan struct{}), cancel: cancel, done: make(chan struct{})}
 	l.source = s
 	s.add(l, log)

@@ -151,12 +151,8 @@ func (g *Guard) JudgePublic(r *http.Request) (v Verdict) {
 
 // judge makes v, which is zero, the verdict on r. A Verdict is large: it is made where it is to be, and not handed from one to the next.
 func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
-	if IsTunnel(r) {
-		*v = deny(refuseTunnel)
-		return
-	}
-	if g.names.named(r.Header["Connection"]) { // a proxy would remove what we set
-		*v = deny(refuseMeddling)
+	if why := g.refusedToAll(r); why != nil {
+		*v = deny(*why)
 		return
 	}
 	if isPreflight(r) {
@@ -188,6 +184,19 @@ func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
 	if v.Decision == CannotKnow && d.public || v.Decision == Deny && v.known == "" && (d.public || d.optional) {
 		*v = Verdict{Decision: Allow}
 	}
+}
+
+// refusedToAll returns why nobody may ask for r, or nil.
+func (g *Guard) refusedToAll(r *http.Request) *Refusal {
+	switch {
+	case IsTunnel(r):
+		return &refuseTunnel
+	case splitsLine(r):
+		return &refuseLine
+	case g.names.named(r.Header["Connection"]): // a proxy would remove what we set
+		return &refuseMeddling
+	}
+	return nil
 }
 
 // expect makes v, which is zero, ask about the credential that r shows, and returns where that is; "" where v is settled without.

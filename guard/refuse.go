@@ -64,9 +64,10 @@ func refusalHeaders(h http.Header, why *Refusal) {
 }
 
 // MustAnswer reports whether the form of a refusal is part of a protocol, so that no page of a site can stand in for it: the
-// way to the sign-in page, and a gRPC status. Nor can one for a CONNECT, which no app may be asked even there.
+// way to the sign-in page, and a gRPC status. Nor can one for a CONNECT, or for a query with a space, which no app may be
+// asked even there.
 func (g *Guard) MustAnswer(r *http.Request, v Verdict) bool {
-	if v.Refusal.Reason == refuseTunnel.Reason {
+	if v.Refusal.Reason == refuseTunnel.Reason || v.Refusal.Reason == refuseLine.Reason {
 		return true
 	}
 	_, grpc := grpcMedia(r)

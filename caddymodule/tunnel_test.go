@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/postern-auth/postern/internal/proctest"
 )
 
 // TestNoTunnel sends requests in somebody's name after a CONNECT, which Caddy would pass to the app as they are: to a guard that lets its client in,
@@ -22,6 +24,7 @@ func TestNoTunnel(t *testing.T) {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	for _, site := range []string{"postern_auth", "postern_auth {\n\tpublic /\n}", "postern_auth {\n\tpublic {\n\tmethod CONNECT\n}\n}", "postern_auth {\n\toptional\n}\nhandle_errors {\n\treverse_proxy APP\n}"} {
+		w.site = proctest.Free(t) // where no former configuration listens yet
 		w.loadTLS(w.config("grace_period 1s", site+"\nreverse_proxy APP"))
 		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, Protocols: protocols}
 		after := "POST /in-the-name-of-another HTTP/1.1\r\nHost: app\r\nX-Postern-User-Id: usr_admin\r\nContent-Length: 0\r\n\r\n"

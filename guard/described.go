@@ -79,15 +79,20 @@ func (s *shape) described(asking *http.Request, trusts func(string) bool) (*http
 	for _, name := range describing {
 		delete(r.Header, name)
 	}
+	describeUpgrade(r, asking)
+	return r, nil
+}
+
+// describeUpgrade has r, which a proxy asks about, wish for a WebSocket where the client does, and for no other upgrade.
+func describeUpgrade(r, asking *http.Request) {
 	delete(r.Header, "Connection") // the proxy's, with us
 	delete(r.Header, "Upgrade")
 	if isHandshake(asking) {
 		r.Header["Upgrade"] = []string{"websocket"}
 	}
-	if method == http.MethodConnect && asking.Header["Upgrade"] != nil && cameOverStreams(asking.Header["Via"]) { // so Caddy asks about a WebSocket, and by GET the app
+	if r.Method == http.MethodConnect && asking.Header["Upgrade"] != nil && cameOverStreams(asking.Header["Via"]) { // so Caddy asks about a WebSocket, and by GET the app
 		r.Method = http.MethodGet
 	}
-	return r, nil
 }
 
 // cameOverStreams reports whether the last entry of Via, which is that of the proxy that asks, says that it got the request over HTTP/2 or 3, where a

@@ -2,12 +2,10 @@ package caddymodule
 
 import (
 	"bufio"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -126,19 +124,8 @@ func TestNoTunnelByErrorRoutes(t *testing.T) {
 	w := newWorld(t)
 	app := w.unanswers()
 	w.loadTLS(w.config("", strings.NewReplacer("/matcher/*", "", "AWAY", proctest.Free(t)).Replace(unanswered)))
-	protocols := new(http.Protocols)
-	protocols.SetHTTP2(true)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, Protocols: protocols}
-	defer transport.CloseIdleConnections()
-	after := "POST /hidden HTTP/1.1\r\nHost: app\r\nX-Postern-User-Id: usr_admin\r\nContent-Length: 0\r\n\r\n"
-	r := (&http.Request{Method: http.MethodConnect, URL: &url.URL{Scheme: "https", Host: w.site}, Host: w.site, Header: http.Header{},
-		Body: io.NopCloser(strings.NewReader(after)), ContentLength: -1}).WithContext(t.Context())
-	resp, err := transport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if _, asked := app.heard("POST /hidden"); asked || resp.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("%d, and the app was asked for what followed: %t; want 405", resp.StatusCode, asked)
+	status := w.tunnel(http.Header{})
+	if _, asked := app.heard("POST /hidden"); asked || status != http.StatusMethodNotAllowed {
+		t.Errorf("%d, and the app was asked for what followed: %t; want 405", status, asked)
 	}
 }

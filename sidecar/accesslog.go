@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,8 +16,8 @@ import (
 	"github.com/postern-auth/postern/guard"
 )
 
-// accessLog writes a line for each guarded request. It holds no header, no query and no token in a path: all may hold secrets. It has the id by
-// which the app and whoever was told of a failure know the request.
+// accessLog writes a line for each guarded request. It holds no header, no query and no token or e-mail address in a path: all may hold secrets, or
+// what is nobody else's business. It has the id by which the app and whoever was told of a failure know the request.
 type accessLog struct {
 	log     *zap.Logger
 	trusted proxies
@@ -39,10 +40,13 @@ func (a *accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.next.ServeHTTP(rec, r)
 }
 
-// shownPath returns an escaped path with three dots in the place of each secret: GET /v1/sessions/<token> is a call of the API, and
-// others may get there by mistake.
+// address is what is taken for an e-mail address in a path: not the @ of /@ann or of /react@19.2.0.
+var address = regexp.MustCompile(`.@.*\.\pL[\pL\pN-]+`)
+
+// shownPath returns an escaped path with three dots in the place of each part that holds a secret or an e-mail address: GET /v1/sessions/<token> and
+// GET /v1/users/<username> are calls of the API, and others may get there by mistake.
 func shownPath(path string) string {
-	if !strings.Contains(path, "_") && strings.Count(path, ".") < 2 && !strings.Contains(path, "%") { // as nearly all
+	if !strings.ContainsAny(path, "_%@") && strings.Count(path, ".") < 2 { // as nearly all
 		return path
 	}
 	segments := strings.Split(path, "/")
@@ -51,7 +55,7 @@ func shownPath(path string) string {
 		if err != nil {
 			text = segment
 		}
-		if slices.ContainsFunc(strings.FieldsFunc(text, endsSecret), core.LooksLikeSecret) { // also in /callback;token=<token>
+		if address.MatchString(text) || slices.ContainsFunc(strings.FieldsFunc(text, endsSecret), core.LooksLikeSecret) { // also in /callback;token=<token>
 			segments[i] = "..."
 		}
 	}

@@ -44,6 +44,24 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
+// TestShownPath tells e-mail addresses in paths from what merely has an @.
+func TestShownPath(t *testing.T) {
+	for path, want := range map[string]string{
+		"/v1/users/ann@example.com":                     "/v1/users/...",
+		"/v1/users/ann%40example.com/permissions":       "/v1/users/.../permissions",
+		"/v1/users/ann%2Bnews%40xn--bcher-kva.xn--p1ai": "/v1/users/...",
+		"/v1/users/%C3%A4nn@b%C3%BCcher.%D1%80%D1%84":   "/v1/users/...",
+		"/unsubscribe;ann@mail.example.com":             "/...",
+		"/@ann/posts":                                   "/@ann/posts",
+		"/npm/@scope/react@19.2.0/index.js":             "/npm/@scope/react@19.2.0/index.js",
+		"/files/ann@host":                               "/files/ann@host",
+	} {
+		if got := shownPath(path); got != want {
+			t.Errorf("%s is shown as %s, want %s", path, got, want)
+		}
+	}
+}
+
 // TestAccessLogOfAWebSocket tells that the protocol was switched, once the WebSocket has ended.
 func TestAccessLogOfAWebSocket(t *testing.T) {
 	v := serve(t, hosttest.App(), func(o *Options) { o.AccessLog, o.Guard.Public = true, []string{"/*"} })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/guard"
 	"github.com/postern-auth/postern/internal/failure"
@@ -132,6 +133,7 @@ func (a *Auth) judge(r *http.Request) (guard.Verdict, error) {
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) error {
 	leaveBody(w, r)
 	v.Refusal.RequestID = requestID(r)
+	logField(r, zap.String("reason", v.Refusal.Reason))
 	replacerOf(r).Set("http.auth.postern.error", v.Refusal.Reason)
 	replacerOf(r).Set("http.auth.postern.request_id", v.Refusal.RequestID)
 	introduce(r, userPrefix, nil)

@@ -18,15 +18,25 @@ func requestID(r *http.Request) string {
 		id = failure.SentID(r.Header)
 	}
 	replacer, served := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	extra, logged := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
-	if !served || !logged { // it is none of Caddy's: somebody wants a verdict explained
+	if !served { // it is none of Caddy's: somebody wants a verdict explained
 		return failure.IDOf(r)
 	}
 	if id == "" {
 		id, _ = replacer.GetString("http.request.uuid")
 	}
-	extra.Set(zap.String("request_id", id))
+	if !logField(r, zap.String("request_id", id)) {
+		return failure.IDOf(r)
+	}
 	return id
+}
+
+// logField has the access log tell more of a request, and reports false where the request is none of Caddy's.
+func logField(r *http.Request, more zap.Field) bool {
+	extra, is := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if is {
+		extra.Set(more)
+	}
+	return is
 }
 
 // withID returns a request with its id, for what answers in the place of the guard.

@@ -6,7 +6,8 @@ import (
 )
 
 // TestRequestIDs tells whoever is refused the id that the access log has, whoever answers: the guard, the site's error route, the API or the
-// pages. An id that was sent is taken over of a trusted proxy alone.
+// pages. An id that was sent is taken over of a trusted proxy alone. The log has why the
+// guard refused it, too.
 func TestRequestIDs(t *testing.T) {
 	for _, tt := range []struct {
 		trusted string
@@ -36,10 +37,11 @@ func TestRequestIDs(t *testing.T) {
 				if path != "/v1/users" && strings.Count(got.body, id) != 1 {
 					t.Errorf("%s: the page does not tell the id %s: %s", path, id, got.body)
 				}
-				w.eventually("the access log has the id of "+path, func() bool {
+				guarded := path == "/a" || path == "/said"
+				w.eventually("the access log has the id of "+path+", and why the guard refused it", func() bool {
 					for _, line := range w.logged(`"request_id":"` + id + `"`) {
 						if strings.Contains(line, "http.log.access") {
-							return true
+							return guarded == strings.Contains(line, `"reason":"no_credential"`)
 						}
 					}
 					return false

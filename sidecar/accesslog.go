@@ -35,6 +35,9 @@ func (a *accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if rec.user != "" {
 			fields = append(fields, zap.String("user_id", rec.user))
 		}
+		if rec.reason != "" {
+			fields = append(fields, zap.String("reason", rec.reason))
+		}
 		a.log.Info("request", fields...)
 	}()
 	a.next.ServeHTTP(rec, r)
@@ -73,6 +76,7 @@ type recorder struct {
 	status int
 	bytes  int64
 	user   string
+	reason string // the code of what it was told, where the guard or the proxy answered
 }
 
 // Unwrap lets a ResponseController reach what is below.
@@ -103,15 +107,22 @@ func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, stream, err
 }
 
-// identified stands behind the guard and lets the log know who was let in.
-func identified(next http.Handler) http.Handler {
+// loggedGuard returns next behind g, which lets the log know who was let in, and why somebody was not.
+func loggedGuard(g *guard.Guard, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rec := recorderOf(w); rec != nil {
-			if who, there := guard.FromContext(r.Context()); there {
-				rec.user = string(who.User)
-			}
+		v := g.Judge(r)
+		rec := recorderOf(w)
+		if v.Decision != guard.Allow {
+			rec.reason = v.Refusal.Reason
+			g.Refuse(w, g.Prepare(r, v), v)
+			return
 		}
-		next.ServeHTTP(w, r)
+		if who, there := v.Identity(); there {
+			rec.user = string(who.User)
+		}
+		admitted, leave := g.Admit(w, r, v)
+		defer leave()
+		next.ServeHTTP(w, admitted)
 	})
 }
 

@@ -31,7 +31,10 @@ func TestAccessLog(t *testing.T) {
 	if got["user_id"] != string(in.User.ID) || got["path"] != "/a%20b" || got["status"] != int64(200) || got["remote_ip"] != "127.0.0.1" {
 		t.Errorf("line = %v", got)
 	}
-	if _, there := lines[1].ContextMap()["user_id"]; there || lines[1].ContextMap()["status"] != int64(401) {
+	if _, there := got["reason"]; there {
+		t.Errorf("line of who was let in = %v; want no reason", got)
+	}
+	if _, there := lines[1].ContextMap()["user_id"]; there || lines[1].ContextMap()["status"] != int64(401) || lines[1].ContextMap()["reason"] != "no_credential" {
 		t.Errorf("line of a refusal = %v", lines[1].ContextMap())
 	}
 	for _, line := range lines {
@@ -58,6 +61,36 @@ func TestShownPath(t *testing.T) {
 	} {
 		if got := shownPath(path); got != want {
 			t.Errorf("%s is shown as %s, want %s", path, got, want)
+		}
+	}
+}
+
+// TestAccessLogSaysWhy has the code of what is answered by the guard or the proxy, and of what the app answers none.
+func TestAccessLogSaysWhy(t *testing.T) {
+	v := serve(t, http.NotFoundHandler(), func(o *Options) {
+		o.AccessLog, o.Guard.Public, o.Guard.Require = true, []string{"/open"}, []string{"app:read"}
+	})
+	in := v.signIn(v.parts.Core, v.realm.ID, "ann")
+	for i, tt := range []struct {
+		line, header string
+		want         any
+	}{
+		{"GET /", "", "no_credential"},
+		{"GET /", "Authorization: Bearer nobodys\r\n", "invalid_token"},
+		{"GET /", "Authorization: Bearer " + in.Token + "\r\n", "missing_permission"},
+		{"GET /a//b", "", "ambiguous_path"},
+		{"CONNECT app:80", "", "no_proxy"},
+		{"GET /open", "", nil},
+	} {
+		conn := v.dial()
+		_, err := fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: app\r\n%sConnection: close\r\n\r\n", tt.line, tt.header)
+		v.must(err)
+		_, err = io.Copy(io.Discard, conn)
+		v.must(err)
+		var lines *observer.ObservedLogs
+		redistest.Eventually(t, "the line is there", func() bool { lines = v.logged.FilterMessage("request"); return lines.Len() > i })
+		if got := lines.All()[i].ContextMap()["reason"]; got != tt.want {
+			t.Errorf("%s: the log has the reason %v; want %v", tt.line, got, tt.want)
 		}
 	}
 }

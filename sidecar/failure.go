@@ -8,6 +8,9 @@ import (
 
 // fail answers a request that neither the guard refuses nor the app answers, in the form that its caller reads.
 func fail(w http.ResponseWriter, r *http.Request, status int, code, detail string) {
+	if rec := recorderOf(w); rec != nil {
+		rec.reason = code
+	}
 	id := failure.IDOf(r)
 	failure.SetHeaders(w.Header(), id)
 	if failure.IsNavigation(r) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"github.com/postern-auth/postern/internal/redistest"
 )
 
@@ -81,6 +83,9 @@ func TestFailuresOfTheProxy(t *testing.T) {
 		}
 		if !strings.Contains(body.String(), "app behind this address does not answer") || accept == "text/html" && strings.Count(body.String(), id) != 2 {
 			t.Errorf("%s: got %s; want what is wrong, and on a page the id", accept, body)
+		}
+		if lines := v.logged.FilterMessage("upstream failed").FilterField(zap.String("request_id", id)).All(); len(lines) != 1 {
+			t.Errorf("%s: %d lines of the log have the id %s; want one, with why the app is away", accept, len(lines), id)
 		}
 	}
 }

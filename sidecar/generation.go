@@ -64,7 +64,7 @@ func (g *generation) guarded(o *Options) http.Handler {
 	}
 	app := confined(g.upstream, answered(newProxy(g.upstream, o.Log.Named("proxy"))))
 	if o.AccessLog {
-		return g.guard.Handler(identified(app))
+		return loggedGuard(g.guard, app)
 	}
 	return g.guard.ProxyHandler(app)
 }

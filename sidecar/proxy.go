@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // upstream is the app, and the way to it.
@@ -180,7 +181,8 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 				fail(w, r, http.StatusBadRequest, "bad_request", "The body of this request cannot be read.")
 				return
 			}
-			log.Warn("upstream failed", zap.String("error", unquoted(err)))
+			r = failure.WithID(r, failure.IDOf(r)) // the same for the log and for who is told
+			log.Warn("upstream failed", zap.String("request_id", failure.IDOf(r)), zap.String("error", unquoted(err)))
 			fail(w, r, http.StatusBadGateway, "app_away", "The app behind this address does not answer. Try again shortly.")
 		},
 	}

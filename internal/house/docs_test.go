@@ -154,7 +154,8 @@ func errorCodes(t *testing.T) map[string]bool {
 	return all
 }
 
-// TestDocsNameEveryRefusal holds that docs/guard.md names every code that the guard itself refuses with. Others come from core.
+// TestDocsNameEveryRefusal holds that docs/guard.md names every code that the guard itself refuses with, and docs/sidecar.md those of the sidecar. Others
+// come from core.
 func TestDocsNameEveryRefusal(t *testing.T) {
 	_, told, _ := strings.Cut(read(t, "docs/guard.md"), "\n## Refusals\n")
 	there := 0
@@ -167,6 +168,13 @@ func TestDocsNameEveryRefusal(t *testing.T) {
 	}
 	if there < 20 {
 		t.Fatalf("only %d codes were found in the code", there)
+	}
+	for _, file := range files(t, "sidecar/*.go") { // the sidecar's own
+		for _, code := range regexp.MustCompile(`fail\(w, r, http\.Status\w+, "([a-z_]+)"`).FindAllStringSubmatch(read(t, file), -1) {
+			if !strings.Contains(read(t, "docs/sidecar.md"), "`"+code[1]+"`") {
+				t.Errorf("docs/sidecar.md does not name the code %s", code[1])
+			}
+		}
 	}
 }
 

@@ -1,11 +1,34 @@
 package guard_test
 
 import (
+	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/postern-auth/postern/guard"
 )
+
+// TestChallengesSayWhatToShow holds that whoever shows nothing hears of what is taken, and of nothing else.
+func TestChallengesSayWhatToShow(t *testing.T) {
+	const bearer, cookie, key = guard.SourceBearer, guard.SourceCookie, guard.SourceAPIKey
+	says := map[guard.Source]string{bearer: "Authorization: Bearer", cookie: "cookie __Host-postern", key: "X-Api-Key"}
+	for _, from := range [][]guard.Source{{bearer}, {cookie}, {key}, {bearer, key}, {cookie, key}} {
+		g := newWorld().guard(t, guard.Options{Settings: guard.Settings{From: from}, Keys: keys{}})
+		resp, _ := serve(g, request("GET", "/"))
+		read, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := string(read)
+		for source, text := range says {
+			if got := strings.Contains(body, text); got != slices.Contains(from, source) {
+				t.Errorf("from %v: %q says %q = %t", from, body, text, got)
+			}
+		}
+	}
+}
 
 // TestChallenges ask for what the guard takes. Programs that wait to be asked for a password are, and browsers, which would ask people, are not.
 func TestChallenges(t *testing.T) {

@@ -8,7 +8,7 @@
 //	http.ListenAndServe(":8080", g.Handler(app))
 //
 // A verdict has three values. Allow passes the request on. Deny refuses it with 401, or 403 where the user is
-// known and may not enter, or 400 where the request tries to meddle with identity headers or its path can be read in two ways. CannotKnow refuses
+// known and may not enter, or 400 where the request tries to meddle with identity headers or its path can be read in two ways, or 405 for CONNECT and TRACE. CannotKnow refuses
 // it with 503 and Retry-After: the store is away, and nobody is told to sign in again because of that.
 //
 // # What the application sees

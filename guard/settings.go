@@ -243,6 +243,7 @@ type compiled struct {
 	headers identityHeaders
 	sources sourceSet
 	device  string // name of the device cookie
+	wanted  string // what to show, for whoever shows nothing
 	rules   []rule
 
 	byMethod bool // a rule looks at methods
@@ -270,6 +271,7 @@ func (s Settings) compile() (*compiled, error) {
 	if err == nil {
 		note(c.validateUse(s))
 	}
+	c.wanted = c.sources.wanted(c.Cookie.Name, c.APIKeyHeader)
 	note(c.Cookie.validate())
 	c.rules, err = newRules(c.Public, c.Rules, c.saidOfAll())
 	note(err)

@@ -115,7 +115,7 @@ func (v Verdict) Fields() func(name string) (value string, exists bool) {
 
 // Refusal is what the client of a refused request is told. It never holds a secret.
 type Refusal struct {
-	Status     int           // 400, 401, 403, 429 or 503
+	Status     int           // 400, 401, 403, 405, 429 or 503
 	Reason     string        // stable, machine-readable, snake_case: "invalid_token"
 	Detail     string        // whole sentences: what is wrong and what to do
 	Challenge  string        // WWW-Authenticate (RFC 6750 §3); "" = none
@@ -138,8 +138,7 @@ var (
 	refuseMeddling = Refusal{Status: http.StatusBadRequest, Reason: "identity_header_in_connection",
 		Detail: "The Connection header names a header that only the server may set. Send the request without it."}
 
-	refuseAnonymous = Refusal{Status: http.StatusUnauthorized, Reason: "no_credential", Challenge: challenge,
-		Detail: "This needs a signed-in user. Sign in, and send the session token as Authorization: Bearer."}
+	refuseAnonymous = Refusal{Status: http.StatusUnauthorized, Reason: "no_credential", Challenge: challenge} // its Detail is compiled.wanted
 
 	refuseSeveral = Refusal{Status: http.StatusUnauthorized, Reason: "invalid_request", Challenge: challengeMalformed,
 		Detail: "There is more than one Authorization header. Send exactly one."}

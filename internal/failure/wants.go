@@ -78,7 +78,7 @@ func familyOf(contentType string) Family {
 // sends Sec-Fetch-Mode says so itself; old ones, and all over plain HTTP, are known by what they accept, and by what libraries send with an
 // XMLHttpRequest, which may ask for a piece of a page.
 func IsNavigation(r *http.Request) bool {
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" && !isWorkersNavigation(mode, r) {
 		return false
 	}
 	if r.Header.Get("X-Requested-With") == "XMLHttpRequest" { // and not the name of an Android app, which navigates
@@ -97,4 +97,10 @@ func IsNavigation(r *http.Request) bool {
 		}
 	}
 	return wantsPage
+}
+
+// isWorkersNavigation reports whether r, in a mode, is a navigation that a service worker of the app passes on by fetch(event.request): Firefox
+// calls that same-origin. It keeps Upgrade-Insecure-Requests, which browsers send with navigations alone.
+func isWorkersNavigation(mode string, r *http.Request) bool {
+	return mode == "same-origin" && r.Header.Get("Upgrade-Insecure-Requests") == "1"
 }

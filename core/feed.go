@@ -99,10 +99,18 @@ func (w *Watch) Stop() {
 }
 
 // Fresh reports whether all news up to at most max staleness ago has been passed on, so that what is
-// remembered may be answered from. Asked of a time that is past, it says whether what was passed on last was good for that. It takes no lock
-// and allocates nothing.
+// remembered may be answered from. Asked of a time that is past, it says whether what was passed on last was good for that. While the clock stands
+// still, nothing is, until there is news by a clock that runs. It takes no lock and allocates nothing.
 func (w *Watch) Fresh(now time.Time) bool {
-	return now.UnixNano()-w.confirmed.Load() <= int64(w.feed.maxStaleness)
+	return w.feed.recent(w.confirmed.Load(), now)
+}
+
+// Steady reports whether the clock has run on since a time that it showed. If not, whatever is as old as that may be older.
+func (w *Watch) Steady(since time.Time) bool { return w.feed.d.clock.steady(since.UnixNano()) }
+
+// recent reports whether a time, in nanoseconds since the epoch, is at most max staleness before now.
+func (f *InvalidationFeed) recent(at int64, now time.Time) bool {
+	return now.UnixNano()-at <= int64(f.maxStaleness) && f.d.clock.steady(at)
 }
 
 // Heard returns up to when all news has been passed on to everybody who listens; zero where that is not known yet. A guard
@@ -167,7 +175,7 @@ func (f *InvalidationFeed) round(ctx context.Context) error {
 // confirm fails where the store has not been tailed for max staleness and cannot be now. What it reads out then says nothing of a credential: a master that
 // was deposed still answers, but has not heard of what was ended since, nor of who signed in. Only Tail has it own up to that (redisstore, tail.lua).
 func (f *InvalidationFeed) confirm(ctx context.Context, realm *Realm, now time.Time) error {
-	if now.UnixNano()-f.asked.Load() <= int64(f.maxStaleness) {
+	if f.recent(f.asked.Load(), now) {
 		return nil
 	}
 	logs := []LogPosition{{invalidationLog(Partition{}), End}}

@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -331,6 +332,39 @@ func TestClocksApart(t *testing.T) {
 	w.must(err)
 	_, err = c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
 	w.refused("Resolve with clocks 61s apart", err, core.ErrUnavailable)
+}
+
+// TestClockSetBack sets the store's clock back, and has the feed fall silent while ours stands still because of that: what was remembered is then no younger
+// than it is, and what the store says is asked of one that vouches for it, also when the clock has come to where it stood.
+func TestClockSetBack(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	in := w.provided("acct")
+	var ahead atomic.Int64
+	ahead.Store(int64(50 * time.Second))
+	store := &mute{Store: skewed{w.store, func() time.Time { return w.clock.Now().Add(time.Duration(ahead.Load())) }}}
+	c := w.another(store)
+	_, err := c.Check(w.ctx)
+	w.must(err)
+	watch, err := c.Feed.Follow(w.ctx, w.realm.ID, newListener())
+	w.must(err)
+	w.run(c)
+	begin := c.Now()
+	w.becomes("the feed is fresh", func() bool { return watch.Fresh(c.Now()) && watch.Steady(begin) })
+	ahead.Store(0)
+	_, err = c.Check(w.ctx)
+	w.must(err)
+	store.on.Store(true)
+	w.becomes("the feed has found the store away", func() bool { return store.refused.Load() > 1 })
+	for _, d := range []time.Duration{0, 10 * time.Second, 41 * time.Second, 10 * time.Second} {
+		w.clock.Advance(d)
+		if now := c.Now(); watch.Fresh(now) || watch.Steady(begin) {
+			t.Errorf("Fresh, Steady at %s after %s without news, the clock set back = %v, %v; want neither", now, d, watch.Fresh(now), watch.Steady(begin))
+		}
+		_, err := c.Sessions.Resolve(w.ctx, w.realm.ID, in.Token)
+		w.refused(fmt.Sprintf("Resolve %s later", d), err, core.ErrUnavailable)
+	}
+	store.on.Store(false)
+	w.becomes("the feed is fresh again", func() bool { return watch.Fresh(c.Now()) })
 }
 
 // TestCrowds lets many refresh, sign in and have tokens reissued at the same moment; none may be in another's way.

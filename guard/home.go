@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/postern-auth/postern/core"
 )
@@ -27,6 +28,9 @@ func (h *home) Forget(subjects []string) {
 	h.cache.forget(subjects)
 	h.visits.review()
 }
+
+// steady reports whether the clock has run on since a time, in nanoseconds since the epoch. Without a home nobody says otherwise.
+func (h *home) steady(since int64) bool { return h == nil || h.watch.Steady(time.Unix(0, since)) }
 
 // ForgetAll drops everything.
 func (h *home) ForgetAll() {

@@ -35,6 +35,9 @@ type Watch interface {
 	// Fresh reports whether the listener has been told all news that matters at now; for a time that is past, whether it had been then, as far as that
 	// is known from when it was told last. It must not block.
 	Fresh(now time.Time) bool
+	// Steady reports whether the clock has run on since a time that Options.Now returned. One that was set back stands still meanwhile, and
+	// nobody can say by it how long ago that was.
+	Steady(since time.Time) bool
 	// Stop ends the subscription.
 	Stop()
 }

@@ -18,7 +18,7 @@ func (g *Guard) inGrace(read int64, now time.Time) bool {
 		return false
 	}
 	h := g.home.Load()
-	return now.UnixNano()-read <= int64(grace) || h != nil && h.watch.Fresh(now.Add(-grace))
+	return now.UnixNano()-read <= int64(grace) && h.steady(read) || h != nil && h.watch.Fresh(now.Add(-grace))
 }
 
 // stale returns what was known of a credential before the store went away, or nothing where that may not be relied on: the

@@ -240,7 +240,7 @@ func (g *Guard) reviewAll(ctx context.Context) {
 	var work sync.WaitGroup
 	defer work.Wait()
 	slots := make(chan struct{}, reviewers)
-	for _, v := range g.visits.doubtful(now, h == nil || h.watch.Fresh(now)) {
+	for _, v := range g.visits.doubtful(now, h) {
 		slots <- struct{}{}
 		work.Go(func() {
 			defer func() { <-slots }()
@@ -252,14 +252,15 @@ func (g *Guard) reviewAll(ctx context.Context) {
 }
 
 // doubtful returns the visits to ask about.
-func (vs *visits) doubtful(now time.Time, fresh bool) []*visit {
+func (vs *visits) doubtful(now time.Time, h *home) []*visit {
 	var all []*visit
-	at := now.UnixNano()
+	at, fresh := now.UnixNano(), h == nil || h.watch.Fresh(now)
+	due := func(v *visit) bool { return !fresh && (at-v.checked >= int64(confirmEvery) || !h.steady(v.checked)) }
 	for i := range vs.shards {
 		s := &vs.shards[i]
 		s.mu.Lock()
 		for v := s.head.next; v != &s.head; v = v.next {
-			if v.who.overtaken() || at >= v.who.known.nanos(atExpires) || !fresh && at-v.checked >= int64(confirmEvery) || v.who.unmet(now) != nil {
+			if v.who.overtaken() || at >= v.who.known.nanos(atExpires) || due(v) || v.who.unmet(now) != nil {
 				all = append(all, v)
 			}
 		}

@@ -122,6 +122,10 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 			w.fails("good", core.ErrUnavailable)
 			w.pass(10 * time.Second)
 		}},
+		{"silence by a clock that stands still, and the store is away", func(w *world) {
+			w.stood.Store(true)
+			w.fails("good", core.ErrUnavailable)
+		}},
 	} {
 		for _, way := range []struct {
 			name   string
@@ -376,6 +380,19 @@ func TestStaleOK(t *testing.T) {
 	ask("GET", "good", 503, "after news of the user")
 	w.fails("good", core.ErrInvalidToken)
 	ask("GET", "good", 401, "ended")
+}
+
+// TestNoGraceByAStandingClock lets nobody in by what was known before where the clock does not tell how long ago that was.
+func TestNoGraceByAStandingClock(t *testing.T) {
+	w := newWorld()
+	w.knows("good", ann)
+	g := w.guard(t, guard.Options{Settings: guard.Settings{StaleOK: guard.Duration(time.Minute)}})
+	wantDecision(t, g, "good", guard.Allow)
+	w.silent.Store(true)
+	w.fails("good", core.ErrUnavailable)
+	wantDecision(t, g, "good", guard.Allow)
+	w.stood.Store(true)
+	wantDecision(t, g, "good", guard.CannotKnow)
 }
 
 // TestLull holds that while a store says nothing, those who may pass all the same do not each wait for it.

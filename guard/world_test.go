@@ -29,6 +29,7 @@ type world struct {
 	anyone func(token string) core.Identity // if set, answers for all tokens, and no reads are counted
 	during func(token string)               // called in each read, before it answers
 	silent silence                          // the feed confirms nothing
+	stood  atomic.Bool                      // the clock has stood still
 	stops  atomic.Int32
 }
 
@@ -104,7 +105,8 @@ func (w *world) Follow(_ context.Context, _ core.RealmID, l core.Listener) (guar
 
 type watch struct{ w *world }
 
-func (w watch) Fresh(now time.Time) bool { return !w.w.silent.at(now) }
+func (w watch) Fresh(now time.Time) bool { return !w.w.silent.at(now) && w.Steady(now) }
+func (w watch) Steady(time.Time) bool    { return !w.w.stood.Load() }
 func (w watch) Stop()                    { w.w.stops.Add(1) }
 
 // knows lets a token stand for who, for an hour.

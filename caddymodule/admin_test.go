@@ -93,6 +93,7 @@ func TestAdminExplain(t *testing.T) {
 	handle /named {
 		invoke vip
 	}
+	redir /moved /page
 	handle /either {
 		basic_auth {
 			bob $2a$04$yC3Q6ubd8dPfUWbUSVpHyuQKWvaHXcdkPDcSCMFiY1eNcJ1fDIyS.
@@ -129,6 +130,7 @@ func TestAdminExplain(t *testing.T) {
 		{"GET", "/assets/%2e%2e/admin", "", []string{"deny, 400 ambiguous_path"}},
 		{"CONNECT", "/assets/x", "", []string{"deny, 405 no_proxy"}},
 		{"TRACE", "/assets/x", "", []string{"deny, 405 trace"}},
+		{"GET", "/moved", p.tokens.Valid, []string{"GET http://" + w.site + "/moved: no guard stands in the way of respond or redir, which answers."}},
 		{"GET", "/inner/open", "", []string{"GET /open: allow", "Anybody may pass"}},
 	} {
 		body, _ := json.Marshal(map[string]string{"method": test.method, "url": "http://" + w.site + test.path, "credential": test.credential})

@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 
 	"github.com/postern-auth/postern/guard"
@@ -20,7 +22,7 @@ import (
 )
 
 // explain says which guards a request for an address meets on its way through the sites, and what each makes of it. It follows
-// matchers and rewrites, and asks no other handler: one that answers before a guard is not seen.
+// matchers and rewrites up to where one of Caddy's usual handlers answers, and asks no other handler.
 func explain(ctx context.Context, sites *caddyhttp.App, method, address, credential string) (string, error) {
 	r, err := http.NewRequestWithContext(ctx, strings.ToUpper(cmp.Or(method, http.MethodGet)), address, nil)
 	if err != nil || r.Host == "" {
@@ -40,7 +42,7 @@ func explain(ctx context.Context, sites *caddyhttp.App, method, address, credent
 		return "", err
 	}
 	if len(t.said) == 0 {
-		return fmt.Sprintf("%s %s: no guard stands in the way.\n", r.Method, address), nil
+		return fmt.Sprintf("%s %s: no guard stands in the way%s.\n", r.Method, address, t.answered), nil
 	}
 	return strings.Join(t.said, "\n"), nil
 }
@@ -69,6 +71,7 @@ type traveller struct {
 	server     *caddyhttp.Server
 	credential string
 	said       []string // by each guard that it met
+	answered   string   // of which handler, where one answered
 }
 
 // walk takes the request through routes. It reports whether its way ended there.
@@ -129,8 +132,32 @@ func (t *traveller) meet(h caddyhttp.MiddlewareHandler) (ended bool, err error) 
 		text, err := h.explain(t.r, t.credential)
 		t.said = append(t.said, text)
 		return false, err
+	default:
+		if name := answerer(h); name != "" {
+			t.answered = " of " + name + ", which answers"
+			return true, nil
+		}
 	}
 	return false, nil
+}
+
+// answerer returns what a Caddyfile calls a handler that answers what comes to it, and asks none after it; "" for others.
+func answerer(h caddyhttp.MiddlewareHandler) string {
+	switch h := h.(type) {
+	case *reverseproxy.Handler:
+		if len(h.HandleResponse) == 0 { // forward_auth has some, and goes on
+			return "reverse_proxy"
+		}
+	case *fileserver.FileServer:
+		if !h.PassThru {
+			return "file_server"
+		}
+	case *caddyhttp.StaticResponse:
+		return "respond or redir"
+	case *caddyhttp.StaticError:
+		return "error"
+	}
+	return ""
 }
 
 // explain says what the guard makes of a request.

@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/postern-auth/postern/core"
 )
 
 // Explain says in sentences what would become of a request for an address, with a session token or an API key or "" for none,
@@ -26,8 +29,20 @@ func (g *Guard) Explain(ctx context.Context, method, address, credential string)
 	if v.Decision != Allow {
 		fmt.Fprintf(&b, ", %d %s. %s", v.Refusal.Status, v.Refusal.Reason, v.Refusal.Detail)
 	}
-	fmt.Fprintf(&b, "\n%s\n%s\n%s", g.c.explainRules(r), explainWho(v), g.explainToken(credential, &v))
+	fmt.Fprintf(&b, "\n%s\n%s\n%s%s", g.c.explainRules(r), explainWho(v), g.explainToken(credential, &v), g.explainRealm(ctx))
 	return b.String(), nil
+}
+
+// explainRealm says what keeps everybody out who shows a credential: that the realm cannot be had. "" where it can.
+func (g *Guard) explainRealm(ctx context.Context) string {
+	switch _, err := g.atHome(ctx); {
+	case err == nil:
+		return ""
+	case errors.Is(err, core.ErrRealmNotFound):
+		return fmt.Sprintf("There is no realm %q, by id or by name, so that every credential gets 503.\n", g.c.Realm)
+	default:
+		return fmt.Sprintf("The realm cannot be read, so that every credential gets 503: %v.\n", err)
+	}
 }
 
 // RequestTo returns the request that a client makes for an address, which may be a path alone. It fails, in a sentence, where none

@@ -56,6 +56,20 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainRealm says that the realm is not there, or cannot be read, whatever is shown.
+func TestExplainRealm(t *testing.T) {
+	for err, want := range map[error]string{core.ErrRealmNotFound: `There is no realm "default", by id or by name`, core.ErrUnavailable: "The realm cannot be read"} {
+		w := newWorld()
+		w.realmErr = err
+		g := w.guard(t, guard.Options{})
+		for _, shown := range []string{"", "a.b.good"} {
+			if got, err := g.Explain(t.Context(), "GET", "/", shown); err != nil || !strings.Contains(got, want) {
+				t.Errorf("Explain with %q = %q, %v; want %q", shown, got, err, want)
+			}
+		}
+	}
+}
+
 // TestExplainToken says more of a token that is not valid than whoever shows one is told.
 func TestExplainToken(t *testing.T) {
 	w := newWorld()

@@ -105,7 +105,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	defer leave()
 	introduce(admitted, userPrefix, guard.FieldsFrom(admitted.Context()))
 	leaveToErrorRoutes(r, admitted)
-	return next.ServeHTTP(w, admitted)
+	return next.ServeHTTP(untilEnd(w, admitted), admitted)
 }
 
 // leaveToErrorRoutes has r be what the guard made of it: error routes get r itself, and not the copy. Its headers are those of the copy, but not

@@ -9,9 +9,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/http/fcgi"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -67,6 +70,52 @@ func TestStreamsOverHTTP3(t *testing.T) {
 		t.Fatalf("DELETE /v1/users/me = %v, %v", resp, err)
 	}
 	hosttest.MustEnd(t, stream)
+}
+
+// TestWriterOfNoContextEndsOverHTTP3 has an app behind FastCGI, whose answers Caddy passes on without a look at the context, write on and on.
+func TestWriterOfNoContextEndsOverHTTP3(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	app, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = fcgi.Serve(app, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			for {
+				if _, err := io.WriteString(rw, "data: beat\n\n"); err != nil {
+					return
+				}
+				_ = http.NewResponseController(rw).Flush()
+				time.Sleep(10 * time.Millisecond)
+			}
+		}))
+	}()
+	t.Cleanup(func() { _ = app.Close() })
+	w.loadTLS(w.config("", "postern_api /v1/*\n\tpostern_auth\n\treverse_proxy "+app.Addr().String()+" {\n\t\ttransport fastcgi\n\t\tflush_interval -1\n\t}"))
+	transport := &http3.Transport{TLSClientConfig: quicConfig()}
+	defer transport.Close()
+	ask := func(method, path string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), method, "https://"+w.site+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+p.tokens.Valid)
+		resp, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatalf("%s %s: %v", method, path, err)
+		}
+		t.Cleanup(func() { _ = resp.Body.Close() })
+		return resp
+	}
+	stream := ask("GET", "/events")
+	if _, err := io.ReadFull(stream.Body, make([]byte, 100)); err != nil {
+		t.Fatalf("the stream = %d, %v", stream.StatusCode, err)
+	}
+	if resp := ask("DELETE", "/v1/users/me"); resp.StatusCode >= 300 {
+		t.Fatalf("DELETE /v1/users/me = %d", resp.StatusCode)
+	}
+	hosttest.MustEnd(t, stream.Body)
 }
 
 // connect asks for a WebSocket with headers, and returns the status and what is then open.

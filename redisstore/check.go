@@ -75,6 +75,8 @@ func (s *Store) inspectNode(ctx context.Context, node redis.Cmdable) (*facts, er
 	pipe := node.Pipeline()
 	info := pipe.InfoMap(ctx)
 	clock := pipe.Time(ctx)
+	write := pipe.Del(ctx, s.keys.in(core.Partition{}).heartbeat()) // is never there
+	announce := pipe.Publish(ctx, s.keys.wake(), "")                // wakes nobody
 	config := make([]*redis.MapStringStringCmd, len(settings))
 	for i, name := range settings {
 		config[i] = pipe.ConfigGet(ctx, name)
@@ -100,7 +102,17 @@ func (s *Store) inspectNode(ctx context.Context, node redis.Cmdable) (*facts, er
 			f.config[name] = value
 		}
 	}
+	f.write, f.announce = refusal(write.Err()), refusal(announce.Err())
 	return f, nil
+}
+
+// refusal returns the code with which a server refused a command, "" where it did not.
+func refusal(err error) string {
+	answer, ok := errors.AsType[redis.Error](err)
+	if !ok {
+		return ""
+	}
+	return code(answer)
 }
 
 // flatten forgets the sections of INFO.

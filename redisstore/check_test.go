@@ -73,6 +73,42 @@ func TestCheckTellsServerAndClock(t *testing.T) {
 	})
 }
 
+// TestCheckWithoutRights logs in as users who may not write, or not publish, which somebody who writes such a list easily leaves out. What was carried out
+// and could only not be announced went well, and is found at the next poll.
+func TestCheckWithoutRights(t *testing.T) {
+	t.Parallel()
+	const rights = " on >pw ~postern:* +@scripting +@read +@connection +info +time +subscribe "
+	server := redistest.Start(t, "appendonly yes", "user reader"+rights+"&postern:* +@pubsub", "user mute"+rights+"+@write +@pubsub",
+		"user shy"+rights+"+@write &postern:*")
+	for user, refuse := range map[string]bool{"reader": true, "mute": false, "shy": false} {
+		s := open(t, options(strings.Replace(server.URL(), "redis://", "redis://"+user+":pw@", 1)))
+		if f := finding(t, s, "rights"); f.Code == "" || f.Refuse != refuse {
+			t.Errorf("Check as %s finds %+v; want a finding that refuses: %t", user, f, refuse)
+		}
+		if refuse {
+			continue
+		}
+		s.PollEvery(10 * time.Millisecond)
+		if _, err := s.Apply(t.Context(), create("op-"+user, "n-"+user)); err != nil {
+			t.Errorf("Apply as %s = %v", user, err)
+		}
+		feeds, err := s.Tail(t.Context(), []core.LogPosition{{Log: core.Log{Name: "l"}}}, time.Minute)
+		if err != nil || len(feeds[0].Entries) == 0 {
+			t.Errorf("Tail as %s = %+v, %v; want the entry", user, feeds, err)
+		}
+	}
+}
+
+// TestCheckWithoutReplicas takes a server's replicas away.
+func TestCheckWithoutReplicas(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "appendonly yes", "min-replicas-to-write 1")
+	s := open(t, options(server.URL()))
+	if f := finding(t, s, "replicas"); !f.Refuse {
+		t.Errorf("Check of a master without its replicas finds %+v; want a refusal", f)
+	}
+}
+
 // TestCheckWithoutConfig logs in as a user with no more rights than doc.go names, but for CONFIG.
 func TestCheckWithoutConfig(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,8 @@ type facts struct {
 	info    map[string]string
 	config  map[string]string
 	ahead   time.Duration // its clock before ours
+
+	write, announce string // with which code it refuses a change, and an announcement; "" = it does not
 }
 
 // rules are all that is looked at. Each returns a finding, or one without a Code. A text is told whoever runs this when it is new: it
@@ -30,7 +32,7 @@ type facts struct {
 var rules = []func(*facts) core.Finding{
 	(*facts).version, (*facts).scripting, (*facts).mode, (*facts).role, (*facts).loading,
 	(*facts).eviction, (*facts).memory, (*facts).persistence, (*facts).fsync, (*facts).truncation,
-	(*facts).failover, (*facts).waiting, (*facts).access, (*facts).clock, (*facts).unknown,
+	(*facts).failover, (*facts).replicas, (*facts).waiting, (*facts).access, (*facts).rights, (*facts).clock, (*facts).unknown,
 }
 
 // judge returns all that is wrong.
@@ -217,6 +219,14 @@ func (f *facts) failover() core.Finding {
 	return core.Finding{}
 }
 
+func (f *facts) replicas() core.Finding {
+	if f.write != "NOREPLICAS" {
+		return core.Finding{}
+	}
+	return refuse("replicas", "the server has fewer replicas than min-replicas-to-write asks for, so that it changes nothing, and vouches for nobody, "+
+		"since another may have taken its place: connect replicas")
+}
+
 func (f *facts) waiting() core.Finding {
 	const code = "durability"
 	o, replicas := f.options, f.number("connected_slaves")
@@ -242,6 +252,19 @@ func (f *facts) access() core.Finding {
 			return warn("access", "%s is reached without password and TLS, so that whoever reaches it too can read and change every account: "+
 				"set a password with ACL SETUSER, and use rediss://", addr)
 		}
+	}
+	return core.Finding{}
+}
+
+func (f *facts) rights() core.Finding {
+	const code = "rights"
+	switch {
+	case f.write == "NOPERM":
+		return refuse(code, "the user may change nothing, so that nobody can sign in or out, and nobody who is signed in can be vouched for: "+
+			"ACL SETUSER <user> +@write, and in the configuration file")
+	case f.announce == "NOPERM":
+		return warn(code, "the user may not publish to our channel, so that other nodes hear of revocations up to a second late: "+
+			"ACL SETUSER <user> +@pubsub &postern:*, and in the configuration file")
 	}
 	return core.Finding{}
 }

@@ -63,6 +63,9 @@ func TestFindings(t *testing.T) {
 		{"open to the network", func(f *facts) { f.options.Password = "" }, "access"},
 		{"open on loopback", func(f *facts) { f.options.Password, f.options.Addrs = "", []string{"[::1]:6379"} }, ""},
 		{"open behind TLS", func(f *facts) { f.options.Password, f.options.TLS = "", new(tls.Config) }, ""},
+		{"a user that only reads", func(f *facts) { f.write, f.announce = "NOPERM", "NOPERM" }, "rights!"},
+		{"a user without our channel", func(f *facts) { f.announce = "NOPERM" }, "rights"},
+		{"without its replicas", func(f *facts) { f.write = "NOREPLICAS" }, "replicas!"},
 		{"clock a little off", func(f *facts) { f.ahead = 3 * time.Second }, "clock"},
 		{"clock far off", func(f *facts) { f.ahead = -2 * time.Minute }, "clock!"},
 	} {

@@ -117,5 +117,6 @@ for _ = 1, tonumber(ARGV[13]) do
   redis.call('DEL', KEYS[k])
 end
 
-if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
+-- All is done by now. Where it may not be announced, whoever waits finds out at the next poll.
+if ARGV[6] ~= '' then redis.pcall('PUBLISH', ARGV[5], ARGV[6]) end
 return {call, 'done', version}

@@ -227,8 +227,8 @@ func TestForwardAuthBelievesNobodyElse(t *testing.T) {
 	}
 	// A client's own description in the shape of another proxy changes nothing.
 	for proxy, forged := range map[string][]string{
-		"nginx":   {"X-Forwarded-Uri", "/public/a", "X-Forwarded-Method", "GET", "X-Original-Url", "/public/a"},
-		"traefik": {"X-Original-URI", "/public/a", "X-Original-Method", "GET", "X-Rewrite-Url", "/public/a"},
+		"nginx":   {"X-Forwarded-Uri", "/public/a", "X-Forwarded-Method", "GET"},
+		"traefik": {"X-Original-URI", "/public/a", "X-Original-Method", "GET"},
 		"envoy":   {"X-Original-URI", "/public/a", "X-Forwarded-Uri", "/public/a", "X-Envoy-Original-Path", "/public/a"},
 	} {
 		if a := describe(g, proxy, "GET", "/secret", forged...); a.Code != 401 {
@@ -257,6 +257,35 @@ func TestForwardAuthBelievesNobodyElse(t *testing.T) {
 		if a := asks(g, "GET", test.at, test.headers...); a.Code != http.StatusBadRequest {
 			t.Errorf("%s with %v: %d %s; want 400", test.at, test.headers, a.Code, a.Body)
 		}
+	}
+}
+
+// TestForwardAuthRefusesOtherPaths holds that nobody has an application that takes its path from a header serve another one than was judged: no proxy removes
+// these by itself.
+func TestForwardAuthRefusesOtherPaths(t *testing.T) {
+	w := newWorld()
+	g := forwarding(t, w)
+	ruleless := w.guard(t, guard.Options{Settings: guard.Settings{Optional: true}})
+	for _, test := range []struct {
+		value string
+		want  int
+	}{
+		{"/admin/x", 400}, {"https://app.example.com/admin/x", 400}, {"/public/a", 400}, {"/public/a?q=2", 400}, {"//admin/x", 400}, {"http://[", 400}, {"/public/%61?q=1", 400}, {"admin", 400},
+		{"/public/a?q=1", 200}, {"https://app.example.com/public/a?q=1", 200}, {"", 200},
+	} {
+		for _, name := range []string{"X-Original-URL", "x-rewrite-url"} {
+			for _, proxy := range proxyKinds {
+				if a := describe(g, proxy, "GET", "/public/a?q=1", name, test.value); a.Code != test.want {
+					t.Errorf("%s, /public/a?q=1 with %s: %s = %d %s; want %d", proxy, name, test.value, a.Code, a.Body, test.want)
+				}
+				if a := describe(ruleless, proxy, "GET", "/public/a?q=1", name, test.value); a.Code != 200 {
+					t.Errorf("%s, without rules, with %s: %s = %d; want 200, as all paths are alike", proxy, name, test.value, a.Code)
+				}
+			}
+		}
+	}
+	if a := describe(g, "nginx", "GET", "/public/a", "X-Original-URL", "/public/a", "X-Original-URL", "/admin/x"); a.Code != 400 {
+		t.Errorf("two of them, one with another path = %d; want 400", a.Code)
 	}
 }
 

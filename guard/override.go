@@ -2,6 +2,7 @@ package guard
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -10,6 +11,26 @@ import (
 func overridesPath(name string) bool {
 	return foldsTo(name, "x-original-url") || foldsTo(name, "x-rewrite-url")
 }
+
+// overridingPath are the names that overridesPath knows, as they are usually spelled.
+var overridingPath = []string{"X-Original-Url", "X-Rewrite-Url"}
+
+// asksElsewhere reports whether a header has some applications take another path than that of the request. Proxies that say there what they were
+// asked for themselves write it with or without the host.
+func asksElsewhere(r *http.Request) bool {
+	for _, name := range overridingPath {
+		for _, text := range r.Header[name] {
+			if u, err := url.Parse(text); text != "" && text != r.RequestURI && (err != nil || u.Host == "" || u.RequestURI() != r.RequestURI) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// refuseOtherPath is for requests that no proxy takes such a header out of, where rules look at paths.
+var refuseOtherPath = Refusal{Status: http.StatusBadRequest, Reason: "ambiguous_path",
+	Detail: "A header of this request asks for another path than the request itself. Send it without X-Original-URL and X-Rewrite-URL."}
 
 // namesMethod reports whether a header, by its name in any spelling, has some applications take another method than that of the request. In the usual
 // spelling overridesMethod heeds it. In another, such as X.HTTP.Method.Override, which PHP takes for the same, nobody needs it.

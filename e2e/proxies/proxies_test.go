@@ -138,6 +138,8 @@ func (s *site) judge(proxy string) {
 		{"anybody, with such a header, spelled with dots", "/assets/x", http.Header{"X.Postern.User.Id": {"evil"}}, misspelt, ""},
 		{"anybody, who means something else than to read", "/read/x", http.Header{"X-Http-Method-Override": {"DELETE"}}, http.StatusBadRequest, ""},
 		{"anybody, who means it in a spelling of PHP's", "/read/x", http.Header{"X.HTTP.Method.Override": {"evil"}}, misspelt, ""},
+		{"anybody, who asks in a header for another path", "/assets/x", http.Header{"X-Original-Url": {"/admin/x"}}, http.StatusBadRequest, ""},
+		{"anybody, who does so by another name", "/assets/x", http.Header{"X-Rewrite-Url": {"/admin/x"}}, http.StatusBadRequest, ""},
 		{"ann, who has the proxy drop headers", "/", merged(http.Header{"Connection": {"X-Postern-User-Id"}, "X-Postern-User-Id": {"evil"}}, bearer), http.StatusOK, ""},
 		{"ann, who may not", "/admin/x", bearer, http.StatusForbidden, ""},
 		{"anybody, on a public path", "/assets/x", forged, http.StatusOK, "id= name= mail="},

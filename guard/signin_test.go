@@ -29,6 +29,7 @@ func TestPageLeadsOn(t *testing.T) {
 		{"another type of user", "/in", "GET", "good", guard.Policy{UserType: core.UserAPI}, 403, `<a href="/in?return_to=%2Fa%3Fb%3D%2522">Sign in as somebody else</a>`},
 		{"a permission too few, without a place to sign in", "", "GET", "good", guard.Policy{Require: []string{"app:admin"}}, 403, ""},
 		{"a form from elsewhere", "/in", "POST", "good elsewhere", guard.Policy{}, 403, ""},
+		{"a form from elsewhere, without a cookie", "/in", "POST", " elsewhere", guard.Policy{}, 401, ""},
 		{"where one signs in", "/a", "GET", "", guard.Policy{}, 401, ""},
 	} {
 		w := newWorld()

@@ -83,11 +83,15 @@ func (g *Guard) forPeople(r *http.Request, why *Refusal) (title, detail string, 
 	case why.Status == http.StatusUnauthorized && !g.c.provesOrigin(r): // whoever is signed in is not known either: their browser keeps the cookie back
 		title = "This form came from elsewhere"
 		detail = "A page of another site may have sent it, and then browsers do not say who you are. Nothing was done. Open the page here, and send it from there."
-	case why.Status == http.StatusUnauthorized && way: // a form, which signInAddress does not lead away from
+	case why.Status == http.StatusUnauthorized && way: // a form or a frame, which signInAddress does not lead away from
 		if title = "Please sign in"; why.stepUp == "" {
 			detail = "This page is for people who are signed in. Sign in first."
 		}
-		detail += " Do so in another tab, then load this page again: that sends your form once more."
+		if detail += " Do so in another tab, then load this page again"; getsPage(r) {
+			detail += "."
+		} else {
+			detail += ": that sends your form once more."
+		}
 		on = failure.Link{To: g.loginAddress(r, why), Text: "Sign in", NewTab: true}
 	case why.Status == http.StatusUnauthorized:
 		title, detail = "Please sign in", "This page is for people who are signed in. Sign in where this service has you do so, and come back."

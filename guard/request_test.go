@@ -284,6 +284,8 @@ func TestNavigationGoesToSignIn(t *testing.T) {
 		{"a script", "/login", "GET", "/", []string{"Accept", firefox, "Sec-Fetch-Mode", "cors"}, 401, ""},
 		{"a script, of its own origin", "/login", "GET", "/", []string{"Accept", firefox, "Sec-Fetch-Mode", "same-origin"}, 401, ""},
 		{"a browser, by way of a service worker", "/login", "GET", "/a", []string{"Accept", firefox, "Sec-Fetch-Mode", "same-origin", "Upgrade-Insecure-Requests", "1"}, 303, "/login?return_to=%2Fa"},
+		{"a frame, where no page to sign in is shown", "/login", "GET", "/a", []string{"Accept", firefox, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 401, ""},
+		{"a frame, to sign in elsewhere", "https://login.example.net/in", "GET", "http://example.com/a", []string{"Accept", firefox, "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 303, "https://login.example.net/in?return_to=http%3A%2F%2Fexample.com%2Fa"},
 		{"a script in a browser that does not say so", "/login", "GET", "/", []string{"Accept", "text/html, */*; q=0.01", "X-Requested-With", "XMLHttpRequest"}, 401, ""},
 		{"a page in an Android app", "/login", "GET", "/", []string{"Accept", firefox, "X-Requested-With", "com.example.app"}, 303, "/login?return_to=%2F"},
 		{"a program", "/login", "GET", "/", nil, 401, ""},

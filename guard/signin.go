@@ -100,10 +100,10 @@ func hasDotSegment(path string) bool {
 }
 
 // signInAddress returns where a browser signs in that navigates and was refused, with the way back and what kind of sign-in it
-// takes. It reports false where it should stay here: nobody said where to sign in, it is there already, or it sends a form,
-// which would be lost.
+// takes. It reports false where it should stay here: nobody said where to sign in, it is there already, it sends a form,
+// which would be lost, or it is in a frame, where no page to sign in of this origin lets itself be shown.
 func (g *Guard) signInAddress(r *http.Request, why *Refusal) (string, bool) {
-	if why.Status != http.StatusUnauthorized || !getsPage(r) || !failure.IsNavigation(r) || !g.mayLogIn(r) {
+	if why.Status != http.StatusUnauthorized || !getsPage(r) || !failure.IsNavigation(r) || !g.mayLogIn(r) || isFramed(r) && !g.loginIsElsewhere(r) {
 		return "", false
 	}
 	return g.loginAddress(r, why), true
@@ -111,6 +111,15 @@ func (g *Guard) signInAddress(r *http.Request, why *Refusal) (string, bool) {
 
 // getsPage reports whether r asks for a page, and sends no form.
 func getsPage(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// isFramed reports whether a browser says that r is for a part of a page (Fetch Metadata, "Sec-Fetch-Dest").
+func isFramed(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "iframe", "frame", "embed", "object":
+		return true
+	}
+	return false
+}
 
 // mayLogIn reports whether somebody said where to sign in, and r is not there already.
 func (g *Guard) mayLogIn(r *http.Request) bool {

@@ -52,6 +52,22 @@ func TestPageLeadsOn(t *testing.T) {
 	}
 }
 
+// TestFrameLeadsOn holds that a frame whose session is over shows a page, which leads to sign in beside it: the page to sign in lets itself be
+// shown in no frame.
+func TestFrameLeadsOn(t *testing.T) {
+	r := httptest.NewRequest("GET", "https://example.com/a", nil)
+	for name, value := range map[string]string{"Accept": "text/html", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"} {
+		r.Header.Set(name, value)
+	}
+	resp, _ := serve(newWorld().guard(t, guard.Options{Settings: guard.Settings{LoginURL: "/in"}}), r)
+	page, _ := io.ReadAll(resp.Body)
+	policy := resp.Header.Get("Content-Security-Policy")
+	if resp.StatusCode != 401 || !strings.Contains(string(page), `<a href="/in?return_to=%2Fa" target="_blank">Sign in</a>`) || strings.Contains(string(page), "form") ||
+		!strings.Contains(policy, "frame-ancestors 'self'") {
+		t.Errorf("in a frame: %d with the page %s under %s", resp.StatusCode, page, policy)
+	}
+}
+
 // TestLoginURL reads where to sign in: what is no such place is said to be none, and ends no server that reads its settings again.
 func TestLoginURL(t *testing.T) {
 	for text, good := range map[string]bool{

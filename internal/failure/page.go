@@ -38,11 +38,12 @@ func (l Link) html() string {
 	return fmt.Sprintf("<p><a href=\"%s\"%s>%s</a></p>\n", html.EscapeString(l.To), target, html.EscapeString(l.Text))
 }
 
-// WritePage answers with a page for people, which says id for them to tell to whoever runs the service, and leads on to where on says.
+// WritePage answers with a page for people, which says id for them to tell to whoever runs the service, and leads on to where on says. Pages of
+// the same origin may have it in a frame, in the place of what was asked for there.
 func WritePage(w http.ResponseWriter, status int, title, detail, id string, on Link) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintf(w, page, html.EscapeString(title), html.EscapeString(detail), html.EscapeString(id), on.html()) // a browser that left
 }

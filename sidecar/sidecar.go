@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -143,9 +144,25 @@ func (s *Sidecar) findRealm(ctx context.Context, o *Options) error {
 	name := cmp.Or(o.Guard.Realm, core.DefaultRealm)
 	_, err := s.parts.Core.Realms.Find(ctx, name)
 	if errors.Is(err, core.ErrRealmNotFound) {
-		return fmt.Errorf("there is no realm %q to guard for: %w; choose one with --realm", name, err)
+		return fmt.Errorf("there is no realm %q to guard for%s; choose one with --realm, and make another by the API of a server that runs", name, s.someRealms(ctx))
 	}
 	return err
+}
+
+// someRealms names the first realms that there are, for whoever named one that is not; "" where they cannot be read.
+func (s *Sidecar) someRealms(ctx context.Context) string {
+	page, more, err := s.parts.Core.Realms.List(ctx, core.ListRealms{Limit: 10})
+	if err != nil || len(page) == 0 {
+		return ""
+	}
+	var names []string
+	for _, realm := range page {
+		names = append(names, realm.Name)
+	}
+	if more {
+		names = append(names, "...")
+	}
+	return "; there are " + strings.Join(names, ", ")
 }
 
 // close gives back what open took.

@@ -286,7 +286,7 @@ func TestStartRefusals(t *testing.T) {
 		{"socket with a long path", []string{"serve", "--listen", "unix:/" + strings.Repeat("x", 107), "--upstream", "http://127.0.0.1:1", "--data", fresh()}, "sockets have paths of 107 at most"},
 		{"address of another machine", []string{"dev", "--listen", "203.0.113.7:8080", "--data", fresh()}, "203.0.113.7:8080 is no address of this machine; choose another with --listen"},
 		{"flag twice", []string{"serve", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:1", "--upstream", "http://127.0.0.1:1"}, "it is there twice"},
-		{"no such realm", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", idle, "--realm", "nowhere"}, `there is no realm "nowhere" to guard for`},
+		{"no such realm", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", idle, "--realm", "nowhere"}, `there is no realm "nowhere" to guard for; there are default; choose one with --realm`},
 		{"redis URL", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--redis", "http://:hunter2@127.0.0.1:1"}, "redis://"},
 		{"no such flag", []string{"dev", "--lisen", "x"}, "unknown flag: --lisen; see 'postern dev --help'"},
 		{"apt key missing", []string{"apt", "sign", "--key", "/nonexistent.pem", "--environment", "x"}, "cannot read the private key"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -29,7 +30,10 @@ func registerCommands() {
 Works on Postern: keys, users, and why a request is refused.
 
 Run it as the user that Caddy runs as, and with Caddy's environment: the configuration says where the data lies, and may
-say it with placeholders. While Caddy runs over the embedded store, it carries the commands of 'key' out.`,
+say it with placeholders. While Caddy runs over the embedded store, it carries 'backup' and the commands of 'key' out.
+
+Exit codes: 0 for success, 1 for any failure. 'import' and 'events verify' also end with 1 where a user failed or an event is not
+as it was written.`,
 		CobraFunc: func(c *cobra.Command) {
 			c.Args = cobra.NoArgs
 			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
@@ -41,6 +45,22 @@ say it with placeholders. While Caddy runs over the embedded store, it carries t
 // addCommands adds the commands to 'caddy postern'.
 func addCommands(c *cobra.Command) {
 	c.AddCommand(commands.Key(locate), commands.Backup(locate), commands.Events(locate), explainCommand(), statusCommand(), commands.APT(), commands.User(""), commands.Import(""), commands.Export(""), commands.Hash())
+	for _, member := range c.Commands() {
+		showInCaddy(member)
+	}
+}
+
+// asInCaddy makes of a call of the program postern what one types where the program is Caddy, which has no usual address of the API.
+var asInCaddy = strings.NewReplacer("  postern ", "  caddy postern ", " --key-file postern-data/", anywhere+" --key-file ", " --key-file ", anywhere+" --key-file ")
+
+const anywhere = " --api https://app.example.com/v1"
+
+// showInCaddy has the examples of a command, and of those that it has, be calls of Caddy.
+func showInCaddy(c *cobra.Command) {
+	c.Example = asInCaddy.Replace(c.Example)
+	for _, member := range c.Commands() {
+		showInCaddy(member)
+	}
 }
 
 // named is the configuration that a command line names.
@@ -140,9 +160,10 @@ func explainCommand() *cobra.Command {
 	var at adminAddress
 	var shown commands.Shown
 	c := &cobra.Command{
-		Use:   "explain METHOD URL",
-		Short: "Say what the guards of the running Caddy make of a request: which rule decides, and why",
-		Args:  commands.Takes(2),
+		Use:     "explain METHOD URL",
+		Short:   "Say what the guards of the running Caddy make of a request: which rule decides, and why",
+		Example: `  postern explain GET https://app.example.com/reports/1 --token - < token.txt`,
+		Args:    commands.Takes(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			token, err := shown.Read(c)
 			if err != nil {
@@ -170,9 +191,10 @@ func explainCommand() *cobra.Command {
 func statusCommand() *cobra.Command {
 	var at adminAddress
 	c := &cobra.Command{
-		Use:   "status",
-		Short: "Say how the store, the news of revocations and the guards of the running Caddy are",
-		Args:  cobra.NoArgs,
+		Use:     "status",
+		Short:   "Say how the store, the news of revocations and the guards of the running Caddy are",
+		Example: `  postern status --address localhost:2019`,
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			text, err := at.ask("GET", "/postern/status", nil)
 			return commands.Print(c, string(bytes.TrimSpace(text)), err)

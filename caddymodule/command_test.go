@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/spf13/cobra"
 
 	"github.com/postern-auth/postern/client"
 	"github.com/postern-auth/postern/internal/proctest"
@@ -46,6 +47,28 @@ func (w *world) refuses(want string, args ...string) {
 	w.Helper()
 	if said, complaint, err := w.caddy(args...); err == nil || !strings.Contains(complaint, want) {
 		w.Errorf("caddy %s = %v: %q, %s; want it refused: %q", strings.Join(args, " "), err, said, complaint, want)
+	}
+}
+
+// TestCommandsShowExamples holds that the help of each command shows how to call it, as a command of Caddy.
+func TestCommandsShowExamples(t *testing.T) {
+	root := &cobra.Command{Use: "postern"}
+	addCommands(root)
+	all := 0
+	for left := root.Commands(); len(left) > 0; left = left[1:] {
+		c := left[0]
+		if left = append(left, c.Commands()...); c.HasSubCommands() {
+			continue
+		}
+		all++
+		for line := range strings.SplitSeq(c.Example, "\n") {
+			if !strings.HasPrefix(line, "  caddy "+c.CommandPath()) || strings.Contains(line, " --key-file ") != strings.Contains(line, " --api ") {
+				t.Errorf("%s shows %q; want a call of Caddy, with the address of the API where it takes one", c.CommandPath(), line)
+			}
+		}
+	}
+	if all < 12 {
+		t.Errorf("only %d commands were found", all)
 	}
 }
 

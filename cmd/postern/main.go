@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -28,10 +29,11 @@ func main() {
 		Short: "Authentication that stands beside your app",
 		Long: `Authentication that stands beside your app.
 
-Begin with 'postern dev', which guards a demo app and prints what to try. Every setting is a flag, a variable of the
-environment and a word in a configuration file; a flag goes before the environment, and that before the file.
+Begin with 'postern dev', which guards a demo app and prints what to try. Every setting is a word in a
+configuration file and a variable of the environment, and the most usual are flags too; a flag goes before the environment, and that
+before the file.
 
-Exit codes: 0 for success, 1 for any failure, which one line on standard error tells. 'import' and 'events verify' also end with
+Exit codes: 0 for success, 1 for any failure, which standard error tells. 'import' and 'events verify' also end with
 1 where a user failed or an event is not as it was written.`,
 		Version:       version,
 		SilenceUsage:  true,
@@ -45,7 +47,7 @@ Exit codes: 0 for success, 1 for any failure, which one line on standard error t
 	group(root, "Users, and the data as a whole:", commands.User(usualAPI), commands.Import(usualAPI), commands.Export(usualAPI), commands.Backup(locate), copyCommand(), commands.Events(locate))
 	group(root, "Keys and passwords:", commands.Key(locate), commands.APT(), commands.Hash())
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "postern:", err)
+		fmt.Fprintln(os.Stderr, "postern:", strings.TrimPrefix(err.Error(), "postern: ")) // as those of package client begin
 		os.Exit(1)
 	}
 }

@@ -75,3 +75,13 @@ func TestHelp(t *testing.T) {
 		refused(t, want, strings.Fields(args)...)
 	}
 }
+
+// TestUserWithoutServer names the program once where the API cannot be reached.
+func TestUserWithoutServer(t *testing.T) {
+	c := command(t, "user", "password", "ann", "--api", "http://127.0.0.1:1")
+	c.Env, c.Stdin = append(os.Environ(), "POSTERN_MANAGEMENT_KEY=ko_nobodys"), strings.NewReader("four words make it long\n")
+	out, err := c.CombinedOutput()
+	if err == nil || strings.Count(string(out), "postern: ") != 1 || !strings.Contains(string(out), "the server cannot be reached") {
+		t.Errorf("postern user without a server: %v, %q; want that it cannot be reached", err, out)
+	}
+}

@@ -27,7 +27,8 @@ func hashCalibrateCommand() *cobra.Command {
 
 More memory makes a stolen hash dearer to guess, and a sign-in slower. Run it where the server runs, while little else
 does. Who signs in next gets a hash of the new cost; nobody need change a password.`,
-		Args: cobra.NoArgs,
+		Example: `  postern hash calibrate --longest 50ms`,
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if longest < time.Millisecond || longest > 10*time.Second {
 				return fmt.Errorf("--longest must be from 1ms to 10s")

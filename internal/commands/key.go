@@ -38,8 +38,9 @@ func Key(locate Locate) *cobra.Command {
 func keyRotate(locate Locate) *cobra.Command {
 	var realm string
 	c := locate.on(&cobra.Command{
-		Use:   "rotate",
-		Short: "Give a realm new signing keys; nobody is signed out",
+		Use:     "rotate",
+		Short:   "Give a realm new signing keys; nobody is signed out",
+		Example: `  postern key rotate --realm staff`,
 	}, func(ctx context.Context, data *assembly.Data) (string, error) { return data.RotateKeys(ctx, realm) })
 	c.Flags().StringVar(&realm, "realm", "default", "the realm, by id or name")
 	return c
@@ -57,6 +58,7 @@ With the embedded store, the new key is made and put in the place of the former 
 
 With Redis, or with a key that you keep yourself, make a key, start every server with it and with the former one
 (--former-master-key-file; in Caddy former_master_key), and then call this with both.`,
+		Example: `  postern key rotate-master`,
 	}, func(ctx context.Context, data *assembly.Data) (string, error) { return data.RotateMaster(ctx, newFile) })
 	c.Flags().StringVar(&newFile, "new-master-key-file", "", "file with the new master key; with the embedded store one is made")
 	return c
@@ -66,8 +68,9 @@ With Redis, or with a key that you keep yourself, make a key, start every server
 func keyManagement(locate Locate) *cobra.Command {
 	var name string
 	c := locate.on(&cobra.Command{
-		Use:   "management",
-		Short: "Make a management key for all realms and print it, for whoever has lost the first one",
+		Use:     "management",
+		Short:   "Make a management key for all realms and print it, for whoever has lost the first one",
+		Example: `  postern key management --name "the new first one" > management.key`,
 	}, func(ctx context.Context, data *assembly.Data) (string, error) {
 		return data.NewManagementKey(ctx, name)
 	})

@@ -209,8 +209,8 @@ func (o *outside) identity(p *issuer.Proven, now time.Time) (core.Identity, erro
 // idSeparator stands between an issuer's name and what it calls a user.
 const idSeparator = ":"
 
-// userID returns the id of who a token stands for, which is never like one of our own, or of another issuer, whatever case an application takes
-// for equal.
+// userID returns the id of who a token stands for, which is never like one of our own, or of another issuer, whatever cases and compatible
+// characters an application takes for equal.
 func (o *outside) userID(claims jose.Claims) (core.UserID, bool) {
 	text := o.claims["id"].text(claims)
 	if !sendable(text) || len(text) > maxForeignID {
@@ -219,8 +219,8 @@ func (o *outside) userID(claims jose.Claims) (core.UserID, bool) {
 	if !o.Unprefixed {
 		return core.UserID(o.Name + idSeparator + text), true
 	}
-	lower := strings.ToLower(text)
-	return core.UserID(text), !slices.ContainsFunc(o.others, func(begin string) bool { return strings.HasPrefix(lower, begin) })
+	folded := foldText(text)
+	return core.UserID(text), !slices.ContainsFunc(o.others, func(begin string) bool { return strings.HasPrefix(folded, begin) })
 }
 
 // email returns the e-mail address that may be told, and whether it is verified. Some issuers write truth as a text.

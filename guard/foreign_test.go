@@ -223,7 +223,8 @@ func TestForeignKeptApart(t *testing.T) {
 	w, names := worldToday(), &guard.Names{}
 	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: both}, Names: names})
 	wantDecision(t, g, bank.token(key, nil), guard.Allow) // as Bank:u1
-	for sub, want := range map[string]guard.Decision{"Bank:u1": guard.Deny, "bANK:u1": guard.Deny, "Bank": guard.Allow, "chat:u1": guard.Allow, "Banker:u1": guard.Allow} {
+	for sub, want := range map[string]guard.Decision{"Bank:u1": guard.Deny, "bANK:u1": guard.Deny, "Ban\u212a:u1": guard.Deny, "Bank\uff1au1": guard.Deny,
+		"u\u017fr_u1": guard.Deny, "\uff35SR_u1": guard.Deny, "Bank": guard.Allow, "chat:u1": guard.Allow, "Banker:u1": guard.Allow} {
 		wantDecision(t, g, e.token(key, map[string]any{"sub": sub}), want)
 	}
 	outer := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: plain}, Names: names})

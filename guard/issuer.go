@@ -108,7 +108,7 @@ type outside struct {
 	claims map[string]claimPath // by what they tell; none = it is not told
 	custom map[string]claimPath // by the attribute's name
 	must   []requirement
-	others []string // how ids begin that are not its users', in lower case; none unless it is Unprefixed
+	others []string // how ids begin that are not its users', folded; none unless it is Unprefixed
 }
 
 // requirement is a claim that a token must have.
@@ -162,7 +162,7 @@ func (o *outside) keepApart(all []*outside) {
 	o.others = []string{ownPrefix}
 	for _, other := range all {
 		if !other.Unprefixed {
-			o.others = append(o.others, strings.ToLower(other.Name)+idSeparator)
+			o.others = append(o.others, foldText(other.Name)+idSeparator)
 		}
 	}
 	o.text += strings.Join(o.others, " ")

@@ -56,7 +56,7 @@ func (t *Trust) Verify(keys *Keys, token jose.Token, now time.Time) (Proven, err
 	if !token.IsPlainJWT() {
 		return Proven{}, refuse("its typ is that of another kind of token")
 	}
-	if !slices.Contains(t.Algorithms, token.Alg()) {
+	if !slices.ContainsFunc(t.Algorithms, token.Alg().Is) {
 		return Proven{}, refuse("its algorithm is not one that this issuer may use here")
 	}
 	claims := token.Unverified()

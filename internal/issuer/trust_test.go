@@ -74,6 +74,25 @@ func why(err error) string {
 	return "?"
 }
 
+// TestVerifyEitherName takes EdDSA by the name that it was not allowed and published by.
+func TestVerifyEitherName(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	keys := keysOf(t, key)
+	for _, named := range []jose.Alg{jose.EdDSA, jose.Ed25519} {
+		trust := trust
+		trust.Algorithms = []jose.Alg{named}
+		if err := verify(t, trust, keys, key, "JWT", claims(nil)); err != nil {
+			t.Errorf("a token of EdDSA where %s is allowed: %v", named, err)
+		}
+	}
+	trust := trust
+	trust.Algorithms = []jose.Alg{jose.ES256, jose.Ed25519}
+	other := newKey(t, jose.RS256)
+	if err := verify(t, trust, keysOf(t, other), other, "JWT", claims(nil)); why(err) == "" {
+		t.Error("a token of RS256 is taken where ES256 and Ed25519 are allowed")
+	}
+}
+
 // TestVerifyClaims is what a token's claims must say.
 func TestVerifyClaims(t *testing.T) {
 	key := newKey(t, jose.EdDSA)

@@ -25,6 +25,13 @@ func ForeignAlgs() []Alg { return slices.Clone(foreign) }
 // Foreign reports whether an issuer elsewhere may sign with an algorithm.
 func (a Alg) Foreign() bool { return slices.Contains(foreign, a) }
 
+// Is reports whether two names are of one algorithm. EdDSA over Ed25519 has two, and who publishes a key by the older may name it in tokens by the newer,
+// or the other way round (RFC 9864 §2.2).
+func (a Alg) Is(other Alg) bool { return a == other || a.isEd25519() && other.isEd25519() }
+
+// isEd25519 reports whether an algorithm takes Ed25519 keys.
+func (a Alg) isEd25519() bool { return a == EdDSA || a == Ed25519 }
+
 // curve returns the curve of an ECDSA algorithm (RFC 7518 §3.4), and nil for any other.
 func (a Alg) curve() elliptic.Curve {
 	switch a {

@@ -91,7 +91,7 @@ func publishElsewhere(tb testing.TB, algs ...string) *jose.KeySet {
 	return set
 }
 
-// TestForeignAlgs verifies what jwx signs with each algorithm, under the key that was published for that algorithm and under no other.
+// TestForeignAlgs verifies what jwx signs with each algorithm, under the key that was published for that algorithm, by either name where it has two, and under no other.
 func TestForeignAlgs(t *testing.T) {
 	if got := fmt.Sprint(jose.ForeignAlgs()); got != fmt.Sprint(foreignAlgs) {
 		t.Errorf("ForeignAlgs = %s; want %s", got, foreignAlgs)
@@ -118,7 +118,8 @@ func TestForeignAlgs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, found := set.For(parsed); found != (alg == other) {
+			same := alg == other || strings.HasPrefix(alg, "Ed") && strings.HasPrefix(other, "Ed")
+			if _, found := set.For(parsed); found != same {
 				t.Errorf("For a token of %s that names the key for %s: %t", alg, other, found)
 			}
 		}

@@ -91,6 +91,9 @@ func (s *KeySet) Fitting(t Token) []*PublicKey {
 			continue
 		}
 		if t.kid == "" && found != nil {
+			if found[0].print == k.print { // published twice, for two algorithms or under two names of one
+				continue
+			}
 			return nil
 		}
 		if found = append(found, &PublicKey{id: k.id, print: k.print, alg: t.alg, key: k.key}); len(found) == maxTries {
@@ -111,7 +114,7 @@ func (s *KeySet) For(t Token) (*PublicKey, bool) {
 
 // can reports whether k may verify tokens of an algorithm.
 func (k *PublicKey) can(alg Alg) bool {
-	return k.alg == alg || k.open && alg.Foreign() && fits(alg, k.key) == nil
+	return k.alg.Is(alg) || k.open && alg.Foreign() && fits(alg, k.key) == nil
 }
 
 // Fingerprints names the keys in a way that no two share: what somebody publishes as kid may be used again.

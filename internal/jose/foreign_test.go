@@ -100,6 +100,7 @@ func jwkOf(t *testing.T, alg jose.Alg, members map[string]string) string {
 func TestKeySetFitting(t *testing.T) {
 	rsa, ec := jwkOf(t, jose.RS256, map[string]string{"kid": "r"}), jwkOf(t, jose.ES256, map[string]string{"kid": "e"})
 	open := jwkOf(t, jose.RS256, map[string]string{"kid": "r", "alg": ""})
+	ed, newer := jwkOf(t, jose.EdDSA, map[string]string{"kid": "o"}), jwkOf(t, jose.EdDSA, map[string]string{"kid": "n", "alg": "Ed25519"})
 	other := jwkOf(t, jose.PS256, map[string]string{"kid": "p", "alg": "RS256"})
 	again := jwkOf(t, jose.PS256, map[string]string{"kid": "r", "alg": "RS256"})
 	for _, test := range []struct {
@@ -116,6 +117,10 @@ func TestKeySetFitting(t *testing.T) {
 		{"published without algorithm, as another kind", setOf(t, open), `{"alg":"ES256","kid":"r"}`, ""},
 		{"no kid, one fits", setOf(t, rsa, ec), `{"alg":"ES256"}`, "ES256 key e"},
 		{"no kid, two fit", setOf(t, rsa, other), `{"alg":"RS256"}`, ""},
+		{"no kid, one key by two names", setOf(t, ed, newer, rsa), `{"alg":"Ed25519"}`, "Ed25519 key o"},
+		{"no kid, two keys by two names", setOf(t, ed, jwkOf(t, jose.EdDSA, map[string]string{"alg": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})), `{"alg":"EdDSA"}`, ""},
+		{"published by the older name, named by the newer", setOf(t, ed), `{"alg":"Ed25519","kid":"o"}`, "Ed25519 key o"},
+		{"published by the newer name, named by the older", setOf(t, newer), `{"alg":"EdDSA","kid":"n"}`, "EdDSA key n"},
 		{"a kid twice", setOf(t, rsa, again), `{"alg":"RS256","kid":"r"}`, "RS256 key r, RS256 key r"},
 		{"a kid twice, for two algorithms", setOf(t, open, jwkOf(t, jose.ES256, map[string]string{"kid": "r"})), `{"alg":"ES256","kid":"r"}`, "ES256 key r"},
 		{"a kid five times", setOf(t, rsa, again, rsa, rsa, again), `{"alg":"RS256","kid":"r"}`, "RS256 key r, RS256 key r, RS256 key r, RS256 key r"},

@@ -206,7 +206,7 @@ func fits(alg Alg, key any) error {
 	var err error
 	switch k := key.(type) {
 	case ed25519.PublicKey:
-		ok = (alg == EdDSA || alg == Ed25519) && len(k) == ed25519.PublicKeySize
+		ok = alg.isEd25519() && len(k) == ed25519.PublicKeySize
 	case *ecdsa.PublicKey:
 		ok, err = alg.curve() != nil && alg.curve() == k.Curve, onCurve(k)
 	case *rsa.PublicKey:

@@ -5,13 +5,15 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/postern-auth/postern/internal/assembly"
 )
 
 // certificate is a certificate and its key in files, read again when they change: whoever renews it need not tell us.
@@ -48,12 +50,26 @@ func (c *certificate) load() error {
 // read does load's work.
 func (c *certificate) read() error {
 	c.seen = c.look()
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	pair, err := readPair(c.certFile, c.keyFile)
 	if err != nil {
-		return fmt.Errorf("cannot use the certificate %s with the key %s: %w", c.certFile, c.keyFile, err)
+		return err
 	}
 	c.pair.Store(&pair)
 	return nil
+}
+
+// readPair reads a certificate and its key.
+func readPair(certFile, keyFile string) (tls.Certificate, error) {
+	chain, err := assembly.ReadFile(certFile)
+	key, failed := assembly.ReadFile(keyFile)
+	var pair tls.Certificate
+	if err = errors.Join(err, failed); err == nil {
+		pair, err = tls.X509KeyPair(chain, key)
+	}
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("cannot use the certificate %s with the key %s: %w", certFile, keyFile, err)
+	}
+	return pair, nil
 }
 
 // outOfTime says where a certificate is not good now, "" where it is.
@@ -72,7 +88,7 @@ func outOfTime(cert *x509.Certificate, now time.Time) string {
 func (c *certificate) look() (digest [sha256.Size]byte) {
 	all := sha256.New()
 	for _, file := range []string{c.certFile, c.keyFile} {
-		text, _ := os.ReadFile(file) // to read the pair says what is wrong
+		text, _ := assembly.ReadFile(file) // to read the pair says what is wrong
 		fmt.Fprintf(all, "%d:%s", len(text), text)
 	}
 	return [sha256.Size]byte(all.Sum(nil))

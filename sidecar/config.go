@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/assembly"
 )
 
 // DefaultData is the folder for the data where nobody names one.
@@ -59,7 +59,7 @@ func Gather(from Source) (Options, error) {
 
 // readFile sets what a configuration file says, and the environment does not.
 func (o *Options) readFile(file string, environ []string) error {
-	text, err := os.ReadFile(file)
+	text, err := assembly.ReadFile(file)
 	if err != nil {
 		return &unreadFile{fmt.Errorf("cannot read the configuration: %w", err)}
 	}

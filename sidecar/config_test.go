@@ -150,6 +150,7 @@ func TestLoadComplains(t *testing.T) {
 		{"kinds", "upstream: http://a\nrules:\n  - path: /admin/*\n  - path: [/b]\n    role: x\ncookie: {name: [x]}\ncopy_headers: [a]\nfrom: bearer\n", nil, []string{
 			"line 3: `/admin/*` must be a list, as in [one, two]", "line 5: there is no setting role here", "line 6: this must be one value",
 			"line 7: this must be names with a value each", "line 8: `bearer` must be a list"}},
+		{"a file without an end", "upstream: http://a\nupstream_ca: /dev/zero\n", nil, []string{"upstream_ca: read /dev/zero: it has more than 4 MiB"}},
 		{"the environment", "upstream: http://a\n", []string{"POSTERN_REDIS=x", "POSTERN_H2C=maybe"}, []string{"POSTERN_REDIS in the environment is no setting; did you mean redis_url?", "h2c is \"maybe\""}},
 	}
 	for _, tt := range tests {
@@ -187,7 +188,7 @@ func TestAliases(t *testing.T) {
 
 // TestLoadOfAnUnreadFile complains of the file alone: what else seems to be missing may be in it.
 func TestLoadOfAnUnreadFile(t *testing.T) {
-	for _, file := range []string{filepath.Join(t.TempDir(), "nowhere"), configured(t, "upstream: [\n")} {
+	for _, file := range []string{filepath.Join(t.TempDir(), "nowhere"), configured(t, "upstream: [\n"), "/dev/zero"} {
 		if _, err := Load(Source{File: file}); err == nil || strings.Contains(err.Error(), "upstream") {
 			t.Errorf("Load = %v; want it to speak of the file alone", err)
 		}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/internal/failure"
 )
 
@@ -145,7 +145,7 @@ func dialSocket(ctx context.Context, dialer *net.Dialer, socket string) (net.Con
 
 // readCertificates reads a file of certificates in PEM.
 func readCertificates(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
+	text, err := assembly.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("upstream_ca: %w", err)
 	}

@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"crypto/tls"
 	"fmt"
 	"time"
 )
@@ -14,7 +13,7 @@ func (o *Options) Warnings() []string {
 		all = append(all, fmt.Sprintf("trusted_proxies: %s holds clients too, who may then say which address they come from, and with forward_auth_listen what is judged; name the proxies alone", network))
 	}
 	if o.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(o.TLSCert, o.TLSKey) // what is wrong with the files is an error
+		pair, err := readPair(o.TLSCert, o.TLSKey) // what is wrong with the files is an error
 		if err == nil {
 			if text := outOfTime(pair.Leaf, time.Now()); text != "" {
 				all = append(all, text)

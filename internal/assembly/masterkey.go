@@ -31,7 +31,7 @@ func ReadMasterKey(file string) (*core.MasterKey, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("the master key %s can be read by others; run: chmod 600 %s", file, file)
 	}
-	text, err := os.ReadFile(file)
+	text, err := ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the master key: %w", err)
 	}

@@ -72,22 +72,12 @@ func (o *Options) readFile(file string, environ []string) error {
 
 // readYAML sets what a text in YAML says, and the environment does not, and returns all complaints, with their lines.
 func (o *Options) readYAML(text []byte, environ []string) []error {
-	var document yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		return nil // all defaults
-	} else if err != nil {
-		if indentedByTab.Match(text) {
-			err = fmt.Errorf("%w; YAML is indented by spaces, and never by tabs", err)
-		}
-		return []error{&unreadFile{err}}
-	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return []error{errors.New("there is more than one document")}
-	}
-	root, err := spelledOut(document.Content[0])
+	root, err := readDocument(text)
 	if err != nil {
 		return []error{&unreadFile{err}}
+	}
+	if root == nil {
+		return nil // all defaults
 	}
 	if root.Kind != yaml.MappingNode {
 		return []error{errors.New("line 1: it must be settings, one a line, as in \"upstream: http://127.0.0.1:3000\"")}
@@ -109,12 +99,33 @@ func (o *Options) readYAML(text []byte, environ []string) []error {
 	return errs
 }
 
+// readDocument returns what a text in YAML says, nil where it says nothing. What stands after a line of --- would be settings that nobody reads, and is refused.
+func readDocument(text []byte) (*yaml.Node, error) {
+	var document yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		if indentedByTab.Match(text) {
+			err = fmt.Errorf("%w; YAML is indented by spaces, and never by tabs", err)
+		}
+		return nil, err
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more than one document")
+	}
+	return spelledOut(document.Content[0])
+}
+
 // indentedByTab finds what YAML does not take, and what the library has no clear word for.
 var indentedByTab = regexp.MustCompile(`(?m)^ *\t`)
 
 // readSetting sets one thing that a file says.
 func (o *Options) readSetting(name string, value *yaml.Node) error {
 	s, known := settingNamed(name)
+	if to := o.guardSwitch(name); to != nil && value.Kind == yaml.ScalarNode && value.Tag != "!!null" {
+		return setSwitch(name, to, value.Value)
+	}
 	if isWord(name) {
 		word := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
 		return decodeStrictly(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{word, value}}, &o.Guard)
@@ -124,6 +135,8 @@ func (o *Options) readSetting(name string, value *yaml.Node) error {
 	}
 	list, isList := s.to(o).(*[]string)
 	switch {
+	case isList && value.Kind == yaml.ScalarNode && strings.TrimSpace(value.Value) == "" && value.Tag != "!!null":
+		return namesNothing(name, value.Value) // a template that filled nothing in, mostly
 	case value.Kind == yaml.ScalarNode && value.Tag != "!!null":
 		return s.Set(o, value.Value)
 	case value.Kind == yaml.SequenceNode && isList:
@@ -140,15 +153,16 @@ func isWord(name string) bool {
 
 // readWord sets one of these to a text in YAML, or JSON, which is YAML too.
 func (o *Options) readWord(name, text string) error {
-	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+	value, err := readDocument([]byte(text))
+	if err == nil && value == nil { // and what a file says under this name is not asked
+		err = errors.New("it has no value; give it one, or leave it out")
+	}
+	if err != nil {
 		return fmt.Errorf("%s in the environment: %w", envName(name), err)
 	}
 	var errs []error
-	for _, value := range document.Content { // one, or none where there are only comments
-		for _, err := range complaints(o.readSetting(name, value), 1, value) {
-			errs = append(errs, fmt.Errorf("%s in the environment: %w", envName(name), err))
-		}
+	for _, err := range complaints(o.readSetting(name, value), 1, value) {
+		errs = append(errs, fmt.Errorf("%s in the environment: %w", envName(name), err))
 	}
 	return errors.Join(errs...)
 }
@@ -190,8 +204,11 @@ func says(environ []string, name string) bool {
 	})
 }
 
+// ofKubernetes finds, without our prefix, the variables that Kubernetes makes for services named postern, or postern-data.
+var ofKubernetes = regexp.MustCompile(`^(|.+_)(service_host|service_port(|_.+)|port(|_[0-9]+_(tcp|udp|sctp)(|_proto|_port|_addr)))$`)
+
 // readEnviron sets what the environment says. A variable with our prefix that is no setting is a mistake where it looks like
-// one; else it is somebody else's: Kubernetes makes POSTERN_PORT and others of its own for a service named postern.
+// one; else it is somebody else's, or one that is called otherwise here, which Warnings says.
 func (o *Options) readEnviron(environ []string) error {
 	var errs []error
 	for _, pair := range environ {
@@ -205,8 +222,12 @@ func (o *Options) readEnviron(environ []string) error {
 			errs = append(errs, s.Set(o, text))
 		} else if isWord(short) {
 			errs = append(errs, o.readWord(short, text))
+		} else if ofKubernetes.MatchString(short) {
+			continue
 		} else if hint := resembling(short); hint != "" {
 			errs = append(errs, fmt.Errorf("%s in the environment is no setting%s", name, hint))
+		} else {
+			o.unread = append(o.unread, name)
 		}
 	}
 	return errors.Join(errs...)

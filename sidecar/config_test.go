@@ -106,6 +106,38 @@ rules:
 	}
 }
 
+// TestSwitches holds that what is true or false is written alike, in a file and in the environment, for every setting that is.
+func TestSwitches(t *testing.T) {
+	switches := []string{"pass_token", "access_log", "h2c", "mfa", "email_verified", "optional"}
+	for f := range reflect.TypeFor[guard.Policy]().Fields() {
+		if name := f.Tag.Get("yaml"); f.Type.Kind() == reflect.Bool && !slices.Contains(switches, name) {
+			t.Errorf("%s is none of the switches that are tried here", name)
+		}
+	}
+	for _, name := range switches {
+		for text, want := range map[string]bool{"true": true, "1": true, "yes": true, "on": true, "True": true, "false": false, "0": false, "no": false, "off": false} {
+			var fromFile, fromEnviron Options
+			errs := fromFile.readYAML([]byte(name+": "+text), nil)
+			err := fromEnviron.readEnviron([]string{envName(name) + "=" + text})
+			if len(errs) > 0 || err != nil || fromFile.isOn(name) != want || fromEnviron.isOn(name) != want {
+				t.Errorf("%s: %s = %t %v in a file, %t %v in the environment; want %t", name, text, fromFile.isOn(name), errs, fromEnviron.isOn(name), err, want)
+			}
+		}
+		if err := new(Options).readEnviron([]string{envName(name) + "=maybe"}); err == nil || !strings.Contains(err.Error(), name+` is "maybe"; it must be true or false`) {
+			t.Errorf("%s: maybe = %v; want it refused", name, err)
+		}
+	}
+}
+
+// isOn reports whether a setting that is true or false is true.
+func (o *Options) isOn(name string) bool {
+	if to := o.guardSwitch(name); to != nil {
+		return *to
+	}
+	s, _ := settingNamed(name)
+	return *s.to(o).(*bool)
+}
+
 // TestLoadComplains holds that all that is wrong is said at once, and where.
 func TestLoadComplains(t *testing.T) {
 	tests := []struct {
@@ -146,10 +178,16 @@ func TestLoadComplains(t *testing.T) {
 		{"no YAML", "a: [\n", nil, []string{"yaml: line"}},
 		{"a tab", "upstream: http://a\ncookie:\n\tname: x\n", nil, []string{"yaml: line", "indented by spaces, and never by tabs"}},
 		{"an unknown header field", "upstream: http://a\ncopy_headers: 1\n", nil, []string{"line 2"}},
-		{"the guard", "upstream: http://a\nfrom: [query]\nrules: [{shoe: 44}]\nmfa: 7\n", nil, []string{"line 3: there is no setting shoe here", "line 4: `7` must be true or false", `there is no source "query"`}},
+		{"the guard", "upstream: http://a\nfrom: [query]\nrules: [{shoe: 44}]\nmfa: 7\n", nil, []string{"line 3: there is no setting shoe here", "line 4: mfa is \"7\"; it must be true or false", `there is no source "query"`}},
 		{"kinds", "upstream: http://a\nrules:\n  - path: /admin/*\n  - path: [/b]\n    role: x\ncookie: {name: [x]}\ncopy_headers: [a]\nfrom: bearer\n", nil, []string{
 			"line 3: `/admin/*` must be a list, as in [one, two]", "line 5: there is no setting role here", "line 6: this must be one value",
 			"line 7: this must be names with a value each", "line 8: `bearer` must be a list"}},
+		{"what names nothing", "upstream: http://a\nrequire: ''\n", []string{"POSTERN_PUBLIC=,", "POSTERN_ORIGINS= "}, []string{
+			`line 2: require is "", which names nothing`, `public is ",", which names nothing`, `origins is " ", which names nothing`}},
+		{"rules that nobody would read", "upstream: http://a\n", []string{"POSTERN_RULES=- {path: [/a], mfa: true}\n---\n- {path: [/b], mfa: true}"}, []string{
+			"POSTERN_RULES in the environment: there is more than one document"}},
+		{"blanks in the environment", "upstream: http://a\nmfa: true\n", []string{"POSTERN_MFA= ", "POSTERN_ORG=# none"}, []string{
+			"POSTERN_MFA in the environment: it has no value", "POSTERN_ORG in the environment: it has no value"}},
 		{"a file without an end", "upstream: http://a\nupstream_ca: /dev/zero\n", nil, []string{"upstream_ca: read /dev/zero: it has more than 4 MiB"}},
 		{"the environment", "upstream: http://a\n", []string{"POSTERN_REDIS=x", "POSTERN_H2C=maybe"}, []string{"POSTERN_REDIS in the environment is no setting; did you mean redis_url?", "h2c is \"maybe\""}},
 	}
@@ -188,7 +226,7 @@ func TestAliases(t *testing.T) {
 
 // TestLoadOfAnUnreadFile complains of the file alone: what else seems to be missing may be in it.
 func TestLoadOfAnUnreadFile(t *testing.T) {
-	for _, file := range []string{filepath.Join(t.TempDir(), "nowhere"), configured(t, "upstream: [\n"), "/dev/zero"} {
+	for _, file := range []string{filepath.Join(t.TempDir(), "nowhere"), configured(t, "upstream: [\n"), configured(t, "public: [/a]\n---\nupstream: http://a\n"), "/dev/zero"} {
 		if _, err := Load(Source{File: file}); err == nil || strings.Contains(err.Error(), "upstream") {
 			t.Errorf("Load = %v; want it to speak of the file alone", err)
 		}

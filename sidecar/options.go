@@ -73,6 +73,8 @@ type Options struct {
 
 	Drain time.Duration // how long a stop waits for requests under way; default 10s
 	Log   *zap.Logger   // default none
+
+	unread []string // variables of the environment with our prefix that are no settings
 }
 
 // The words that stand for themselves.

@@ -98,11 +98,7 @@ func (s Setting) Set(o *Options, text string) error {
 	case *string:
 		*to = text
 	case *bool:
-		on, err := strconv.ParseBool(text)
-		if err != nil {
-			return fmt.Errorf("%s is %q; it must be true or false", s.Name, text)
-		}
-		*to = on
+		return setSwitch(s.Name, to, text)
 	case *int:
 		n, err := strconv.Atoi(text)
 		if err != nil {
@@ -126,6 +122,40 @@ func (s Setting) Set(o *Options, text string) error {
 				*to = append(*to, item)
 			}
 		}
+		if *to == nil && text != "" {
+			return namesNothing(s.Name, text)
+		}
+	}
+	return nil
+}
+
+// namesNothing complains of a list without an entry: whoever was to be asked for something would be asked for nothing.
+func namesNothing(name, text string) error {
+	return fmt.Errorf("%s is %q, which names nothing; name something, or leave it out", name, text)
+}
+
+// setSwitch sets what is true or false from a text, in any of the words that YAML 1.1 or Go have for that.
+func setSwitch(name string, to *bool, text string) error {
+	switch strings.ToLower(text) {
+	case "true", "t", "yes", "y", "on", "1":
+		*to = true
+	case "false", "f", "no", "n", "off", "0":
+		*to = false
+	default:
+		return fmt.Errorf("%s is %q; it must be true or false", name, text)
+	}
+	return nil
+}
+
+// guardSwitch returns the setting of the guard that has a name, is true or false, and is none of Settings; nil where there is none.
+func (o *Options) guardSwitch(name string) *bool {
+	switch name {
+	case "optional":
+		return &o.Guard.Optional
+	case "mfa":
+		return &o.Guard.MFA
+	case "email_verified":
+		return &o.Guard.EmailVerified
 	}
 	return nil
 }

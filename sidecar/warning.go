@@ -20,6 +20,9 @@ func (o *Options) Warnings() []string {
 			}
 		}
 	}
+	for _, name := range o.unread {
+		all = append(all, name+" in the environment is no setting, and changes nothing")
+	}
 	return all
 }
 

@@ -42,3 +42,19 @@ func TestWarningsAreLogged(t *testing.T) {
 		t.Errorf("a reload warned %d times; want once", n)
 	}
 }
+
+// TestUnreadVariables holds that a variable which was to ask for something, under a name that nothing reads, is told of. Those that Kubernetes makes for
+// services whose names begin like ours are neither mistakes nor told of.
+func TestUnreadVariables(t *testing.T) {
+	ofKubernetes := []string{"POSTERN_PORT=tcp://10.0.0.1:80", "POSTERN_SERVICE_HOST=10.0.0.1", "POSTERN_SERVICE_PORT_HTTP=80", "POSTERN_PORT_80_TCP_ADDR=10.0.0.1", "POSTERN_DATA_SERVICE_HOST=10.0.0.1", "POSTERN_DATA_PORT_80_TCP=x"}
+	o, err := Load(Source{Environ: append(ofKubernetes, "POSTERN_UPSTREAM=http://a", "POSTERN_SMTP_PORT=25", "POSTERN_SMTP_HOST=mail", "POSTERN_SMTP_FROM=a@b.example", "POSTERN_MFA_NEEDED=true")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := o.Warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "POSTERN_MFA_NEEDED in the environment is no setting") {
+		t.Errorf("Warnings = %q; want one of POSTERN_MFA_NEEDED", got)
+	}
+	if o.SMTP.Port != 25 {
+		t.Errorf("smtp_port = %d, want 25", o.SMTP.Port)
+	}
+}

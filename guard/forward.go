@@ -1,10 +1,14 @@
 package guard
 
 import (
+	"net"
 	"net/http"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/postern-auth/postern/internal/failure"
+	"github.com/postern-auth/postern/internal/seldom"
 )
 
 // ForwardAuth serves the verdict to proxies that ask before they pass a request on: nginx's auth_request, forward_auth of
@@ -35,6 +39,7 @@ import (
 // client's address is the last one in X-Forwarded-For that it does not hold for. What is open for long is not cut when its user
 // may no longer enter: only a proxy of one's own could do that.
 func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
+	unanswered := seldom.New(g.log)
 	return http.HandlerFunc(func(w http.ResponseWriter, asking *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		leaveBody(w, asking)
@@ -45,6 +50,7 @@ func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
 		if why != nil {
 			told := *why
 			told.RequestID = g.requestID(asking)
+			noteQuestion(unanswered, asking, &told)
 			answerProgram(w, asking, &told)
 			return
 		}
@@ -60,6 +66,19 @@ func (g *Guard) ForwardAuth(trusts func(remoteAddr string) bool) http.Handler {
 		g.answerForward(w.Header(), asking.Header, g.Prepare(r, v).Header)
 		w.WriteHeader(http.StatusOK)
 	})
+}
+
+// noteQuestion logs that a proxy asks as none is answered, which nginx for one keeps to itself. What only a client can have written is no fault of the proxy's.
+func noteQuestion(log *seldom.Log, asking *http.Request, why *Refusal) {
+	switch why.Reason {
+	case refuseStranger.Reason, refuseUnknownShape.Reason, misdescribed("").Reason:
+		from, _, err := net.SplitHostPort(asking.RemoteAddr)
+		if err != nil { // over a socket
+			from = asking.RemoteAddr
+		}
+		log.Warn("a proxy asks for a verdict, and is refused", zap.String("reason", why.Reason), zap.String("error", why.Detail),
+			zap.String("remote_ip", from), zap.String("request_id", why.RequestID))
+	}
 }
 
 // leaveBody has an answer not wait for the body of who asks, which says nothing of the request that is asked about. A proxy that drops the body and leaves

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
 )
@@ -256,6 +259,36 @@ func TestForwardAuthBelievesNobodyElse(t *testing.T) {
 	} {
 		if a := asks(g, "GET", test.at, test.headers...); a.Code != http.StatusBadRequest {
 			t.Errorf("%s with %v: %d %s; want 400", test.at, test.headers, a.Code, a.Body)
+		}
+	}
+}
+
+// TestForwardAuthLogsUnanswered has the log tell of a proxy that is configured badly, once for a while, and not of what a client did.
+func TestForwardAuthLogsUnanswered(t *testing.T) {
+	described := []string{"X-Forwarded-Proto", "https", "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Host", "app.example.com", "X-Original-Method", "GET", "X-Original-Uri", "/"}
+	for _, tt := range []struct {
+		from, at string
+		headers  []string
+		want     string // "" = no line
+	}{
+		{"203.0.113.9:4000", "/nginx", described, "untrusted_proxy"},
+		{proxyAddress, "/ngnix", described, "unknown_proxy"},
+		{proxyAddress, "/nginx", described[2:], "misdescribed_request"},
+		{proxyAddress, "/nginx", append([]string{"X_Postern_User_Id", "usr_root"}, described...), ""},
+		{proxyAddress, "/nginx", described, ""},
+	} {
+		logs, seen := observer.New(zap.InfoLevel)
+		h := newWorld().guard(t, guard.Options{Logger: zap.New(logs)}).ForwardAuth(trustsTens)
+		for range 3 {
+			r := request("GET", tt.at, tt.headers...)
+			r.RemoteAddr = tt.from
+			h.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		from, _, _ := strings.Cut(tt.from, ":")
+		lines := seen.FilterMessage("a proxy asks for a verdict, and is refused")
+		told := lines.FilterField(zap.String("reason", tt.want)).FilterField(zap.String("remote_ip", from)).Len()
+		if want := min(len(tt.want), 1); lines.Len() != want || told != want {
+			t.Errorf("%s asks at %s: the log has %v; want the reason %q", tt.from, tt.at, lines.All(), tt.want)
 		}
 	}
 }

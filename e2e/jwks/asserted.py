@@ -5,17 +5,30 @@
 TOKENS is what interop.mjs writes, CODE a file with that code, ELSEWHERE one with that of another application. Ends non-zero at the first surprise.
 """
 import base64
+import datetime
 import json
 import os
 import runpy
 import sys
 
 import jwt
+import jwt.api_jwt
 
 
 def encoded(value):
     """Returns a part of a token."""
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def at(seconds):
+    """Has PyJWT judge by a clock that stands."""
+
+    class Clock(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls.fromtimestamp(seconds, tz)
+
+    jwt.api_jwt.datetime = Clock
 
 
 def refused(who, text):
@@ -38,6 +51,13 @@ for case in cases:
     claims = who(case["assertion"])
     if claims["preferred_username"] != "ann":
         sys.exit(f"docs/guard.md in Python: {claims}")
+    for seconds in (claims["iat"] - 20, claims["exp"] + 20):  # by clocks that are behind and ahead
+        at(seconds)
+        who(case["assertion"])
+    for seconds in (claims["iat"] - 40, claims["exp"] + 40):
+        at(seconds)
+        refused(who, case["assertion"])
+    jwt.api_jwt.datetime = datetime.datetime
     header, body, signature = case["assertion"].split(".")
     forged = [None, "", "x", case["token"], ".".join([header, encoded({**claims, "sub": "usr_1"}), signature]),
               ".".join([encoded({"alg": "none", "typ": "assertion+jwt"}), body, ""])]

@@ -48,7 +48,8 @@ func (d *deps) missedRealm(ctx context.Context, refusal error) error {
 	return refusal
 }
 
-// lookForRealms has those forget everything whose realm the store does not hold, or has lost a part of, about every second. No news tells
+// lookForRealms has those forget everything whose realm the store does not hold, or has lost a part of, about every second, and those who listen to news of
+// all realms where it lacks what it was set up with. No news tells
 // of a store that was emptied: where a log was empty before, it lacks nothing. What is asked again from then on is refused to nobody (see missed).
 func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) error {
 	now := f.d.clock.local()
@@ -56,7 +57,7 @@ func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) 
 		return nil
 	}
 	var realms []presence
-	var keys []Key
+	keys := []Key{firstKey()}
 	of := map[RealmID][]*Watch{}
 	for _, w := range watches {
 		if w.realm == "" {
@@ -68,9 +69,6 @@ func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) 
 		}
 		of[w.realm] = append(of[w.realm], w)
 	}
-	if len(keys) == 0 {
-		return nil
-	}
 	recs, err := f.d.store.Get(ctx, keys...)
 	if err != nil {
 		return fmt.Errorf("core: look for the realms of the feed: %w", err)
@@ -78,6 +76,14 @@ func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) 
 	f.looked = now
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if recs[0].Version == 0 {
+		for _, w := range watches {
+			if w.realm == "" {
+				w.listener.ForgetAll()
+			}
+		}
+	}
+	recs = recs[1:]
 	for _, asked := range realms {
 		n := len(asked.keys())
 		if lacking, err := asked.lacking(recs[:n]); err != nil {

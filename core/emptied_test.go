@@ -276,6 +276,33 @@ func (w *world) forgetsWhen(part core.Partition) {
 	w.becomes("everything is forgotten", func() bool { return heard.all.Load() > 1 })
 }
 
+// TestBackEndsOfAnEmptiedStore holds that a management key that was known tells nobody, once the store was emptied, that there is no such realm.
+func TestBackEndsOfAnEmptiedStore(t *testing.T) {
+	each(t, func(w *world) {
+		backEnd := w.managementKey()
+		var gone atomic.Bool
+		c := w.another(emptied{Store: w.store, gone: &gone})
+		w.run(c)
+		known := func() error {
+			_, err := c.ManagementKeys.Authenticate(w.ctx, backEnd)
+			return err
+		}
+		w.must(known())
+		gone.Store(true)
+		for _, name := range []string{core.DefaultRealm, "other", string(w.realm.ID)} {
+			cold := w.another(emptied{Store: w.store, gone: &gone})
+			_, err := cold.Realms.Find(w.ctx, name)
+			w.refused("Find of "+name, err, core.ErrEmptied)
+		}
+		w.clock.Advance(time.Second)
+		w.becomes("the key is forgotten", func() bool { return known() != nil })
+		w.refused("Authenticate", known(), core.ErrEmptied)
+		gone.Store(false)
+		_, err := w.another(w.store).Realms.Find(w.ctx, "other")
+		w.refused("Find of other, with the data there", err, core.ErrRealmNotFound)
+	})
+}
+
 // oblivious counts how often it is told to forget everything.
 type oblivious struct{ all atomic.Int64 }
 

@@ -207,8 +207,16 @@ func (r *Realms) Get(ctx context.Context, id RealmID) (*Realm, error) {
 }
 
 // Find returns a realm by its id or its name; the first realm also by DefaultRealm. In stores that were made before names were unique, one that repeats is not found by,
-// and the error says so.
+// and the error says so. It fails with ErrRealmNotFound, and ErrEmptied where the store has lost what it was set up with.
 func (r *Realms) Find(ctx context.Context, idOrName string) (*Realm, error) {
+	realm, err := r.find(ctx, idOrName)
+	if err == ErrRealmNotFound {
+		err = r.d.missedRealm(ctx, err)
+	}
+	return realm, err
+}
+
+func (r *Realms) find(ctx context.Context, idOrName string) (*Realm, error) {
 	if validID(prefixRealm, idOrName) {
 		return r.Get(ctx, RealmID(idOrName))
 	}

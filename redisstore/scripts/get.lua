@@ -13,5 +13,8 @@ if #KEYS > 1000 then -- more than Lua's stack may hold
   return reply
 end
 local reply = redis.call('MGET', unpack(KEYS))
+for i = 1, #KEYS do
+  if not reply[i] then redis.call('GET', KEYS[i]) end -- fails where the key is there, and of another type, which MGET takes for missing
+end
 table.insert(reply, 1, ARGV[1])
 return reply

@@ -55,7 +55,25 @@ else
   end
 end
 
-local puts, deletes = tonumber(ARGV[9]), tonumber(ARGV[10])
+local puts, deletes, changes, entries = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+
+-- newest returns the sequence of the last entry that a log was given. One that was trimmed to nothing, by hand, still knows it.
+local function newest(log)
+  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  if last then return tonumber(string.match(last[1], '^%d+')) end
+  if redis.call('EXISTS', log) == 0 then return 0 end
+  local about = redis.call('XINFO', 'STREAM', log)
+  for i = 1, #about, 2 do
+    if about[i] == 'last-generated-id' then return tonumber(string.match(about[i + 1], '^%d+')) end
+  end
+end
+
+-- Before anything is written: what is no log fails here.
+local sequences = {}
+for i = k + puts + deletes + changes + 1, k + puts + deletes + changes + entries do
+  sequences[KEYS[i]] = sequences[KEYS[i]] or newest(KEYS[i])
+end
+
 if puts == 0 and deletes > 0 then redis.call('DEL', KEYS[k + 1]) end
 
 local version = '0'
@@ -93,7 +111,7 @@ for _ = 1, deletes do
   redis.call('DEL', KEYS[k])
 end
 
-for _ = 1, tonumber(ARGV[11]) do
+for _ = 1, changes do
   k = k + 1
   if ARGV[a + 1] == '+' then
     redis.call('ZADD', KEYS[k], 0, ARGV[a + 2])
@@ -103,12 +121,11 @@ for _ = 1, tonumber(ARGV[11]) do
   a = a + 2
 end
 
-local entries = tonumber(ARGV[12])
 for _ = 1, entries do
   k = k + 1
-  local last = redis.call('XREVRANGE', KEYS[k], '+', '-', 'COUNT', 1)[1]
-  local sequence = last and tonumber(string.match(last[1], '^%d+')) or 0
-  redis.call('XADD', KEYS[k], 'MAXLEN', '~', ARGV[a + 2], string.format('%.0f-0', sequence + 1), 'o', ARGV[2], 'd', ARGV[a + 1])
+  local sequence = sequences[KEYS[k]] + 1
+  sequences[KEYS[k]] = sequence
+  redis.call('XADD', KEYS[k], 'MAXLEN', '~', ARGV[a + 2], string.format('%.0f-0', sequence), 'o', ARGV[2], 'd', ARGV[a + 1])
   a = a + 2
 end
 

@@ -41,14 +41,17 @@ func newOrigin(scheme, host string) origin {
 	return origin{scheme, host}
 }
 
-// parseOrigins reads Settings.Origins, and returns all complaints at once.
+// parseOrigins reads Settings.Origins, and returns all complaints at once. A host must be spelled as browsers do, or no page would ever be of it.
 func parseOrigins(texts []string) ([]origin, error) {
 	var all []origin
 	var errs []error
 	for _, text := range texts {
 		o, ok := parseOrigin(text)
-		if !ok {
+		switch {
+		case !ok:
 			errs = append(errs, fmt.Errorf("origins: %q is no origin like https://app.example.com", text))
+		case escapeBeyondASCII(text) != text:
+			errs = append(errs, fmt.Errorf("origins: %q must be written as browsers send it, in the form https://xn--bcher-kva.example", text))
 		}
 		all = append(all, o)
 	}

@@ -267,6 +267,18 @@ func TestCookieNeedsProofOfOrigin(t *testing.T) {
 	}
 }
 
+// TestOrigins takes those alone that a browser may say that a page is of.
+func TestOrigins(t *testing.T) {
+	for text, good := range map[string]bool{
+		"https://app.example.com": true, "http://APP.example.com:8080": true, "https://[::1]:8443": true, "https://xn--bcher-kva.example": true,
+		"https://bücher.example": false, "https://app.example.com/": false, "null": false, "app.example.com": false,
+	} {
+		if err := (guard.Settings{Origins: []string{text}}).Validate(); good != (err == nil) {
+			t.Errorf("origins %q: %v; want it to be taken: %t", text, err, good)
+		}
+	}
+}
+
 // TestNavigationGoesToSignIn sends browsers there, and nobody else.
 func TestNavigationGoesToSignIn(t *testing.T) {
 	const firefox = "text/html,application/xhtml+xml,*/*;q=0.8"

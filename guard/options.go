@@ -130,6 +130,7 @@ const maxCacheSize = 10_000_000
 
 // validate fills the defaults and returns all complaints at once.
 func (o *Options) validate() (*compiled, error) {
+	o.fill()
 	c, err := o.Settings.compile()
 	errs := []error{err}
 	complain := func(bad bool, text string) {
@@ -140,14 +141,20 @@ func (o *Options) validate() (*compiled, error) {
 	complain(o.Realms == nil || o.Resolver == nil || o.Feed == nil, "Realms, Resolver and Feed are required")
 	complain(c.sources.key && o.Keys == nil, "from api_key needs Keys")
 	complain(c.Assertion != "" && o.Asserter == nil, "assertion needs an Asserter")
+	if o.CacheSize < 1 || o.CacheSize > maxCacheSize {
+		errs = append(errs, fmt.Errorf("CacheSize is %d; it must be from 1 to %d", o.CacheSize, maxCacheSize))
+	}
+	c.secure, c.host = o.Secure, o.Host
+	return c, errors.Join(errs...)
+}
+
+// fill fills the defaults, but for those of Settings.
+func (o *Options) fill() {
 	if o.Names == nil {
 		o.Names = &Names{}
 	}
 	if o.CacheSize == 0 {
 		o.CacheSize = DefaultCacheSize
-	}
-	if o.CacheSize < 1 || o.CacheSize > maxCacheSize {
-		errs = append(errs, fmt.Errorf("CacheSize is %d; it must be from 1 to %d", o.CacheSize, maxCacheSize))
 	}
 	if o.Address == nil {
 		o.Address = connectionAddress
@@ -161,14 +168,12 @@ func (o *Options) validate() (*compiled, error) {
 	if o.RequestID == nil {
 		o.RequestID = failure.IDOf
 	}
-	c.secure, c.host = o.Secure, o.Host
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return c, errors.Join(errs...)
 }
 
 // connectionAddress returns the address at the other end of r's connection.

@@ -17,7 +17,20 @@ import (
 //		cookie         <name> [insecure]
 //		api_key_header <name>
 //		issuer         <name> <issuer> {
-//			<see unmarshalIssuer>
+//			jwks_url      <url>
+//			audience      <audience...>
+//			algorithms    <name...>
+//			claim         <what> [<claim>]
+//			require_claim <claim> <value...>
+//			emails        verified|all|trusted
+//			user_type     human|api
+//			mfa_amr       <value...>
+//			mfa_acr       <value...>
+//			unprefixed
+//			skew          <duration>
+//			max_age       <duration>
+//			allow         <network...>
+//			ca_file       <file>
 //		}
 //		public         <path...>
 //		public {

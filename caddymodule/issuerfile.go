@@ -6,24 +6,7 @@ import (
 	"github.com/postern-auth/postern/guard"
 )
 
-// unmarshalIssuer reads an issuer elsewhere. Syntax:
-//
-//	issuer <name> <issuer> {
-//		jwks_url      <url>
-//		audience      <audience...>
-//		algorithms    <name...>
-//		claim         <what> [<claim>]
-//		require_claim <claim> <value...>
-//		emails        verified|all|trusted
-//		user_type     human|api
-//		mfa_amr       <value...>
-//		mfa_acr       <value...>
-//		unprefixed
-//		skew          <duration>
-//		max_age       <duration>
-//		allow         <network...>
-//		ca_file       <file>
-//	}
+// unmarshalIssuer reads an issuer elsewhere, as UnmarshalCaddyfile says.
 func (a *Auth) unmarshalIssuer(d *caddyfile.Dispenser) error {
 	var i guard.Issuer
 	if !d.AllArgs(&i.Name, &i.Issuer) {

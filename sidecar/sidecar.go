@@ -228,7 +228,6 @@ func (s *Sidecar) Run(ctx context.Context) error {
 	defer func() { s.front.begin().guard.Close() }()
 
 	s.o.warn()
-	s.warnOfPlainHTTP()
 	s.parts.RemindOfFirstKey(s.o.Data, s.realm.ID)
 	s.o.Log.Info("serving", zap.String("realm", string(s.realm.ID)), zap.String("guard", s.GuardURL()), zap.String("api", s.APIURL()), zap.String("forward_auth", s.ForwardAuthURL()))
 	servers, admin, failed := s.start()
@@ -290,25 +289,4 @@ func (s *Sidecar) server(h http.Handler) *http.Server {
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          zap.NewStdLog(s.o.Log.Named("http")),
 	}
-}
-
-// warnOfPlainHTTP says so where tokens, or the keys and passwords that the API is given, cross a network in the clear.
-func (s *Sidecar) warnOfPlainHTTP() {
-	if len(s.o.TrustedProxies) > 0 { // with TLS, as far as we know
-		return
-	}
-	if s.certificate == nil && reachesBeyond(s.app) {
-		s.o.Log.Warn("the guarded address is plain HTTP beyond this machine: tokens can be read on the way; "+
-			"set tls_cert and tls_key, or put a proxy with TLS in front and name it in trusted_proxies", zap.String("guard", s.GuardURL()))
-	}
-	if s.api != nil && reachesBeyond(s.api) {
-		s.o.Log.Warn("the API is plain HTTP beyond this machine: management keys and passwords can be read on the way; "+
-			"have api_listen on loopback, or put a proxy with TLS in front and name it in trusted_proxies", zap.String("api", s.APIURL()))
-	}
-}
-
-// reachesBeyond reports whether other machines reach a listener.
-func reachesBeyond(l net.Listener) bool {
-	at, overTCP := l.Addr().(*net.TCPAddr)
-	return overTCP && !at.IP.IsLoopback()
 }

@@ -2,6 +2,9 @@ package sidecar
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -23,7 +26,33 @@ func (o *Options) Warnings() []string {
 	for _, name := range o.unread {
 		all = append(all, name+" in the environment is no setting, and changes nothing")
 	}
+	return append(all, o.plainHTTP()...)
+}
+
+// plainHTTP says of each address where tokens, or the keys and passwords that the API is given, cross a network in the clear.
+func (o *Options) plainHTTP() (all []string) {
+	if len(o.TrustedProxies) > 0 { // with TLS, as far as we know
+		return nil
+	}
+	if o.TLSCert == "" && reachesBeyond(o.Listen) {
+		all = append(all, fmt.Sprintf("listen: the guarded address %s is plain HTTP beyond this machine: tokens can be read on the way; "+
+			"set tls_cert and tls_key, or put a proxy with TLS in front and name it in trusted_proxies", o.Listen))
+	}
+	if reachesBeyond(o.APIListen) {
+		all = append(all, fmt.Sprintf("api_listen: the API at %s is plain HTTP beyond this machine: management keys and passwords can be read on the way; "+
+			"have it on loopback, or put a proxy with TLS in front and name it in trusted_proxies", o.APIListen))
+	}
 	return all
+}
+
+// reachesBeyond reports whether other machines reach an address that is listened on.
+func reachesBeyond(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || host == "localhost" || strings.HasPrefix(address, unixPrefix) { // which is off, or on this machine
+		return false
+	}
+	at, err := netip.ParseAddr(host)
+	return err != nil || !at.Unmap().IsLoopback() // none at all stands for every address
 }
 
 // warn logs the warnings about o.

@@ -41,6 +41,8 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("issuer %q %w; say in jwks_url where its keys are, and it may be any text", c.Issuer, err))
 	} else if strings.Contains(c.Issuer, "?") {
 		errs = append(errs, fmt.Errorf("issuer %q must have no query; say in jwks_url where its keys are, and it may have one", c.Issuer))
+	} else if issuer, is := strings.CutSuffix(c.Issuer, discoveryPath); is {
+		errs = append(errs, fmt.Errorf("issuer %q is the address of its document; name the issuer, %q or as the document has it", c.Issuer, issuer))
 	}
 	if isPattern(c.Issuer) {
 		errs = append(errs, fmt.Errorf("issuer %q is a pattern for many; name each tenant's own", c.Issuer))

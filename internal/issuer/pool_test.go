@@ -208,7 +208,7 @@ func TestConfigValidate(t *testing.T) {
 		{JWKSURL: "https://login.example.com"}, {Issuer: "https://login.example.com", Allow: "inside"}, {Issuer: "ftp://localhost"},
 		{Issuer: "http://localhost.example.com"}, {Issuer: strings.Repeat("a", 501), JWKSURL: "https://login.example.com"},
 		{Issuer: "http://localhost:8080/realms/a"}, {Issuer: "http://127.0.0.1", Allow: "10.0.0.0/8"}, {Issuer: "https://10.0.0.1"}, {Issuer: "https://169.254.169.254"},
-		{Issuer: "urn:example", JWKSURL: "https://[::ffff:192.168.0.1]/keys"}, {Issuer: "https://2130706433"},
+		{Issuer: "urn:example", JWKSURL: "https://[::ffff:192.168.0.1]/keys"}, {Issuer: "https://2130706433"}, {Issuer: "https://login.example.com/a/.well-known/openid-configuration"},
 	} {
 		if err := c.Validate(); err == nil {
 			t.Errorf("Validate of %+v = nil, want a complaint", c)

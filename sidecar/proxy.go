@@ -110,8 +110,15 @@ func newTransport(socket string) *http.Transport {
 	if socket != "" {
 		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, dialer, socket) }
 	}
+	heard := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &lastWord{Conn: conn}, nil
+	}
 	return &http.Transport{
-		DialContext:           dial,
+		DialContext:           heard,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   256, // the default of 2 opens a connection for most requests under load
 		IdleConnTimeout:       restAfter,

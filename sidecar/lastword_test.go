@@ -1,0 +1,97 @@
+package sidecar
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestLastWord has an app answer, or not, and close the connection without reading a body. Its answer must arrive each time, and where there is none
+// it must be said soon.
+func TestLastWord(t *testing.T) {
+	upstream, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer upstream.Close()
+	go func() {
+		for {
+			conn, err := upstream.Accept()
+			if err != nil {
+				return
+			}
+			if r, err := http.ReadRequest(bufio.NewReaderSize(conn, 16)); err == nil && r.URL.Path == "/large" {
+				_, _ = io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			}
+			_ = conn.Close()
+		}
+	}()
+	v := serve(t, http.NotFoundHandler(), func(o *Options) {
+		o.Upstream, o.Guard.Public = "http://"+upstream.Addr().String(), []string{"/*"}
+	})
+	post := func(path string) int {
+		conn, err := net.Dial("tcp", v.app.Addr().String())
+		v.must(err)
+		defer conn.Close()
+		v.must(conn.SetDeadline(time.Now().Add(20 * time.Second)))
+		go func() {
+			_, _ = io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: app\r\nContent-Length: 1048576\r\n\r\n"+strings.Repeat("x", 1<<20))
+		}()
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		v.must(err)
+		return resp.StatusCode
+	}
+	for i := range 200 {
+		if got := post("/large"); got != http.StatusRequestEntityTooLarge {
+			t.Fatalf("post %d, which the app answered by 413 = %d", i+1, got)
+		}
+	}
+	for range 20 {
+		if got := post("/away"); got != http.StatusBadGateway {
+			t.Fatalf("a post that the app did not answer = %d, want 502", got)
+		}
+	}
+}
+
+// TestLastWordOfAnIdleConnection holds that http.Transport hears of a connection that was closed as idle, over which nothing of a request went, and of
+// other failures than that the app has closed it.
+func TestLastWordOfAnIdleConnection(t *testing.T) {
+	below := &failing{}
+	c := &lastWord{Conn: below}
+	write := func(what string, fails error, want error) {
+		t.Helper()
+		below.err = fails
+		if _, err := c.Write([]byte("x")); !errors.Is(err, want) {
+			t.Errorf("%s = %v, want %v", what, err, want)
+		}
+	}
+	write("the first write", syscall.EPIPE, syscall.EPIPE)
+	write("a good one", nil, nil)
+	write("the next, after the app has closed", syscall.ECONNRESET, nil)
+	write("one to a connection that we closed", net.ErrClosed, net.ErrClosed)
+	_, _ = c.Read(make([]byte, 1))
+	write("one while the answer is on its way", syscall.EPIPE, nil)
+	_, _ = c.Read(make([]byte, 1))
+	write("the first of the next request", syscall.EPIPE, syscall.EPIPE)
+}
+
+// failing is a connection whose writes fail by err, where that is not nil.
+type failing struct {
+	net.Conn
+	err error
+}
+
+func (f *failing) Read(p []byte) (int, error) { return len(p), nil }
+
+func (f *failing) Write(p []byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	return len(p), nil
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -16,8 +17,12 @@ func TestUpstreamPathIsNotLeft(t *testing.T) {
 		"/": "/shop/", "/a?b=/../c": "/shop/a?b=/../c", "/a%20b": "/shop/a%20b",
 		"/../admin": "", "/%2e%2e/admin": "", "/..%2fadmin": "", "/a/../../admin": "", "/..;/admin": "", `/..\admin`: "", "/%252e%252e/admin": "",
 	} {
+		said, err := Explain(t.Context(), v.o, "GET", path, token)
+		if err != nil || strings.Contains(said, "gets 400 ambiguous_path: the path may lead out") != (want == "") {
+			t.Errorf("Explain GET %s = %q, %v; want it to say whether that is passed on", path, said, err)
+		}
 		conn := v.dial()
-		_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: app\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
+		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: app\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
 		v.must(err)
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		v.must(err)

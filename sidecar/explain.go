@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
@@ -41,7 +42,11 @@ func (o *Options) explain(ctx context.Context, g *guard.Guard, method, address, 
 	if first := o.answersFirst(r); first != "" {
 		return fmt.Sprintf("%s %s: %s\n", r.Method, r.URL.EscapedPath(), first), nil
 	}
-	return g.Explain(ctx, method, address, credential)
+	said, err := g.Explain(ctx, method, address, credential)
+	if up, bad := parseUpstream(o.Upstream, ""); err == nil && bad == nil && up.hasPath() && !guard.IsPlain(r.URL) {
+		said = strings.TrimRight(said, "\n") + "\nWhoever the guard lets in gets 400 ambiguous_path: the path may lead out of that of the upstream."
+	}
+	return said, err
 }
 
 // answersFirst says who answers a request before the guard is asked, or "".

@@ -212,10 +212,13 @@ func passable(answer *http.Response) error {
 	return nil
 }
 
+// hasPath reports whether the app is at a path, which requests may not leave.
+func (up *upstream) hasPath() bool { return up.url.Path != "" && up.url.Path != "/" }
+
 // confined keeps requests below the path of an app that has one, as http://127.0.0.1:3000/shop: what may be read as a way out, such as
 // /../admin, is refused.
 func confined(up *upstream, app http.Handler) http.Handler {
-	if up.url.Path == "" || up.url.Path == "/" {
+	if !up.hasPath() {
 		return app
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

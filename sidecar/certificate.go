@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -65,6 +66,9 @@ func readPair(certFile, keyFile string) (tls.Certificate, error) {
 	var pair tls.Certificate
 	if err = errors.Join(err, failed); err == nil {
 		pair, err = tls.X509KeyPair(chain, key)
+	}
+	if err != nil && bytes.Contains(key, []byte("ENCRYPTED")) { // in the first line of PKCS #8, or the second of older ones
+		err = errors.New("the key is protected by a password; have it without one, readable by this user alone, as 'openssl pkey -in key.pem -out plain.pem' writes it")
 	}
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("cannot use the certificate %s with the key %s: %w", certFile, keyFile, err)

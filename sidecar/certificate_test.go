@@ -76,3 +76,17 @@ func TestReplacedByOneOutOfTime(t *testing.T) {
 		t.Errorf("a good certificate is read again, and the log warns of %v; want nothing", got)
 	}
 }
+
+// TestProtectedKey names a key that only who knows a password can read, in both forms that there are: whoever set it up must hear what to do.
+func TestProtectedKey(t *testing.T) {
+	cert, key := makeCertificate(t, t.TempDir(), 1)
+	for _, text := range []string{"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+		"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n"} {
+		if err := os.WriteFile(key, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := loadCertificate(cert, key, zap.NewNop()); err == nil || !strings.Contains(err.Error(), "protected by a password") {
+			t.Errorf("loadCertificate with the key %.40q = %v; want to hear of the password", text, err)
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // refuseCrossSite is for requests that another site's page may have made with the user's cookie.
@@ -86,9 +88,19 @@ func (c *compiled) isOwn(o origin, r *http.Request) bool {
 	return o == c.ownOrigin(r)
 }
 
+// isOwnPage reports whether a page of the application is at an address.
+func (c *compiled) isOwnPage(address string, r *http.Request) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	o, ok := parseOrigin(u.Scheme + "://" + u.Host)
+	return ok && c.isOwn(o, r)
+}
+
 // provesOrigin reports whether r, which a browser sent with a cookie, changes nothing or comes from a page of the
-// application: Sec-Fetch-Site says so or, in browsers that do not send that, Origin. A handshake counts as a change, because
-// any page may open a WebSocket to any site.
+// application: Sec-Fetch-Site says so or, in browsers that do not send that, Origin; and Referer too, where a service worker has passed a form on in
+// its own name. A handshake counts as a change, because any page may open a WebSocket to any site.
 func (c *compiled) provesOrigin(r *http.Request) bool {
 	if isSafe(r) {
 		return true
@@ -98,7 +110,8 @@ func (c *compiled) provesOrigin(r *http.Request) bool {
 		return false
 	}
 	if len(sites) == 1 && (sites[0] == "same-origin" || sites[0] == "none") {
-		return true
+		page, relayed := failure.Relayed(r)
+		return !relayed || c.isOwnPage(page, r)
 	}
 	if len(origins) == 0 {
 		return false

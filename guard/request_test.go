@@ -236,6 +236,10 @@ func TestCookieNeedsProofOfOrigin(t *testing.T) {
 		{"same site", "POST", []string{"Sec-Fetch-Site", "same-site"}, 403, 403},
 		{"same site, of a page of ours", "POST", []string{"Sec-Fetch-Site", "same-site", "Origin", "https://www.example.com"}, 403, 200},
 		{"cross site", "DELETE", []string{"Sec-Fetch-Site", "cross-site", "Origin", "http://example.com"}, 403, 403},
+		{"by way of a service worker", "POST", relayed("Origin", "https://example.com", "Referer", "https://example.com/form"), 200, 200},
+		{"by way of a service worker, of a page elsewhere", "POST", relayed("Origin", "https://example.com", "Referer", "https://sub.example.com/"), 403, 403},
+		{"by way of a service worker, of a page that does not say where", "POST", relayed("Origin", "null"), 403, 403},
+		{"by way of a service worker, of another page of ours", "POST", relayed("Origin", "https://example.com", "Referer", "https://www.example.com/form"), 403, 200},
 		{"said twice", "POST", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Site", "cross-site"}, 403, 403},
 		{"own origin", "PUT", []string{"Origin", "https://example.com"}, 200, 200},
 		{"own origin with its port", "PUT", []string{"Origin", "https://example.com:443"}, 200, 200},
@@ -265,6 +269,11 @@ func TestCookieNeedsProofOfOrigin(t *testing.T) {
 	if resp.StatusCode != 200 || seen.Header.Get("X-Postern-User-Id") != "" || seen.Header.Get("Cookie") != "" {
 		t.Errorf("on a public path: %d %v, want it to pass as nobody's", resp.StatusCode, seen.Header)
 	}
+}
+
+// relayed are the headers of a form that a service worker passes on by fetch(event.request) in Firefox, and more.
+func relayed(more ...string) []string {
+	return append([]string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Dest", "empty", "Upgrade-Insecure-Requests", "1"}, more...)
 }
 
 // TestOrigins takes those alone that a browser may say that a page is of.

@@ -209,7 +209,21 @@ func (p *Pages) fromHere(r *http.Request) error {
 	for _, origin := range p.o.Origins {
 		_ = protection.AddTrustedOrigin(origin) // one that is none is nobody's
 	}
+	if page, relayed := failure.Relayed(r); relayed { // then what the browser says of its origin is that of the worker
+		r = r.Clone(r.Context())
+		r.Header.Del("Sec-Fetch-Site")
+		r.Header.Set("Origin", originOf(page))
+	}
 	return protection.Check(r)
+}
+
+// originOf returns the origin of a page at an address, "null" where that is none, as browsers do.
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "null"
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // realm finds the realm whose users sign in.

@@ -282,12 +282,25 @@ func TestForeignForms(t *testing.T) {
 		"by a neighbour of a site":  {"Sec-Fetch-Site", "same-site"},
 		"by Origin":                 {"Sec-Fetch-Site", "", "Origin", "https://evil.example"},
 		"by an Origin that is null": {"Sec-Fetch-Site", "", "Origin", "null"},
+		"by way of a service worker": {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "same-origin", "Upgrade-Insecure-Requests", "1",
+			"Origin", "https://example.com", "Referer", "https://neighbour.example.com/"},
+		"by way of a service worker, from a page that does not say where it is": {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "same-origin", "Upgrade-Insecure-Requests", "1", "Origin", "null"},
 	} {
 		for _, path := range []string{"/auth/sign-in", "/auth/sign-out"} {
 			if a := w.send("POST", path, form, headers...); a.StatusCode != http.StatusForbidden || len(a.Cookies()) > 0 {
 				t.Errorf("%s: POST %s = %d with cookies %v; want 403", name, path, a.StatusCode, a.Cookies())
 			}
 		}
+	}
+}
+
+// TestOwnForms takes a form of the pages that a service worker of the app passes on, as Firefox has it.
+func TestOwnForms(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	a := w.send("POST", "/auth/sign-in", url.Values{"username": {"ann"}, "password": {password}}, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "same-origin",
+		"Upgrade-Insecure-Requests", "1", "Origin", w.site.URL, "Referer", w.site.URL+"/auth/sign-in")
+	if a.StatusCode != http.StatusSeeOther || len(a.Cookies()) != 2 {
+		t.Errorf("POST /auth/sign-in = %d with cookies %v; want 303 with two", a.StatusCode, a.Cookies())
 	}
 }
 

@@ -78,7 +78,8 @@ func familyOf(contentType string) Family {
 // sends Sec-Fetch-Mode says so itself; old ones, and all over plain HTTP, are known by what they accept, and by what libraries send with an
 // XMLHttpRequest, which may ask for a piece of a page.
 func IsNavigation(r *http.Request) bool {
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" && !isWorkersNavigation(mode, r) {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	if _, relayed := Relayed(r); mode != "" && mode != "navigate" && !(relayed && mode == "same-origin") {
 		return false
 	}
 	if r.Header.Get("X-Requested-With") == "XMLHttpRequest" { // and not the name of an Android app, which navigates
@@ -99,8 +100,10 @@ func IsNavigation(r *http.Request) bool {
 	return wantsPage
 }
 
-// isWorkersNavigation reports whether r, in a mode, is a navigation that a service worker of the app passes on by fetch(event.request): Firefox
-// calls that same-origin. It keeps Upgrade-Insecure-Requests, which browsers send with navigations alone.
-func isWorkersNavigation(mode string, r *http.Request) bool {
-	return mode == "same-origin" && r.Header.Get("Upgrade-Insecure-Requests") == "1"
+// Relayed reports whether r is a navigation that a service worker of the app passes on by fetch(event.request), other than as a navigation, and
+// returns the page that began it, as Referer says, "" where that is not said. Firefox (153) calls all of these same-origin in Sec-Fetch-Site and
+// Origin, also where a page of another origin of the site began them. They keep Upgrade-Insecure-Requests, which browsers send with navigations alone.
+func Relayed(r *http.Request) (page string, relayed bool) {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return r.Header.Get("Referer"), mode != "" && mode != "navigate" && r.Header.Get("Upgrade-Insecure-Requests") == "1"
 }

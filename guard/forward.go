@@ -25,7 +25,7 @@ import (
 // and all of them X-Forwarded-Proto and X-Forwarded-For; X-Forwarded-Host says the host, with Envoy Host does. What is missing, is
 // there twice or cannot be read is answered 400, and whoever trusts does not vouch for 403: a path that may be wrong is not judged.
 //
-// The answer to an allowed request is 200. It has each of the guard's identity headers and those that the client sent, an empty one
+// The answer to an allowed request is 200. It has each of the guard's identity headers and those that the client sent, also such as other programs before apps set, an empty one
 // where there is nothing to tell, so that a proxy that copies them overwrites what the client sent; Authorization and Cookie as the
 // application may see them, and of API keys nothing; and Set-Cookie for a cookie past half its life. What the client sent under a name that an application could
 // take for an identity header, such as X_Postern_User_Id, or for one that names another path or method, no proxy overwrites: such a request is answered 400. So is, where rules look at
@@ -114,7 +114,7 @@ func (g *Guard) askedAbout(asking *http.Request, trusts func(remoteAddr string) 
 // answerForward tells a proxy what the application is to see, in the place of what the client sent.
 func (g *Guard) answerForward(answer, sent, seen http.Header) {
 	for name := range sent {
-		if g.names.owns(name) {
+		if g.names.owns(name) || isGatekeepers(name) {
 			answer[name] = []string{""}
 		}
 	}

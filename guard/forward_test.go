@@ -130,13 +130,15 @@ func TestForwardAuth(t *testing.T) {
 // such a name is never given back.
 func TestForwardAuthTellsAll(t *testing.T) {
 	g := forwarding(t, newWorld())
-	forged := []string{"X-Postern-User-Id", "usr_root", "X-Plan", "gold", "X-Postern-Assertion", "x", "X-Postern-Email", "root@example.com", "X-Postern-Role", "root"}
+	forged := []string{"X-Postern-User-Id", "usr_root", "X-Plan", "gold", "X-Postern-Assertion", "x", "X-Postern-Email", "root@example.com", "X-Postern-Role", "root",
+		"Remote-User", "root", "X-Forwarded-Groups", "root", "X-Auth-Request-Email", "root@example.com"}
 	for _, proxy := range proxyKinds {
 		for _, test := range []struct {
 			target, cookie string
 			want           map[string]string
 		}{
-			{"/a", "__Host-postern=good; theme=dark; __Host-postern-device=dv_x", map[string]string{"X-Postern-User-Id": "usr_ann", "X-Postern-Email": "ann@example.com", "X-Plan": "", "X-Postern-Role": "", "X-Postern-Assertion": "", "Cookie": "theme=dark"}},
+			{"/a", "__Host-postern=good; theme=dark; __Host-postern-device=dv_x", map[string]string{"X-Postern-User-Id": "usr_ann", "X-Postern-Email": "ann@example.com", "X-Plan": "", "X-Postern-Role": "", "X-Postern-Assertion": "", "Cookie": "theme=dark",
+				"Remote-User": "", "X-Forwarded-Groups": "", "X-Auth-Request-Email": ""}},
 			{"/public/a", "__Host-postern-device=dv_x; theme=dark", map[string]string{"X-Postern-User-Id": "", "X-Postern-Email": "", "X-Plan": "", "X-Postern-Role": "", "X-Postern-Assertion": "", "Cookie": "theme=dark", "Authorization": ""}},
 		} {
 			a := describe(g, proxy, "GET", test.target, append([]string{"Cookie", test.cookie}, forged...)...)
@@ -176,6 +178,7 @@ func TestForwardAuthRefusesOtherSpellings(t *testing.T) {
 	g := forwarding(t, newWorld())
 	for name, want := range map[string]int{
 		"X_Postern_User_Id": 400, "x_postern_user_id": 400, "X-Postern_User-Id": 400, "X.Postern.User.Id": 400, "X_Plan": 400, "X_Postern_Assertion": 400, "X_Postern_Role": 400,
+		"Remote_User": 400, "REMOTE.USER": 400, "X_Forwarded_User": 400, "X.Auth.Request.Email": 400, "X-Authentik_Uid": 400, "Remote-User": 200, "Remote_Control": 200,
 		"X_HTTP_Method_Override": 400, "X.HTTP.Method": 400, "X_Original_URL": 400,
 		"X-Postern-User-Id": 200, "X-Postern-Role": 200, "X_Other": 200, "X-Planet": 200,
 	} {

@@ -62,11 +62,11 @@ func (n *Names) named(values []string) bool {
 	return false
 }
 
-// misspelt reports whether a header folds to the name of an identity header, or of one that names another path or method, and is not spelled as one: with
-// letters, digits and hyphens.
+// misspelt reports whether a header folds to the name of an identity header, ours or of other programs that stand before apps, or of one that names another
+// path or method, and is not spelled as one: with letters, digits and hyphens.
 func (n *Names) misspelt(h http.Header) bool {
 	for name := range h {
-		if (n.owns(name) || overridesPath(name) || namesMethod(name)) && !isPlainName(name) {
+		if !isPlainName(name) && (n.owns(name) || isGatekeepers(name) || overridesPath(name) || namesMethod(name)) {
 			return true
 		}
 	}

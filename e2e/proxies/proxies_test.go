@@ -136,6 +136,7 @@ func (s *site) judge(proxy string) {
 		{"ann, with a header that the app may take for another", "/", merged(http.Header{"X_Postern_User_Id": {"evil"}}, bearer), misspelt, ""},
 		{"anybody, with such a header, on a public path", "/assets/x", http.Header{"x_postern_email": {"evil"}}, misspelt, ""},
 		{"anybody, with such a header, spelled with dots", "/assets/x", http.Header{"X.Postern.User.Id": {"evil"}}, misspelt, ""},
+		{"anybody, with a header of another program's, spelled with dots", "/assets/x", http.Header{"Remote.User": {"evil"}}, misspelt, ""},
 		{"anybody, who means something else than to read", "/read/x", http.Header{"X-Http-Method-Override": {"DELETE"}}, http.StatusBadRequest, ""},
 		{"anybody, who means it in a spelling of PHP's", "/read/x", http.Header{"X.HTTP.Method.Override": {"evil"}}, misspelt, ""},
 		{"anybody, who asks in a header for another path", "/assets/x", http.Header{"X-Original-Url": {"/admin/x"}}, http.StatusBadRequest, ""},

@@ -91,6 +91,11 @@ func (a *Auth) Cleanup() error {
 
 // ServeHTTP asks the guard, and passes an allowed request on.
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return leaveFailure(w, r, a.serve(w, r, next))
+}
+
+// serve is ServeHTTP, of which error routes answer every failure.
+func (a *Auth) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	v, err := a.judge(r)
 	if err != nil { // of a matcher: it is not known what the request is for
 		leaveToErrorRoutes(r, a.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow}))

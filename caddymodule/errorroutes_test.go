@@ -119,6 +119,31 @@ func TestErrorRoutesGetWhatTheGuardMade(t *testing.T) {
 	}
 }
 
+// TestErrorRoutesOfCopies sends such trailers where a directive before the guard hands on a copy of the request: Caddy's own, which error routes get,
+// still has them.
+func TestErrorRoutesOfCopies(t *testing.T) {
+	asker := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(asker.Close)
+	for name, before := range map[string]string{"tracing": "tracing", "forward_auth": "forward_auth " + asker.Listener.Addr().String() + " {\n\t\turi /\n\t}"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			app := w.unanswers()
+			w.load(w.config("", before+"\n\t"+strings.Replace(unanswered, "AWAY", proctest.Free(t), 1)))
+			for path, want := range map[string]int{"/refused/": 401, "/matcher/": 500, "/away/": 502, "/pages/": 503} {
+				chunks := " HTTP/1.1\r\nHost: " + w.site + "\r\nTransfer-Encoding: chunked\r\n"
+				status, _ := w.raw("POST "+path+chunks+"Trailer: X-Sum\r\n\r\n1\r\na\r\n0\r\nX-Sum: 1\r\nX-Postern-User-Id: evil\r\n\r\n", false)
+				if trailers, asked := app.heard("POST " + path); asked || status != want {
+					t.Errorf("%s: %d, and the app was asked: %t, with the trailers %v; want %d", path, status, asked, trailers, want)
+				}
+				w.raw("POST "+path+chunks+"\r\n1\r\na\r\n0\r\n\r\n", false)
+				if _, asked := app.heard("POST " + path); !asked {
+					t.Errorf("%s: the app was not asked where there are no trailers", path)
+				}
+			}
+		})
+	}
+}
+
 // TestNoTunnelByErrorRoutes has HTTP/2 carry a request in somebody's name after a CONNECT of which no matcher can say whether it is for it.
 func TestNoTunnelByErrorRoutes(t *testing.T) {
 	w := newWorld(t)

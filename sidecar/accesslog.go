@@ -107,22 +107,28 @@ func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, stream, err
 }
 
-// loggedGuard returns next behind g, which lets the log know who was let in, and why somebody was not.
+// loggedGuard returns next behind g, which lets the log know why somebody was not let in.
 func loggedGuard(g *guard.Guard, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := g.Judge(r)
-		rec := recorderOf(w)
 		if v.Decision != guard.Allow {
-			rec.reason = v.Refusal.Reason
+			recorderOf(w).reason = v.Refusal.Reason
 			g.Refuse(w, g.Prepare(r, v), v)
 			return
-		}
-		if who, there := v.Identity(); there {
-			rec.user = string(who.User)
 		}
 		admitted, leave := g.Admit(w, r, v)
 		defer leave()
 		next.ServeHTTP(w, admitted)
+	})
+}
+
+// identified stands behind the guard and lets the log know who was let in.
+func identified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if who, there := guard.FromContext(r.Context()); there {
+			recorderOf(w).user = string(who.User)
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -64,7 +64,7 @@ func (g *generation) guarded(o *Options) http.Handler {
 	}
 	app := confined(g.upstream, answered(newProxy(g.upstream, o.Log.Named("proxy"))))
 	if o.AccessLog {
-		return loggedGuard(g.guard, app)
+		return loggedGuard(g.guard, identified(app))
 	}
 	return g.guard.ProxyHandler(app)
 }

@@ -19,7 +19,7 @@ import (
 //
 // All other requests are refused: with 401 where the user must sign in (and `WWW-Authenticate`, or for a browser the way to
 // `login_url`), 403 where the user is known and may not enter, 400 where the request meddles with identity headers or its path
-// can be read in two ways, 405 for TRACE, and 503 with `Retry-After` where that cannot be checked because the store is away. The site's `handle_errors` answers a refusal where it has a route for it, and finds the
+// can be read in two ways, 405 for CONNECT and TRACE, and 503 with `Retry-After` where that cannot be checked because the store is away. The site's `handle_errors` answers a refusal where it has a route for it, and finds the
 // reason in `{http.auth.postern.error}` and what to find it by in the logs in `{http.auth.postern.request_id}`; otherwise a browser gets a small page, and a program `application/problem+json`.
 //
 // Guarded requests have these placeholders: `{http.auth.user.id}`, which is also the `user_id` of access logs,

@@ -110,3 +110,44 @@ func TestUnreadablePages(t *testing.T) {
 		t.Errorf("Apply = %v; want errGarbled", err)
 	}
 }
+
+// TestDamagedKeys flips a bit of each byte of a record's key in turn. Nobody is told that a record is missing which is there; those that are not found cost their
+// callers an answer, and what was never there is still missing elsewhere.
+func TestDamagedKeys(t *testing.T) {
+	s, names := manyPages(t)
+	const at = 500
+	size := s.db.Info().PageSize
+	page := int64(pageOf(t, s, names[at])) * int64(size)
+	f, err := os.OpenFile(s.db.Path(), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	content := make([]byte, size)
+	if _, err := f.ReadAt(content, page); err != nil {
+		t.Fatal(err)
+	}
+	key := whereKey(core.Partition{}, names[at])
+	place := page + int64(bytes.Index(content, key))
+	for i := range key {
+		for bit := range 8 {
+			if _, err := f.WriteAt([]byte{key[i] ^ 1<<bit}, place+int64(i)); err != nil {
+				t.Fatal(err)
+			}
+			for n := at - 20; n < at+20; n++ {
+				r, err := s.Get(t.Context(), core.Key{Name: names[n]})
+				if err == nil && r[0].Version == 0 || err != nil && !errors.Is(err, errGarbled) || n == at && err == nil {
+					t.Fatalf("Get(%s) with bit %d of byte %d of the key of %s flipped = %+v, %v; want it, or errGarbled", names[n], bit, i, names[at], r, err)
+				}
+			}
+		}
+		if _, err := f.WriteAt(key[i:i+1], place+int64(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"k", "k0000x", "k0500x", "z"} {
+		if r, err := s.Get(t.Context(), core.Key{Name: name}); err != nil || r[0].Version != 0 {
+			t.Errorf("Get(%s) = %+v, %v; want nothing", name, r, err)
+		}
+	}
+}

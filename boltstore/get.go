@@ -22,10 +22,13 @@ func (s *Store) Get(ctx context.Context, keys ...core.Key) ([]core.Record, error
 			}
 			key = appendWhere(key[:0], k.Partition, k.Name)
 			found, value := cursor.Seek(key)
+			var err error
 			if !bytes.Equal(found, key) {
+				if err = absent(cursor, key); err != nil {
+					return err
+				}
 				continue
 			}
-			var err error
 			if records[i], _, err = decodeRecord(key, value); err != nil {
 				return err
 			}
@@ -36,4 +39,33 @@ func (s *Store) Get(ctx context.Context, keys ...core.Key) ([]core.Record, error
 		return nil, fmt.Errorf("boltstore: get: %w", err)
 	}
 	return records, nil
+}
+
+// beside is how many records on either side tell whether one is missing: about as many as there are on a page.
+const beside = 32
+
+// absent returns an error that wraps errGarbled unless what is around the place of a key that was not found is in order, and as it was written. Where a key on
+// a page is damaged, those that are looked for by it are not found, and that they are missing would be an answer.
+func absent(cursor *bolt.Cursor, key []byte) error {
+	for _, way := range []struct {
+		step  func() (key, value []byte)
+		order int // of the key that follows, compared with the one before
+	}{{cursor.Next, 1}, {cursor.Prev, -1}} {
+		last := key
+		found, value := cursor.Seek(key)
+		if way.order < 0 {
+			found, value = way.step()
+		}
+		for n := 0; n < beside && found != nil; n++ {
+			if bytes.Compare(found, last) != way.order {
+				return fmt.Errorf("%w: %q is out of order", errGarbled, found)
+			}
+			if _, err := unseal(found, value, recordHeader); err != nil {
+				return err
+			}
+			last = found
+			found, value = way.step()
+		}
+	}
+	return nil
 }

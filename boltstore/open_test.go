@@ -47,6 +47,30 @@ func TestOpenMakesPrivateFile(t *testing.T) {
 	}
 }
 
+// TestCheckFindsAnotherFile takes the file away under a store, and puts a copy in its place, as somebody does who restores a backup and forgot to stop the server.
+func TestCheckFindsAnotherFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "postern.db")
+	s := open(t, path)
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if fitness, err := s.Check(t.Context()); err == nil {
+		t.Errorf("Check without the file = %+v; want a failure", fitness)
+	}
+	if err := os.WriteFile(path, wholeFile(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if fitness, err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "another file") {
+		t.Errorf("Check with another file = %+v, %v; want it said", fitness, err)
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Check(t.Context()); err != nil {
+		t.Errorf("Check with the file back = %v", err)
+	}
+}
+
 // TestOpening holds that each opening of a file is told from all before it, and that all over one hear the same.
 func TestOpening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "postern.db")

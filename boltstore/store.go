@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -20,6 +21,7 @@ import (
 // Store is a core.Store over one file. It is made by Open and safe for concurrent use.
 type Store struct {
 	db      *bolt.DB
+	file    fs.FileInfo // of the file that is open; nil = it was gone at once
 	now     func() time.Time
 	opening string // random; see core.Fitness
 	commit  *committer
@@ -41,8 +43,10 @@ var errClosed = fmt.Errorf("the store is closed: %w", core.ErrUnavailable)
 func start(db *bolt.DB, options Options) *Store {
 	closing, stop := context.WithCancel(context.Background())
 	bells := newBells()
+	file, _ := os.Stat(db.Path())
 	s := &Store{
 		db:      db,
+		file:    file,
 		now:     options.Now,
 		opening: rand.Text(),
 		commit:  newCommitter(db, bells, closing.Done()),
@@ -71,13 +75,16 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// Check returns this machine's clock, and a warning where others can read the file. It reads only.
+// Check returns this machine's clock, and a warning where others can read the file. It fails where the file is gone, or another is in its place. It reads only.
 func (s *Store) Check(ctx context.Context) (core.Fitness, error) {
 	fitness := core.Fitness{Server: "bolt", Now: s.now(), Opening: s.opening}
 	err := s.view(ctx, func(*bolt.Tx) error {
 		info, err := os.Stat(s.db.Path())
 		if err != nil {
 			return err
+		}
+		if !os.SameFile(info, s.file) {
+			return fmt.Errorf("another file is in the place of %s: what changes from now on is lost when this process ends", s.db.Path())
 		}
 		if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 			fitness.Findings = append(fitness.Findings, core.Finding{

@@ -47,13 +47,13 @@ func (s *Sidecar) unready(ctx context.Context) string {
 	if err != nil {
 		return "the store does not answer"
 	}
-	if _, _, err := s.parts.Core.First(ctx, ""); err != nil { // as where Redis lost its file, and was started again
-		return "the store does not hold our data"
-	}
 	for _, f := range fit.Findings {
 		if f.Refuse && !s.o.AllowUnfit {
 			return "the store is not fit to keep users: " + f.Code
 		}
+	}
+	if _, _, err := s.parts.Core.First(ctx, ""); err != nil { // as where Redis lost its file, and was started again
+		return "the store does not hold our data"
 	}
 	return ""
 }

@@ -32,3 +32,24 @@ func TestEmptiedRedis(t *testing.T) {
 		return got == http.StatusServiceUnavailable
 	})
 }
+
+// TestUnfitRedis holds that a server which cannot judge requests says so where load balancers look, and why.
+func TestUnfitRedis(t *testing.T) {
+	redis := redistest.Start(t, "appendonly yes")
+	v := serve(t, hosttest.App(), func(o *Options) { o.RedisURL, o.AdminListen, o.AllowUnfit = redis.URL(), "127.0.0.1:0", false })
+	c := redis.Client(t)
+	ready := func(when, want string) {
+		t.Helper()
+		if _, body := v.ask(plain(t, nil), "GET", urlOf("http", v.admin)+"/readyz", "", nil); body != want+"\n" {
+			t.Errorf("GET /readyz %s = %q; want %q", when, body, want)
+		}
+	}
+	ready("at first", "ready")
+	v.must(c.ConfigSet(t.Context(), "min-replicas-to-write", "1").Err())
+	ready("without replicas", "the store is not fit to keep users: replicas")
+	v.must(c.ConfigSet(t.Context(), "min-replicas-to-write", "0").Err())
+	v.must(c.ConfigSet(t.Context(), "maxmemory", "100mb").Err())
+	v.must(c.ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
+	v.must(c.FlushAll(t.Context()).Err())
+	ready("of a Redis that lost its data to other uses", "the store is not fit to keep users: eviction")
+}

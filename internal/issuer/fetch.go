@@ -118,7 +118,7 @@ func (f *fetcher) get(ctx context.Context, address string) ([]byte, time.Duratio
 	if err != nil {
 		return nil, 0, failed("bad_document", "%s is no address", shorten(address))
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", "application/json, application/jwk-set+json") // of keys Kubernetes gives the latter alone, and else answers 406
 	req.Header.Set("User-Agent", "Postern-Issuer/1")
 	resp, err := f.client.Do(req)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,28 @@ func TestTake(t *testing.T) {
 	}
 	if states := p.States(); len(states) != 2 || states[0].Keys != 2 || states[0].At.IsZero() {
 		t.Errorf("States() = %+v, want two with 2 keys each", states)
+	}
+}
+
+// TestTakeFromKubernetes, whose API server answers 406 to whoever does not ask for keys by their own media type (RFC 7517 §8.5.2).
+func TestTakeFromKubernetes(t *testing.T) {
+	e := newElsewhere(t, newKey(t, jose.EdDSA))
+	kubernetes := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gives := "application/json"
+		if r.URL.Path == setPath {
+			gives = "application/jwk-set+json"
+		}
+		if !slices.Contains(strings.Split(r.Header.Get("Accept"), ", "), gives) {
+			w.WriteHeader(http.StatusNotAcceptable)
+			return
+		}
+		w.Header().Set("Content-Type", gives)
+		e.ServeHTTP(w, r)
+	}))
+	defer kubernetes.Close()
+	e.says(discovery(kubernetes.URL, kubernetes.URL+setPath), nil)
+	if u := take(t, &issuer.Pool{}, issuer.Config{Issuer: kubernetes.URL, Allow: "127.0.0.1"}); u.Keys() == nil {
+		t.Errorf("there are no keys; the log says %v", u.log.All())
 	}
 }
 

@@ -209,12 +209,22 @@ func (p *Pages) fromHere(r *http.Request) error {
 	for _, origin := range p.o.Origins {
 		_ = protection.AddTrustedOrigin(origin) // one that is none is nobody's
 	}
+	asked := r.Clone(r.Context())
 	if page, relayed := failure.Relayed(r); relayed { // then what the browser says of its origin is that of the worker
-		r = r.Clone(r.Context())
-		r.Header.Del("Sec-Fetch-Site")
-		r.Header.Set("Origin", originOf(page))
+		asked.Header.Del("Sec-Fetch-Site")
+		asked.Header.Set("Origin", originOf(page))
 	}
-	return protection.Check(r)
+	asked.Host = hostAsIn(asked.Header.Get("Origin"), r.Host)
+	return protection.Check(asked)
+}
+
+// hostAsIn returns a host as browsers have it in an origin, in lower case and without a default port: a proxy may write Host otherwise.
+func hostAsIn(origin, host string) string {
+	port := ":80"
+	if strings.HasPrefix(origin, "https:") {
+		port = ":443"
+	}
+	return strings.TrimSuffix(strings.ToLower(host), port)
 }
 
 // originOf returns the origin of a page at an address, "null" where that is none, as browsers do.

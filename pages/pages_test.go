@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -301,6 +302,28 @@ func TestOwnForms(t *testing.T) {
 		"Upgrade-Insecure-Requests", "1", "Origin", w.site.URL, "Referer", w.site.URL+"/auth/sign-in")
 	if a.StatusCode != http.StatusSeeOther || len(a.Cookies()) != 2 {
 		t.Errorf("POST /auth/sign-in = %d with cookies %v; want 303 with two", a.StatusCode, a.Cookies())
+	}
+}
+
+// TestHostOfProxy takes a form of the pages where a proxy writes Host otherwise than browsers do, which without Sec-Fetch-Site is compared with Origin.
+func TestHostOfProxy(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t), nil)
+	for host, origins := range map[string]map[string]int{
+		"app.test:443":  {"https://app.test": 401, "http://app.test": 403, "https://evil.test": 403},
+		"app.test:80":   {"http://app.test": 401, "https://app.test": 403},
+		"App.Test":      {"http://app.test": 401, "https://app.test": 401, "http://app.test:8080": 403},
+		"app.test:8080": {"http://app.test:8080": 401, "http://app.test": 403},
+	} {
+		for origin, want := range origins {
+			r := httptest.NewRequest("POST", "http://example.com/auth/second-factor", nil)
+			r.Host = host
+			r.Header.Set("Origin", origin)
+			got := httptest.NewRecorder()
+			w.site.Config.Handler.ServeHTTP(got, r)
+			if got.Code != want {
+				t.Errorf("at Host %q a form of %q = %d, want %d", host, origin, got.Code, want)
+			}
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func keyManagement(locate Locate) *cobra.Command {
 	c := locate.on(&cobra.Command{
 		Use:     "management",
 		Short:   "Make a management key for all realms and print it, for whoever has lost the first one",
-		Example: `  postern key management --name "the new first one" > management.key`,
+		Example: `  postern key management --name "for the new back end"`,
 	}, func(ctx context.Context, data *assembly.Data) (string, error) {
 		return data.NewManagementKey(ctx, name)
 	})

@@ -145,6 +145,9 @@ func TestDamagedKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := f.WriteAt([]byte{^content[bytes.Index(content, key)+len(key)]}, place+int64(len(key))); err != nil { // in its checksum
+		t.Fatal(err)
+	}
 	for _, name := range []string{"k", "k0000x", "k0500x", "z"} {
 		if r, err := s.Get(t.Context(), core.Key{Name: name}); err != nil || r[0].Version != 0 {
 			t.Errorf("Get(%s) = %+v, %v; want nothing", name, r, err)

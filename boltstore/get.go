@@ -41,11 +41,12 @@ func (s *Store) Get(ctx context.Context, keys ...core.Key) ([]core.Record, error
 	return records, nil
 }
 
-// beside is how many records on either side tell whether one is missing: about as many as there are on a page.
-const beside = 32
+// beside is how many records on either side tell whether one is missing. A damaged key that leads a search astray is one of the two that it ends between, and
+// out of order with the one beyond, unless it is the very key that was looked for.
+const beside = 3
 
-// absent returns an error that wraps errGarbled unless what is around the place of a key that was not found is in order, and as it was written. Where a key on
-// a page is damaged, those that are looked for by it are not found, and that they are missing would be an answer.
+// absent returns an error that wraps errGarbled unless what is around the place of a key that was not found is in order, and none of it was written under that
+// key. Where a key on a page is damaged, those that are looked for by it are not found, and that they are missing would be an answer.
 func absent(cursor *bolt.Cursor, key []byte) error {
 	for _, way := range []struct {
 		step  func() (key, value []byte)
@@ -60,8 +61,8 @@ func absent(cursor *bolt.Cursor, key []byte) error {
 			if bytes.Compare(found, last) != way.order {
 				return fmt.Errorf("%w: %q is out of order", errGarbled, found)
 			}
-			if _, err := unseal(found, value, recordHeader); err != nil {
-				return err
+			if _, err := unseal(key, value, recordHeader); err == nil {
+				return fmt.Errorf("%w: %q is kept as %q", errGarbled, key, found)
 			}
 			last = found
 			found, value = way.step()

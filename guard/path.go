@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,7 +19,7 @@ import (
 
 // refuseAmbiguous is for paths that can be read in several ways.
 var refuseAmbiguous = Refusal{Status: http.StatusBadRequest, Reason: "ambiguous_path",
-	Detail: "The path of this request can be read in more than one way. Send it without encoded separators or dots, dot segments, double slashes, semicolons and backslashes."}
+	Detail: "The path of this request can be read in more than one way. Send it without encoded separators, dots, letters or digits, dot segments, double slashes, semicolons and backslashes."}
 
 // IsPlain reports whether all applications read the path of u alike. One that they do not is refused where rules look at paths; whoever puts a
 // path in front of it must refuse it likewise.
@@ -42,7 +43,7 @@ func plainPath(u *url.URL) (string, bool) {
 			return "", false
 		}
 	}
-	if hasOddSegment(path) || hasLookalike(path) || u.RawPath != "" && hasOddEscape(u.EscapedPath()) || strings.Contains(path, "%") && decodesTwice(path) {
+	if hasOddSegment(path) || hasLookalike(path) || u.RawPath != "" && isAsSent(u) && hasOddEscape(u.RawPath) || strings.Contains(path, "%") && decodesTwice(path) {
 		return "", false
 	}
 	return path, true
@@ -91,18 +92,30 @@ func isASCII(text string) bool {
 	return true
 }
 
-// hasOddEscape reports whether an escaped path hides a slash or a dot.
+// isAsSent reports whether the path of u is still the one that was sent escaped, and was not rewritten since. An app may read it so even where
+// u.EscapedPath escapes it anew, as with bytes that should have been escaped.
+func isAsSent(u *url.URL) bool {
+	path, err := url.PathUnescape(u.RawPath)
+	return err == nil && path == u.Path
+}
+
+// hasOddEscape reports whether an escaped path hides a slash or a dot, or what no client escapes and many apps route by as it is sent (Express, chi): to them
+// /%6fpen is not /open, which may be public, and whatever takes the rest of all paths answers. Others escape the tilde, which therefore may be.
 func hasOddEscape(escaped string) bool {
 	for i := 0; i+2 < len(escaped); i++ {
 		if escaped[i] != '%' {
 			continue
 		}
-		switch strings.ToLower(escaped[i+1 : i+3]) {
-		case "2f", "2e":
+		hidden, err := strconv.ParseUint(escaped[i+1:i+3], 16, 8)
+		if c := byte(hidden); err == nil && (c == '/' || c == '.' || c == '-' || c == '_' || isAlphanumeric(c)) {
 			return true
 		}
 	}
 	return false
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
 // decodesTwice reports whether a path that was decoded once still holds escapes.

@@ -64,7 +64,7 @@ func (o *Options) existingMasterKey() (*core.MasterKey, error) {
 		return nil, assembly.LostMasterKey(filepath.Join(o.Data, assembly.MasterKeyFile))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no server runs over the folder %s, and it holds no data of Postern: name the folder with --data, or POSTERN_DATA", o.Data)
+		return nil, fmt.Errorf("no server runs over the folder %s, and it holds no data of Postern: name the folder with --data or POSTERN_DATA, or where the data is in Redis, that with --redis or POSTERN_REDIS_URL", o.Data)
 	}
 	return key, err
 }

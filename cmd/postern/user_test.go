@@ -70,7 +70,7 @@ func TestHelp(t *testing.T) {
 		"explain GET":                         `use it as: postern explain METHOD URL [flags]; "postern explain --help" says more`,
 		"backup":                              "use it as: postern backup FILE [flags]",
 		"serve":                               "upstream, the app to guard, is not set; name it as in --upstream",
-		"explain GET / --data " + t.TempDir(): "no server runs over the folder",
+		"explain GET / --data " + t.TempDir(): "or where the data is in Redis, that with --redis",
 	} {
 		refused(t, want, strings.Fields(args)...)
 	}

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -20,12 +19,21 @@ var overridingPath = []string{"X-Original-Url", "X-Rewrite-Url"}
 func asksElsewhere(r *http.Request) bool {
 	for _, name := range overridingPath {
 		for _, text := range r.Header[name] {
-			if u, err := url.Parse(text); text != "" && text != r.RequestURI && (err != nil || u.Host == "" || u.RequestURI() != r.RequestURI) {
+			if text != "" && withoutHost(text) != r.RequestURI {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// withoutHost returns an http or https address from its path on, as it is spelled, and any other text as it is.
+func withoutHost(text string) string {
+	_, rest, is := strings.Cut(text, "://")
+	if i := strings.IndexAny(rest, `/?#\`); is && i > 0 && (strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")) {
+		return rest[i:]
+	}
+	return text
 }
 
 // refuseOtherPath is for requests that no proxy takes such a header out of, where rules look at paths.

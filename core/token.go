@@ -51,9 +51,18 @@ func (d *deps) mint(ctx context.Context, state *realmState, m minting) (string, 
 	}
 	token, err := d.sign(state, typeSession, said, m.now)
 	if m.slim && (err == ErrTokenTooLong || len(token) > maxSlimToken) {
+		said.shorten()
+		token, err = d.sign(state, typeSession, said, m.now)
+	}
+	if m.slim && (err == ErrTokenTooLong || len(token) > maxSlimToken) {
 		return "", errCookieTooLong
 	}
 	return token, err
+}
+
+// shorten leaves out what is long in few users' tokens, who could not sign in with a browser else. A guard has it from the store.
+func (c *tokenClaims) shorten() {
+	c.FirstName, c.LastName, c.Name, c.User.ArbitraryID = nil, nil, "", ""
 }
 
 // claimsOf returns what every token says of a user.

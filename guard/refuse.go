@@ -80,9 +80,10 @@ func (g *Guard) forPeople(r *http.Request, why *Refusal) (title, detail string, 
 	title, detail = http.StatusText(why.Status), why.Detail
 	way := g.mayLogIn(r)
 	switch {
-	case why.Status == http.StatusUnauthorized && !g.c.provesOrigin(r): // whoever is signed in is not known either: their browser keeps the cookie back
+	case (why.Status == http.StatusUnauthorized || why.Reason == refuseCrossSite.Reason) && !g.c.provesOrigin(r):
+		// Whoever is signed in is not known either, where their browser keeps the cookie back: to sign in and send it again would lead nowhere.
 		title = "This form came from elsewhere"
-		detail = "A page of another site may have sent it, and then browsers do not say who you are. Nothing was done. Open the page here, and send it from there."
+		detail = "A page of another site may have sent it. Nothing was done. Open the page here, and send it from there."
 	case why.Status == http.StatusUnauthorized && way: // a form or a frame, which signInAddress does not lead away from
 		if title = "Please sign in"; why.stepUp == "" {
 			detail = "This page is for people who are signed in. Sign in first."

@@ -49,6 +49,9 @@ func TestPageLeadsOn(t *testing.T) {
 		if resp.StatusCode != tt.status || seen != nil || !strings.Contains(string(page), tt.link) || strings.Contains(string(page), "<a ") != (tt.link != "") {
 			t.Errorf("%s = %d with the page %s; want %d and %q", tt.name, resp.StatusCode, page, tt.status, tt.link)
 		}
+		if strings.Contains(string(page), "<title>This form came from elsewhere</title>") != elsewhere || strings.Contains(string(page), "Authorization") {
+			t.Errorf("%s: the page says %s; want that the form came from elsewhere: %t", tt.name, page, elsewhere)
+		}
 	}
 }
 

@@ -297,18 +297,19 @@ func (g *Guard) prepare(r *http.Request, v *Verdict, p *passage) *http.Request {
 		v.known = v.known.alone()
 		p.who = v.standing
 	}
-	g.rewrite(r.Header, v, p.former, p.texts[:])
+	g.rewrite(r, v, p.former, p.texts[:])
 	return g.names.bare(r, v, p)
 }
 
 // rewrite makes the headers of a request what Prepare says. room is for the texts of those about who it is.
-func (g *Guard) rewrite(h http.Header, v *Verdict, former *passage, room []string) {
+func (g *Guard) rewrite(r *http.Request, v *Verdict, former *passage, room []string) {
+	h := r.Header
 	var told map[string][]string
 	if v.Decision == Allow {
 		told = former.told(g, h, v.known)
 	}
 	g.names.strip(h)
-	keepWebSocketsOnly(h)
+	keepWebSocketsOnly(h, r.Method)
 	g.c.remove(h, g.c.PassToken && v.admitted())
 	for name, values := range told {
 		h[name] = values

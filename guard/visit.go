@@ -171,7 +171,7 @@ func (g *Guard) escort(w http.ResponseWriter, r *http.Request, v *Verdict) (*htt
 	v.known.fetch() // while the headers are gone through
 	former := passageOf(r.Context())
 	if !v.admitted() {
-		g.rewrite(r.Header, v, former, nil)
+		g.rewrite(r, v, former, nil)
 		if mayHaveTrailers(r) {
 			r = g.names.bare(r, v, r.Context())
 		}
@@ -192,7 +192,7 @@ func (g *Guard) escort(w http.ResponseWriter, r *http.Request, v *Verdict) (*htt
 	}{standing: v.standing}
 	ctx, end, release := ending(r)
 	here.end, here.release = end, release
-	g.rewrite(r.Header, v, former, here.texts[:])
+	g.rewrite(r, v, former, here.texts[:])
 	if release != nil || mayHaveTrailers(r) {
 		r = g.names.withoutTrailers(r, ctx)
 	}

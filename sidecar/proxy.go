@@ -301,11 +301,11 @@ type edge struct {
 	next    http.Handler
 }
 
-// mayUpgrade reports whether a request that asks to speak another protocol may: a handshake for WebSockets, which has no body (RFC 6455
+// mayUpgrade reports whether a request that asks to speak another protocol may: a handshake for WebSockets, which is a GET without a body (RFC 6455
 // §4.1) and is none in HTTP/1.0 (RFC 9110 §7.8).
 func mayUpgrade(r *http.Request) bool {
 	to := r.Header["Upgrade"]
-	return len(to) == 1 && strings.EqualFold(to[0], "websocket") && r.Body == http.NoBody && r.ProtoAtLeast(1, 1)
+	return len(to) == 1 && strings.EqualFold(to[0], "websocket") && r.Method == http.MethodGet && r.Body == http.NoBody && r.ProtoAtLeast(1, 1)
 }
 
 // ServeHTTP finds out where a request comes from, and removes, before anybody looks at it, what only serves to confuse those

@@ -96,6 +96,9 @@ var exchanges = []exchange{
 	{name: "cookie, a handshake from another site", method: "GET", header: http.Header{"Cookie": {"__Host-postern={valid}"}, "Origin": {"https://evil.example"},
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, status: 403},
 
+	{name: "a handshake by another method than GET", method: "POST", header: http.Header{"Authorization": {"Bearer {valid}"},
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, status: 200, identified: true, seen: map[string]string{"Upgrade": ""}},
+
 	{name: "public, nobody", method: "GET", path: "/open/x", header: http.Header{"X-Postern-User-Id": {"evil"}}, status: 200},
 	{name: "public, signed in", method: "GET", path: "/open/x", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 200, identified: true},
 	{name: "public, revoked", method: "GET", path: "/open/x", header: http.Header{"Authorization": {"Bearer {revoked}"}}, status: 200},

@@ -109,9 +109,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return a.engine.moveIn(ctx)
 }
 
-// Start begins to open the store, and does not wait for it.
+// Start begins to open the store, and does not wait for it. It warns of what is hardly meant.
 func (a *App) Start() error {
 	a.engine.start()
+	a.warnOfPlainHTTP()
 	return nil
 }
 

@@ -3,6 +3,7 @@ package boltstore
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -48,25 +49,29 @@ const beside = 3
 // absent returns an error that wraps errGarbled unless what is around the place of a key that was not found is in order, and none of it was written under that
 // key. Where a key on a page is damaged, those that are looked for by it are not found, and that they are missing would be an answer.
 func absent(cursor *bolt.Cursor, key []byte) error {
-	for _, way := range []struct {
-		step  func() (key, value []byte)
-		order int // of the key that follows, compared with the one before
-	}{{cursor.Next, 1}, {cursor.Prev, -1}} {
-		last := key
-		found, value := cursor.Seek(key)
-		if way.order < 0 {
-			found, value = way.step()
+	last := key
+	found, value := cursor.Seek(key)
+	for n := 0; n < beside && found != nil; n++ {
+		if bytes.Compare(found, last) <= 0 || writtenUnder(key, value) {
+			return fmt.Errorf("%w: %q, or its place, which holds %q", errGarbled, key, found)
 		}
-		for n := 0; n < beside && found != nil; n++ {
-			if bytes.Compare(found, last) != way.order {
-				return fmt.Errorf("%w: %q is out of order", errGarbled, found)
-			}
-			if _, err := unseal(key, value, recordHeader); err == nil {
-				return fmt.Errorf("%w: %q is kept as %q", errGarbled, key, found)
-			}
-			last = found
-			found, value = way.step()
+		last = found
+		found, value = cursor.Next()
+	}
+	last = key
+	cursor.Seek(key)
+	found, value = cursor.Prev()
+	for n := 0; n < beside && found != nil; n++ {
+		if bytes.Compare(found, last) >= 0 || writtenUnder(key, value) {
+			return fmt.Errorf("%w: %q, or its place, which holds %q", errGarbled, key, found)
 		}
+		last = found
+		found, value = cursor.Prev()
 	}
 	return nil
+}
+
+// writtenUnder reports whether a value is what was once written under a key.
+func writtenUnder(key, value []byte) bool {
+	return len(value) >= sumLength && binary.BigEndian.Uint32(value) == sum(key, value[sumLength:])
 }

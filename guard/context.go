@@ -109,20 +109,20 @@ func restore(h http.Header, name string, values []string) {
 	}
 }
 
-// told returns the headers that former guards set, which g would take for the client's: those about the user that g knows, and where it lets
-// pass without identity, about whom they let in. The client's own are gone: the first guard has removed all that any guard sets.
+// told returns the headers that former guards set, which g would take for the client's: those about the user that g knows, but for what g tells
+// itself, and where it lets pass without identity, about whom they let in. The client's own are gone: the first guard has removed all that any guard sets.
 func (p *passage) told(g *Guard, h http.Header, k known) map[string][]string {
-	for ; p != nil; p = p.former {
-		if p.guard.names != g.names || p.who.known == "" || k != "" && !p.who.known.sameUser(k) {
-			continue
-		}
-		told := map[string][]string{}
-		for name, values := range h {
-			if g.names.owns(name) {
-				told[name] = values
-			}
-		}
-		return told
+	for p != nil && p.who.known == "" {
+		p = p.former
 	}
-	return nil
+	if p == nil || p.guard.names != g.names || k != "" && !p.who.known.sameUser(k) { // what is there is about whom the last guard let in, whoever came before
+		return nil
+	}
+	told := map[string][]string{}
+	for name, values := range h {
+		if g.names.owns(name) && (k == "" || !g.c.headers.have(name)) {
+			told[name] = values
+		}
+	}
+	return told
 }

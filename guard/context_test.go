@@ -3,6 +3,7 @@ package guard_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -79,5 +80,44 @@ func TestStaleIsPassedOn(t *testing.T) {
 	app.ServeHTTP(httptest.NewRecorder(), with("good"))
 	if stale != 3 {
 		t.Errorf("of three guards %d say that it is stale, want all", stale)
+	}
+}
+
+// nested returns what an app behind guards, the outermost first, sees of a request.
+func nested(t *testing.T, w *world, r *http.Request, guards ...guard.Settings) (seen http.Header) {
+	t.Helper()
+	names, app := &guard.Names{}, http.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.Header }))
+	for _, settings := range slices.Backward(guards) {
+		app = w.guard(t, guard.Options{Settings: settings, Names: names}).Handler(app)
+	}
+	app.ServeHTTP(httptest.NewRecorder(), r)
+	return seen
+}
+
+// TestNestedGuardsTellOfOneUser has a guard between two others know somebody else than they do: of two users at once no app is told.
+func TestNestedGuardsTellOfOneUser(t *testing.T) {
+	w := newWorld()
+	bob := core.Identity{Realm: "realm_two", User: "usr_bob", Session: "kss_bob", Type: core.UserHuman, Email: "bob@example.com"}
+	w.knows("good", ann)
+	w.knows("other", bob)
+	bearer := guard.Settings{From: []guard.Source{guard.SourceBearer}, CopyHeaders: map[string]string{"X-User": "id"}}
+	cookie := guard.Settings{Realm: "two", From: []guard.Source{guard.SourceCookie}, CopyHeaders: map[string]string{"X-User": "id", "X-Email": "email"}}
+	r := with("good")
+	r.AddCookie(&http.Cookie{Name: "__Host-postern", Value: "other"})
+	seen := nested(t, w, r, bearer, cookie, bearer)
+	if user, email := seen.Get("X-User"), seen.Get("X-Email"); user != "usr_ann" || email != "" {
+		t.Errorf("the app is told of %q with the e-mail address %q, want usr_ann with none", user, email)
+	}
+}
+
+// TestInnerGuardTakesBack what the outer one still tells of a user, where the inner one asks anew and hears that it is so no longer.
+func TestInnerGuardTakesBack(t *testing.T) {
+	w := newWorld()
+	w.knows("good", member(func(*core.Identity) {}))
+	w.during = func(string) { w.knows("good", ann) } // after the first read, of which there is no news yet
+	headers := map[string]string{"X-Permissions": "permissions"}
+	seen := nested(t, w, with("good"), guard.Settings{CopyHeaders: headers}, guard.Settings{CopyHeaders: headers, Check: guard.CheckAlways})
+	if got := seen.Get("X-Permissions"); seen == nil || got != "" {
+		t.Errorf("the app is told of permissions %q, which the inner guard knows to be over", got)
 	}
 }

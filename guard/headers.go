@@ -95,6 +95,11 @@ func (hs identityHeaders) set(h http.Header, values []string) {
 	}
 }
 
+// have reports whether a header, by its canonical name, is one of them.
+func (hs identityHeaders) have(name string) bool {
+	return slices.ContainsFunc(hs, func(h identityHeader) bool { return h.name == name })
+}
+
 // foldsToOurs reports whether a name begins, folded, as all identity headers do that nobody named otherwise.
 func foldsToOurs(name string) bool {
 	return len(name) >= len(prefix) && foldsTo(name[:len(prefix)], prefix)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -56,6 +57,32 @@ func TestLastWord(t *testing.T) {
 		if got := post("/away"); got != http.StatusBadGateway {
 			t.Fatalf("a post that the app did not answer = %d, want 502", got)
 		}
+	}
+}
+
+// TestLastWordOfAWebSocket has an app end one, and its client take no notice and send on. It must be let go.
+func TestLastWordOfAWebSocket(t *testing.T) {
+	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		_, _ = conn.Read(make([]byte, 1))
+	})
+	v := serve(t, app, func(o *Options) { o.Guard.Public = []string{"/*"} })
+	conn := v.dial()
+	v.must(conn.SetDeadline(time.Now().Add(10 * time.Second)))
+	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	v.must(err)
+	_, err = http.ReadResponse(bufio.NewReader(conn), nil)
+	v.must(err)
+	for err == nil {
+		_, err = io.WriteString(conn, "x")
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the client could send on for 10 seconds; want it to be let go")
 	}
 }
 

@@ -94,12 +94,17 @@ func (c *compiled) explainRules(r *http.Request) string {
 	default:
 		return "No rule decides: the path can be read in more than one way."
 	}
-	text := "Decided by " + c.explainRule(d.rules[0]) + "."
-	if d.policies[1] != nil {
-		text = fmt.Sprintf("Decided by %s for the path as it is spelled, and by %s for an app that minds neither case nor a slash at the end; both must be satisfied.",
-			c.explainRule(d.rules[0]), c.explainRule(d.rules[1]))
+	text := "Decided by " + c.explainRule(d.rules[spelled])
+	if d.policies[loose] != nil || d.policies[bare] != nil {
+		text += " for the path as it is spelled"
+		for how, minds := range [pathReadings]string{loose: "neither case nor a slash at the end", bare: "no ending such as .json"} {
+			if d.policies[how] != nil && minds != "" {
+				text += fmt.Sprintf(", and by %s for an app that minds %s", c.explainRule(d.rules[how]), minds)
+			}
+		}
+		text += "; all of that must be satisfied"
 	}
-	if d.public {
+	if text += "."; d.public {
 		text += " Anybody may pass."
 	} else if d.optional {
 		text += " Anybody may pass, unless it cannot be known who it is."

@@ -141,6 +141,17 @@ func loosely(path string) string {
 	return foldText(path)
 }
 
+// withoutEnding returns a path without the ending of its last segment, such as .json or .html, and path itself where there is none. To many an app that is no
+// part of what is asked for: Rails takes it for the format of the answer, and where pages are files, /about may be /about.html. All from the first dot on
+// counts as one, since others may take for a dot what is none.
+func withoutEnding(path string) string {
+	last := strings.LastIndexByte(path, '/') + 1
+	if dot := strings.IndexByte(path[last:], '.'); dot > 0 {
+		return path[:last+dot]
+	}
+	return path
+}
+
 // foldText returns what stands for all texts that differ from text in case, or are compatible, only.
 func foldText(text string) string {
 	if !isASCII(text) {
@@ -202,6 +213,15 @@ func (p pattern) loose() pattern {
 	}
 	if n := len(p.segments); n > 1 && !p.rest && p.segments[n-1] == "" {
 		p.segments = p.segments[:n-1] // a slash at the end
+	}
+	return p
+}
+
+// bare returns the loose pattern of paths without endings.
+func (p pattern) bare() pattern {
+	p = p.loose()
+	if n := len(p.segments); n > 0 && !p.rest {
+		p.segments[n-1] = strings.TrimPrefix(withoutEnding("/"+p.segments[n-1]), "/")
 	}
 	return p
 }

@@ -12,11 +12,11 @@ import (
 type rule struct {
 	set     Rule   // as it was set, for those who ask which one decides
 	name    string // likewise
-	strict  []pattern
-	loose   []pattern
 	methods []string
 	public  bool
 	policy  policy
+
+	patterns [pathReadings][]pattern // of its paths, each as it is to be read
 }
 
 // What decides besides rules, for those who ask which one does.
@@ -62,7 +62,13 @@ func newRule(name string, r Rule) (rule, error) {
 			errs = append(errs, fmt.Errorf("%s: %q is no path like /admin, /admin/* or /users/*/avatar", name, text))
 			continue
 		}
-		one.strict, one.loose = append(one.strict, p), append(one.loose, p.loose())
+		read := [pathReadings]pattern{spelled: p, loose: p.loose(), bare: p.bare()}
+		if r.Public { // that /app.js is opens neither /app nor /app.css
+			read[bare] = read[loose]
+		}
+		for how, p := range read {
+			one.patterns[how] = append(one.patterns[how], p)
+		}
 	}
 	for _, m := range r.Methods {
 		if !isToken(m) || strings.ToUpper(m) != m {
@@ -82,10 +88,20 @@ func newRule(name string, r Rule) (rule, error) {
 	return one, errors.Join(append(errs, err)...)
 }
 
-// matches reports whether the rule is for a request. Read loosely, CONNECT is GET: a WebSocket over HTTP/2 or HTTP/3 begins
-// with the one (RFC 8441, RFC 9220), and reaches an app that speaks HTTP/1.1 as the other.
-func (r *rule) matches(method, path string, loose bool) bool {
-	if loose {
+// pathReading is a way to read a request and its path.
+type pathReading uint8
+
+const (
+	spelled pathReading = iota // as they are
+	loose                      // by one who minds neither case nor a slash at the end
+	bare                       // nor an ending of the path
+	pathReadings
+)
+
+// matches reports whether the rule is for a request, of which path is what a reading makes of the path. Unless it is read as it is spelled, CONNECT is
+// GET: a WebSocket over HTTP/2 or HTTP/3 begins with the one (RFC 8441, RFC 9220), and reaches an app that speaks HTTP/1.1 as the other.
+func (r *rule) matches(method, path string, how pathReading) bool {
+	if how != spelled {
 		if method = strings.ToUpper(method); method == http.MethodConnect {
 			method = http.MethodGet
 		}
@@ -93,19 +109,28 @@ func (r *rule) matches(method, path string, loose bool) bool {
 	if !r.takesMethod(method) {
 		return false
 	}
-	patterns := r.strict
-	if loose {
-		patterns = r.loose
-	}
+	patterns := r.patterns[how]
 	if len(patterns) == 0 {
 		return true
 	}
 	for i := range patterns {
-		if patterns[i].matches(path, loose) {
+		if patterns[i].matches(path, how != spelled) {
 			return true
 		}
 	}
 	return false
+}
+
+// names reports whether a path of the rule says what the last segment of path is, which it matches.
+func (r *rule) names(path string) bool {
+	return r != nil && slices.ContainsFunc(r.patterns[spelled], func(p pattern) bool {
+		return !p.rest && p.segments[len(p.segments)-1] == path[strings.LastIndexByte(path, '/')+1:] && p.matches(path, false)
+	})
+}
+
+// hasEnding reports whether a path of the rule loses an ending where it is read bare.
+func (r *rule) hasEnding() bool {
+	return !slices.EqualFunc(r.patterns[loose], r.patterns[bare], func(p, q pattern) bool { return slices.Equal(p.segments, q.segments) })
 }
 
 // takesMethod reports whether the rule is for a method. What is for GET is for HEAD.
@@ -113,12 +138,12 @@ func (r *rule) takesMethod(method string) bool {
 	return len(r.methods) == 0 || slices.Contains(r.methods, method) || method == http.MethodHead && slices.Contains(r.methods, http.MethodGet)
 }
 
-// demand is what a request must satisfy: one policy, or two where its path can be read in two ways.
+// demand is what a request must satisfy: one policy, or more where its path can be read in several ways.
 type demand struct {
 	public   bool // anybody may pass, even while it cannot be known who that is
 	optional bool // anybody may pass
-	policies [2]*policy
-	rules    [2]*rule // whose they are; nil = none's
+	policies [pathReadings]*policy
+	rules    [pathReadings]*rule // whose they are; nil = none's
 }
 
 // demands returns what r must satisfy, or why it cannot be judged.
@@ -127,7 +152,7 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 		return demand{}, &refuseTrace
 	}
 	if len(c.rules) == 0 {
-		return demand{optional: c.Optional, policies: [2]*policy{&c.top}}, nil
+		return c.demandOf(nil), nil
 	}
 	path, ok := plainPath(r.URL)
 	if !ok {
@@ -136,25 +161,31 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 	if c.byMethod && overridesMethod(r) {
 		return demand{}, &refuseMethod
 	}
-	strict, loose := c.first(r.Method, path, false), c.first(r.Method, loosely(path), true)
-	d := c.demandOf(strict)
-	if loose == strict {
-		return d, nil
+	read := loosely(path)
+	asSpelled, asRead := c.first(r.Method, path, spelled), c.first(r.Method, read, loose)
+	d := c.demandOf(asSpelled)
+	if asRead != asSpelled {
+		d.add(loose, c.demandOf(asRead))
 	}
-	other := c.demandOf(loose)
-	d.policies[1], d.rules[1] = other.policies[0], other.rules[0]
-	d.public = d.public && other.public
-	d.optional = (d.optional || strict.isPublic()) && (other.optional || loose.isPublic())
+	if short := withoutEnding(read); (c.byEnding || len(short) < len(read)) && !asSpelled.names(path) {
+		if shortened := c.first(r.Method, short, bare); shortened != asSpelled && shortened != asRead {
+			d.add(bare, c.demandOf(shortened))
+		}
+	}
 	return d, nil
 }
 
-// isPublic reports whether r, which may be nil, is public.
-func (r *rule) isPublic() bool { return r != nil && r.public }
+// add has d ask for what is asked for by another reading, too.
+func (d *demand) add(how pathReading, other demand) {
+	d.optional = (d.optional || d.public) && (other.optional || other.public)
+	d.public = d.public && other.public
+	d.policies[how], d.rules[how] = other.policies[spelled], other.rules[spelled]
+}
 
 // first returns the first rule for a request, or nil.
-func (c *compiled) first(method, path string, loose bool) *rule {
+func (c *compiled) first(method, path string, how pathReading) *rule {
 	for i := range c.rules {
-		if c.rules[i].matches(method, path, loose) {
+		if c.rules[i].matches(method, path, how) {
 			return &c.rules[i]
 		}
 	}
@@ -164,7 +195,7 @@ func (c *compiled) first(method, path string, loose bool) *rule {
 // demandOf returns what a rule asks for; nil stands for what holds without one.
 func (c *compiled) demandOf(r *rule) demand {
 	if r == nil {
-		return demand{optional: c.Optional, policies: [2]*policy{&c.top}}
+		return demand{optional: c.Optional, policies: [pathReadings]*policy{&c.top}}
 	}
-	return demand{public: r.public, policies: [2]*policy{&r.policy}, rules: [2]*rule{r}}
+	return demand{public: r.public, policies: [pathReadings]*policy{&r.policy}, rules: [pathReadings]*rule{r}}
 }

@@ -140,9 +140,9 @@ type Policy struct {
 // A path begins with a slash. A `*` that stands for a whole segment matches one segment, or at the end all that follows:
 // `/admin/*`, `/users/*/avatar`. A rule without paths is for all paths, one without methods for all methods.
 //
-// A path is read in two ways, as it is spelled, and as an application might read it that minds neither case nor a slash at the
-// end (`/ADMIN`, and `/admin` as well as `/admin/`). Where the two lead to different rules, a request must satisfy
-// both. So a rule that asks for more catches all spellings, and one that asks for less only its own.
+// A path is read in three ways: as it is spelled, as an application might read it that minds neither case nor a slash at the
+// end (`/ADMIN`, and `/admin` as well as `/admin/`), and unless a rule names its last segment, as one that minds no ending either (`/admin.json`). Where
+// these lead to different rules, a request must satisfy all. So a rule that asks for more catches all spellings, and one that asks for less only its own.
 type Rule struct {
 	// Paths are what the rule is for, such as `/admin/*`. The default is all paths.
 	Paths []string `json:"path,omitempty" yaml:"path"`
@@ -247,6 +247,7 @@ type compiled struct {
 	rules   []rule
 
 	byMethod bool // a rule looks at methods
+	byEnding bool // a path of a rule has an ending
 
 	top     policy
 	login   *url.URL // nil = none
@@ -275,6 +276,7 @@ func (s Settings) compile() (*compiled, error) {
 	note(c.Cookie.validate())
 	c.rules, err = newRules(c.Public, c.Rules, c.saidOfAll())
 	note(err)
+	c.byEnding = slices.ContainsFunc(c.rules, func(r rule) bool { return r.hasEnding() })
 	c.byMethod = slices.ContainsFunc(c.rules, func(r rule) bool { return len(r.methods) > 0 })
 	c.top, err = newPolicy("", c.Policy)
 	note(err)

@@ -91,8 +91,8 @@ func TestShadowedByForce(t *testing.T) {
 			for i := range c.rules {
 				one := &c.rules[i]
 				decides[one.name] = decides[one.name] || slices.Contains(d.rules[:], one)
-				if by := said[one.name]; by != nil && one.matches(r.Method, r.URL.Path, false) && !slices.ContainsFunc(c.rules, func(o rule) bool {
-					return slices.Contains(by, o.name) && o.matches(r.Method, r.URL.Path, false)
+				if by := said[one.name]; by != nil && one.matches(r.Method, r.URL.Path, spelled) && !slices.ContainsFunc(c.rules, func(o rule) bool {
+					return slices.Contains(by, o.name) && o.matches(r.Method, r.URL.Path, spelled)
 				}) {
 					t.Fatalf("%s is said to be for %q alone, and none of these is for %s %s", one.name, by, r.Method, r.URL.Path)
 				}

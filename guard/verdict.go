@@ -3,6 +3,7 @@ package guard
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ type standing struct {
 	known    known    // empty where nobody in particular is allowed or denied
 	asked    question // what it was known by
 	by       *Guard   // that knows it
-	policies [2]*policy
+	policies [pathReadings]*policy
 }
 
 // admitted reports whether somebody may enter of whom it is known who they are.
@@ -71,7 +72,7 @@ func (s *standing) overtaken() bool {
 // unmet returns why one of the policies does not let in who it is, or nil.
 func (s *standing) unmet(now time.Time) *Refusal {
 	asks := func(p *policy) bool { return p != nil && !p.any }
-	if !asks(s.policies[0]) && !asks(s.policies[1]) { // who it is lies far off in memory, and need not be fetched to be asked nothing
+	if !slices.ContainsFunc(s.policies[:], asks) { // who it is lies far off in memory, and need not be fetched to be asked nothing
 		return nil
 	}
 	room := s.by.cache.facts.Get().(*facts)

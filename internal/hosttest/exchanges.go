@@ -108,6 +108,7 @@ var exchanges = []exchange{
 	{name: "rule", method: "GET", path: "/admin/x", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 403},
 	{name: "rule in another case", method: "GET", path: "/ADMIN/x", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 403},
 	{name: "rule without what follows", method: "GET", path: "/admin", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 403},
+	{name: "rule with an ending", method: "GET", path: "/admin.json", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 403},
 	{name: "rule, nobody", method: "GET", path: "/admin/x", status: 401, reply: anonymous},
 	{name: "two readings", method: "GET", path: "/x;/admin", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 400},
 	{name: "TRACE, signed in", method: "TRACE", header: http.Header{"Authorization": {"Bearer {valid}"}}, status: 405, reply: map[string]string{"Cache-Control": "no-store"}},

@@ -1,0 +1,48 @@
+package guard_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/guard"
+)
+
+// TestEndings asks for paths with an ending that many an app drops, or adds: what a rule asks for is asked for there, too.
+func TestEndings(t *testing.T) {
+	w := newWorld()
+	w.knows("reader", member(func(who *core.Identity) { who.Orgs = who.Orgs[:1] }))
+	w.knows("payer", member(func(*core.Identity) {}))
+	pay := guard.Policy{Require: []string{"pay"}}
+	rules := []guard.Rule{{Paths: []string{"/admin/*", "/about.html", "/feed/*", "/secret"}, Policy: pay}, {Paths: []string{"/feed.xml"}, Public: true}}
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/", "/favicon.ico", "/secret.js", "/assets/*"}, Rules: rules}})
+	optional := w.guard(t, guard.Options{Settings: guard.Settings{Optional: true, Rules: rules}})
+	for _, tt := range []struct {
+		path, token      string
+		status, optional int
+	}{
+		{"/admin.json", "reader", 403, 403}, {"/admin.json", "payer", 200, 200}, {"/admin.json", "", 401, 401}, {"/ADMIN.Html", "reader", 403, 403}, {"/admin.json/", "reader", 403, 403},
+		{"/admin.json/x", "reader", 200, 200}, {"/administration.json", "", 401, 200}, {"/.admin", "", 401, 200}, {"/x/.admin", "reader", 200, 200},
+		{"/about", "reader", 403, 403}, {"/about", "payer", 200, 200}, {"/about.html", "reader", 403, 403}, {"/about.txt", "", 401, 401},
+		{"/feed.xml", "", 200, 200}, {"/feed.json", "reader", 403, 403}, {"/FEED.xml", "reader", 403, 403},
+		{"/", "", 200, 200}, {"/favicon.ico", "", 200, 200}, {"/favicon", "", 401, 200}, {"/favicon.png", "", 401, 200}, {"/assets/admin.css", "", 200, 200},
+		{"/secret.js", "", 200, 401}, {"/SECRET", "reader", 403, 403}, {"/secret.css", "reader", 403, 403},
+	} {
+		for _, one := range []struct {
+			guard  *guard.Guard
+			status int
+		}{{g, tt.status}, {optional, tt.optional}} {
+			r := request("GET", tt.path)
+			if tt.token != "" {
+				r.Header.Set("Authorization", "Bearer "+tt.token)
+			}
+			if resp, _ := serve(one.guard, r); resp.StatusCode != one.status {
+				t.Errorf("GET %s as %q = %d, want %d (optional: %t)", tt.path, tt.token, resp.StatusCode, one.status, one.guard == optional)
+			}
+		}
+	}
+	want := "for the path as it is spelled, and by rule 1, {"
+	if got, err := g.Explain(t.Context(), "GET", "/admin.json", "reader"); err != nil || !strings.Contains(got, want) || !strings.Contains(got, "ending") {
+		t.Errorf("Explain says %q, %v; want %q, and why", got, err, want)
+	}
+}

@@ -110,7 +110,9 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 	defer leave()
 	introduce(admitted, userPrefix, guard.FieldsFrom(admitted.Context()))
 	leaveToErrorRoutes(r, admitted)
-	return next.ServeHTTP(untilEnd(w, admitted), admitted)
+	answer, end := a.guard.Unshared(w)
+	defer end()
+	return next.ServeHTTP(untilEnd(answer, admitted), admitted)
 }
 
 // leaveToErrorRoutes has r be what the guard made of it: error routes get r itself, and not the copy. Its headers are those of the copy, but not

@@ -128,7 +128,9 @@ func (g *Guard) before(next http.Handler, proxy bool) http.Handler {
 			r, here = g.admit(w, r, &v)
 		}
 		defer here.leave()
-		next.ServeHTTP(w, r)
+		answer, end := g.Unshared(w)
+		next.ServeHTTP(answer, r)
+		end()
 	})
 }
 

@@ -118,7 +118,9 @@ func loggedGuard(g *guard.Guard, next http.Handler) http.Handler {
 		}
 		admitted, leave := g.Admit(w, r, v)
 		defer leave()
-		next.ServeHTTP(w, admitted)
+		answer, end := g.Unshared(w)
+		next.ServeHTTP(answer, admitted)
+		end()
 	})
 }
 

@@ -68,6 +68,8 @@ func App() http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "public, max-age=60")
+		w.Header().Set("CDN-Cache-Control", "max-age=60")
 		_ = json.NewEncoder(w).Encode(reply{r.Header}) // a client that left
 	})
 }

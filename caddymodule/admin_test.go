@@ -128,6 +128,7 @@ func TestAdminExplain(t *testing.T) {
 		{"GET", "/either", p.tokens.Valid, []string{"one of the providers", "GET /either: allow"}},
 		{"GET", "", p.tokens.Valid, []string{"GET /: allow"}},
 		{"GET", "/assets/%2e%2e/admin", "", []string{"deny, 400 ambiguous_path"}},
+		{"GET", "/assets/a%2db", "", []string{"deny, 400 ambiguous_path"}},
 		{"CONNECT", "/assets/x", "", []string{"deny, 405 no_proxy"}},
 		{"TRACE", "/assets/x", "", []string{"deny, 405 trace"}},
 		{"GET", "/moved", p.tokens.Valid, []string{"GET http://" + w.site + "/moved: no guard stands in the way of respond or redir, which answers."}},

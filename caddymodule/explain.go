@@ -167,7 +167,7 @@ func (a *Auth) explain(r *http.Request, credential string) (string, error) {
 		return "", err
 	}
 	if len(a.public) > 0 && public && r.Method != http.MethodTrace && r.Method != http.MethodConnect { // which the guard refuses wherever they are for
-		if !guard.IsPlain(r.URL) {
+		if !guard.IsExact(r.URL) {
 			return fmt.Sprintf("%s %s: deny, 400 ambiguous_path. It is public by matchers, but its path can be read in more than one way.\n", r.Method, r.URL.EscapedPath()), nil
 		}
 		return fmt.Sprintf("%s %s: allow\nDecided by the matchers of public. Anybody may pass.\n", r.Method, r.URL.EscapedPath()), nil

@@ -164,7 +164,7 @@ func (g *Guard) judge(r *http.Request, public bool, v *Verdict) {
 	d, why := g.c.demands(r)
 	if public && why == nil {
 		d = demand{public: true}
-		if _, ok := plainPath(r.URL); !ok {
+		if !IsExact(r.URL) {
 			why = &refuseAmbiguous
 		} else if overridesMethod(r) { // the host's rules may be about methods
 			why = &refuseMethod

@@ -19,14 +19,17 @@ import (
 
 // refuseAmbiguous is for paths that can be read in several ways.
 var refuseAmbiguous = Refusal{Status: http.StatusBadRequest, Reason: "ambiguous_path",
-	Detail: "The path of this request can be read in more than one way. Send it without encoded separators, dots, letters or digits, dot segments, double slashes, semicolons and backslashes."}
+	Detail: "The path of this request can be read in more than one way. Send it without encoded separators, dots, letters, digits, hyphens and underscores, dot segments, double slashes, semicolons and backslashes."}
 
-// IsPlain reports whether all applications read the path of u alike. One that they do not is refused where rules look at paths; whoever puts a
-// path in front of it must refuse it likewise.
+// IsPlain reports whether all applications read the path of u alike, but that some route by an escaped '-' or '_' as it is sent, which Judge
+// bears in mind. One that they do not is refused where rules look at paths; whoever puts a path in front of it must refuse it likewise.
 func IsPlain(u *url.URL) bool {
 	_, ok := plainPath(u)
 	return ok
 }
+
+// IsExact reports whether the path of u is plain and has no escaped '-' or '_' either, for hosts with rules of their own that go by one reading.
+func IsExact(u *url.URL) bool { return IsPlain(u) && markedPath(u) == "" }
 
 // plainPath returns the path of u in the one way that everybody reads it, decoded, or false where readings may differ.
 func plainPath(u *url.URL) (string, bool) {
@@ -100,19 +103,36 @@ func isAsSent(u *url.URL) bool {
 }
 
 // hasOddEscape reports whether an escaped path hides a slash or a dot, or what no client escapes and many apps route by as it is sent (Express, chi): to them
-// /%6fpen is not /open, which may be public, and whatever takes the rest of all paths answers. Others escape the tilde, which therefore may be.
+// /%6fpen is not /open, which may be public, and whatever takes the rest of all paths answers. Some clients escape all else (see markedPath).
 func hasOddEscape(escaped string) bool {
 	for i := 0; i+2 < len(escaped); i++ {
 		if escaped[i] != '%' {
 			continue
 		}
 		hidden, err := strconv.ParseUint(escaped[i+1:i+3], 16, 8)
-		if c := byte(hidden); err == nil && (c == '/' || c == '.' || c == '-' || c == '_' || isAlphanumeric(c)) {
+		if c := byte(hidden); err == nil && (c == '/' || c == '.' || isAlphanumeric(c)) {
 			return true
 		}
 	}
 	return false
 }
+
+// markedPath returns the path of u, which is plain, as an application reads it that routes by '-' and '_' as they are sent; "" where none is escaped.
+// Clients that escape all but letters and digits send them so: Swift's with .alphanumerics, Rust's with NON_ALPHANUMERIC.
+func markedPath(u *url.URL) string {
+	if u.RawPath == "" || !isAsSent(u) {
+		return ""
+	}
+	marked := markEscapes.Replace(u.RawPath)
+	if marked == u.RawPath {
+		return ""
+	}
+	path, _ := url.PathUnescape(marked) // as isAsSent has done
+	return path
+}
+
+// markEscapes has these stay escaped when a path is decoded.
+var markEscapes = strings.NewReplacer("%2d", "%252d", "%2D", "%252D", "%5f", "%255f", "%5F", "%255F")
 
 func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'

@@ -104,11 +104,11 @@ func judged(c *compiled, raw string) (refused, admin, public bool) {
 // TestNoReaderSeesAnotherPath makes targets up from pieces that parsers disagree about: where any application may read a path
 // below /admin, its rule must have been asked for, and where a path counted as public, every application must read a public one.
 func TestNoReaderSeesAnotherPath(t *testing.T) {
-	c, err := Settings{Public: []string{"/open/*"}, Rules: []Rule{{Paths: []string{"/admin/*"}, Policy: Policy{Require: []string{"admin"}}}}}.compile()
+	c, err := Settings{Public: []string{"/open/*", "/o-p_n/*"}, Rules: []Rule{{Paths: []string{"/admin/*"}, Policy: Policy{Require: []string{"admin"}}}}}.compile()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pieces := []string{"/", "/", "/", "//", "admin", "ADMIN", "Admin", "adm%69n", "%61dmin", "open", "Open", "%6fpen", ".", "..", ".json", "%2e", "%2E%2e", "%2f", "%2F", "%5c", `\`, "%00", ";",
+	pieces := []string{"o-p_n", "o%2Dp%5fn", "o-p%5Fn", "-", "%2d", "/", "/", "/", "//", "admin", "ADMIN", "Admin", "adm%69n", "%61dmin", "open", "Open", "%6fpen", ".", "..", ".json", "%2e", "%2E%2e", "%2f", "%2F", "%5c", `\`, "%00", ";",
 		"%3b", ";x=y", "%3f", "%23", "%25", "%252f", "%252e", "%c0%af", "%c0%ae", "x", "%20", "+", "*", ":", "@", "%0a", "%7f", "~", "\u017f", "%e2%84%aa",
 		"\uff0f", "\uff3c", "\uff0e\uff0e", "\u2025", "%e2%80%a4.", "\u2215", "\u2044", "\uff41dmin", "adm\u0131n", "adm\u0130n", "\u00e9"}
 	seed := rand.Uint64()
@@ -131,7 +131,7 @@ func TestNoReaderSeesAnotherPath(t *testing.T) {
 				if below(strings.ToLower(seen), "/admin") && !admin && below(seen, "/admin") {
 					t.Fatalf("seed %d: %q is %q %s, and the rule for /admin was not asked for", seed, raw, seen, name)
 				}
-				if public && name != "in any case" && name != "on Windows" && name != "cleaned first" && !below(seen, "/open") {
+				if public && name != "in any case" && name != "on Windows" && name != "cleaned first" && !below(seen, "/open") && !below(seen, "/o-p_n") {
 					t.Fatalf("seed %d: %q is public, and %q %s", seed, raw, seen, name)
 				}
 			}

@@ -161,18 +161,27 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 	if c.byMethod && overridesMethod(r) {
 		return demand{}, &refuseMethod
 	}
+	d := c.demandsAt(r.Method, path)
+	if marked := markedPath(r.URL); marked != "" && c.demandsAt(r.Method, marked) != d {
+		return demand{}, &refuseAmbiguous
+	}
+	return d, nil
+}
+
+// demandsAt returns what a request for a path must satisfy.
+func (c *compiled) demandsAt(method, path string) demand {
 	read := loosely(path)
-	asSpelled, asRead := c.first(r.Method, path, spelled), c.first(r.Method, read, loose)
+	asSpelled, asRead := c.first(method, path, spelled), c.first(method, read, loose)
 	d := c.demandOf(asSpelled)
 	if asRead != asSpelled {
 		d.add(loose, c.demandOf(asRead))
 	}
 	if short := withoutEnding(read); (c.byEnding || len(short) < len(read)) && !asSpelled.names(path) {
-		if shortened := c.first(r.Method, short, bare); shortened != asSpelled && shortened != asRead {
+		if shortened := c.first(method, short, bare); shortened != asSpelled && shortened != asRead {
 			d.add(bare, c.demandOf(shortened))
 		}
 	}
-	return d, nil
+	return d
 }
 
 // add has d ask for what is asked for by another reading, too.

@@ -33,7 +33,7 @@ func (c *clock) now() (time.Time, error) {
 	for {
 		last := c.last.Load()
 		if t <= last {
-			if last-t > int64(standstill) {
+			if last-t > int64(standstill) && last-c.local().Add(offset).UnixNano() > int64(standstill) { // and not only while this waited for a processor
 				c.stand(last)
 			}
 			return time.Unix(0, last).UTC(), nil

@@ -46,6 +46,9 @@ func (a *accessLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // address is what is taken for an e-mail address in a path: not the @ of /@ann or of /react@19.2.0.
 var address = regexp.MustCompile(`.@.*\.\pL[\pL\pN-]+`)
 
+// dense is what only looks like one: the name of an image for dense screens.
+var dense = regexp.MustCompile(`^[^@]*@[1-9]x\.(png|jpe?g|gif|webp|avif|svg)$`)
+
 // shownPath returns an escaped path with three dots in the place of each part that holds a secret or an e-mail address: GET /v1/sessions/<token> and
 // GET /v1/users/<username> are calls of the API, and others may get there by mistake.
 func shownPath(path string) string {
@@ -58,7 +61,7 @@ func shownPath(path string) string {
 		if err != nil {
 			text = segment
 		}
-		if address.MatchString(text) || slices.ContainsFunc(strings.FieldsFunc(text, endsSecret), core.LooksLikeSecret) { // also in /callback;token=<token>
+		if address.MatchString(text) && !dense.MatchString(text) || slices.ContainsFunc(strings.FieldsFunc(text, endsSecret), core.LooksLikeSecret) { // also in /callback;token=<token>
 			segments[i] = "..."
 		}
 	}

@@ -58,6 +58,9 @@ func TestShownPath(t *testing.T) {
 		"/@ann/posts":                                   "/@ann/posts",
 		"/npm/@scope/react@19.2.0/index.js":             "/npm/@scope/react@19.2.0/index.js",
 		"/files/ann@host":                               "/files/ann@host",
+		"/img/logo@2x.png":                              "/img/logo@2x.png",
+		"/img/ann@example.com@2x.png":                   "/img/...",
+		"/users/ann@2x.com":                             "/users/...",
 	} {
 		if got := shownPath(path); got != want {
 			t.Errorf("%s is shown as %s, want %s", path, got, want)

@@ -218,8 +218,12 @@ func (p *Pages) fromHere(r *http.Request) error {
 	return protection.Check(asked)
 }
 
-// hostAsIn returns a host as browsers have it in an origin, in lower case and without a default port: a proxy may write Host otherwise.
+// hostAsIn returns a host as browsers have it in an origin, in lower case and without a default port: a proxy may write Host otherwise. Programs
+// may write both as they like, but alike.
 func hostAsIn(origin, host string) string {
+	if _, said, _ := strings.Cut(origin, "://"); said == host {
+		return host
+	}
 	port := ":80"
 	if strings.HasPrefix(origin, "https:") {
 		port = ":443"

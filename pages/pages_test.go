@@ -309,9 +309,9 @@ func TestOwnForms(t *testing.T) {
 func TestHostOfProxy(t *testing.T) {
 	w := newWorld(t, teststore.Bolt(t), nil)
 	for host, origins := range map[string]map[string]int{
-		"app.test:443":  {"https://app.test": 401, "http://app.test": 403, "https://evil.test": 403},
+		"app.test:443":  {"https://app.test": 401, "https://app.test:443": 401, "http://app.test": 403, "https://evil.test": 403},
 		"app.test:80":   {"http://app.test": 401, "https://app.test": 403},
-		"App.Test":      {"http://app.test": 401, "https://app.test": 401, "http://app.test:8080": 403},
+		"App.Test":      {"http://app.test": 401, "https://app.test": 401, "http://App.Test": 401, "http://app.test:8080": 403},
 		"app.test:8080": {"http://app.test:8080": 401, "http://app.test": 403},
 	} {
 		for origin, want := range origins {

@@ -42,9 +42,17 @@ type shard struct {
 	byTag table
 	shelf shelf
 	limit int
+	room  int                    // bytes that texts may take, unless it is one alone
 	early atomic.Pointer[[]slot] // the table's, for those who do not wait for mu
-	_     [24]byte               // shards share no cache line
+	_     [8]byte                // shards share no cache line
 }
+
+// What is known of most users takes less than usualSize bytes, and of one in many orgs a hundred times as much: who has such a user's token makes as many
+// more as they like, and must not fill all memory with them.
+const (
+	usualSize = 2 << 10
+	leastRoom = 256 << 10 // of a shard
+)
 
 // newCache returns a cache of at most size entries.
 func newCache(size int) *cache {
@@ -57,6 +65,7 @@ func newCache(size int) *cache {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.limit = size / count
+		s.room = max(s.limit*usualSize, leastRoom)
 		s.lay(newTable())
 	}
 	return c
@@ -207,11 +216,11 @@ func (s *shard) expect(home uint32) {
 // known returns what a slot is of.
 func (s *shard) known(at *slot) known { return known(s.shelf.get(at.spot)) }
 
-// put stores k, in the place of what has the same tag, and else of what was of no use of late where there is no other.
+// put stores k, in the place of what has the same tag, and else, and where it is long, of what was of no use of late where there is no other.
 func (s *shard) put(k known) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byTag.count >= s.limit && s.byTag.get(k.tag()) == nil {
+	for s.byTag.count >= s.limit && s.byTag.get(k.tag()) == nil || s.byTag.count > 0 && s.shelf.wanted+len(k) > s.room {
 		s.unwant(s.byTag.evict())
 	}
 	s.replace(slotOf(k, s.write(k)))

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -46,6 +47,29 @@ func TestKindsOfCredentialsAreKeptApart(t *testing.T) {
 	}
 	if foundAs(c, question{token: "text", byKey: true}, now) != k {
 		t.Error("what was put is not found")
+	}
+}
+
+// TestCacheIsBoundedInBytes has one user, of whom there is much to tell, show as many tokens as a cache remembers.
+func TestCacheIsBoundedInBytes(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for size, length := range map[int]int{4096: 16 << 10, 1: 2 * leastRoom} {
+		c := newCache(size)
+		who := core.Identity{User: "usr_a", ExpiresAt: now.Add(time.Hour), Custom: core.Custom{"long": json.RawMessage(strings.Repeat("1", length))}}
+		for i := range 4096 * 4096 / length {
+			if token := fmt.Sprint("token", i); found(c, token, now) == "" && remember(c, token, who) != found(c, token, now) {
+				t.Fatalf("token %d is forgotten at once", i)
+			}
+		}
+		for i := range c.shards {
+			s, wanted := &c.shards[i], 0
+			for at := range s.byTag.slots {
+				wanted += int(s.byTag.slots[at].spot.length)
+			}
+			if s.shelf.wanted != wanted || wanted > s.room && s.byTag.count > 1 {
+				t.Errorf("size %d: a shard keeps %d bytes of %d tokens, and says %d; there is room for %d", size, wanted, s.byTag.count, s.shelf.wanted, s.room)
+			}
+		}
 	}
 }
 

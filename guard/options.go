@@ -95,7 +95,8 @@ type Options struct {
 	IssuerKeys *IssuerKeys
 
 	// CacheSize is how many verdicts are remembered; 1 to 10,000,000, default 131,072. One takes about 250 bytes, and once or twice
-	// what is known of the user as text: 400 bytes all in all without permissions and custom attributes, however long the token is.
+	// what is known of the user as text: 400 bytes all in all without permissions and custom attributes, however long the token is. Where that is more
+	// than 2 KiB on the average, fewer are remembered.
 	CacheSize int
 
 	// Address returns the address that a request comes from, the zero Addr where that is not known; default that of the

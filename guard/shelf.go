@@ -16,6 +16,8 @@ type shelf struct {
 	free  []uint32        // numbers of books that are given up
 	open  strings.Builder // the book that is written, whose room is made beforehand and never moves
 	last  uint32          // its number
+
+	wanted int // how many bytes are, of all books
 }
 
 // book is what was written to one.
@@ -53,12 +55,14 @@ func (s *shelf) put(text string) spot {
 	if len(text) > longText {
 		n := s.number()
 		s.books[n] = book{strings.Clone(text), len(text)}
+		s.wanted += len(text)
 		return spot{book: n, length: uint32(len(text))}
 	}
 	at := s.open.Len()
 	s.open.WriteString(text)
 	p := &s.books[s.last]
 	p.text, p.wanted = s.open.String(), p.wanted+len(text)
+	s.wanted += len(text)
 	return spot{book: s.last, length: uint32(len(text)), at: uint16(at)}
 }
 
@@ -74,15 +78,19 @@ func (s *shelf) number() uint32 {
 }
 
 // unwant notes that a text is not wanted any more.
-func (s *shelf) unwant(p spot) { s.books[p.book].wanted -= int(p.length) }
+func (s *shelf) unwant(p spot) {
+	s.books[p.book].wanted -= int(p.length)
+	s.wanted -= int(p.length)
+}
 
 // sparse reports whether less than half of a book is wanted, so that the rest should move. The open book never is.
 func (s *shelf) sparse(n uint32) bool {
 	return !(n == s.last && s.open.Cap() > 0) && s.books[n].text != "" && s.books[n].wanted < min(bookSize, len(s.books[n].text))/2
 }
 
-// give gives a book up, of which nothing is wanted. The open one is kept.
+// give gives a book up, of which nothing is wanted that is not elsewhere by now. The open one is kept.
 func (s *shelf) give(n uint32) {
+	s.wanted -= s.books[n].wanted
 	s.books[n] = book{}
 	s.free = append(s.free, n)
 }

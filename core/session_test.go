@@ -367,6 +367,46 @@ func TestClockSetBack(t *testing.T) {
 	w.becomes("the feed is fresh again", func() bool { return watch.Fresh(c.Now()) })
 }
 
+// follows returns a watch of c, and a time that its clock has shown.
+func (w *world) follows(c *core.Core) (*core.Watch, time.Time) {
+	w.Helper()
+	watch, err := c.Feed.Follow(w.ctx, w.realm.ID, newListener())
+	w.must(err)
+	return watch, c.Now()
+}
+
+// TestClockSetBackUnseen sets the store's clock back, and looks only once it has come to where it stood.
+func TestClockSetBackUnseen(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	ahead := 50 * time.Second
+	c := w.another(skewed{w.store, func() time.Time { return w.clock.Now().Add(ahead) }})
+	_, err := c.Check(w.ctx)
+	w.must(err)
+	watch, begin := w.follows(c)
+	ahead = 0
+	_, err = c.Check(w.ctx)
+	w.must(err)
+	w.clock.Advance(51 * time.Second)
+	if watch.Steady(begin) {
+		t.Errorf("Steady since before the clock was set back = true; want false")
+	}
+}
+
+// TestClockOfASlowStore has the store's clock come with delays that look as if it were before ours, or behind it. That sets nothing back.
+func TestClockOfASlowStore(t *testing.T) {
+	w := newWorld(t, teststore.Bolt(t))
+	var there time.Duration // what the question takes, of which the answer takes nothing
+	c := w.another(skewed{w.store, func() time.Time { w.clock.Advance(there); return w.clock.Now() }})
+	watch, begin := w.follows(c)
+	for _, there = range []time.Duration{time.Second, 0, 2 * time.Second, 0} {
+		_, err := c.Check(w.ctx)
+		w.must(err)
+		if c.Now(); !watch.Steady(begin) {
+			t.Errorf("Steady after a Check whose question took %s = false; want true", there)
+		}
+	}
+}
+
 // TestCrowds lets many refresh, sign in and have tokens reissued at the same moment; none may be in another's way.
 func TestCrowds(t *testing.T) {
 	each(t, func(w *world) {

@@ -61,7 +61,7 @@ type Store interface {
 	Tail(ctx context.Context, logs []LogPosition, wait time.Duration) ([]Feed, error)
 
 	// Check returns the store's clock and what makes this database unfit, or less than fit, to be a
-	// system of record. It reads only.
+	// system of record. It changes nothing.
 	Check(ctx context.Context) (Fitness, error)
 
 	// Local reports whether reading waits for no other process. Then several readings are done sooner one after the other than at

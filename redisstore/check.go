@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 var checkAction = action{name: "check", repeats: true}
 
 // Check returns the server's clock and what makes it unfit; see core.Store. In ModeCluster it asks every
-// master. An operator may change settings at any time, and a failover changes the server: check again.
+// master, and returns the clock of the one whose address comes first. An operator may change settings at any time, and a failover changes the server: check again.
 func (s *Store) Check(ctx context.Context) (core.Fitness, error) {
 	begin := s.options.Now()
 	var nodes []*facts
@@ -64,6 +65,7 @@ func (s *Store) inspect(ctx context.Context) ([]*facts, error) {
 	if err == nil && len(nodes) == 0 {
 		return nil, fmt.Errorf("the cluster has no masters")
 	}
+	slices.SortFunc(nodes, func(a, b *facts) int { return cmp.Compare(a.node, b.node) }) // the first tells the time, which is to be the same one's
 	return nodes, err
 }
 

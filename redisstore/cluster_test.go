@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -95,4 +96,26 @@ func TestDurableFollowsSlot(t *testing.T) {
 		n, err := admin.Exists(t.Context(), key).Result()
 		return err == nil && n == 1
 	})
+}
+
+// TestCheckOfACluster holds that its masters are always told of in one order. The first tells the time: a clock that goes by another each minute is set back again
+// and again.
+func TestCheckOfACluster(t *testing.T) {
+	t.Parallel()
+	s := open(t, clustered(redistest.StartCluster(t, 3)))
+	for range 20 {
+		fitness, err := s.Check(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for _, f := range fitness.Findings {
+			if f.Code == "persistence" {
+				told = append(told, f.Text)
+			}
+		}
+		if len(told) != 3 || !slices.IsSorted(told) {
+			t.Fatalf("Check finds %q; want it of each master, in order", told)
+		}
+	}
 }

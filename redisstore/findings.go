@@ -220,7 +220,7 @@ func (f *facts) failover() core.Finding {
 }
 
 func (f *facts) replicas() core.Finding {
-	if f.write != "NOREPLICAS" {
+	if f.write != "NOREPLICAS" || less(f.info["redis_version"], "7.0") { // before 7.0 scripts write all the same, see version
 		return core.Finding{}
 	}
 	return refuse("replicas", "the server has fewer replicas than min-replicas-to-write asks for, so that it changes nothing, and vouches for nobody, "+

@@ -66,6 +66,7 @@ func TestFindings(t *testing.T) {
 		{"a user that only reads", func(f *facts) { f.write, f.announce = "NOPERM", "NOPERM" }, "rights!"},
 		{"a user without our channel", func(f *facts) { f.announce = "NOPERM" }, "rights"},
 		{"without its replicas", func(f *facts) { f.write = "NOREPLICAS" }, "replicas!"},
+		{"without its replicas, which stops no script", func(f *facts) { f.write, f.info["redis_version"] = "NOREPLICAS", "6.2.20" }, "version"},
 		{"clock a little off", func(f *facts) { f.ahead = 3 * time.Second }, "clock"},
 		{"clock far off", func(f *facts) { f.ahead = -2 * time.Minute }, "clock!"},
 	} {

@@ -22,7 +22,7 @@ func TestRecordOfAnotherType(t *testing.T) {
 	})
 }
 
-// TestLogTrimmedByHand empties a log with a command of Redis. It goes on where it was, and whoever followed it is told of the gap.
+// TestLogTrimmedByHand empties a log with a command of Redis, and deletes its newest entry. It goes on where it was, and whoever followed it is told of the gap.
 func TestLogTrimmedByHand(t *testing.T) {
 	t.Parallel()
 	redistest.Each(t, func(t *testing.T, server *redistest.Server) {
@@ -51,6 +51,15 @@ func TestLogTrimmedByHand(t *testing.T) {
 		write("b")
 		if f := follow(at); !f.Gap || f.Next.Sequence != 2 {
 			t.Errorf("Tail after the log was trimmed to nothing = %+v; want a gap, up to entry 2", f)
+		}
+		write("c")
+		at = follow(core.Position{}).Next
+		if err := server.Client(t).XDel(t.Context(), o.KeyPrefix+"{_}l:l", "3-0").Err(); err != nil {
+			t.Fatal(err)
+		}
+		write("d")
+		if f := follow(at); !f.Gap || f.Next.Sequence != 4 {
+			t.Errorf("Tail after the log's newest entry was deleted = %+v; want a gap, up to entry 4", f)
 		}
 	})
 }

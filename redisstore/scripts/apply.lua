@@ -57,21 +57,27 @@ end
 
 local puts, deletes, changes, entries = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 
--- newest returns the sequence of the last entry that a log was given. One that was trimmed to nothing, by hand, still knows it.
-local function newest(log)
-  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
-  if last then return tonumber(string.match(last[1], '^%d+')) end
-  if redis.call('EXISTS', log) == 0 then return 0 end
+-- Before anything is written: what is no log fails here.
+local newest = {} -- of each log the sequence of its last entry
+for i = k + puts + deletes + changes + 1, k + puts + deletes + changes + entries do
+  if not newest[KEYS[i]] then
+    local last = redis.call('XREVRANGE', KEYS[i], '+', '-', 'COUNT', 1)[1]
+    newest[KEYS[i]] = last and tonumber(string.match(last[1], '^%d+')) or 0
+  end
+end
+
+-- given returns the sequence of the last entry that a log was ever given. Where its newest were deleted, by hand, it still knows it.
+local function given(log)
   local about = redis.call('XINFO', 'STREAM', log)
   for i = 1, #about, 2 do
     if about[i] == 'last-generated-id' then return tonumber(string.match(about[i + 1], '^%d+')) end
   end
 end
 
--- Before anything is written: what is no log fails here.
-local sequences = {}
-for i = k + puts + deletes + changes + 1, k + puts + deletes + changes + entries do
-  sequences[KEYS[i]] = sequences[KEYS[i]] or newest(KEYS[i])
+-- append adds an entry to a log, by redis.call or redis.pcall.
+local function append(how, log, keep, data)
+  newest[log] = newest[log] + 1
+  return how('XADD', log, 'MAXLEN', '~', keep, string.format('%.0f-0', newest[log]), 'o', ARGV[2], 'd', data)
 end
 
 if puts == 0 and deletes > 0 then redis.call('DEL', KEYS[k + 1]) end
@@ -123,9 +129,10 @@ end
 
 for _ = 1, entries do
   k = k + 1
-  local sequence = sequences[KEYS[k]] + 1
-  sequences[KEYS[k]] = sequence
-  redis.call('XADD', KEYS[k], 'MAXLEN', '~', ARGV[a + 2], string.format('%.0f-0', sequence), 'o', ARGV[2], 'd', ARGV[a + 1])
+  if type(append(redis.pcall, KEYS[k], ARGV[a + 2], ARGV[a + 1])) == 'table' then -- an error: what was deleted from it came after
+    newest[KEYS[k]] = given(KEYS[k])
+    append(redis.call, KEYS[k], ARGV[a + 2], ARGV[a + 1])
+  end
   a = a + 2
 end
 

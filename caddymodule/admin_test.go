@@ -94,6 +94,10 @@ func TestAdminExplain(t *testing.T) {
 		invoke vip
 	}
 	redir /moved /page
+	route /hinted {
+		respond 103
+		invoke vip
+	}
 	handle /either {
 		basic_auth {
 			bob $2a$04$yC3Q6ubd8dPfUWbUSVpHyuQKWvaHXcdkPDcSCMFiY1eNcJ1fDIyS.
@@ -132,6 +136,7 @@ func TestAdminExplain(t *testing.T) {
 		{"CONNECT", "/assets/x", "", []string{"deny, 405 no_proxy"}},
 		{"TRACE", "/assets/x", "", []string{"deny, 405 trace"}},
 		{"GET", "/moved", p.tokens.Valid, []string{"GET http://" + w.site + "/moved: no guard stands in the way of respond or redir, which answers."}},
+		{"GET", "/hinted", p.tokens.Valid, []string{"GET /hinted: deny, 403"}},
 		{"GET", "/inner/open", "", []string{"GET /open: allow", "Anybody may pass"}},
 	} {
 		body, _ := json.Marshal(map[string]string{"method": test.method, "url": "http://" + w.site + test.path, "credential": test.credential})

@@ -153,7 +153,9 @@ func answerer(h caddyhttp.MiddlewareHandler) string {
 			return "file_server"
 		}
 	case *caddyhttp.StaticResponse:
-		return "respond or redir"
+		if h.StatusCode != "103" { // early hints, after which it goes on
+			return "respond or redir"
+		}
 	case *caddyhttp.StaticError:
 		return "error"
 	}

@@ -58,12 +58,9 @@ func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) 
 	}
 	var realms []presence
 	keys := []Key{firstKey()}
-	of := map[RealmID][]*Watch{}
+	of := map[RealmID][]*Watch{} // "" = those who listen to news of all realms
 	for _, w := range watches {
-		if w.realm == "" {
-			continue
-		}
-		if of[w.realm] == nil {
+		if w.realm != "" && of[w.realm] == nil {
 			realms = append(realms, w.presence())
 			keys = append(keys, realms[len(realms)-1].keys()...)
 		}
@@ -77,11 +74,7 @@ func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if recs[0].Version == 0 {
-		for _, w := range watches {
-			if w.realm == "" {
-				w.listener.ForgetAll()
-			}
-		}
+		forgetAll(of[""])
 	}
 	recs = recs[1:]
 	for _, asked := range realms {
@@ -89,13 +82,18 @@ func (f *InvalidationFeed) lookForRealms(ctx context.Context, watches []*Watch) 
 		if lacking, err := asked.lacking(recs[:n]); err != nil {
 			return err
 		} else if lacking {
-			for _, w := range of[asked.realm] {
-				w.listener.ForgetAll()
-			}
+			forgetAll(of[asked.realm])
 		}
 		recs = recs[n:]
 	}
 	return nil
+}
+
+// forgetAll has those who listen forget everything.
+func forgetAll(watches []*Watch) {
+	for _, w := range watches {
+		w.listener.ForgetAll()
+	}
 }
 
 // presence returns what tells whether the store has what w is about.

@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -152,5 +153,34 @@ func TestDamagedKeys(t *testing.T) {
 		if r, err := s.Get(t.Context(), core.Key{Name: name}); err != nil || r[0].Version != 0 {
 			t.Errorf("Get(%s) = %+v, %v; want nothing", name, r, err)
 		}
+	}
+}
+
+// TestLikeChecksums looks for a record whose key has the checksum of the one beside it. It is missing: were that an error, who makes such a name could tell
+// whether there is a user of another.
+func TestLikeChecksums(t *testing.T) {
+	there, missing := likeChecksums()
+	s, _ := openCommitter(t)
+	if _, err := s.Apply(t.Context(), &core.Transaction{ID: "put", Put: []core.Put{{Name: there, Value: []byte("value")}}}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.Get(t.Context(), core.Key{Name: missing}); err != nil || r[0].Version != 0 {
+		t.Errorf("Get(%s) beside %s = %+v, %v; want nothing", missing, there, r, err)
+	}
+	if r, err := s.Get(t.Context(), core.Key{Name: there}); err != nil || r[0].Version == 0 {
+		t.Errorf("Get(%s) = %+v, %v; want the record", there, r, err)
+	}
+}
+
+// likeChecksums returns two names of records whose keys have one checksum.
+func likeChecksums() (one, other string) {
+	names := map[uint32]string{}
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("%x", sha256.Sum256([]byte{byte(i), byte(i >> 8), byte(i >> 16)}))
+		checksum := sum(whereKey(core.Partition{}, name), nil)
+		if one, found := names[checksum]; found {
+			return one, name
+		}
+		names[checksum] = name
 	}
 }

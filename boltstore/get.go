@@ -47,12 +47,12 @@ func (s *Store) Get(ctx context.Context, keys ...core.Key) ([]core.Record, error
 const beside = 3
 
 // absent returns an error that wraps errGarbled unless what is around the place of a key that was not found is in order, and none of it was written under that
-// key. Where a key on a page is damaged, those that are looked for by it are not found, and that they are missing would be an answer.
+// key alone. Where a key on a page is damaged, those that are looked for by it are not found, and that they are missing would be an answer.
 func absent(cursor *bolt.Cursor, key []byte) error {
 	last := key
 	found, value := cursor.Seek(key)
 	for n := 0; n < beside && found != nil; n++ {
-		if bytes.Compare(found, last) <= 0 || writtenUnder(key, value) {
+		if bytes.Compare(found, last) <= 0 || misplaced(key, found, value) {
 			return fmt.Errorf("%w: %q, or its place, which holds %q", errGarbled, key, found)
 		}
 		last = found
@@ -62,13 +62,19 @@ func absent(cursor *bolt.Cursor, key []byte) error {
 	cursor.Seek(key)
 	found, value = cursor.Prev()
 	for n := 0; n < beside && found != nil; n++ {
-		if bytes.Compare(found, last) >= 0 || writtenUnder(key, value) {
+		if bytes.Compare(found, last) >= 0 || misplaced(key, found, value) {
 			return fmt.Errorf("%w: %q, or its place, which holds %q", errGarbled, key, found)
 		}
 		last = found
 		found, value = cursor.Prev()
 	}
 	return nil
+}
+
+// misplaced reports whether a value was once written under a key, and not under the one that it is found under. By chance, or because somebody looked for
+// a name that makes it so, both keys may have one checksum: then nothing is damaged.
+func misplaced(key, found, value []byte) bool {
+	return writtenUnder(key, value) && !writtenUnder(found, value)
 }
 
 // writtenUnder reports whether a value is what was once written under a key.

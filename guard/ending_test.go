@@ -46,3 +46,31 @@ func TestEndings(t *testing.T) {
 		t.Errorf("Explain says %q, %v; want %q, and why", got, err, want)
 	}
 }
+
+// TestEndingInARule has a rule with an ending come before one that asks for more: what is for /admin.css leads past nothing that is for /admin.
+func TestEndingInARule(t *testing.T) {
+	w := newWorld()
+	w.knows("reader", member(func(who *core.Identity) { who.Orgs = who.Orgs[:1] }))
+	w.knows("payer", member(func(*core.Identity) {}))
+	pay := guard.Policy{Require: []string{"pay"}}
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Optional: true, Rules: []guard.Rule{{Paths: []string{"/admin.css", "/about.html"}}, {Paths: []string{"/admin/*", "/about"}, Policy: pay}}}})
+	for _, tt := range []struct {
+		path, token string
+		want        guard.Decision
+	}{
+		{"/admin.css", "reader", guard.Allow}, {"/admin.css", "", guard.Deny}, {"/about.html", "reader", guard.Allow},
+		{"/admin.json", "reader", guard.Deny}, {"/ADMIN.json", "reader", guard.Deny}, {"/admin.json/", "reader", guard.Deny}, {"/admin.json", "payer", guard.Allow},
+		{"/admin", "reader", guard.Deny}, {"/about.txt", "reader", guard.Deny}, {"/about.txt", "payer", guard.Allow}, {"/other.json", "", guard.Allow},
+	} {
+		r := request("GET", tt.path)
+		if tt.token != "" {
+			r.Header.Set("Authorization", "Bearer "+tt.token)
+		}
+		if v := g.Judge(r); v.Decision != tt.want {
+			t.Errorf("GET %s as %q: %s, want %s", tt.path, tt.token, v.Decision, tt.want)
+		}
+	}
+	if got, err := g.Explain(t.Context(), "GET", "/admin.json", "reader"); err != nil || !strings.Contains(got, "by rule 2, {") || !strings.Contains(got, "by rule 1, {") {
+		t.Errorf("Explain says %q, %v; want both rules", got, err)
+	}
+}

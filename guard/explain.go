@@ -95,9 +95,9 @@ func (c *compiled) explainRules(r *http.Request) string {
 		return "No rule decides: the path can be read in more than one way."
 	}
 	text := "Decided by " + c.explainRule(d.rules[spelled])
-	if d.policies[loose] != nil || d.policies[bare] != nil {
+	if d.policies[loose] != nil || d.policies[short] != nil || d.policies[bare] != nil {
 		text += " for the path as it is spelled"
-		for how, minds := range [pathReadings]string{loose: "neither case nor a slash at the end", bare: "no ending such as .json"} {
+		for how, minds := range [pathReadings]string{loose: "neither case nor a slash at the end", short: "no ending such as .json", bare: "not even the ending in a rule"} {
 			if d.policies[how] != nil && minds != "" {
 				text += fmt.Sprintf(", and by %s for an app that minds %s", c.explainRule(d.rules[how]), minds)
 			}

@@ -62,7 +62,7 @@ func newRule(name string, r Rule) (rule, error) {
 			errs = append(errs, fmt.Errorf("%s: %q is no path like /admin, /admin/* or /users/*/avatar", name, text))
 			continue
 		}
-		read := [pathReadings]pattern{spelled: p, loose: p.loose(), bare: p.bare()}
+		read := [pathReadings]pattern{spelled: p, loose: p.loose(), short: p.loose(), bare: p.bare()}
 		if r.Public { // that /app.js is opens neither /app nor /app.css
 			read[bare] = read[loose]
 		}
@@ -94,7 +94,8 @@ type pathReading uint8
 const (
 	spelled pathReading = iota // as they are
 	loose                      // by one who minds neither case nor a slash at the end
-	bare                       // nor an ending of the path
+	short                      // nor an ending of the path
+	bare                       // nor, besides, the ending that a rule has
 	pathReadings
 )
 
@@ -176,10 +177,16 @@ func (c *compiled) demandsAt(method, path string) demand {
 	if asRead != asSpelled {
 		d.add(loose, c.demandOf(asRead))
 	}
-	if short := withoutEnding(read); (c.byEnding || len(short) < len(read)) && !asSpelled.names(path) {
-		if shortened := c.first(method, short, bare); shortened != asSpelled && shortened != asRead {
-			d.add(bare, c.demandOf(shortened))
-		}
+	without := withoutEnding(read)
+	if !c.byEnding && len(without) == len(read) || asSpelled.names(path) {
+		return d
+	}
+	asShort, asBare := c.first(method, without, short), c.first(method, without, bare) // two, or a rule for /admin.css would come before one for /admin
+	if asShort != asSpelled && asShort != asRead {
+		d.add(short, c.demandOf(asShort))
+	}
+	if asBare != asSpelled && asBare != asRead && asBare != asShort {
+		d.add(bare, c.demandOf(asBare))
 	}
 	return d
 }

@@ -20,7 +20,7 @@ import (
 const calledUsers = 1000
 
 // newNames is how many names there are for users to be made: more than a run makes.
-const newNames = 400_000
+const newNames = 1_000_000
 
 // measureCalls is goal P7.
 func measureCalls(ctx context.Context, b *bench) error {

@@ -3,7 +3,6 @@ package guard
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -71,15 +70,18 @@ func (s *standing) overtaken() bool {
 
 // unmet returns why one of the policies does not let in who it is, or nil.
 func (s *standing) unmet(now time.Time) *Refusal {
-	asks := func(p *policy) bool { return p != nil && !p.any }
-	if !slices.ContainsFunc(s.policies[:], asks) { // who it is lies far off in memory, and need not be fetched to be asked nothing
+	asked := false
+	for _, p := range s.policies {
+		asked = asked || p.asks()
+	}
+	if !asked { // who it is lies far off in memory, and need not be fetched to be asked nothing
 		return nil
 	}
 	room := s.by.cache.facts.Get().(*facts)
 	defer s.by.cache.facts.Put(room)
 	room.read(s.known)
 	for _, p := range s.policies {
-		if !asks(p) {
+		if !p.asks() {
 			continue
 		}
 		if why := p.judge(&room.who, now); why != nil {

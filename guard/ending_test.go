@@ -74,3 +74,28 @@ func TestEndingInARule(t *testing.T) {
 		t.Errorf("Explain says %q, %v; want both rules", got, err)
 	}
 }
+
+// TestWhatIsBelowComesFirst has rules for all that follows a path come before one for the path itself, which holds however that is spelled.
+func TestWhatIsBelowComesFirst(t *testing.T) {
+	w := newWorld()
+	w.knows("reader", member(func(who *core.Identity) { who.Orgs = who.Orgs[:1] }))
+	w.knows("payer", member(func(*core.Identity) {}))
+	rules := []guard.Rule{{Paths: []string{"/users/*"}}, {Paths: []string{"/users", "/invite"}, Policy: guard.Policy{Require: []string{"pay"}}}, {Paths: []string{"/*"}}}
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/invite/*", "/docs/*"}, Rules: rules}})
+	for _, tt := range []struct {
+		path, token string
+		want        guard.Decision
+	}{
+		{"/users", "reader", guard.Deny}, {"/users/", "reader", guard.Deny}, {"/USERS", "reader", guard.Deny}, {"/users.json", "reader", guard.Deny}, {"/users/", "payer", guard.Allow},
+		{"/users/7", "reader", guard.Allow}, {"/users/7.json", "reader", guard.Allow}, {"/invite/", "", guard.Deny}, {"/Invite", "reader", guard.Deny}, {"/invite.json", "reader", guard.Deny},
+		{"/invite/", "payer", guard.Allow}, {"/invite/7", "", guard.Allow}, {"/docs/", "", guard.Allow}, {"/docs/x", "", guard.Allow}, {"/docs", "", guard.Deny}, {"/docs", "reader", guard.Allow},
+	} {
+		r := request("GET", tt.path)
+		if tt.token != "" {
+			r.Header.Set("Authorization", "Bearer "+tt.token)
+		}
+		if v := g.Judge(r); v.Decision != tt.want {
+			t.Errorf("GET %s as %q: %s, want %s", tt.path, tt.token, v.Decision, tt.want)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/core"
@@ -81,6 +82,10 @@ func (g *Guard) show(r *http.Request, credential string) {
 	}
 }
 
+// readings say what an app does not mind that reads a path so.
+var readings = [pathReadings]string{loose: "neither case nor a slash at the end", short: "no ending such as .json",
+	whole: "neither, and has a page there beside those below", bare: "not even the ending in a rule"}
+
 // explainRules says which rules decide about r.
 func (c *compiled) explainRules(r *http.Request) string {
 	d, why := c.demands(r)
@@ -95,9 +100,9 @@ func (c *compiled) explainRules(r *http.Request) string {
 		return "No rule decides: the path can be read in more than one way."
 	}
 	text := "Decided by " + c.explainRule(d.rules[spelled])
-	if d.policies[loose] != nil || d.policies[short] != nil || d.policies[bare] != nil {
+	if slices.ContainsFunc(d.policies[loose:], func(p *policy) bool { return p != nil }) {
 		text += " for the path as it is spelled"
-		for how, minds := range [pathReadings]string{loose: "neither case nor a slash at the end", short: "no ending such as .json", bare: "not even the ending in a rule"} {
+		for how, minds := range readings {
 			if d.policies[how] != nil && minds != "" {
 				text += fmt.Sprintf(", and by %s for an app that minds %s", c.explainRule(d.rules[how]), minds)
 			}

@@ -62,7 +62,7 @@ func newRule(name string, r Rule) (rule, error) {
 			errs = append(errs, fmt.Errorf("%s: %q is no path like /admin, /admin/* or /users/*/avatar", name, text))
 			continue
 		}
-		read := [pathReadings]pattern{spelled: p, loose: p.loose(), short: p.loose(), bare: p.bare()}
+		read := [pathReadings]pattern{spelled: p, loose: p.loose(), short: p.loose(), whole: p.loose(), bare: p.bare()}
 		if r.Public { // that /app.js is opens neither /app nor /app.css
 			read[bare] = read[loose]
 		}
@@ -95,6 +95,7 @@ const (
 	spelled pathReading = iota // as they are
 	loose                      // by one who minds neither case nor a slash at the end
 	short                      // nor an ending of the path
+	whole                      // likewise, but that /admin/* is not for /admin
 	bare                       // nor, besides, the ending that a rule has
 	pathReadings
 )
@@ -115,7 +116,7 @@ func (r *rule) matches(method, path string, how pathReading) bool {
 		return true
 	}
 	for i := range patterns {
-		if patterns[i].matches(path, how != spelled) {
+		if patterns[i].matches(path, how != spelled && how != whole) {
 			return true
 		}
 	}
@@ -127,6 +128,11 @@ func (r *rule) names(path string) bool {
 	return r != nil && slices.ContainsFunc(r.patterns[spelled], func(p pattern) bool {
 		return !p.rest && p.segments[len(p.segments)-1] == path[strings.LastIndexByte(path, '/')+1:] && p.matches(path, false)
 	})
+}
+
+// endsAt reports whether a path of the rule, and not one for all that follows, is a path as it is read in whole.
+func (r *rule) endsAt(path string) bool {
+	return r != nil && slices.ContainsFunc(r.patterns[whole], func(p pattern) bool { return !p.rest && p.matches(path, false) })
 }
 
 // hasEnding reports whether a path of the rule loses an ending where it is read bare.
@@ -177,8 +183,15 @@ func (c *compiled) demandsAt(method, path string) demand {
 	if asRead != asSpelled {
 		d.add(loose, c.demandOf(asRead))
 	}
-	without := withoutEnding(read)
-	if !c.byEnding && len(without) == len(read) || asSpelled.names(path) {
+	named, without := asSpelled.names(path), withoutEnding(read)
+	if named {
+		without = read
+	}
+	asWhole := c.first(method, without, whole) // or a rule for /users/* would come before one for /users, of which /users/ is another spelling
+	if asWhole != asSpelled && asWhole != asRead && asWhole.endsAt(without) {
+		d.add(whole, c.demandOf(asWhole))
+	}
+	if named || !c.byEnding && len(without) == len(read) {
 		return d
 	}
 	asShort, asBare := c.first(method, without, short), c.first(method, without, bare) // two, or a rule for /admin.css would come before one for /admin

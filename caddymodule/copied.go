@@ -20,9 +20,18 @@ func isCaddysOwn(r *http.Request) bool {
 	return said == mark
 }
 
-// leaveFailure returns a failure for error routes to answer. Where r is a copy that announces trailers, it is answered here, by its status alone.
+// leaveFailure returns a failure for error routes to answer. Where r is a copy that announces trailers, it is answered here, by its status alone. Where it is
+// one with a body, the connection ends with the answer: Caddy's own has that body too, and no keptBody, so that what an error route leaves of it would be
+// taken for the next request.
 func leaveFailure(w http.ResponseWriter, r *http.Request, failure error) error {
-	if failure == nil || r.Trailer == nil || isCaddysOwn(r) {
+	left := r.ProtoMajor == 1 && r.Body != nil && r.Body != http.NoBody
+	if failure == nil || r.Trailer == nil && !left || isCaddysOwn(r) {
+		return failure
+	}
+	if left {
+		w.Header().Set("Connection", "close")
+	}
+	if r.Trailer == nil {
 		return failure
 	}
 	status := http.StatusInternalServerError

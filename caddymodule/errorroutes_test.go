@@ -119,8 +119,8 @@ func TestErrorRoutesGetWhatTheGuardMade(t *testing.T) {
 	}
 }
 
-// TestErrorRoutesOfCopies sends such trailers where a directive before the guard hands on a copy of the request: Caddy's own, which error routes get,
-// still has them.
+// TestErrorRoutesOfCopies sends such trailers and bodies where a directive before the guard hands on a copy of the request: Caddy's own, which error routes
+// get, still has them.
 func TestErrorRoutesOfCopies(t *testing.T) {
 	asker := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(asker.Close)
@@ -138,6 +138,10 @@ func TestErrorRoutesOfCopies(t *testing.T) {
 				w.raw("POST "+path+chunks+"\r\n1\r\na\r\n0\r\n\r\n", false)
 				if _, asked := app.heard("POST " + path); !asked {
 					t.Errorf("%s: the app was not asked where there are no trailers", path)
+				}
+				hidden := "GET /hidden HTTP/1.1\r\nHost: " + w.site + "\r\n\r\n"
+				if _, rest := w.raw("POST "+path+"hasty"+chunks+"\r\n1\r\na\r\n!\r\n"+hidden, true); rest != "" {
+					t.Errorf("%s: what followed a broken body was answered: %q", path, rest)
 				}
 			}
 		})

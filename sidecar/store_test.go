@@ -91,7 +91,7 @@ func TestLoadingRedis(t *testing.T) {
 		}
 		return nil
 	}))
-	s, err := Open(t.Context(), Options{Upstream: "http://127.0.0.1:1", Listen: free, Data: t.TempDir(), MakeMasterKey: true, AllowUnfit: true, Log: saw, RedisURL: redis.URL()})
+	s, err := Open(t.Context(), Options{Upstream: "http://127.0.0.1:1", Listen: free, APIListen: "127.0.0.1:0", Data: t.TempDir(), MakeMasterKey: true, AllowUnfit: true, Log: saw, RedisURL: redis.URL()})
 	if err != nil {
 		t.Fatalf("Open over a Redis that reads its data = %v", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
+	"github.com/postern-auth/postern/internal/namedfile"
 )
 
 // sharedGuard is a guard in the pool. It keeps its engine alive.
@@ -72,7 +72,7 @@ func guardKey(engine string, settings guard.Settings) string {
 	files := make([][]byte, len(settings.Issuers))
 	for i, issuer := range settings.Issuers {
 		if issuer.CAFile != "" {
-			files[i], _ = os.ReadFile(issuer.CAFile)
+			files[i], _ = namedfile.Read(issuer.CAFile)
 		}
 	}
 	return hash(engine, settings, files)

@@ -2,10 +2,10 @@ package caddymodule
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/postern-auth/postern/internal/delivery"
 	"github.com/postern-auth/postern/internal/egress"
+	"github.com/postern-auth/postern/internal/namedfile"
 )
 
 // Outgoing says how e-mails leave, and how far webhooks reach. The words are those of the sidecar.
@@ -62,7 +62,7 @@ func (o *Outgoing) resolve(r *resolver) outgoing {
 	}
 	var err error
 	if out.SMTP.CAFile != "" {
-		out.ca, err = os.ReadFile(out.SMTP.CAFile)
+		out.ca, err = namedfile.Read(out.SMTP.CAFile)
 		r.complain(wrapped("smtp_ca", err))
 	}
 	networks := make([]string, len(o.WebhookAllow))

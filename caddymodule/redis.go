@@ -5,12 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/postern-auth/postern/internal/namedfile"
 	"github.com/postern-auth/postern/redisstore"
 )
 
@@ -126,7 +126,7 @@ func (c *Redis) options(r *resolver) redisstore.Options {
 func (c *TLS) config(r *resolver) *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: r.text("redis tls server_name", c.ServerName)}
 	if ca := r.text("redis tls ca", c.CA); ca != "" {
-		text, err := os.ReadFile(ca)
+		text, err := namedfile.Read(ca)
 		config.RootCAs = x509.NewCertPool()
 		if err != nil {
 			r.complain(fmt.Errorf("redis tls ca: %w", err))

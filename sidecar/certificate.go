@@ -14,7 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/postern-auth/postern/internal/assembly"
+	"github.com/postern-auth/postern/internal/namedfile"
 )
 
 // certificate is a certificate and its key in files, read again when they change: whoever renews it need not tell us.
@@ -61,8 +61,8 @@ func (c *certificate) read() error {
 
 // readPair reads a certificate and its key.
 func readPair(certFile, keyFile string) (tls.Certificate, error) {
-	chain, err := assembly.ReadFile(certFile)
-	key, failed := assembly.ReadFile(keyFile)
+	chain, err := namedfile.Read(certFile)
+	key, failed := namedfile.Read(keyFile)
 	var pair tls.Certificate
 	if err = errors.Join(err, failed); err == nil {
 		pair, err = tls.X509KeyPair(chain, key)
@@ -92,7 +92,7 @@ func outOfTime(cert *x509.Certificate, now time.Time) string {
 func (c *certificate) look() (digest [sha256.Size]byte) {
 	all := sha256.New()
 	for _, file := range []string{c.certFile, c.keyFile} {
-		text, _ := assembly.ReadFile(file) // to read the pair says what is wrong
+		text, _ := namedfile.Read(file) // to read the pair says what is wrong
 		fmt.Fprintf(all, "%d:%s", len(text), text)
 	}
 	return [sha256.Size]byte(all.Sum(nil))

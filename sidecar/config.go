@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/postern-auth/postern/guard"
-	"github.com/postern-auth/postern/internal/assembly"
+	"github.com/postern-auth/postern/internal/namedfile"
 )
 
 // DefaultData is the folder for the data where nobody names one.
@@ -59,7 +59,7 @@ func Gather(from Source) (Options, error) {
 
 // readFile sets what a configuration file says, and the environment does not.
 func (o *Options) readFile(file string, environ []string) error {
-	text, err := assembly.ReadFile(file)
+	text, err := namedfile.Read(file)
 	if err != nil {
 		return &unreadFile{fmt.Errorf("cannot read the configuration: %w", err)}
 	}

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -295,5 +296,23 @@ func TestCheckFiles(t *testing.T) {
 	}
 	if err := new(Options).CheckFiles(); err != nil {
 		t.Errorf("CheckFiles where none is named = %v", err)
+	}
+}
+
+// TestLargeFiles names, wherever a file is named, one that is none of what is meant. One without an end would take all memory.
+func TestLargeFiles(t *testing.T) {
+	large := filepath.Join(t.TempDir(), "disk.img")
+	if err := errors.Join(os.WriteFile(large, nil, 0o600), os.Truncate(large, 5<<20)); err != nil {
+		t.Fatal(err)
+	}
+	for _, settings := range []string{
+		"tls_cert: LARGE\ntls_key: LARGE\n", "upstream_ca: LARGE\n", "master_key_file: LARGE\n", "former_master_key_file: LARGE\n",
+		"smtp_host: a\nsmtp_from: a@example.com\nsmtp_ca: LARGE\n", "smtp_host: a\nsmtp_from: a@example.com\nsmtp_user: a\nsmtp_password_file: LARGE\n",
+		"issuers: [{name: elsewhere, issuer: https://a, audience: [a], ca_file: LARGE}]\n",
+	} {
+		o, err := Load(Source{File: configured(t, "upstream: http://a\n"+strings.ReplaceAll(settings, "LARGE", large))})
+		if err = errors.Join(err, o.CheckFiles()); err == nil || !strings.Contains(err.Error(), "more than 4 MiB") {
+			t.Errorf("%q is taken with %v; want a complaint about the size of the file", settings, err)
+		}
 	}
 }

@@ -20,8 +20,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/guard"
-	"github.com/postern-auth/postern/internal/assembly"
 	"github.com/postern-auth/postern/internal/failure"
+	"github.com/postern-auth/postern/internal/namedfile"
 )
 
 // upstream is the app, and the way to it.
@@ -152,7 +152,7 @@ func dialSocket(ctx context.Context, dialer *net.Dialer, socket string) (net.Con
 
 // readCertificates reads a file of certificates in PEM.
 func readCertificates(file string) (*x509.CertPool, error) {
-	text, err := assembly.ReadFile(file)
+	text, err := namedfile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("upstream_ca: %w", err)
 	}

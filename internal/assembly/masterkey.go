@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/namedfile"
 )
 
 // Places of the master key in the data folder.
@@ -31,7 +32,7 @@ func ReadMasterKey(file string) (*core.MasterKey, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("the master key %s can be read by others; run: chmod 600 %s", file, file)
 	}
-	text, err := ReadFile(file)
+	text, err := namedfile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the master key: %w", err)
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/mail"
 	"net/textproto"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/internal/letter"
+	"github.com/postern-auth/postern/internal/namedfile"
 )
 
 // SMTP says which server takes e-mails, and how. Host and From are required; the zero SMTP is no server.
@@ -84,7 +84,7 @@ func newMailer(s SMTP) (*mailer, error) {
 		return nil, err
 	}
 	if s.CAFile != "" {
-		text, err := os.ReadFile(s.CAFile)
+		text, err := namedfile.Read(s.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the certificates for the mail server: %w", err)
 		}
@@ -100,7 +100,7 @@ func (m *mailer) password() (string, error) {
 	if m.smtp.PasswordFile == "" {
 		return m.smtp.Password, nil
 	}
-	text, err := os.ReadFile(m.smtp.PasswordFile)
+	text, err := namedfile.Read(m.smtp.PasswordFile)
 	if err != nil {
 		return "", fmt.Errorf("cannot read the mail server's password: %w", err)
 	}

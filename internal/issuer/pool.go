@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/postern-auth/postern/internal/egress"
 	"github.com/postern-auth/postern/internal/jose"
+	"github.com/postern-auth/postern/internal/namedfile"
 )
 
 // Config says whose keys they are and where they lie. Who takes the keys of equal Configs shares them, as long as CAFile holds the same.
@@ -91,7 +91,7 @@ func (c Config) read() (shared, error) {
 	if c.CAFile == "" {
 		return shared{Config: c}, nil
 	}
-	text, err := os.ReadFile(c.CAFile)
+	text, err := namedfile.Read(c.CAFile)
 	if err != nil {
 		return shared{}, fmt.Errorf("cannot read the certificates for issuer %s: %w", c.Issuer, err)
 	}

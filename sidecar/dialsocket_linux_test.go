@@ -28,7 +28,7 @@ func TestFullSocket(t *testing.T) {
 		}
 		dial := func() (time.Duration, error) {
 			begun := time.Now()
-			conn, err := newTransport(path).DialContext(t.Context(), "tcp", "app:80")
+			conn, err := dialerOf(path)(t.Context(), "tcp", "app:80")
 			if err == nil {
 				err = conn.Close()
 			}

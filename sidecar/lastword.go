@@ -9,8 +9,7 @@ import (
 
 // lastWord is a connection to an app that is heard to its end. An app may answer before it has read all of a body, with 413 say, and close the
 // connection; what is sent of the body then fails, and http.Transport would give up for that although the answer has come. So such a write is taken for
-// one that went well: whoever reads gets the answer, or the same failure, and neither is long in coming, as nothing is open any more. Once it has come,
-// writes fail again: who goes on sending, as over a WebSocket, has nothing more to hear, and would not be let go.
+// one that went well: whoever reads gets the answer, or the same failure, and neither is long in coming, as nothing is open any more.
 //
 // A write is let fail that is the first since an answer was read: it begins a request on a connection that the app closed as idle, and nothing of it
 // was heard, which http.Transport must know to send it again.
@@ -18,7 +17,6 @@ type lastWord struct {
 	net.Conn
 	read  bool        // something was read, which may be on its way to whoever waits for it still: more is not asked for
 	wrote atomic.Bool // something was written since then
-	ended atomic.Bool // there is nothing more to read
 }
 
 func (c *lastWord) Read(p []byte) (int, error) {
@@ -27,9 +25,6 @@ func (c *lastWord) Read(p []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(p)
 	c.read = n > 0
-	if err != nil {
-		c.ended.Store(true)
-	}
 	return n, err
 }
 
@@ -38,11 +33,8 @@ func (c *lastWord) Write(p []byte) (int, error) {
 	if n > 0 && !c.wrote.Load() {
 		c.wrote.Store(true)
 	}
-	if err != nil && c.wrote.Load() && !c.ended.Load() && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)) {
+	if err != nil && c.wrote.Load() && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)) {
 		return len(p), nil
 	}
 	return n, err
 }
-
-// CloseWrite ends what is sent.
-func (c *lastWord) CloseWrite() error { return closeWrite(c.Conn) }

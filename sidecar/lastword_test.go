@@ -2,11 +2,14 @@ package sidecar
 
 import (
 	"bufio"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,18 +74,32 @@ func TestLastWordOfAWebSocket(t *testing.T) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		_, _ = conn.Read(make([]byte, 1))
 	})
-	v := serve(t, app, func(o *Options) { o.Guard.Public = []string{"/*"} })
-	conn := v.dial()
-	v.must(conn.SetDeadline(time.Now().Add(10 * time.Second)))
-	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-	v.must(err)
-	_, err = http.ReadResponse(bufio.NewReader(conn), nil)
-	v.must(err)
-	for err == nil {
-		_, err = io.WriteString(conn, "x")
+	overTLS := httptest.NewTLSServer(app)
+	t.Cleanup(overTLS.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: overTLS.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("the client could send on for 10 seconds; want it to be let go")
+	for scheme, change := range map[string]func(*Options){"http": func(*Options) {}, "https": func(o *Options) { o.Upstream, o.UpstreamCA = overTLS.URL, ca }} {
+		v := serve(t, app, func(o *Options) {
+			o.Guard.Public = []string{"/*"}
+			change(o)
+		})
+		conn := v.dial()
+		v.must(conn.SetDeadline(time.Now().Add(10 * time.Second)))
+		_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		v.must(err)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		v.must(err)
+		if resp.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("a WebSocket to an app at %s = %d; want 101", scheme, resp.StatusCode)
+		}
+		for err == nil {
+			_, err = io.WriteString(conn, "x")
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the client could send on for 10 seconds to an app at %s; want it to be let go", scheme)
+		}
 	}
 }
 

@@ -28,12 +28,13 @@ import (
 type upstream struct {
 	url        *url.URL
 	transport  *http.Transport
-	handshakes *http.Transport // for WebSockets; nil = they take the same way
+	handshakes *http.Transport // for WebSockets
 }
 
-// RoundTrip asks the app. A connection of HTTP/2 cannot become a WebSocket's, so one without TLS, where net/http does not see to that, is of HTTP/1.1.
+// RoundTrip asks the app. A connection of HTTP/2 cannot become a WebSocket's, so one without TLS, where net/http does not see to that, is of HTTP/1.1. Nor is
+// a WebSocket's a lastWord: who goes on sending over one that the app has ended has nothing more to hear, and would not be let go.
 func (up *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
-	if up.handshakes != nil && r.Header["Upgrade"] != nil {
+	if r.Header["Upgrade"] != nil {
 		return up.handshakes.RoundTrip(r)
 	}
 	return up.transport.RoundTrip(r)
@@ -42,9 +43,7 @@ func (up *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 // rest closes the connections that no request uses.
 func (up *upstream) rest() {
 	up.transport.CloseIdleConnections()
-	if up.handshakes != nil {
-		up.handshakes.CloseIdleConnections()
-	}
+	up.handshakes.CloseIdleConnections()
 }
 
 // parseUpstream reads where the app is: http://, https:// (HTTP/2 where the app has it), h2c:// (HTTP/2 without
@@ -68,14 +67,13 @@ func parseUpstream(text, caFile string) (*upstream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstream %q must be a URL like http://127.0.0.1:3000, https://app.internal, h2c://127.0.0.1:3000 or unix:/run/app.sock", text)
 	}
-	t := newTransport(socket)
-	var handshakes *http.Transport
+	dial := dialerOf(socket)
+	t, handshakes := newTransport(heard(dial)), newTransport(dial)
 	switch u.Scheme {
 	case "http":
 		t.IdleConnTimeout = 0 // front.closeIdle closes them
 	case "h2c":
 		u.Scheme = "http"
-		handshakes = newTransport("")
 		t.Protocols = new(http.Protocols)
 		t.Protocols.SetUnencryptedHTTP2(true)
 	}
@@ -85,6 +83,7 @@ func parseUpstream(text, caFile string) (*upstream, error) {
 			return nil, err
 		}
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+		handshakes.TLSClientConfig = t.TLSClientConfig.Clone()
 	}
 	return &upstream{u, t, handshakes}, nil
 }
@@ -102,23 +101,34 @@ const silentFor = 30 * time.Second
 // restAfter is how long, about, a connection to the app stays open that no request uses.
 const restAfter = 90 * time.Second
 
-// newTransport returns the connections to the app, through a socket where one is named. Each closes itself, as one of HTTP/2 has to: a request that
-// its client ended may be over for us and not yet for the connection, which upstream.rest, at the end of a generation, then takes to be in use.
-func newTransport(socket string) *http.Transport {
+// dialFunc opens a connection to the app.
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialerOf returns what opens one, through a socket where one is named.
+func dialerOf(socket string) dialFunc {
 	dialer := &net.Dialer{Timeout: dialFor, KeepAlive: 30 * time.Second}
-	dial := dialer.DialContext
-	if socket != "" {
-		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, dialer, socket) }
+	if socket == "" {
+		return dialer.DialContext
 	}
-	heard := func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, dialer, socket) }
+}
+
+// heard has dial's connections be heard to their end.
+func heard(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
 		return &lastWord{Conn: conn}, nil
 	}
+}
+
+// newTransport returns the connections to the app. Each closes itself, as one of HTTP/2 has to: a request that
+// its client ended may be over for us and not yet for the connection, which upstream.rest, at the end of a generation, then takes to be in use.
+func newTransport(dial dialFunc) *http.Transport {
 	return &http.Transport{
-		DialContext:           heard,
+		DialContext:           dial,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   256, // the default of 2 opens a connection for most requests under load
 		IdleConnTimeout:       restAfter,

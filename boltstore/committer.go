@@ -34,13 +34,13 @@ type request struct {
 // disk the next changes gather; a change that comes alone is committed at once. (bbolt's own Batch makes
 // a lone writer wait for company.)
 type committer struct {
-	db       *bolt.DB
+	db       *database
 	bells    *bells
 	requests chan *request
 	closing  <-chan struct{}
 }
 
-func newCommitter(db *bolt.DB, bells *bells, closing <-chan struct{}) *committer {
+func newCommitter(db *database, bells *bells, closing <-chan struct{}) *committer {
 	return &committer{db: db, bells: bells, requests: make(chan *request), closing: closing}
 }
 
@@ -57,10 +57,14 @@ func (c *committer) submit(ctx context.Context, change change, rings ...string) 
 		return ctx.Err()
 	case <-c.closing:
 		return errClosed
+	case <-c.db.lost.c:
+		return errLost
 	}
 	select {
 	case err := <-r.done:
 		return err
+	case <-c.db.stuck.c: // and with it, perhaps, who would answer
+		return fmt.Errorf("%w (%v)", core.ErrOutcomeUnknown, errLost)
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", core.ErrOutcomeUnknown, ctx.Err())
 	}
@@ -110,11 +114,11 @@ func (c *committer) settle(requests []*request) {
 // attempt carries requests out in one transaction and commits it, unless none of them wrote anything. It returns the
 // number of the request that undid the transaction, or -1, and what went wrong.
 func (c *committer) attempt(requests []*request) (spoiler int, err error) {
-	tx, err := c.db.Begin(true)
+	tx, err := c.db.begin(true)
 	if err != nil {
 		return -1, fmt.Errorf("begin: %w: %w", core.ErrUnavailable, err)
 	}
-	defer tx.Rollback() // does nothing after a commit
+	defer c.db.undo(tx)
 	wrote := false
 	for i, r := range requests {
 		r.wrote, r.err = carryOut(r.change, tx)
@@ -126,9 +130,11 @@ func (c *committer) attempt(requests []*request) (spoiler int, err error) {
 	if !wrote {
 		return -1, nil
 	}
+	id := tx.ID()
 	if err := commit(tx); err != nil {
 		return -1, fmt.Errorf("commit: %w: %w", core.ErrOutcomeUnknown, err)
 	}
+	c.db.committed(id)
 	return -1, nil
 }
 

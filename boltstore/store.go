@@ -20,7 +20,7 @@ import (
 
 // Store is a core.Store over one file. It is made by Open and safe for concurrent use.
 type Store struct {
-	db      *bolt.DB
+	db      *database
 	file    fs.FileInfo // of the file that is open; nil = it was gone at once
 	now     func() time.Time
 	opening string // random; see core.Fitness
@@ -40,7 +40,8 @@ var _ core.Store = (*Store)(nil)
 var errClosed = fmt.Errorf("the store is closed: %w", core.ErrUnavailable)
 
 // start returns a Store over db, with its goroutines running.
-func start(db *bolt.DB, options Options) *Store {
+func start(opened *bolt.DB, options Options) *Store {
+	db := newDatabase(opened)
 	closing, stop := context.WithCancel(context.Background())
 	bells := newBells()
 	file, _ := os.Stat(db.Path())
@@ -67,6 +68,10 @@ func (s *Store) Local() bool { return true }
 func (s *Store) Close() error {
 	s.closed.Do(func() {
 		s.stop()
+		if s.db.stuck.happened() { // bbolt would wait for its own locks
+			s.closeErr = fmt.Errorf("boltstore: close: %w", errLost)
+			return
+		}
 		s.running.Wait()
 		if err := s.db.Close(); err != nil {
 			s.closeErr = fmt.Errorf("boltstore: close: %w", err)
@@ -75,7 +80,7 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// Check returns this machine's clock, and a warning where others can read the file. It fails where the file is gone, or another is in its place. It reads only.
+// Check returns this machine's clock, and a warning where others can read the file. It fails where the file is gone or written over, or another is in its place. It reads only.
 func (s *Store) Check(ctx context.Context) (core.Fitness, error) {
 	fitness := core.Fitness{Server: "bolt", Now: s.now(), Opening: s.opening}
 	err := s.view(ctx, func(*bolt.Tx) error {
@@ -107,11 +112,15 @@ func (s *Store) view(ctx context.Context, read func(*bolt.Tx) error) (err error)
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recoverGarbled(&err)
-	err = s.db.View(read)
+	tx, err := s.db.begin(false)
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return errClosed
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	defer s.db.end(tx)
+	return read(tx)
 }
 
 // recoverGarbled turns a panic into an error. bbolt panics when it meets a damaged page, and faults where the disk cannot read one, as the

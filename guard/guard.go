@@ -129,8 +129,8 @@ func (g *Guard) before(next http.Handler, proxy bool) http.Handler {
 		}
 		defer here.leave()
 		answer, end := g.Unshared(w)
+		defer end()
 		next.ServeHTTP(answer, r)
-		end()
 	})
 }
 

@@ -64,11 +64,13 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("public: %w", err)
 		}
 	}
+	if a.guard, err = app.guard(a.Settings); err != nil {
+		return err
+	}
 	if server, is := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); is {
 		server.RegisterConnContext(guard.ConnContext)
 	}
-	a.guard, err = app.guard(a.Settings)
-	return err
+	return a.guard.gateErrorRoutes(ctx)
 }
 
 // appOf returns the app postern, made with all defaults where the configuration has none.
@@ -91,35 +93,23 @@ func (a *Auth) Cleanup() error {
 
 // ServeHTTP asks the guard, and passes an allowed request on.
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	return leaveFailure(w, r, a.serve(w, r, next))
-}
-
-// serve is ServeHTTP, of which error routes answer every failure.
-func (a *Auth) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	v, err := a.judge(r)
 	if err != nil { // of a matcher: it is not known what the request is for
-		leaveToErrorRoutes(r, a.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow}))
+		a.guard.leaveToErrorRoutes(r, a.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow}))
 		return err
 	}
 	if v.Decision != guard.Allow {
 		prepared := a.guard.Prepare(r, v)
-		leaveToErrorRoutes(r, prepared)
+		a.guard.leaveToErrorRoutes(r, prepared)
 		return a.refuse(w, prepared, v)
 	}
 	admitted, leave := a.guard.Admit(w, r, v)
 	defer leave()
 	introduce(admitted, userPrefix, guard.FieldsFrom(admitted.Context()))
-	leaveToErrorRoutes(r, admitted)
+	a.guard.leaveToErrorRoutes(r, admitted)
 	answer, end := a.guard.Unshared(w)
 	defer end()
 	return next.ServeHTTP(untilEnd(answer, admitted), admitted)
-}
-
-// leaveToErrorRoutes has r be what the guard made of it: error routes get r itself, and not the copy. Its headers are those of the copy, but not
-// its body, after which trailers may name somebody.
-func leaveToErrorRoutes(r, prepared *http.Request) {
-	keepBody(prepared)
-	r.Body, r.ContentLength, r.Trailer = prepared.Body, prepared.ContentLength, prepared.Trailer
 }
 
 // judge asks the guard.

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,10 +15,10 @@ import (
 	"github.com/postern-auth/postern/internal/proctest"
 )
 
-// hearer is an app that notes what it is asked for, and the trailers that come with that. What has hasty in its path it answers at once.
+// hearer is an app that notes what it is asked for, in headers and trailers. What has hasty in its path it answers at once.
 type hearer struct {
 	mu    sync.Mutex
-	asked map[string]http.Header // by method and path
+	asked map[string]*http.Request // by method and path
 }
 
 func (h *hearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -26,15 +27,18 @@ func (h *hearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.asked[r.Method+" "+r.URL.Path] = r.Trailer
+	h.asked[r.Method+" "+r.URL.Path] = r
 }
 
-// heard returns the trailers of what the app was asked for, and whether it was.
-func (h *hearer) heard(what string) (http.Header, bool) {
+// heard returns the headers and trailers of what the app was asked for, and whether it was.
+func (h *hearer) heard(what string) (header, trailer http.Header, was bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	trailers, was := h.asked[what]
-	return trailers, was
+	r, was := h.asked[what]
+	if !was {
+		return nil, nil, false
+	}
+	return r.Header, r.Trailer, true
 }
 
 // unanswered is a site of which an error route asks the app: because a guard refuses, because it cannot tell what a request is for, because
@@ -63,7 +67,7 @@ const unanswered = `handle /refused/* {
 // unanswers prepares that site, of which the data is in use by another process, and returns the app.
 func (w *world) unanswers() *hearer {
 	w.settle()
-	app := &hearer{asked: map[string]http.Header{}}
+	app := &hearer{asked: map[string]*http.Request{}}
 	server := httptest.NewServer(app)
 	w.Cleanup(server.Close)
 	w.app = server.Listener.Addr().String()
@@ -96,31 +100,36 @@ func (w *world) raw(text string, ends bool) (status int, rest string) {
 	return resp.StatusCode, string(all)
 }
 
-// TestErrorRoutesGetWhatTheGuardMade sends trailers that name somebody, bodies that go wrong before another request, and wishes for a tunnel to sites
-// whose error routes ask an app.
-func TestErrorRoutesGetWhatTheGuardMade(t *testing.T) {
-	w := newWorld(t)
-	app := w.unanswers()
-	w.load(w.config("", strings.Replace(unanswered, "AWAY", proctest.Free(t), 1)))
-	for _, path := range []string{"/refused/", "/matcher/", "/away/", "/pages/"} {
+// hidesNothing sends, to paths where an error route asks app, trailers that name somebody, bodies that go wrong before another request, and wishes
+// for a tunnel.
+func (w *world) hidesNothing(app *hearer, paths ...string) {
+	w.Helper()
+	for _, path := range paths {
 		chunks := " HTTP/1.1\r\nHost: " + w.site + "\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n1\r\na\r\n"
 		w.raw("POST "+path+chunks+"0\r\nX-Sum: 1\r\nX-Postern-User-Id: evil\r\nRemote.User: evil\r\n\r\n", false)
-		if trailers, asked := app.heard("POST " + path); !asked || trailers.Get("X-Sum") != "1" || len(trailers) != 1 {
-			t.Errorf("%s: the app was asked: %t, with the trailers %v; want X-Sum alone", path, asked, trailers)
+		if _, trailers, asked := app.heard("POST " + path); !asked || trailers.Get("X-Sum") != "1" || len(trailers) != 1 {
+			w.Errorf("%s: the app was asked: %t, with the trailers %v; want X-Sum alone", path, asked, trailers)
 		}
 		hidden := "GET /hidden HTTP/1.1\r\nHost: " + w.site + "\r\n\r\n"
 		if _, rest := w.raw("POST "+path+"hasty"+chunks+"!\r\n"+hidden, true); rest != "" {
-			t.Errorf("%s: what followed a broken body was answered: %q", path, rest)
+			w.Errorf("%s: what followed a broken body was answered: %q", path, rest)
 		}
 		status, _ := w.raw("CONNECT "+path+" HTTP/1.1\r\nHost: "+w.site+"\r\n\r\n", false)
-		if _, asked := app.heard("CONNECT " + path); asked || status != http.StatusMethodNotAllowed {
-			t.Errorf("%s: CONNECT = %d, and the app was asked: %t; want 405", path, status, asked)
+		if _, _, asked := app.heard("CONNECT " + path); asked || status != http.StatusMethodNotAllowed {
+			w.Errorf("%s: CONNECT = %d, and the app was asked: %t; want 405", path, status, asked)
 		}
 	}
 }
 
-// TestErrorRoutesOfCopies sends such trailers and bodies where a directive before the guard hands on a copy of the request: Caddy's own, which error routes
-// get, still has them.
+// TestErrorRoutesGetWhatTheGuardMade sends such requests to a site whose error routes ask an app.
+func TestErrorRoutesGetWhatTheGuardMade(t *testing.T) {
+	w := newWorld(t)
+	app := w.unanswers()
+	w.load(w.config("", strings.Replace(unanswered, "AWAY", proctest.Free(t), 1)))
+	w.hidesNothing(app, "/refused/", "/matcher/", "/away/", "/pages/")
+}
+
+// TestErrorRoutesOfCopies sends them where a directive before the guard hands on a copy of the request: error routes get Caddy's own.
 func TestErrorRoutesOfCopies(t *testing.T) {
 	asker := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(asker.Close)
@@ -129,22 +138,61 @@ func TestErrorRoutesOfCopies(t *testing.T) {
 			w := newWorld(t)
 			app := w.unanswers()
 			w.load(w.config("", before+"\n\t"+strings.Replace(unanswered, "AWAY", proctest.Free(t), 1)))
-			for path, want := range map[string]int{"/refused/": 401, "/matcher/": 500, "/away/": 502, "/pages/": 503} {
-				chunks := " HTTP/1.1\r\nHost: " + w.site + "\r\nTransfer-Encoding: chunked\r\n"
-				status, _ := w.raw("POST "+path+chunks+"Trailer: X-Sum\r\n\r\n1\r\na\r\n0\r\nX-Sum: 1\r\nX-Postern-User-Id: evil\r\n\r\n", false)
-				if trailers, asked := app.heard("POST " + path); asked || status != want {
-					t.Errorf("%s: %d, and the app was asked: %t, with the trailers %v; want %d", path, status, asked, trailers, want)
-				}
-				w.raw("POST "+path+chunks+"\r\n1\r\na\r\n0\r\n\r\n", false)
-				if _, asked := app.heard("POST " + path); !asked {
-					t.Errorf("%s: the app was not asked where there are no trailers", path)
-				}
-				hidden := "GET /hidden HTTP/1.1\r\nHost: " + w.site + "\r\n\r\n"
-				if _, rest := w.raw("POST "+path+"hasty"+chunks+"\r\n1\r\na\r\n!\r\n"+hidden, true); rest != "" {
-					t.Errorf("%s: what followed a broken body was answered: %q", path, rest)
+			w.hidesNothing(app, "/refused/", "/matcher/", "/away/", "/pages/")
+		})
+	}
+}
+
+// early is a site of which an error route asks the app for errors that come before its guard.
+const early = `basic_auth /basic/* {
+		bob $2a$04$yC3Q6ubd8dPfUWbUSVpHyuQKWvaHXcdkPDcSCMFiY1eNcJ1fDIyS.
+	}
+	GUARD
+	reverse_proxy APP
+	handle_errors {
+		reverse_proxy APP
+	}`
+
+// TestErrorRoutesOfWhatMetNoGuard forges all that there is to forge in requests that fail before they meet a guard: for one because Caddy itself takes
+// no method of more than 32 letters. The guard may be in a named route, which Caddy makes ready after error routes.
+func TestErrorRoutesOfWhatMetNoGuard(t *testing.T) {
+	for name, guard := range map[string]string{"a guard": "postern_auth", "in a handle": "handle {\n\t\tpostern_auth\n\t}", "in a named route": "invoke guard"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			app := w.unanswers()
+			w.load(strings.Replace(w.config("servers {\n\t\texpected_underscore_headers X_Postern_User_Id\n\t}", strings.Replace(early, "GUARD", guard, 1)),
+				"http://", "&(guard) {\n\tpostern_auth\n}\nhttp://", 1))
+			w.hidesNothing(app, "/basic/")
+			for _, what := range []string{strings.Repeat("M", 33) + " /long", "GET /basic/"} {
+				w.raw(what+" HTTP/1.1\r\nHost: "+w.site+"\r\nX-Postern-Email: evil\r\nX_Postern_User_Id: evil\r\nRemote-User: evil\r\nX-Other: mine\r\n"+
+					"Authorization: Bearer mine\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", false)
+				header, _, asked := app.heard(what)
+				if !asked || header.Get("X-Other") != "mine" || header.Get("Authorization") == "" || strings.Contains(fmt.Sprint(header), "evil") || header.Get("Upgrade") != "" {
+					t.Errorf("%s: the app was asked: %t, with %v; want all but what was forged", what, asked, header)
 				}
 			}
 		})
+	}
+}
+
+// TestErrorRouteGivesNobodyAnothersCookie has an error route say of caching what it likes, where the guard has renewed a cookie.
+func TestErrorRouteGivesNobodyAnothersCookie(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `postern_auth
+	error 404
+	handle_errors {
+		header Cache-Control "public, max-age=3600"
+		header CDN-Cache-Control max-age=3600
+		respond "gone" 404
+	}`))
+	var got answer
+	w.eventually("a cookie is renewed", func() bool { // not before the guard has the news
+		got = w.get("/", "", "Cookie", "__Host-postern="+p.tokens.Old)
+		return got.header.Get("Set-Cookie") != ""
+	})
+	if got.body != "gone" || !strings.Contains(strings.Join(got.header["Cache-Control"], ", "), "private") || got.header.Get("CDN-Cache-Control") != "" {
+		t.Errorf("a new cookie comes with %+v; want one that nobody else is given", got)
 	}
 }
 
@@ -154,7 +202,7 @@ func TestNoTunnelByErrorRoutes(t *testing.T) {
 	app := w.unanswers()
 	w.loadTLS(w.config("", strings.NewReplacer("/matcher/*", "", "AWAY", proctest.Free(t)).Replace(unanswered)))
 	status := w.tunnel(http.Header{})
-	if _, asked := app.heard("POST /hidden"); asked || status != http.StatusMethodNotAllowed {
+	if _, _, asked := app.heard("POST /hidden"); asked || status != http.StatusMethodNotAllowed {
 		t.Errorf("%d, and the app was asked for what followed: %t; want 405", status, asked)
 	}
 }

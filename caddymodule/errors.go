@@ -28,7 +28,13 @@ func answers(routes caddyhttp.RouteList, r *http.Request) bool {
 			continue
 		}
 		for _, h := range route.Handlers {
-			if inner, ok := h.(*caddyhttp.Subroute); !ok || answers(inner.Routes, r) {
+			switch h := h.(type) {
+			case *errorGate: // which only passes on
+			case *caddyhttp.Subroute:
+				if answers(h.Routes, r) {
+					return true
+				}
+			default:
 				return true
 			}
 		}

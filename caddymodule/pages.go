@@ -61,8 +61,10 @@ func (p *Pages) Provision(ctx caddy.Context) (err error) {
 	if p.app, err = appOf(ctx); err != nil {
 		return err
 	}
-	p.guard, err = p.app.guard(p.settings())
-	return err
+	if p.guard, err = p.app.guard(p.settings()); err != nil {
+		return err
+	}
+	return p.guard.gateErrorRoutes(ctx)
 }
 
 // Cleanup gives the guard back. It forgets nothing: requests under way still use it.
@@ -111,22 +113,22 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		return nil
 	}
 	if isEarlyWrite(r) {
-		return p.fail(w, asked, http.StatusTooEarly, errors.New("a form that came as early data could be sent twice"))
+		return p.fail(asked, http.StatusTooEarly, errors.New("a form that came as early data could be sent twice"))
 	}
 	hosted, err := p.open(r.Context())
 	if err != nil {
 		setRetryAfter(w.Header(), openAgain)
 		w.Header().Set("Cache-Control", "no-store")
-		return p.fail(w, asked, http.StatusServiceUnavailable, err)
+		return p.fail(asked, http.StatusServiceUnavailable, err)
 	}
 	hosted.ServeHTTP(w, r)
 	return nil
 }
 
 // fail leaves the answer to the site's error routes, which may ask an app: what a client forged is gone there, as behind a guard.
-func (p *Pages) fail(w http.ResponseWriter, r *http.Request, status int, why error) error {
-	leaveToErrorRoutes(r, p.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow}))
-	return leaveFailure(w, r, caddyhttp.Error(status, why))
+func (p *Pages) fail(r *http.Request, status int, why error) error {
+	p.guard.leaveToErrorRoutes(r, p.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow}))
+	return caddyhttp.Error(status, why)
 }
 
 // open returns the pages, as soon as the store is open.

@@ -1,0 +1,84 @@
+package caddymodule
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// errorGate stands before the error routes of a server that has guards. These get Caddy's own request. Where that failed before it met a guard, for
+// which a method of 33 letters is enough, it is as its client sent it. Where a directive before the guard handed on a copy, as tracing and forward_auth do,
+// it lacks what the guard made of its body.
+type errorGate struct {
+	guard *sharedGuard // any of the server
+}
+
+// metGuard is the variable of a request that holds the *sharedGuard which it met last.
+const metGuard = "http.auth.postern.guard"
+
+// ServeHTTP passes on what error routes may see, and has them give nobody else a cookie that was renewed.
+func (g *errorGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	met, is := caddyhttp.GetVar(r.Context(), metGuard).(*sharedGuard)
+	if !is {
+		met = g.guard
+		if why := met.Disarm(r); why != nil {
+			w.WriteHeader(why.Status)
+			return nil
+		}
+	}
+	r = met.WithoutTrailers(r)
+	keepBody(r)
+	answer, end := met.Unshared(w)
+	defer end()
+	return next.ServeHTTP(answer, r)
+}
+
+// leaveToErrorRoutes has r be what the guard made of it, since error routes get r itself, and not the copy. Its headers are those of the copy, but not its
+// body, after which trailers may name somebody.
+func (g *sharedGuard) leaveToErrorRoutes(r, prepared *http.Request) {
+	keepBody(prepared)
+	r.Body, r.ContentLength, r.Trailer = prepared.Body, prepared.ContentLength, prepared.Trailer
+	caddyhttp.SetVar(r.Context(), metGuard, g)
+}
+
+// gateErrorRoutes puts one before the error routes of a server, while its configuration is loaded. Caddy makes ready the routes of a server first, then
+// its error routes, and then named routes, when those can only be reached from within: in a Caddyfile all have a subroute around them.
+func (g *sharedGuard) gateErrorRoutes(ctx caddy.Context) error {
+	server, is := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !is || server.Errors == nil || isGated(server.Errors.Routes) {
+		return nil
+	}
+	gate := caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{&errorGate{g}}}
+	if slices.ContainsFunc(server.Routes, isRaw) {
+		server.Errors.Routes = slices.Insert(server.Errors.Routes, 0, gate)
+		return nil
+	}
+	if slices.ContainsFunc(server.Errors.Routes, isRaw) { // a guard on an error route, which sees to it itself
+		return nil
+	}
+	if err := gate.ProvisionHandlers(ctx, nil); err != nil {
+		return err
+	}
+	for _, route := range server.Errors.Routes {
+		for _, h := range route.Handlers {
+			if inner, is := h.(*caddyhttp.Subroute); is && !isGated(inner.Routes) {
+				inner.Routes = slices.Insert(inner.Routes, 0, gate)
+			}
+		}
+	}
+	return nil
+}
+
+// isGated reports whether a gate is before routes.
+func isGated(routes caddyhttp.RouteList) bool {
+	if len(routes) == 0 || len(routes[0].Handlers) == 0 {
+		return false
+	}
+	_, is := routes[0].Handlers[0].(*errorGate)
+	return is
+}
+
+// isRaw reports whether the handlers of a route are still to be made.
+func isRaw(route caddyhttp.Route) bool { return len(route.HandlersRaw) > 0 }

@@ -137,7 +137,7 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) e
 	introduce(r, candidatePrefix, v.Fields())
 	why := caddyhttp.Error(v.Refusal.Status, errors.New(v.Refusal.Reason))
 	asked := asAsked(r)
-	if a.guard.MustAnswer(asked, v) || !hasErrorRoute(r, why) {
+	if a.guard.MustAnswer(asked, v) || !hasErrorRoute(asked, why) {
 		a.guard.Refuse(w, asked, v)
 		return nil
 	}
@@ -151,7 +151,7 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) e
 	return why
 }
 
-// asAsked returns a refused request as its client sent it, before anything was rewritten: that is where a browser returns to.
+// asAsked returns a refused request as its client sent it, before anything was rewritten: that is where a browser returns to, and what error routes are for.
 func asAsked(r *http.Request) *http.Request {
 	original, is := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 	if !is || original.URL == nil {

@@ -196,6 +196,21 @@ func TestErrorRouteGivesNobodyAnothersCookie(t *testing.T) {
 	}
 }
 
+// TestErrorRouteOfWhatWasAsked is about paths as they were asked for, though the guard stands where a part of them is removed.
+func TestErrorRouteOfWhatWasAsked(t *testing.T) {
+	w := newWorld(t)
+	w.load(w.config("", `handle_path /api/* {
+		postern_auth
+	}
+	handle_errors {
+		@api path /api/*
+		respond @api "{err.status_code} in the site's words"
+	}`))
+	if got := w.get("/api/users", ""); got.body != "401 in the site's words" {
+		t.Errorf("/api/users = %+v; want the site's words", got)
+	}
+}
+
 // TestNoTunnelByErrorRoutes has HTTP/2 carry a request in somebody's name after a CONNECT of which no matcher can say whether it is for it.
 func TestNoTunnelByErrorRoutes(t *testing.T) {
 	w := newWorld(t)

@@ -28,6 +28,10 @@ var inside = []netip.Prefix{
 // global is where all addresses of IPv6 on the Internet lie. Others stand for addresses of IPv4 or for nothing.
 var global = netip.MustParsePrefix("2000::/3")
 
+// translated is where a network without IPv4 has addresses of that, the last four bytes, when it translates (RFC 6052 §2.1): a name server there (DNS64) gives these
+// for all names that have no address of IPv6.
+var translated = netip.MustParsePrefix("64:ff9b::/96")
+
 // Policy says where to connect to. The zero Policy allows the Internet alone.
 type Policy struct {
 	Allow []netip.Prefix // networks inside that may be reached all the same
@@ -35,12 +39,22 @@ type Policy struct {
 
 // Allows reports whether an address may be dialed.
 func (p Policy) Allows(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
+	dialed := a.Unmap().WithZone("")
+	a = asIPv4(dialed)
 	contains := func(n netip.Prefix) bool { return n.Contains(a) }
-	if slices.ContainsFunc(p.Allow, contains) {
+	if slices.ContainsFunc(p.Allow, func(n netip.Prefix) bool { return contains(n) || n.Contains(dialed) }) {
 		return true
 	}
 	return a.IsGlobalUnicast() && !a.IsPrivate() && !slices.ContainsFunc(inside, contains) && (a.Is4() || global.Contains(a))
+}
+
+// asIPv4 returns the address of IPv4 that a stands for where it is translated, and else a.
+func asIPv4(a netip.Addr) netip.Addr {
+	if !translated.Contains(a) {
+		return a
+	}
+	b := a.As16()
+	return netip.AddrFrom4([4]byte(b[12:]))
 }
 
 // RefusedError says that an address may not be dialed.

@@ -15,14 +15,14 @@ func TestAllows(t *testing.T) {
 		"240.0.0.1": false, "255.255.255.255": false, "203.0.113.9": false,
 		"::": false, "::1": false, "fe80::1": false, "fe80::1%eth0": false, "fc00::1": false, "fd00:ec2::254": false, "ff02::1": false, "fec0::1": false,
 		"::ffff:127.0.0.1": false, "::ffff:10.0.0.1": false, "::ffff:169.254.169.254": false, "::127.0.0.1": false,
-		"64:ff9b::a9fe:a9fe": false, "64:ff9b:1::1": false, "2002:7f00:1::": false, "2001::1": false, "2001:db8::1": false, "100::1": false,
+		"64:ff9b::1.1.1.1": true, "64:ff9b::a9fe:a9fe": false, "64:ff9b::127.0.0.1": false, "64:ff9b::10.0.0.1": false, "64:ff9b::1": false, "64:ff9b::1:101:101": false, "64:ff9b:1::1": false, "2002:7f00:1::": false, "2001::1": false, "2001:db8::1": false, "100::1": false,
 	} {
 		if got := (Policy{}).Allows(netip.MustParseAddr(address)); got != want {
 			t.Errorf("Allows(%s) = %v; want %v", address, got, want)
 		}
 	}
-	some := Policy{Allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128")}}
-	for address, want := range map[string]bool{"10.1.2.3": true, "::ffff:10.1.2.3": true, "10.2.0.1": false, "::1": true, "127.0.0.1": false} {
+	some := Policy{Allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("64:ff9b::10.3.0.0/112")}}
+	for address, want := range map[string]bool{"10.1.2.3": true, "64:ff9b::10.3.0.1": true, "10.3.0.1": false, "::ffff:10.1.2.3": true, "64:ff9b::10.1.2.3": true, "10.2.0.1": false, "64:ff9b::10.2.0.1": false, "::1": true, "127.0.0.1": false} {
 		if got := some.Allows(netip.MustParseAddr(address)); got != want {
 			t.Errorf("with an allowance, Allows(%s) = %v; want %v", address, got, want)
 		}

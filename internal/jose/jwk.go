@@ -62,7 +62,7 @@ func JWKS(keys ...Published) ([]byte, error) {
 
 // ParseJWKS reads the keys of a JWK set that can verify signatures here. It reads key by key and skips what it
 // cannot use, as RFC 7517 §5 asks: other kinds, algorithms that are not Foreign, other uses, broken keys, private keys, secrets. A key
-// without alg gets the usual one of its kind, one without kid its thumbprint. A set of more than 256 KiB or 64 keys,
+// without alg gets the usual one of its kind, one without kid its thumbprint; a member that is null is none. A set of more than 256 KiB or 64 keys,
 // or that is not one strict JSON object with an array of keys, is an error that wraps ErrKey.
 func ParseJWKS(text []byte) ([]*PublicKey, error) {
 	if len(text) > maxJWKS {
@@ -92,8 +92,12 @@ func ParseJWKS(text []byte) ([]*PublicKey, error) {
 // parseJWK reads a public key that verifies, if that is what text is.
 func parseJWK(text []byte) (*PublicKey, bool) {
 	members, ok := parseObject(text)
-	if !ok || !mayVerify(Claims{members}) {
+	said := withoutNulls(members)
+	if !ok || !mayVerify(Claims{said}) {
 		return nil, false
+	}
+	if len(said) < len(members) {
+		text = objectOf(said)
 	}
 	published, err := readJWK(text)
 	if err != nil {
@@ -105,6 +109,21 @@ func parseJWK(text []byte) (*PublicKey, bool) {
 	}
 	k.id, k.open = cmp.Or(published.id, k.id), published.alg == ""
 	return k, true
+}
+
+// withoutNulls returns members but for those that are null: so many a program writes what it does not say.
+func withoutNulls(members []member) []member {
+	return slices.DeleteFunc(slices.Clone(members), func(m member) bool { return string(m.value) == "null" })
+}
+
+// objectOf returns the JSON object that has members.
+func objectOf(members []member) []byte {
+	object := make(map[string]json.RawMessage, len(members))
+	for _, m := range members {
+		object[string(m.name)] = m.value
+	}
+	text, _ := json.Marshal(object) // of values that were read from JSON
+	return text
 }
 
 // published is what a JWK says, whatever its kind.

@@ -97,6 +97,8 @@ func TestParseJWKSSkips(t *testing.T) {
 		`{` + edKey + `}`,
 		`{` + edKey + `,"kid":"2026-11","alg":"EdDSA","use":"sig","key_ops":["verify"],"x5t":"aGk","extra":{"a":1}}`,
 		`{` + ecKey + `,"kid":"e1"}`,
+		`{` + ecKey + `,"kid":"e2","alg":null,"use":null,"key_ops":null,"d":null,"x5c":null,"x5t":null,"x5u":null}`,
+		`{` + edKey + `,"alg":"EdDSA","kid":null}`,
 	}
 	broken := []string{
 		`1`, `null`, `[]`, `{}`, `"key"`,
@@ -107,7 +109,7 @@ func TestParseJWKSSkips(t *testing.T) {
 		`{"kty":"OKP","crv":"Ed25519","x":"AAAA"}`,
 		`{"kty":"OKP","crv":"Ed448","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, `{` + offKey + `}`,
 		`{` + edKey + `,"d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}`,
-		`{` + edKey + `,"use":"enc"}`, `{` + edKey + `,"use":null}`, `{` + edKey + `,"key_ops":["sign"]}`,
+		`{` + edKey + `,"use":"enc"}`, `{"kty":"OKP","crv":"Ed25519","x":null}`, `{` + edKey + `,"key_ops":["sign"]}`,
 		`{` + edKey + `,"key_ops":"verify "}`,
 		`{` + edKey + `,"alg":"RS256"}`, `{` + edKey + `,"alg":"none"}`, `{` + edKey + `,"alg":"HS256"}`,
 		`{` + ecKey + `,"alg":"ES384"}`,
@@ -120,7 +122,7 @@ func TestParseJWKSSkips(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := fmt.Sprint(keys)
-	want := "[EdDSA key kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k EdDSA key 2026-11 ES256 key e1]"
+	want := "[EdDSA key kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k EdDSA key 2026-11 ES256 key e1 ES256 key e2 EdDSA key kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k]"
 	if got != want {
 		t.Errorf("ParseJWKS = %s; want %s", got, want)
 	}

@@ -126,7 +126,11 @@ func (f *fetcher) get(ctx context.Context, address string) ([]byte, time.Duratio
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, 0, failed("bad_status", "%s answered %d %s", address, resp.StatusCode, http.StatusText(resp.StatusCode))
+		remedy := ""
+		if resp.StatusCode/100 == 3 {
+			remedy = "; redirects are not followed"
+		}
+		return nil, 0, failed("bad_status", "%s answered %d %s%s", address, resp.StatusCode, http.StatusText(resp.StatusCode), remedy)
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
 	if err != nil {

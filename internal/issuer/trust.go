@@ -86,7 +86,11 @@ func (t *Trust) Verify(keys *Keys, token jose.Token, now time.Time) (Proven, err
 	if newer {
 		return Proven{}, ErrNewerKey
 	}
-	return Proven{}, &RefusedError{Why: "its key is not one that the issuer publishes", Newer: issued == 0}
+	why := "its key is not one that the issuer publishes"
+	if token.KeyID() == "" {
+		why = "it has no kid, and of the keys that the issuer publishes not exactly one fits"
+	}
+	return Proven{}, &RefusedError{Why: why, Newer: issued == 0}
 }
 
 // latest is the last second that a token may speak of, far beyond any that is used and far from where times overflow.

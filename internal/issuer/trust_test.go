@@ -191,6 +191,28 @@ func TestVerifyKeys(t *testing.T) {
 	}
 }
 
+// TestVerifyWithoutKid takes a token that names no key where one alone fits, and says what keeps it out where that is not so.
+func TestVerifyWithoutKid(t *testing.T) {
+	first, second, ec := newKey(t, jose.EdDSA), newKey(t, jose.EdDSA), newKey(t, jose.ES256)
+	text, err := first.SignBare([]byte(claims(nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jose.ParseForeign(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const several = "it has no kid, and of the keys that the issuer publishes not exactly one fits"
+	for want, keys := range map[string]*issuer.Keys{"": keysOf(t, first, ec), several: keysOf(t, first, second)} {
+		if _, err := trust.Verify(keys, token, noon); why(err) != want {
+			t.Errorf("a token without kid, with the keys %v: %q, want %q", keys.Fingerprints(), why(err), want)
+		}
+	}
+	if _, err := trust.Verify(keysOf(t, ec), token, noon); why(err) != several {
+		t.Errorf("a token without kid, with no key that fits: %q, want %q", why(err), several)
+	}
+}
+
 // refused returns the error of a refusal.
 func refused(why string) error { return &issuer.RefusedError{Why: why} }
 

@@ -34,15 +34,19 @@ func (g *Guard) Explain(ctx context.Context, method, address, credential string)
 	return b.String(), nil
 }
 
-// explainRealm says what keeps everybody out who shows a credential: that the realm cannot be had. "" where it can.
+// explainRealm says what keeps everybody out who shows a credential of the realm: that the realm cannot be had. "" where it can.
 func (g *Guard) explainRealm(ctx context.Context) string {
+	who := "every credential"
+	if len(g.c.issuers) > 0 && g.c.Assertion == "" { // which the realm signs
+		who += " but those of issuers elsewhere"
+	}
 	switch _, err := g.atHome(ctx); {
 	case err == nil:
 		return ""
 	case errors.Is(err, core.ErrRealmNotFound):
-		return fmt.Sprintf("There is no realm %q, by id or by name, so that every credential gets 503.\n", g.c.Realm)
+		return fmt.Sprintf("There is no realm %q, by id or by name, so that %s gets 503.\n", g.c.Realm, who)
 	default:
-		return fmt.Sprintf("The realm cannot be read, so that every credential gets 503: %v.\n", err)
+		return fmt.Sprintf("The realm cannot be read, so that %s gets 503: %v.\n", who, err)
 	}
 }
 

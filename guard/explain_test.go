@@ -58,6 +58,7 @@ func TestExplain(t *testing.T) {
 
 // TestExplainRealm says that the realm is not there, or cannot be read, whatever is shown.
 func TestExplainRealm(t *testing.T) {
+	outside := newElsewhere(t).settings()
 	for err, want := range map[error]string{core.ErrRealmNotFound: `There is no realm "default", by id or by name`, core.ErrUnavailable: "The realm cannot be read"} {
 		w := newWorld()
 		w.realmErr = err
@@ -65,6 +66,15 @@ func TestExplainRealm(t *testing.T) {
 		for _, shown := range []string{"", "a.b.good"} {
 			if got, err := g.Explain(t.Context(), "GET", "/", shown); err != nil || !strings.Contains(got, want) {
 				t.Errorf("Explain with %q = %q, %v; want %q", shown, got, err, want)
+			}
+		}
+		for settings, want := range map[*guard.Settings]string{
+			{}: "so that every credential gets 503", {Issuers: outside}: "so that every credential but those of issuers elsewhere gets 503",
+			{Issuers: outside, Assertion: "app"}: "so that every credential gets 503",
+		} {
+			g := w.guard(t, guard.Options{Settings: *settings, Asserter: &asserter{w: w}})
+			if got, err := g.Explain(t.Context(), "GET", "/", ""); err != nil || !strings.Contains(got, want) {
+				t.Errorf("Explain with %d issuers and the assertion %q = %q, %v; want %q", len(settings.Issuers), settings.Assertion, got, err, want)
 			}
 		}
 	}

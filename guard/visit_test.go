@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -380,6 +381,54 @@ func TestStaleOK(t *testing.T) {
 	ask("GET", "good", 503, "after news of the user")
 	w.fails("good", core.ErrInvalidToken)
 	ask("GET", "good", 401, "ended")
+}
+
+// TestStaleOKAfterARead: what was read while no news came is relied on for the grace from then on, however long the silence lasts.
+func TestStaleOKAfterARead(t *testing.T) {
+	w := newWorld()
+	w.silent.Store(true)
+	w.pass(time.Hour)
+	w.knows("good", ann)
+	g := w.guard(t, guard.Options{Settings: guard.Settings{StaleOK: guard.Duration(time.Minute)}})
+	wantDecision(t, g, "good", guard.Allow)
+	w.fails("good", core.ErrUnavailable)
+	w.pass(time.Minute)
+	wantDecision(t, g, "good", guard.Allow)
+	w.pass(time.Second)
+	wantDecision(t, g, "good", guard.CannotKnow)
+}
+
+// absentKeys are keys that nobody can ask about while away.
+type absentKeys struct {
+	keys
+	away atomic.Bool
+}
+
+func (k *absentKeys) Resolve(ctx context.Context, realm core.RealmID, key string, from netip.Addr) (core.Identity, error) {
+	if k.away.Load() {
+		return core.Identity{}, core.ErrUnavailable
+	}
+	return k.keys.Resolve(ctx, realm, key, from)
+}
+
+// TestStaleKeyIsBoundToAddresses takes a key that was known before the store went away from its addresses alone.
+func TestStaleKeyIsBoundToAddresses(t *testing.T) {
+	w := newWorld()
+	all := &absentKeys{keys: keys{"k": {Realm: realmID, User: "usr_robot", Credential: "crd_1", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}}
+	g := w.guard(t, guard.Options{Settings: guard.Settings{From: []guard.Source{guard.SourceAPIKey}, StaleOK: guard.Duration(time.Minute)}, Keys: all})
+	ask := func(from string, want guard.Decision) {
+		t.Helper()
+		r := request("GET", "/", "X-Api-Key", "k")
+		r.RemoteAddr = from
+		if v := g.Judge(r); v.Decision != want {
+			t.Errorf("from %s: %s %+v, want %s", from, v.Decision, v.Refusal, want)
+		}
+	}
+	ask("192.0.2.1:1", guard.Allow)
+	w.silent.Store(true)
+	all.away.Store(true)
+	ask("192.0.2.2:1", guard.Allow)
+	ask("203.0.113.1:1", guard.CannotKnow)
 }
 
 // TestNoGraceByAStandingClock lets nobody in by what was known before where the clock does not tell how long ago that was.

@@ -98,6 +98,11 @@ func TestAdminExplain(t *testing.T) {
 		respond 103
 		invoke vip
 	}
+	handle /cookies {
+		postern_auth {
+			from cookie
+		}
+	}
 	handle /either {
 		basic_auth {
 			bob $2a$04$yC3Q6ubd8dPfUWbUSVpHyuQKWvaHXcdkPDcSCMFiY1eNcJ1fDIyS.
@@ -130,6 +135,7 @@ func TestAdminExplain(t *testing.T) {
 		{"GET", "/healthz", "", []string{"GET /healthz: allow", "Anybody may pass"}},
 		{"GET", "/named", p.tokens.Valid, []string{"GET /named: deny, 403"}},
 		{"GET", "/either", p.tokens.Valid, []string{"one of the providers", "GET /either: allow"}},
+		{"GET", "/cookies", p.tokens.Valid, []string{"shown as cookie", "shown as bearer", "as bearer and as cookie. A request has to show it"}},
 		{"GET", "", p.tokens.Valid, []string{"GET /: allow"}},
 		{"GET", "/assets/%2e%2e/admin", "", []string{"deny, 400 ambiguous_path"}},
 		{"GET", "/assets/a%2db", "", []string{"deny, 400 ambiguous_path"}},
@@ -152,13 +158,18 @@ func TestAdminExplain(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		`{"url":"/page"}`:                          "the url must look like",
-		`{"url":"http://127.0.0.1:1/"}`:            "no site listens",
-		`{"url":"http://` + w.site + `/","who":1}`: "the body must be",
+		`{"url":"/page"}`:                           "the url must look like",
+		`{"url":"http://127.0.0.1:1/"}`:             "no site listens",
+		`{"method":"G T","url":"http://a.example"}`: "invalid method",
+		`{"url":"http://` + w.site + `/","who":1}`:  "the body must be",
 	} {
 		if got := w.admin(admin, "POST", "/postern/explain", body); got.status < 400 || !strings.Contains(got.body, want) {
 			t.Errorf("explain %s = %+v; want %q", body, got, want)
 		}
+	}
+	body, _ := json.Marshal(map[string]string{"url": "http://" + w.site + "/admin/x", "credential": p.tokens.Valid})
+	if got := w.admin(admin, "POST", "/postern/explain", string(body)); strings.Contains(got.body, "has to show it") {
+		t.Errorf("explain of guards that look in one place = %+v; want nothing about places", got)
 	}
 	if lines := w.logged(p.tokens.Valid); len(lines) > 0 {
 		t.Errorf("the log shows the token: %s", lines)
@@ -177,7 +188,7 @@ func FuzzExplain(f *testing.F) {
 		if (err == nil) != strings.Contains(text, "no guard stands in the way") {
 			t.Errorf("explain(%q, %q) = %q, %v", method, address, text, err)
 		}
-		if err != nil && len(credential) > 6 && !strings.Contains(address, credential) && strings.Contains(err.Error(), credential) {
+		if err != nil && len(credential) > 6 && !strings.Contains(method+" "+address, credential) && strings.Contains(err.Error(), credential) {
 			t.Errorf("explain(%q, %q) shows the credential: %v", method, address, err)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,10 @@ import (
 // matchers and rewrites up to where one of Caddy's usual handlers answers, and asks no other handler.
 func explain(ctx context.Context, sites *caddyhttp.App, method, address, credential string) (string, error) {
 	r, err := http.NewRequestWithContext(ctx, strings.ToUpper(cmp.Or(method, http.MethodGet)), address, nil)
-	if err != nil || r.Host == "" {
+	if err != nil {
+		return "", fmt.Errorf("this is no request: %w", err)
+	}
+	if r.Host == "" {
 		return "", errors.New("the url must look like https://app.example.com/page")
 	}
 	r.URL.Path = cmp.Or(r.URL.Path, "/") // as every client asks
@@ -43,6 +47,9 @@ func explain(ctx context.Context, sites *caddyhttp.App, method, address, credent
 	}
 	if len(t.said) == 0 {
 		return fmt.Sprintf("%s %s: no guard stands in the way%s.\n", r.Method, address, t.answered), nil
+	}
+	if len(t.places) > 1 {
+		t.said = append(t.said, fmt.Sprintf("These guards were asked as if the credential were shown where each looks for it: as %s. A request has to show it where all of them look, or in all of these places.\n", joined(t.places)))
 	}
 	return strings.Join(t.said, "\n"), nil
 }
@@ -70,8 +77,18 @@ type traveller struct {
 	r          *http.Request
 	server     *caddyhttp.Server
 	credential string
-	said       []string // by each guard that it met
-	answered   string   // of which handler, where one answered
+	said       []string       // by each guard that it met
+	places     []guard.Source // where guards were shown the credential, each once
+	answered   string         // of which handler, where one answered
+}
+
+// joined returns places as text.
+func joined(places []guard.Source) string {
+	texts := make([]string, len(places))
+	for i, place := range places {
+		texts[i] = string(place)
+	}
+	return strings.Join(texts, " and as ")
 }
 
 // walk takes the request through routes. It reports whether its way ended there.
@@ -129,7 +146,10 @@ func (t *traveller) meet(h caddyhttp.MiddlewareHandler) (ended bool, err error) 
 			}
 		}
 	case *Auth:
-		text, err := h.explain(t.r, t.credential)
+		text, place, err := h.explain(t.r, t.credential)
+		if place != "" && !slices.Contains(t.places, place) {
+			t.places = append(t.places, place)
+		}
 		t.said = append(t.said, text)
 		return false, err
 	default:
@@ -162,19 +182,20 @@ func answerer(h caddyhttp.MiddlewareHandler) string {
 	return ""
 }
 
-// explain says what the guard makes of a request.
-func (a *Auth) explain(r *http.Request, credential string) (string, error) {
+// explain says what the guard makes of a request, and where it was shown the credential; "" where it looked at none.
+func (a *Auth) explain(r *http.Request, credential string) (text string, place guard.Source, err error) {
 	public, err := a.public.AnyMatchWithError(r)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if len(a.public) > 0 && public && r.Method != http.MethodTrace && r.Method != http.MethodConnect { // which the guard refuses wherever they are for
 		if !guard.IsExact(r.URL) {
-			return fmt.Sprintf("%s %s: deny, 400 ambiguous_path. It is public by matchers, but its path can be read in more than one way.\n", r.Method, r.URL.EscapedPath()), nil
+			return fmt.Sprintf("%s %s: deny, 400 ambiguous_path. It is public by matchers, but its path can be read in more than one way.\n", r.Method, r.URL.EscapedPath()), "", nil
 		}
-		return fmt.Sprintf("%s %s: allow\nDecided by the matchers of public. Anybody may pass.\n", r.Method, r.URL.EscapedPath()), nil
+		return fmt.Sprintf("%s %s: allow\nDecided by the matchers of public. Anybody may pass.\n", r.Method, r.URL.EscapedPath()), "", nil
 	}
-	return a.guard.Explain(r.Context(), r.Method, r.URL.String(), credential)
+	text, err = a.guard.Explain(r.Context(), r.Method, r.URL.String(), credential)
+	return text, a.guard.LooksFor(credential), err
 }
 
 // nowhere is where an answer goes that nobody waits for.

@@ -72,16 +72,28 @@ func RequestTo(ctx context.Context, method, address string) (*http.Request, erro
 	return r, nil
 }
 
-// show puts a credential where the guard looks for one of its kind.
-func (g *Guard) show(r *http.Request, credential string) {
+// LooksFor returns where Explain shows a credential; "" where there is none to show.
+func (g *Guard) LooksFor(credential string) Source {
 	isToken := strings.Count(credential, ".") == 2
 	switch {
 	case credential == "":
+		return ""
 	case g.c.sources.key && (!isToken || !g.c.sources.bearer && !g.c.sources.cookie):
-		r.Header.Set(g.c.APIKeyHeader, credential)
+		return SourceAPIKey
 	case g.c.sources.bearer:
+		return SourceBearer
+	}
+	return SourceCookie
+}
+
+// show puts a credential where the guard looks for one of its kind.
+func (g *Guard) show(r *http.Request, credential string) {
+	switch g.LooksFor(credential) {
+	case SourceAPIKey:
+		r.Header.Set(g.c.APIKeyHeader, credential)
+	case SourceBearer:
 		r.Header.Set("Authorization", "Bearer "+credential)
-	default:
+	case SourceCookie:
 		r.AddCookie(g.SessionCookie(credential, g.now()))
 	}
 }

@@ -107,7 +107,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	defer leave()
 	introduce(admitted, userPrefix, guard.FieldsFrom(admitted.Context()))
 	a.guard.leaveToErrorRoutes(r, admitted)
-	answer, end := a.guard.Unshared(w)
+	answer, end := a.guard.Answer(w, admitted)
 	defer end()
 	return next.ServeHTTP(untilEnd(answer, admitted), admitted)
 }

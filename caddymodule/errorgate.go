@@ -18,7 +18,7 @@ type errorGate struct {
 // metGuard is the variable of a request that holds the *sharedGuard which it met last.
 const metGuard = "http.auth.postern.guard"
 
-// ServeHTTP passes on what error routes may see, and has them give nobody else a cookie that was renewed.
+// ServeHTTP passes on what error routes may see, and has their answer be as that of what is behind the guard (guard.Guard.Answer).
 func (g *errorGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	met, is := caddyhttp.GetVar(r.Context(), metGuard).(*sharedGuard)
 	if !is {
@@ -30,7 +30,7 @@ func (g *errorGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	}
 	r = met.WithoutTrailers(r)
 	keepBody(r)
-	answer, end := met.Unshared(w)
+	answer, end := met.Answer(w, r)
 	defer end()
 	return next.ServeHTTP(answer, r)
 }

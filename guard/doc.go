@@ -23,7 +23,7 @@
 // header without a value is absent.
 //
 // Credentials stay here, but for a bearer token where Settings.PassToken says otherwise. A CORS preflight, which carries none, has no body
-// and opens nothing, passes without identity, and so does what is public. Go programs find the Identity with FromContext; guards in
+// and opens nothing, passes without identity, of its answer the headers alone come back, and what is public passes so too. Go programs find the Identity with FromContext; guards in
 // front of the same application share Names, and then each goes by whom the one before it found.
 //
 // # What is open for long

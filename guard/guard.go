@@ -128,7 +128,7 @@ func (g *Guard) before(next http.Handler, proxy bool) http.Handler {
 			r, here = g.admit(w, r, &v)
 		}
 		defer here.leave()
-		answer, end := g.Unshared(w)
+		answer, end := g.Answer(w, r)
 		defer end()
 		next.ServeHTTP(answer, r)
 	})

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// Unshared returns w such that no cache gives a new cookie which g has set on it to anybody else, whatever the handler says of caching: the last word
-// on that, as of the moment when the answer begins, is ours. end is to be called when the handler has returned. Where no cookie is set, it is w itself.
-func (g *Guard) Unshared(w http.ResponseWriter) (answer http.ResponseWriter, end func()) {
+// unshared returns w such that no cache gives a new cookie which g has set on it to anybody else (see Answer). Where no cookie is set, it is w itself.
+func (g *Guard) unshared(w http.ResponseWriter) (answer http.ResponseWriter, end func()) {
 	if h := w.Header(); h["Set-Cookie"] == nil || !g.setsCookie(h) {
 		return w, func() {}
 	}

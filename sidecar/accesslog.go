@@ -121,7 +121,7 @@ func loggedGuard(g *guard.Guard, next http.Handler) http.Handler {
 		}
 		admitted, leave := g.Admit(w, r, v)
 		defer leave()
-		answer, end := g.Unshared(w)
+		answer, end := g.Answer(w, admitted)
 		next.ServeHTTP(answer, admitted)
 		end()
 	})

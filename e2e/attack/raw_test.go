@@ -67,9 +67,11 @@ func (h *host) converse(conn net.Conn, text string, most int) []answer {
 		}
 		body, _ := io.ReadAll(resp.Body)
 		a := answer{status: resp.StatusCode, header: resp.Header, closed: resp.Close, body: string(body)}
-		if resp.Header.Get("X-Witness") != "" {
+		if saw := resp.Header.Get("X-Witness"); saw != "" {
 			a.saw = &seen{}
-			_ = json.Unmarshal(body, a.saw)
+			if json.Unmarshal([]byte(saw), a.saw) != nil { // it says more to OPTIONS alone, of which the body may be left out
+				_ = json.Unmarshal(body, a.saw)
+			}
 		}
 		all = append(all, a)
 		if len(all) == most || resp.Close || resp.StatusCode == http.StatusSwitchingProtocols {

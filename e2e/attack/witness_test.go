@@ -94,11 +94,14 @@ func (w *witness) serve(conn net.Conn) {
 			return
 		}
 		text, _ := json.Marshal(s)
-		length := strconv.Itoa(len(text))
+		length, saw := strconv.Itoa(len(text)), "saw"
+		if s.Method == "OPTIONS" {
+			saw = string(text)
+		}
 		if s.Method == "HEAD" {
 			text = nil
 		}
-		if _, err := fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Witness: saw\r\nContent-Length: %s\r\n\r\n%s", length, text); err != nil {
+		if _, err := fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Witness: %s\r\nContent-Length: %s\r\n\r\n%s", saw, length, text); err != nil {
 			return
 		}
 	}

@@ -14,6 +14,7 @@ type exchange struct {
 
 	status     int
 	refused    bool              // though the status is 200
+	preflight  bool              // the reply has no body
 	reply      map[string]string // headers of the reply; "" = absent
 	identified bool              // the App is told who it is; else it sees no identity header at all
 	seen       map[string]string // other headers that the App saw; "" = absent
@@ -122,7 +123,7 @@ var exchanges = []exchange{
 
 	{name: "preflight", method: "OPTIONS", header: http.Header{
 		"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"PUT"}, "X-Postern-User-Id": {"evil"}},
-		status: 200, seen: map[string]string{"Origin": "https://example.com"}},
+		status: 200, preflight: true, seen: map[string]string{"Origin": "https://example.com"}},
 	{name: "preflight with a token", method: "OPTIONS", header: http.Header{
-		"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"PUT"}, "Authorization": {"Bearer {valid}"}}, status: 200},
+		"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"PUT"}, "Authorization": {"Bearer {valid}"}}, status: 200, preflight: true},
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,10 @@ const Caddyfile = `postern_auth {
 		}
 	}`
 
-// App is the application behind the guard. It answers with the headers that it saw, {"headers":{"Name":["value"]}}. Where
+// sawHeader is where App says to OPTIONS what it saw, too.
+const sawHeader = "X-App-Saw"
+
+// App is the application behind the guard. It answers with the headers that it saw, {"headers":{"Name":["value"]}}, whatever the method. Where
 // the protocol is to become "websocket" it sends back every byte instead.
 func App() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +74,16 @@ func App() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "public, max-age=60")
 		w.Header().Set("CDN-Cache-Control", "max-age=60")
-		_ = json.NewEncoder(w).Encode(reply{r.Header}) // a client that left
+		text, err := json.Marshal(reply{r.Header})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		if r.Method == http.MethodOptions {
+			w.Header().Set(sawHeader, string(text))
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+		_, _ = w.Write(text) // to a client that may have left
 	})
 }
 
@@ -130,6 +143,12 @@ func (e exchange) run(t *testing.T, client *http.Client, h Host) {
 		if got := resp.Header.Get(name); got != want {
 			t.Errorf("reply header %s = %q, want %q", name, got, want)
 		}
+	}
+	if e.preflight {
+		if len(body) > 0 {
+			t.Errorf("the reply to a preflight has a body: %q", body)
+		}
+		body = []byte(resp.Header.Get(sawHeader))
 	}
 	if id := resp.Header.Get("X-Request-Id"); (id != "") != (e.refused || e.status >= 300) || id == "of-the-client" {
 		t.Errorf("the reply has the X-Request-Id %q; want one of the host's own where it refuses", id)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/core"
@@ -98,10 +97,6 @@ func (g *Guard) show(r *http.Request, credential string) {
 	}
 }
 
-// readings say what an app does not mind that reads a path so.
-var readings = [pathReadings]string{loose: "neither case nor a slash at the end", short: "no ending such as .json",
-	whole: "neither, and has a page there beside those below", bare: "not even the ending in a rule"}
-
 // explainRules says which rules decide about r.
 func (c *compiled) explainRules(r *http.Request) string {
 	d, why := c.demands(r)
@@ -115,15 +110,15 @@ func (c *compiled) explainRules(r *http.Request) string {
 	default:
 		return "No rule decides: the path can be read in more than one way."
 	}
-	text := "Decided by " + c.explainRule(d.rules[spelled])
-	if slices.ContainsFunc(d.policies[loose:], func(p *policy) bool { return p != nil }) {
+	text := "Decided by " + d.rules[0].explain()
+	if d.rules[1] != nil {
 		text += " for the path as it is spelled"
-		for how, minds := range readings {
-			if d.policies[how] != nil && minds != "" {
-				text += fmt.Sprintf(", and by %s for an app that minds %s", c.explainRule(d.rules[how]), minds)
+		for _, r := range d.rules[1:] {
+			if r != nil {
+				text += ", and by " + r.explain()
 			}
 		}
-		text += "; all of that must be satisfied"
+		text += " for an app that minds neither case, a slash at the end, an ending such as .json, nor what is encoded; all of that must be satisfied"
 	}
 	if text += "."; d.public {
 		text += " Anybody may pass."
@@ -133,17 +128,13 @@ func (c *compiled) explainRules(r *http.Request) string {
 	return text
 }
 
-// explainRule says which rule r is, and what it asks for in the words of the settings; nil stands for what holds without one.
-func (c *compiled) explainRule(r *rule) string {
-	name, set := withoutRule, any(c.Policy)
-	if r != nil {
-		name, set = r.name, r.set
-	}
-	text, err := json.Marshal(set)
+// explain says which rule r is, and what it asks for in the words of the settings.
+func (r *rule) explain() string {
+	text, err := json.Marshal(r.set)
 	if err != nil || string(text) == "{}" {
-		return name
+		return r.name
 	}
-	return name + ", " + string(text)
+	return r.name + ", " + string(text)
 }
 
 // explainWho says whom a verdict is about.

@@ -259,7 +259,7 @@ func (g *Guard) settle(r *http.Request, d *demand, now time.Time, v *Verdict) {
 		*v = deny(refuseCrossSite)
 		return
 	}
-	v.policies = d.policies
+	v.rules = d.rules
 	if why := v.unmet(now); why != nil {
 		v.Decision, v.Refusal = Deny, *why
 		return

@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,14 +23,14 @@ import (
 var refuseAmbiguous = Refusal{Status: http.StatusBadRequest, Reason: "ambiguous_path",
 	Detail: "The path of this request can be read in more than one way. Send it without encoded separators, dots, letters, digits, hyphens and underscores, dot segments, double slashes, semicolons and backslashes."}
 
-// IsPlain reports whether all applications read the path of u alike, but that some route by an escaped '-' or '_' as it is sent, which Judge
+// IsPlain reports whether all applications read the path of u alike, but that some route by what is escaped without need as it is sent, which Judge
 // bears in mind. One that they do not is refused where rules look at paths; whoever puts a path in front of it must refuse it likewise.
 func IsPlain(u *url.URL) bool {
 	_, ok := plainPath(u)
 	return ok
 }
 
-// IsExact reports whether the path of u is plain and has no escaped '-' or '_' either, for hosts with rules of their own that go by one reading.
+// IsExact reports whether the path of u is plain and nothing in it is escaped without need either, for hosts with rules of their own that go by one reading.
 func IsExact(u *url.URL) bool { return IsPlain(u) && markedPath(u) == "" }
 
 // plainPath returns the path of u in the one way that everybody reads it, decoded, or false where readings may differ.
@@ -117,8 +119,8 @@ func hasOddEscape(escaped string) bool {
 	return false
 }
 
-// markedPath returns the path of u, which is plain, as an application reads it that routes by '-' and '_' as they are sent; "" where none is escaped.
-// Clients that escape all but letters and digits send them so: Swift's with .alphanumerics, Rust's with NON_ALPHANUMERIC.
+// markedPath returns the path of u, which is plain, as an application reads it that routes by what need not be escaped as it is sent; "" where none of that is.
+// Clients that escape all but letters and digits send it so (Swift's with .alphanumerics, Rust's with NON_ALPHANUMERIC), and JavaScript's encodeURIComponent some.
 func markedPath(u *url.URL) string {
 	if u.RawPath == "" || !isAsSent(u) {
 		return ""
@@ -131,8 +133,16 @@ func markedPath(u *url.URL) string {
 	return path
 }
 
-// markEscapes has these stay escaped when a path is decoded.
-var markEscapes = strings.NewReplacer("%2d", "%252d", "%2D", "%252D", "%5f", "%255f", "%5F", "%255F")
+// markEscapes has escapes of what net/url does not escape, and a path may hold, stay when it is decoded.
+var markEscapes = func() *strings.Replacer {
+	var pairs []string
+	for _, c := range "-_~@:+$&,=" {
+		for _, escape := range []string{fmt.Sprintf("%%%02x", c), fmt.Sprintf("%%%02X", c)} {
+			pairs = append(pairs, escape, "%25"+escape[1:])
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
@@ -172,6 +182,29 @@ func withoutEnding(path string) string {
 	return path
 }
 
+// indexPage is what many an app and server has for the page of the folder that it is in, with whatever ending.
+const indexPage = "index"
+
+// withoutIndex returns the folder whose page a path without an ending is, and false where it is none's.
+func withoutIndex(path string) (string, bool) {
+	folder, is := strings.CutSuffix(path, "/"+indexPage)
+	return cmp.Or(folder, "/"), is
+}
+
+// fileEnd returns where a segment ends that has an ending and is not the last, as /admin.php in /admin.php/x, after some place; -1 where there is none. To such
+// a program what follows is no part of what is asked for (PATH_INFO, RFC 3875 §4.1.5).
+func fileEnd(path string, after int) int {
+	dot := strings.IndexByte(path[after:], '.')
+	if dot < 0 {
+		return -1
+	}
+	slash := strings.IndexByte(path[after+dot:], '/')
+	if slash < 0 {
+		return -1
+	}
+	return after + dot + slash
+}
+
 // foldText returns what stands for all texts that differ from text in case, or are compatible, only.
 func foldText(text string) string {
 	if !isASCII(text) {
@@ -197,6 +230,7 @@ func foldRune(c rune) rune {
 type pattern struct {
 	segments []string // "*" matches any one
 	rest     bool     // what follows may be anything; there is something
+	ending   string   // that was left out at its end; "" = nothing was
 }
 
 // newPattern reads a path of a rule. It reports false for one that no request could match, or that several could
@@ -237,35 +271,86 @@ func (p pattern) loose() pattern {
 	return p
 }
 
-// bare returns the loose pattern of paths without endings.
-func (p pattern) bare() pattern {
-	p = p.loose()
-	if n := len(p.segments); n > 0 && !p.rest {
-		p.segments[n-1] = strings.TrimPrefix(withoutEnding("/"+p.segments[n-1]), "/")
+// andStems appends to others p, which is loose, and what it is without its ending: /admin of /admin.html, and of /admin/index.html as well.
+func (p pattern) andStems(others []pattern) []pattern {
+	others = append(others, p)
+	if p.rest {
+		return others
 	}
-	return p
+	n := len(p.segments) - 1
+	above, last := p.segments[:n], p.segments[n]
+	short := withoutEnding(last)
+	if len(short) < len(last) {
+		others = append(others, pattern{segments: append(slices.Clone(above), short), ending: last[len(short):]})
+	}
+	if short == indexPage {
+		if n == 0 {
+			above = []string{""}
+		}
+		others = append(others, pattern{segments: above, ending: "/" + last})
+	}
+	return others
 }
 
-// matches reports whether p matches a path. Read loosely, /admin/* matches /admin too.
-func (p *pattern) matches(path string, loose bool) bool {
+// fit is what a path is to a pattern.
+type fit uint8
+
+const (
+	elsewhere fit = iota // nothing
+	folder               // /admin to /admin/*
+	within               // /admin/ or /admin/x to /admin/*
+	page                 // /admin to /admin
+)
+
+// fit returns what a path is to p.
+func (p *pattern) fit(path string) fit {
 	rest := path
 	for _, s := range p.segments {
 		if rest == "" {
-			return false
+			return elsewhere
 		}
-		var segment string
 		rest = rest[1:] // the slash
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
-			segment, rest = rest[:i], rest[i:]
-		} else {
-			segment, rest = rest, ""
+		n := len(s)
+		if s != "*" {
+			if !strings.HasPrefix(rest, s) {
+				return elsewhere
+			}
+		} else if n = segmentEnd(rest); n == 0 {
+			return elsewhere
 		}
-		if s != segment && (s != "*" || segment == "") {
-			return false
+		if rest = rest[n:]; rest != "" && rest[0] != '/' {
+			return elsewhere
 		}
 	}
-	if p.rest {
-		return rest != "" || loose
+	switch {
+	case p.rest && rest == "":
+		return folder
+	case p.rest:
+		return within
+	case rest == "":
+		return page
 	}
-	return rest == ""
+	return elsewhere
+}
+
+// segmentEnd returns where the first segment of a text ends.
+func segmentEnd(text string) int {
+	if i := strings.IndexByte(text, '/'); i >= 0 {
+		return i
+	}
+	return len(text)
+}
+
+// fitOf returns what a path with an ending is to those patterns that it is most to. Where there are none, it is within all.
+func fitOf(patterns []pattern, path, ending string) fit {
+	if len(patterns) == 0 {
+		return within
+	}
+	best := elsewhere
+	for i := range patterns {
+		if p := &patterns[i]; p.rest || p.ending == ending {
+			best = max(best, p.fit(path))
+		}
+	}
+	return best
 }

@@ -123,9 +123,6 @@ var (
 		Detail: "This needs a sign-in of a moment ago, which an API key is not."}
 )
 
-// asks reports whether p, which may be nil, asks for anything.
-func (p *policy) asks() bool { return p != nil && !p.any }
-
 // judge returns why p does not let who in, or nil. What no sign-in would change comes first.
 func (p *policy) judge(who *core.Identity, now time.Time) *Refusal {
 	if p.any {

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,15 +9,17 @@ import (
 	"strings"
 )
 
-// rule is a Rule as a Guard uses it.
+// rule is a Rule as a Guard uses it, or what holds where none matches.
 type rule struct {
-	set     Rule   // as it was set, for those who ask which one decides
-	name    string // likewise
-	methods []string
-	public  bool
-	policy  policy
+	set      Rule   // as it was set, for those who ask which one decides
+	name     string // likewise
+	methods  []string
+	public   bool // anybody may pass, even while it cannot be known who that is
+	optional bool // anybody may pass
+	policy   policy
 
-	patterns [pathReadings][]pattern // of its paths, each as it is to be read
+	exact []pattern // its paths
+	loose []pattern // likewise, and those without an ending, for paths that are read loosely
 }
 
 // What decides besides rules, for those who ask which one does.
@@ -54,7 +57,7 @@ func newRules(public []string, rules []Rule, top string) ([]rule, error) {
 
 // newRule prepares a rule.
 func newRule(name string, r Rule) (rule, error) {
-	one := rule{set: r, name: name, public: r.Public, methods: r.Methods}
+	one := rule{set: r, name: name, public: r.Public, optional: r.Public, methods: r.Methods}
 	var errs []error
 	for _, text := range r.Paths {
 		p, ok := newPattern(text)
@@ -62,13 +65,8 @@ func newRule(name string, r Rule) (rule, error) {
 			errs = append(errs, fmt.Errorf("%s: %q is no path like /admin, /admin/* or /users/*/avatar", name, text))
 			continue
 		}
-		read := [pathReadings]pattern{spelled: p, loose: p.loose(), short: p.loose(), whole: p.loose(), bare: p.bare()}
-		if r.Public { // that /app.js is opens neither /app nor /app.css
-			read[bare] = read[loose]
-		}
-		for how, p := range read {
-			one.patterns[how] = append(one.patterns[how], p)
-		}
+		one.exact = append(one.exact, p)
+		one.loose = p.loose().andStems(one.loose)
 	}
 	for _, m := range r.Methods {
 		if !isToken(m) || strings.ToUpper(m) != m {
@@ -88,69 +86,65 @@ func newRule(name string, r Rule) (rule, error) {
 	return one, errors.Join(append(errs, err)...)
 }
 
-// pathReading is a way to read a request and its path.
-type pathReading uint8
-
-const (
-	spelled pathReading = iota // as they are
-	loose                      // by one who minds neither case nor a slash at the end
-	short                      // nor an ending of the path
-	whole                      // likewise, but that /admin/* is not for /admin
-	bare                       // nor, besides, the ending that a rule has
-	pathReadings
-)
-
-// matches reports whether the rule is for a request, of which path is what a reading makes of the path. Unless it is read as it is spelled, CONNECT is
-// GET: a WebSocket over HTTP/2 or HTTP/3 begins with the one (RFC 8441, RFC 9220), and reaches an app that speaks HTTP/1.1 as the other.
-func (r *rule) matches(method, path string, how pathReading) bool {
-	if how != spelled {
-		if method = strings.ToUpper(method); method == http.MethodConnect {
-			method = http.MethodGet
-		}
-	}
-	if !r.takesMethod(method) {
-		return false
-	}
-	patterns := r.patterns[how]
-	if len(patterns) == 0 {
-		return true
-	}
-	for i := range patterns {
-		if patterns[i].matches(path, how != spelled && how != whole) {
-			return true
-		}
-	}
-	return false
-}
-
-// names reports whether a path of the rule says what the last segment of path is, which it matches.
-func (r *rule) names(path string) bool {
-	return r != nil && slices.ContainsFunc(r.patterns[spelled], func(p pattern) bool {
-		return !p.rest && p.segments[len(p.segments)-1] == path[strings.LastIndexByte(path, '/')+1:] && p.matches(path, false)
-	})
-}
-
-// endsAt reports whether a path of the rule, and not one for all that follows, is a path as it is read in whole.
-func (r *rule) endsAt(path string) bool {
-	return r != nil && slices.ContainsFunc(r.patterns[whole], func(p pattern) bool { return !p.rest && p.matches(path, false) })
-}
-
-// hasEnding reports whether a path of the rule loses an ending where it is read bare.
-func (r *rule) hasEnding() bool {
-	return !slices.EqualFunc(r.patterns[loose], r.patterns[bare], func(p, q pattern) bool { return slices.Equal(p.segments, q.segments) })
-}
-
 // takesMethod reports whether the rule is for a method. What is for GET is for HEAD.
 func (r *rule) takesMethod(method string) bool {
 	return len(r.methods) == 0 || slices.Contains(r.methods, method) || method == http.MethodHead && slices.Contains(r.methods, http.MethodGet)
 }
 
-// demand is what a request must satisfy: one policy, or more where its path can be read in several ways.
+// matches reports whether the rule is for a request as it is spelled.
+func (r *rule) matches(method, path string) bool {
+	return r.takesMethod(method) && fitOf(r.exact, path, "") >= within
+}
+
+// names reports whether a path of the rule says what the last segment of path is, which it matches.
+func (r *rule) names(path string) bool {
+	last := path[strings.LastIndexByte(path, '/')+1:]
+	return slices.ContainsFunc(r.exact, func(p pattern) bool {
+		return !p.rest && p.segments[len(p.segments)-1] == last && p.fit(path) == page
+	})
+}
+
+// endingsOf returns the endings that paths of rules have which ask for anything, or may.
+func endingsOf(rules []rule) []string {
+	var all []string
+	for i := range rules {
+		for _, p := range rules[i].loose {
+			if p.ending != "" && !rules[i].public && !slices.Contains(all, p.ending) {
+				all = append(all, p.ending)
+			}
+		}
+	}
+	return all
+}
+
+// asks reports whether the rule, which may be nil, asks for anything.
+func (r *rule) asks() bool { return r != nil && !r.policy.any }
+
+// demand is what a request must satisfy: what a rule asks, or several where an app may take the request for another.
 type demand struct {
 	public   bool // anybody may pass, even while it cannot be known who that is
 	optional bool // anybody may pass
-	policies [pathReadings]*policy
-	rules    [pathReadings]*rule // whose they are; nil = none's
+	full     bool // there are more rules than it has room for
+	rules    [maxDemands]*rule
+}
+
+// maxDemands bounds the rules that one request may have to satisfy. A path that leads to more of them is refused: in a policy that anybody means there are
+// two or three.
+const maxDemands = 5
+
+// add has d ask for what r asks, too.
+func (d *demand) add(r *rule) {
+	for i, other := range d.rules {
+		switch other {
+		case r:
+			return
+		case nil:
+			d.rules[i] = r
+			d.public, d.optional = (i == 0 || d.public) && r.public, (i == 0 || d.optional) && r.optional
+			return
+		}
+	}
+	d.full = true
 }
 
 // demands returns what r must satisfy, or why it cannot be judged.
@@ -158,8 +152,10 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 	if isTrace(r) {
 		return demand{}, &refuseTrace
 	}
+	var d demand
 	if len(c.rules) == 0 {
-		return c.demandOf(nil), nil
+		d.add(&c.top)
+		return d, nil
 	}
 	path, ok := plainPath(r.URL)
 	if !ok {
@@ -168,63 +164,94 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 	if c.byMethod && overridesMethod(r) {
 		return demand{}, &refuseMethod
 	}
-	d := c.demandsAt(r.Method, path)
-	if marked := markedPath(r.URL); marked != "" && c.demandsAt(r.Method, marked) != d {
+	paths := [...]string{path, cmp.Or(markedPath(r.URL), path)}
+	for _, path := range slices.Compact(paths[:]) {
+		spelled := c.hearAll(&d, r.Method, path)
+		if other := otherMethod(r.Method); c.byMethod && other != r.Method && !slices.Contains(spelled.methods, r.Method) {
+			c.hearAll(&d, other, path)
+		}
+	}
+	if d.full {
 		return demand{}, &refuseAmbiguous
 	}
 	return d, nil
 }
 
-// demandsAt returns what a request for a path must satisfy.
-func (c *compiled) demandsAt(method, path string) demand {
+// otherMethod returns the method that an app may take one for: in capitals, and GET where it is none that changes something. Many an app asks for none, and
+// a WebSocket over HTTP/2 or HTTP/3 begins with CONNECT (RFC 8441, RFC 9220), and reaches an app that speaks HTTP/1.1 as GET.
+func otherMethod(method string) string {
+	switch method = strings.ToUpper(method); method {
+	case http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return method
+	}
+	return http.MethodGet
+}
+
+// hearAll has d ask for what is asked for at a path, and at each that an app may take it for: one that minds neither case nor a slash at the end, and
+// unless a rule names its last segment, no ending either, nor what follows a file. Each is heard by itself, so that no rule for one of them hides what is
+// asked for at another. It returns the rule for the path as it is spelled.
+func (c *compiled) hearAll(d *demand, method, path string) *rule {
+	spelled := c.first(method, path)
+	d.add(spelled)
 	read := loosely(path)
-	asSpelled, asRead := c.first(method, path, spelled), c.first(method, read, loose)
-	d := c.demandOf(asSpelled)
-	if asRead != asSpelled {
-		d.add(loose, c.demandOf(asRead))
+	c.hear(d, method, read, "", false)
+	if spelled.names(path) {
+		return spelled
 	}
-	named, without := asSpelled.names(path), withoutEnding(read)
-	if named {
-		without = read
+	c.hearShort(d, method, read, false)
+	for at := fileEnd(read, 0); at > 0; at = fileEnd(read, at) {
+		c.hear(d, method, read[:at], "", true)
+		c.hearShort(d, method, read[:at], true)
 	}
-	asWhole := c.first(method, without, whole) // or a rule for /users/* would come before one for /users, of which /users/ is another spelling
-	if asWhole != asSpelled && asWhole != asRead && asWhole.endsAt(without) {
-		d.add(whole, c.demandOf(asWhole))
-	}
-	if named || !c.byEnding && len(without) == len(read) {
-		return d
-	}
-	asShort, asBare := c.first(method, without, short), c.first(method, without, bare) // two, or a rule for /admin.css would come before one for /admin
-	if asShort != asSpelled && asShort != asRead {
-		d.add(short, c.demandOf(asShort))
-	}
-	if asBare != asSpelled && asBare != asRead && asBare != asShort {
-		d.add(bare, c.demandOf(asBare))
-	}
-	return d
+	return spelled
 }
 
-// add has d ask for what is asked for by another reading, too.
-func (d *demand) add(how pathReading, other demand) {
-	d.optional = (d.optional || d.public) && (other.optional || other.public)
-	d.public = d.public && other.public
-	d.policies[how], d.rules[how] = other.policies[spelled], other.rules[spelled]
+// hearShort does what hear does for a path without its ending, and then with each that a rule has, and for the folder whose page it is.
+func (c *compiled) hearShort(d *demand, method, path string, itself bool) {
+	short := withoutEnding(path)
+	if len(short) < len(path) {
+		c.hear(d, method, short, "", itself)
+	}
+	for _, ending := range c.endings {
+		stem := short
+		if ending[0] == '/' {
+			stem = path // a folder may be called v1.2
+		}
+		c.hear(d, method, stem, ending, true)
+	}
+	if folder, is := withoutIndex(short); is {
+		c.hear(d, method, folder, "", true)
+	}
 }
 
-// first returns the first rule for a request, or nil.
-func (c *compiled) first(method, path string, how pathReading) *rule {
+// first returns the first rule for a request as it is spelled.
+func (c *compiled) first(method, path string) *rule {
 	for i := range c.rules {
-		if c.rules[i].matches(method, path, how) {
+		if c.rules[i].matches(method, path) {
 			return &c.rules[i]
 		}
 	}
-	return nil
+	return &c.top
 }
 
-// demandOf returns what a rule asks for; nil stands for what holds without one.
-func (c *compiled) demandOf(r *rule) demand {
-	if r == nil {
-		return demand{optional: c.Optional, policies: [pathReadings]*policy{&c.top}}
+// hear has d ask for what the first rule asks that is for a path, which was read loosely, with an ending after it. A rule for /admin/* is heard at /admin
+// too, and hides no later one for that page itself. With itself, only a rule for that page is heard.
+func (c *compiled) hear(d *demand, method, path, ending string, itself bool) {
+	for i := range c.rules {
+		r := &c.rules[i]
+		if !r.takesMethod(method) {
+			continue
+		}
+		how := fitOf(r.loose, path, ending)
+		if how == page || how != elsewhere && !itself {
+			d.add(r)
+		}
+		if how >= within {
+			return
+		}
+		itself = itself || how == folder
 	}
-	return demand{public: r.public, policies: [pathReadings]*policy{&r.policy}, rules: [pathReadings]*rule{r}}
+	if !itself {
+		d.add(&c.top)
+	}
 }

@@ -140,9 +140,10 @@ type Policy struct {
 // A path begins with a slash. A `*` that stands for a whole segment matches one segment, or at the end all that follows:
 // `/admin/*`, `/users/*/avatar`. A rule without paths is for all paths, one without methods for all methods.
 //
-// A path is read in three ways: as it is spelled, as an application might read it that minds neither case nor a slash at the
-// end (`/ADMIN`, and `/admin` as well as `/admin/`), and unless a rule names its last segment, as one that minds no ending either (`/admin.json`). Where
-// these lead to different rules, a request must satisfy all. So a rule that asks for more catches all spellings, and one that asks for less only its own.
+// A path is read as it is spelled, and as an application might read it that minds neither case nor a slash at the end (`/ADMIN`, and `/admin` as well as
+// `/admin/`); unless a rule names its last segment, also as one that minds no ending (`/admin.json`), has it for the page of its folder
+// (`/admin/index.html`), or takes what follows a file for something else (`/admin.php/x`). Where these lead to different rules, a request must
+// satisfy all. So a rule that asks for more catches all spellings, and one that asks for less only its own.
 type Rule struct {
 	// Paths are what the rule is for, such as `/admin/*`. The default is all paths.
 	Paths []string `json:"path,omitempty" yaml:"path"`
@@ -246,10 +247,10 @@ type compiled struct {
 	wanted  string // what to show, for whoever shows nothing
 	rules   []rule
 
-	byMethod bool // a rule looks at methods
-	byEnding bool // a path of a rule has an ending
+	byMethod bool     // a rule looks at methods
+	endings  []string // that paths of rules have
 
-	top     policy
+	top     rule     // what holds where none matches
 	login   *url.URL // nil = none
 	origins []origin
 	issuers []*outside
@@ -274,11 +275,12 @@ func (s Settings) compile() (*compiled, error) {
 	}
 	c.wanted = c.sources.wanted(c.Cookie.Name, c.APIKeyHeader)
 	note(c.Cookie.validate())
+	c.top = rule{set: Rule{Policy: c.Policy}, name: withoutRule, optional: c.Optional}
 	c.rules, err = newRules(c.Public, c.Rules, c.saidOfAll())
 	note(err)
-	c.byEnding = slices.ContainsFunc(c.rules, func(r rule) bool { return r.hasEnding() })
+	c.endings = endingsOf(c.rules)
 	c.byMethod = slices.ContainsFunc(c.rules, func(r rule) bool { return len(r.methods) > 0 })
-	c.top, err = newPolicy("", c.Policy)
+	c.top.policy, err = newPolicy("", c.Policy)
 	note(err)
 	if c.Optional && !c.Policy.isZero() {
 		note(errors.New("optional lets everybody in, so nothing can be asked of all; ask for it in rules"))

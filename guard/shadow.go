@@ -14,7 +14,7 @@ func (c *compiled) saidOfAll() string {
 	case c.Policy.isZero():
 		return ""
 	}
-	return c.explainRule(nil)
+	return c.top.explain()
 }
 
 // everywhere stands for the paths of a rule that names none: /*.
@@ -22,7 +22,7 @@ var everywhere = []pattern{{rest: true}}
 
 // notShadowed refuses a rule about all of which rules before it decide, so that what it asks for is asked of nobody.
 func notShadowed(before []rule, r *rule) error {
-	paths, methods := r.patterns[spelled], r.methods
+	paths, methods := r.exact, r.methods
 	if len(paths) == 0 {
 		paths = everywhere
 	}
@@ -55,7 +55,7 @@ func errShadowed(r *rule, names []string) error {
 
 // takesPath reports whether b is for all paths that p matches.
 func (b *rule) takesPath(p *pattern) bool {
-	return len(b.patterns[spelled]) == 0 || slices.ContainsFunc(b.patterns[spelled], func(of pattern) bool { return of.covers(p) })
+	return len(b.exact) == 0 || slices.ContainsFunc(b.exact, func(of pattern) bool { return of.covers(p) })
 }
 
 // covers reports whether p matches all that q does.

@@ -87,12 +87,12 @@ func TestShadowedByForce(t *testing.T) {
 			if why != nil {
 				t.Fatalf("%s %s is refused: %v", r.Method, r.URL, why)
 			}
-			decides[withoutRule] = decides[withoutRule] || slices.Contains(d.policies[:], &c.top)
+			decides[withoutRule] = decides[withoutRule] || slices.Contains(d.rules[:], &c.top)
 			for i := range c.rules {
 				one := &c.rules[i]
 				decides[one.name] = decides[one.name] || slices.Contains(d.rules[:], one)
-				if by := said[one.name]; by != nil && one.matches(r.Method, r.URL.Path, spelled) && !slices.ContainsFunc(c.rules, func(o rule) bool {
-					return slices.Contains(by, o.name) && o.matches(r.Method, r.URL.Path, spelled)
+				if by := said[one.name]; by != nil && one.matches(r.Method, r.URL.Path) && !slices.ContainsFunc(c.rules, func(o rule) bool {
+					return slices.Contains(by, o.name) && o.matches(r.Method, r.URL.Path)
 				}) {
 					t.Fatalf("%s is said to be for %q alone, and none of these is for %s %s", one.name, by, r.Method, r.URL.Path)
 				}

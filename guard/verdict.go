@@ -45,10 +45,10 @@ type Verdict struct {
 
 // standing is who a request comes from, and what is asked of them.
 type standing struct {
-	known    known    // empty where nobody in particular is allowed or denied
-	asked    question // what it was known by
-	by       *Guard   // that knows it
-	policies [pathReadings]*policy
+	known known             // empty where nobody in particular is allowed or denied
+	asked question          // what it was known by
+	by    *Guard            // that knows it
+	rules [maxDemands]*rule // what is asked of it; nil = no more
 }
 
 // admitted reports whether somebody may enter of whom it is known who they are.
@@ -68,11 +68,11 @@ func (s *standing) overtaken() bool {
 	return s.by.cache.overtaken(s.known.number(atHeard), &stamps)
 }
 
-// unmet returns why one of the policies does not let in who it is, or nil.
+// unmet returns why one of the rules does not let in who it is, or nil.
 func (s *standing) unmet(now time.Time) *Refusal {
 	asked := false
-	for _, p := range s.policies {
-		asked = asked || p.asks()
+	for _, r := range s.rules {
+		asked = asked || r.asks()
 	}
 	if !asked { // who it is lies far off in memory, and need not be fetched to be asked nothing
 		return nil
@@ -80,11 +80,11 @@ func (s *standing) unmet(now time.Time) *Refusal {
 	room := s.by.cache.facts.Get().(*facts)
 	defer s.by.cache.facts.Put(room)
 	room.read(s.known)
-	for _, p := range s.policies {
-		if !p.asks() {
+	for _, r := range s.rules {
+		if !r.asks() {
 			continue
 		}
-		if why := p.judge(&room.who, now); why != nil {
+		if why := r.policy.judge(&room.who, now); why != nil {
 			return why
 		}
 	}

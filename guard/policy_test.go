@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ func TestPolicy(t *testing.T) {
 		{"any", guard.Policy{RequireAny: []string{"fly", "pay"}}, nothing, ""},
 		{"none of any", guard.Policy{RequireAny: []string{"fly", "swim"}}, nothing, "missing_permission"},
 		{"all and any", guard.Policy{Require: []string{"fly"}, RequireAny: []string{"pay"}}, nothing, "missing_permission"},
+		{"all, and none of any", guard.Policy{Require: []string{"read"}, RequireAny: []string{"fly", "swim"}}, nothing, "missing_permission"},
 		{"of an org", guard.Policy{Org: "org_a", Require: []string{"read"}}, nothing, ""},
 		{"of another org", guard.Policy{Org: "org_a", Require: []string{"pay"}}, nothing, "missing_permission"},
 		{"member", guard.Policy{Org: "org_b"}, nothing, ""},
@@ -47,7 +49,7 @@ func TestPolicy(t *testing.T) {
 		{"no second factor", guard.Policy{MFA: true}, nothing, "mfa_required"},
 		{"second factor", guard.Policy{MFA: true}, func(who *core.Identity) { who.MFA = true }, ""},
 		{"fresh", guard.Policy{SignedInWithin: new(guard.Duration(time.Hour))}, nothing, ""},
-		{"too old", guard.Policy{SignedInWithin: new(guard.Duration(time.Hour - time.Second))}, nothing, "sign_in_too_old"},
+		{"too old", guard.Policy{SignedInWithin: new(guard.Duration(time.Hour - 1))}, nothing, "sign_in_too_old"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,8 +89,9 @@ func TestStepUp(t *testing.T) {
 		if got := resp.Header.Get("Location"); resp.StatusCode != 303 || got != tt.address {
 			t.Errorf("a browser gets %d %q, want 303 %s", resp.StatusCode, got, tt.address)
 		}
-		if resp, _ = serve(g, request("GET", "/x", "X-Api-Key", "k")); resp.StatusCode != 403 {
-			t.Errorf("an API key gets %d, want 403", resp.StatusCode)
+		resp, _ = serve(g, request("GET", "/x", "X-Api-Key", "k"))
+		if text, _ := io.ReadAll(resp.Body); resp.StatusCode != 403 || !strings.Contains(string(text), "which an API key is not") {
+			t.Errorf("an API key gets %d %s, want 403 and why", resp.StatusCode, text)
 		}
 	}
 }

@@ -59,6 +59,39 @@ func TestInnerGuardMayWantToBeSurer(t *testing.T) {
 	}
 }
 
+// TestInnerGuardGoesByItsOwn: whom another guard found counts for one of the same house and realm alone, and where that takes such a credential.
+func TestInnerGuardGoesByItsOwn(t *testing.T) {
+	house, names := newWorld(), &guard.Names{}
+	house.knows("good", ann)
+	outer := house.guard(t, guard.Options{Names: names})
+	cookies := house.guard(t, guard.Options{Names: names, Settings: guard.Settings{From: []guard.Source{guard.SourceCookie}}})
+	for _, tt := range []struct {
+		name         string
+		inner        *guard.Guard
+		bearer, both int // status with the token as bearer, and in the cookie too
+		reads        int // for both requests, by both guards
+	}{
+		{"alike", house.guard(t, guard.Options{Names: names}), 200, 200, 1},
+		{"of another house", newWorld().guard(t, guard.Options{}), 401, 401, 0},
+		{"of another realm", house.guard(t, guard.Options{Names: names, Settings: guard.Settings{Realm: "two"}}), 200, 200, 1}, // which here knows her too
+		{"for cookies alone", cookies, 401, 200, 1},
+	} {
+		before := house.readsOf("good")
+		app := outer.Handler(tt.inner.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+		ask := func(r *http.Request) int {
+			rec := httptest.NewRecorder()
+			app.ServeHTTP(rec, r)
+			return rec.Code
+		}
+		bearer, both := with("good"), with("good")
+		both.AddCookie(&http.Cookie{Name: "__Host-postern", Value: "good"})
+		gotBearer, gotBoth := ask(bearer), ask(both)
+		if reads := house.readsOf("good") - before; gotBearer != tt.bearer || gotBoth != tt.both || reads != tt.reads {
+			t.Errorf("%s: %d and %d after %d reads, want %d and %d after %d", tt.name, gotBearer, gotBoth, reads, tt.bearer, tt.both, tt.reads)
+		}
+	}
+}
+
 // TestStaleIsPassedOn tells an observer of the inner guard too that somebody passes by what was known before.
 func TestStaleIsPassedOn(t *testing.T) {
 	w := newWorld()

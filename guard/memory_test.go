@@ -183,7 +183,7 @@ func TestRecheckReadsOnceAndAnswersFromMemory(t *testing.T) {
 func TestRecheckThatFails(t *testing.T) {
 	w := newWorld()
 	who := ann
-	who.RecheckAt = w.now.Add(5 * time.Minute)
+	who.RecheckAt, who.ExpiresAt = w.now.Add(5*time.Minute), w.now.AddDate(1, 0, 0) // the token does not end by itself meanwhile
 	w.knows("good", who)
 	g := w.guard(t, guard.Options{})
 	wantDecision(t, g, "good", guard.Allow)

@@ -267,6 +267,12 @@ func TestCookieNeedsProofOfOrigin(t *testing.T) {
 			}
 		}
 	}
+	for origin, want := range map[string]int{"https://example.com": 200, "http://example.com": 403} { // whoever is on the way can write pages of the latter
+		r := request("PUT", "https://example.com/", "Cookie", "__Host-postern=good", "Origin", origin)
+		if resp, _ := serve(plain, r); r.TLS == nil || resp.StatusCode != want {
+			t.Errorf("over TLS, from %s = %d, want %d", origin, resp.StatusCode, want)
+		}
+	}
 	r := request("POST", "http://example.com/", "Cookie", "__Host-postern=good", "Origin", "https://evil.example")
 	resp, seen := serve(w.guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/"}}}), r)
 	if resp.StatusCode != 200 || seen.Header.Get("X-Postern-User-Id") != "" || seen.Header.Get("Cookie") != "" {

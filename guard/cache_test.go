@@ -53,7 +53,7 @@ func TestKindsOfCredentialsAreKeptApart(t *testing.T) {
 // TestCacheIsBoundedInBytes has one user, of whom there is much to tell, show as many tokens as a cache remembers.
 func TestCacheIsBoundedInBytes(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	for size, length := range map[int]int{4096: 16 << 10, 1: 2 * leastRoom} {
+	for size, length := range map[int]int{4096: 16 << 10, 4095: 1 << 10, 1: 2 * leastRoom} {
 		c := newCache(size)
 		who := core.Identity{User: "usr_a", ExpiresAt: now.Add(time.Hour), Custom: core.Custom{"long": json.RawMessage(strings.Repeat("1", length))}}
 		for i := range 4096 * 4096 / length {

@@ -43,23 +43,25 @@ func TestLogTrimmedByHand(t *testing.T) {
 				t.Errorf("Apply of %s = %v", id, err)
 			}
 		}
-		write("a")
+		for _, id := range []string{"a", "a2", "a3"} {
+			write(id)
+		}
 		at := follow(core.Position{}).Next
 		if err := server.Client(t).XTrimMaxLen(t.Context(), o.KeyPrefix+"{_}l:l", 0).Err(); err != nil {
 			t.Fatal(err)
 		}
 		write("b")
-		if f := follow(at); !f.Gap || f.Next.Sequence != 2 {
-			t.Errorf("Tail after the log was trimmed to nothing = %+v; want a gap, up to entry 2", f)
+		if f := follow(at); !f.Gap || f.Next.Sequence != 4 {
+			t.Errorf("Tail after the log was trimmed to nothing = %+v; want a gap, up to entry 4", f)
 		}
 		write("c")
 		at = follow(core.Position{}).Next
-		if err := server.Client(t).XDel(t.Context(), o.KeyPrefix+"{_}l:l", "3-0").Err(); err != nil {
+		if err := server.Client(t).XDel(t.Context(), o.KeyPrefix+"{_}l:l", "5-0").Err(); err != nil {
 			t.Fatal(err)
 		}
 		write("d")
-		if f := follow(at); !f.Gap || f.Next.Sequence != 4 {
-			t.Errorf("Tail after the log's newest entry was deleted = %+v; want a gap, up to entry 4", f)
+		if f := follow(at); !f.Gap || f.Next.Sequence != 6 {
+			t.Errorf("Tail after the log's newest entry was deleted = %+v; want a gap, up to entry 6", f)
 		}
 	})
 }

@@ -114,6 +114,10 @@ func TestCaddyCommands(t *testing.T) {
 	w.refuses("this asks the admin API of the running Caddy", "postern", "status", "--config", file)
 	w.refuses("realm not found", "postern", "key", "rotate", "--realm", "nowhere", "--config", file)
 	w.refuses("no such file", "postern", "key", "rotate", "--config", "/nowhere/Caddyfile")
+	if err := os.Truncate(filepath.Join(w.folder, storeFile), 0); err != nil {
+		t.Fatal(err)
+	}
+	w.refuses("postern.db is empty", "postern", "key", "management", "--config", file)
 }
 
 // TestCaddyCommandsElsewhere has them work on nothing, on data in Redis, and on no data.

@@ -175,7 +175,11 @@ func (s *settings) openStore(ctx context.Context) (core.Store, error) {
 	if s.redis != nil {
 		return opened(redisstore.Open(ctx, *s.redis))
 	}
-	return opened(boltstore.Open(boltstore.Options{Path: filepath.Join(s.data, storeFile)}))
+	file := filepath.Join(s.data, storeFile)
+	if err := assembly.CheckEmptied(s.data, file); err != nil {
+		return nil, err
+	}
+	return opened(boltstore.Open(boltstore.Options{Path: file}))
 }
 
 // opened keeps a store that is not there from looking like one.

@@ -26,6 +26,9 @@ func (o *Options) CopyToRedis(ctx context.Context) (string, error) {
 	if _, err := os.Stat(file); err != nil {
 		return "", fmt.Errorf("there is no data to copy: %w", err)
 	}
+	if err := assembly.CheckEmptied(o.Data, file); err != nil {
+		return "", err
+	}
 	from, err := boltstore.Open(boltstore.Options{Path: file})
 	if err != nil {
 		return "", err

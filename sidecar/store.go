@@ -30,7 +30,11 @@ func (o *Options) openStore(ctx context.Context) (core.Store, error) {
 	if o.RedisURL != "" {
 		return opened(redisstore.Open(ctx, o.redis()))
 	}
-	store, err := opened(boltstore.Open(boltstore.Options{Path: filepath.Join(o.Data, storeFile)}))
+	file := filepath.Join(o.Data, storeFile)
+	if err := assembly.CheckEmptied(o.Data, file); err != nil {
+		return nil, err
+	}
+	store, err := opened(boltstore.Open(boltstore.Options{Path: file}))
 	return store, notAllowed(err)
 }
 

@@ -243,6 +243,11 @@ func TestStartRefusals(t *testing.T) {
 	if err := os.Remove(filepath.Join(keyless, "master.key")); err != nil {
 		t.Fatal(err)
 	}
+	emptied := filepath.Join(t.TempDir(), "data") // the same, and all else lost
+	serveOnce(t, emptied)
+	if err := os.Truncate(filepath.Join(emptied, "postern.db"), 0); err != nil {
+		t.Fatal(err)
+	}
 	folder := t.TempDir()
 	if err := os.Mkdir(filepath.Join(folder, "postern.db"), 0o700); err != nil {
 		t.Fatal(err)
@@ -280,6 +285,8 @@ func TestStartRefusals(t *testing.T) {
 		{"another's data", []string{"dev", "--listen", "127.0.0.1:0", "--data", served}, "set up by something else than 'postern dev'"},
 		{"another master key", []string{"dev", "--listen", "127.0.0.1:0", "--data", idle, "--master-key-file", goodKey}, "was sealed under another master key than the one given"},
 		{"lost master key", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", keyless}, "master.key is missing, and without it nobody can use the data"},
+		{"emptied data", []string{"serve", "--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:1", "--data", emptied}, "postern.db is empty, and was not when its master.key was made; put a backup in its place"},
+		{"emptied data, which is to be copied", []string{"copy-to-redis", "--data", emptied, "--redis", "redis://127.0.0.1:1"}, "postern.db is empty"},
 		{"master key in a folder", []string{"dev", "--listen", "127.0.0.1:0", "--data", fresh(), "--master-key-file", keyless}, "is a folder; name the file in it"},
 		{"data that is a folder", []string{"dev", "--listen", "127.0.0.1:0", "--data", folder}, "postern.db: is a directory"},
 		{"socket that is a file", []string{"dev", "--listen", "unix:" + goodKey, "--api-listen", "off", "--data", fresh()}, "there is a file that is no socket; move it away"},

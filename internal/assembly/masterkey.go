@@ -68,6 +68,19 @@ func FirstMasterKey(folder string, empty bool) error {
 	return EnsureMasterKey(file)
 }
 
+// CheckEmptied fails where an embedded store's file in a data folder has nothing in it, though the master key, which is made after it, lies there: something
+// emptied it. Taken for a new store, it would sign everybody out.
+func CheckEmptied(folder, file string) error {
+	info, err := os.Stat(file)
+	if err != nil || info.Size() > 0 || !info.Mode().IsRegular() {
+		return nil // whoever opens it says what is wrong
+	}
+	if _, err := os.Stat(filepath.Join(folder, MasterKeyFile)); err != nil {
+		return nil
+	}
+	return fmt.Errorf("%s is empty, and was not when its master.key was made; put a backup in its place, or move it away to start empty", file)
+}
+
 // LostMasterKey says that a master key is not where it was.
 func LostMasterKey(file string) error {
 	return fmt.Errorf("the master key %s is missing, and without it nobody can use the data; put the copy there that you keep", file)

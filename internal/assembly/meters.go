@@ -68,13 +68,18 @@ func truth(is bool) float64 {
 	return 0
 }
 
-// findings are the samples of postern_store_unfit.
+// findings are the samples of postern_store_unfit: one of each finding, the worst, where several masters of a Redis Cluster have it. Two that are named alike
+// would have Caddy's registry show none of its metrics.
 func (m *Meters) findings() []metrics.Sample {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var all []metrics.Sample
+	worst := map[string]float64{}
 	for _, f := range m.unfit {
-		all = append(all, metrics.Sample{Labels: []string{f.Code}, Value: 1 + truth(f.Refuse)})
+		worst[f.Code] = max(worst[f.Code], 1+truth(f.Refuse))
+	}
+	var all []metrics.Sample
+	for code, value := range worst {
+		all = append(all, metrics.Sample{Labels: []string{code}, Value: value})
 	}
 	return all
 }

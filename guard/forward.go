@@ -29,7 +29,7 @@ import (
 // where there is nothing to tell, so that a proxy that copies them overwrites what the client sent; Authorization and Cookie as the
 // application may see them, and of API keys nothing; and Set-Cookie for a cookie past half its life. What the client sent under a name that an application could
 // take for an identity header, such as X_Postern_User_Id, or for one that names another path or method, no proxy overwrites: such a request is answered 400. So is, where rules look at
-// paths, one in which X-Original-URL or X-Rewrite-URL names another path than the one that is judged. So is one that wishes for another protocol than a WebSocket, as far as proxies tell: they would pass that on, and whatever came over the connection then would be judged by nobody. A refused one is answered as by Refuse, with these
+// paths, one in which X-Original-URL or X-Rewrite-URL names another path than the one that is judged, or X-Script-Name names any. So is one that wishes for another protocol than a WebSocket, as far as proxies tell: they would pass that on, and whatever came over the connection then would be judged by nobody. A refused one is answered as by Refuse, with these
 // differences: gRPC calls get the status of HTTP, since their 200 would let them in, and since nginx passes on no redirect, a browser
 // to be sent to sign in gets 401 there, with Location. For Traefik that is a whole address: a path would lead to where it asks.
 //

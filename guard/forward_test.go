@@ -179,7 +179,7 @@ func TestForwardAuthRefusesOtherSpellings(t *testing.T) {
 	for name, want := range map[string]int{
 		"X_Postern_User_Id": 400, "x_postern_user_id": 400, "X-Postern_User-Id": 400, "X.Postern.User.Id": 400, "X_Plan": 400, "X_Postern_Assertion": 400, "X_Postern_Role": 400,
 		"Remote_User": 400, "REMOTE.USER": 400, "X_Forwarded_User": 400, "X.Auth.Request.Email": 400, "X-Authentik_Uid": 400, "Remote-User": 200, "Remote_Control": 200,
-		"X_HTTP_Method_Override": 400, "X.HTTP.Method": 400, "X_Original_URL": 400,
+		"X_HTTP_Method_Override": 400, "X.HTTP.Method": 400, "SCRIPT_NAME": 400, "Path_Info": 400, "Script-Name": 200, "X_Original_URL": 400,
 		"X-Postern-User-Id": 200, "X-Postern-Role": 200, "X_Other": 200, "X-Planet": 200,
 	} {
 		for _, proxy := range proxyKinds {
@@ -326,6 +326,14 @@ func TestForwardAuthRefusesOtherPaths(t *testing.T) {
 	}
 	if a := describe(g, "nginx", "GET", "/public/a", "X-Original-URL", "/public/a", "X-Original-URL", "/admin/x"); a.Code != 400 {
 		t.Errorf("two of them, one with another path = %d; want 400", a.Code)
+	}
+	for value, want := range map[string]int{"/public": 400, "/public/a": 400, "public": 400, "/": 200, "": 200} {
+		if a := describe(g, "nginx", "GET", "/public/a", "X-Script-Name", value); a.Code != want {
+			t.Errorf("with X-Script-Name: %s = %d; want %d", value, a.Code, want)
+		}
+		if a := describe(ruleless, "nginx", "GET", "/public/a", "X-Script-Name", value); a.Code != 200 {
+			t.Errorf("without rules, with X-Script-Name: %s = %d; want 200, as all paths are alike", value, a.Code)
+		}
 	}
 }
 

@@ -358,10 +358,10 @@ func TestPreflightOverHTTP3(t *testing.T) {
 func TestPathIsNotOverridden(t *testing.T) {
 	g := newWorld().guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/open"}}})
 	r := httptest.NewRequest("GET", "/open", nil)
-	for _, name := range []string{"X-Original-Url", "X-Rewrite-Url", "X_original_url", "X.Rewrite.Url"} {
+	for _, name := range []string{"X-Original-Url", "X-Rewrite-Url", "X_original_url", "X.Rewrite.Url", "X-Script-Name", "X_script_name"} {
 		r.Header[name] = []string{"/admin"}
 	}
-	for _, name := range []string{"X_http_method_override", "X.Http.Method.Override", "X-Http.Method", "X-Method_override"} { // which no rule looks at
+	for _, name := range []string{"X_http_method_override", "X.Http.Method.Override", "X-Http.Method", "X-Method_override", "Script_name", "SCRIPT_NAME", "Path_info"} { // which no rule looks at
 		r.Header[name] = []string{"DELETE"}
 	}
 	r.Header["X-Http-Method-Override"] = []string{"PUT"}

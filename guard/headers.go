@@ -19,7 +19,7 @@ var reserved = []string{
 	"authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive",
 	"proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 	"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-method", "x-forwarded-proto", "x-forwarded-uri",
-	"x-original-method", "x-original-uri", "x-original-url", "x-rewrite-url",
+	"x-original-method", "x-original-uri", "x-original-url", "x-rewrite-url", "x-script-name",
 }
 
 // identityHeader is a header that tells the application something about the user.

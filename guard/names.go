@@ -63,10 +63,10 @@ func (n *Names) named(values []string) bool {
 }
 
 // misspelt reports whether a header folds to the name of an identity header, ours or of other programs that stand before apps, or of one that names another
-// path or method, and is not spelled as one: with letters, digits and hyphens.
+// path or method or where the app is, and is not spelled as one: with letters, digits and hyphens.
 func (n *Names) misspelt(h http.Header) bool {
 	for name := range h {
-		if !isPlainName(name) && (n.owns(name) || isGatekeepers(name) || overridesPath(name) || namesMethod(name)) {
+		if !isPlainName(name) && (n.owns(name) || isGatekeepers(name) || overridesPath(name) || namesMethod(name) || namesPlace(name)) {
 			return true
 		}
 	}
@@ -74,10 +74,10 @@ func (n *Names) misspelt(h http.Header) bool {
 }
 
 // strip removes all identity headers, those of other programs that stand before apps too, those that name another path, and those that name another
-// method where nobody looked.
+// method, or where the app is, where nobody looked.
 func (n *Names) strip(h http.Header) {
 	for name := range h {
-		if n.owns(name) || isGatekeepers(name) || overridesPath(name) || namesMethod(name) && !isPlainName(name) {
+		if n.owns(name) || isGatekeepers(name) || overridesPath(name) || (namesMethod(name) || namesPlace(name)) && !isPlainName(name) {
 			delete(h, name)
 		}
 	}

@@ -6,18 +6,21 @@ import (
 )
 
 // overridesPath reports whether a header, by its name in any spelling, has some applications take its path for the one that is asked for:
-// IIS's modules began it, and frameworks that know them took it over. The path that was judged would be another one.
+// IIS's modules began it, and frameworks that know them took it over. The path that was judged would be another one. By X-Script-Name apps in Flask are told
+// where they are, and leave that away: at /open it has them take /open/admin for /admin.
 func overridesPath(name string) bool {
-	return foldsTo(name, "x-original-url") || foldsTo(name, "x-rewrite-url")
+	return foldsTo(name, "x-original-url") || foldsTo(name, "x-rewrite-url") || foldsTo(name, "x-script-name")
 }
-
-// overridingPath are the names that overridesPath knows, as they are usually spelled.
-var overridingPath = []string{"X-Original-Url", "X-Rewrite-Url"}
 
 // asksElsewhere reports whether a header has some applications take another path than that of the request. Proxies that say there what they were
 // asked for themselves write it with or without the host.
 func asksElsewhere(r *http.Request) bool {
-	for _, name := range overridingPath {
+	for _, text := range r.Header["X-Script-Name"] {
+		if text != "" && text != "/" {
+			return true
+		}
+	}
+	for _, name := range [...]string{"X-Original-Url", "X-Rewrite-Url"} {
 		for _, text := range r.Header[name] {
 			if text != "" && withoutHost(text) != r.RequestURI {
 				return true
@@ -38,13 +41,17 @@ func withoutHost(text string) string {
 
 // refuseOtherPath is for requests that no proxy takes such a header out of, where rules look at paths.
 var refuseOtherPath = Refusal{Status: http.StatusBadRequest, Reason: "ambiguous_path",
-	Detail: "A header of this request asks for another path than the request itself. Send it without X-Original-URL and X-Rewrite-URL."}
+	Detail: "A header of this request asks for another path than the request itself. Send it without X-Original-URL, X-Rewrite-URL and X-Script-Name."}
 
 // namesMethod reports whether a header, by its name in any spelling, has some applications take another method than that of the request. In the usual
 // spelling overridesMethod heeds it. In another, such as X.HTTP.Method.Override, which PHP takes for the same, nobody needs it.
 func namesMethod(name string) bool {
 	return foldsTo(name, "x-http-method-override") || foldsTo(name, "x-method-override") || foldsTo(name, "x-http-method")
 }
+
+// namesPlace reports whether a header, by its name in any spelling, is one by which a proxy tells gunicorn, which takes it from any that it trusts, where the
+// app is: with SCRIPT_NAME: /open it takes /open/admin for /admin. With hyphens nobody heeds it.
+func namesPlace(name string) bool { return foldsTo(name, "script-name") || foldsTo(name, "path-info") }
 
 // overridesMethod reports whether a header has some applications take another method than that of the request.
 func overridesMethod(r *http.Request) bool {

@@ -6,14 +6,16 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // answered has the proxy answer as the app does. httputil.ReverseProxy sends what was set on an answer beforehand, such as a renewed cookie or that
 // the connection ends, with the first answer of the app that only informs (1xx), and clears it; and of a body whose type the app does not
 // tell, net/http tells one by how it begins, which may be text/html for what somebody else uploaded.
-func answered(proxy http.Handler) http.Handler {
+// patient is how long who is left at one end of a WebSocket may go on.
+func answered(proxy http.Handler, patient time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := &answer{ResponseWriter: w, request: r}
+		a := &answer{ResponseWriter: w, request: r, patient: patient}
 		h := w.Header()
 		if len(h) > 0 {
 			a.before = maps.Clone(h)
@@ -27,6 +29,7 @@ func answered(proxy http.Handler) http.Handler {
 type answer struct {
 	http.ResponseWriter
 	request  *http.Request
+	patient  time.Duration
 	before   http.Header // what was set before the app was asked; nil = nothing
 	informed bool        // the app has informed, after which all headers were cleared
 	asked    bool        // the app has asked for the body, and the client was told so
@@ -72,24 +75,8 @@ func (a *answer) mayInform(status int) bool {
 // would go on in the midst of it.
 func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, both, err := http.NewResponseController(a.ResponseWriter).Hijack()
-	if err == nil && both.Reader.Buffered() > 0 {
-		conn = &earlyConn{conn, both.Reader}
+	if err == nil {
+		conn = &clientsEnd{conn, both.Reader, a.patient}
 	}
 	return conn, both, err
 }
-
-// earlyConn is a connection of which something was read already.
-type earlyConn struct {
-	net.Conn
-	early *bufio.Reader // which is not to read any more: net/http takes the end of what is read here for that of the request
-}
-
-func (c *earlyConn) Read(p []byte) (int, error) {
-	if n := c.early.Buffered(); n > 0 {
-		return c.early.Read(p[:min(n, len(p))])
-	}
-	return c.Conn.Read(p)
-}
-
-// CloseWrite ends what is sent, where the connection can.
-func (c *earlyConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -55,7 +55,7 @@ func TestAnswerKeepsWhatWasSet(t *testing.T) {
 		})
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Set-Cookie", "renewed=1")
-			answered(app).ServeHTTP(w, r)
+			answered(app, time.Minute).ServeHTTP(w, r)
 		}))
 		defer server.Close()
 		client, err := net.Dial("tcp", server.Listener.Addr().String())

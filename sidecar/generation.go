@@ -62,7 +62,7 @@ func (g *generation) guarded(o *Options) http.Handler {
 			fail(w, r, http.StatusNotFound, "no_app", "There is no app at this address: a proxy goes there itself.")
 		})
 	}
-	app := confined(g.upstream, answered(newProxy(g.upstream, o.Log.Named("proxy"))))
+	app := confined(g.upstream, answered(newProxy(g.upstream, o.SlowClient, o.Log.Named("proxy")), o.SlowClient))
 	if o.AccessLog {
 		return loggedGuard(g.guard, identified(app))
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -175,7 +176,7 @@ func readCertificates(file string) (*x509.CertPool, error) {
 
 // newProxy returns the reverse proxy to the app. X-Forwarded-* say what this listener saw, or what a proxy that
 // is trusted said, and nothing that a client claims.
-func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
+func newProxy(up *upstream, patient time.Duration, log *zap.Logger) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(up.url)
@@ -184,7 +185,7 @@ func newProxy(up *upstream, log *zap.Logger) *httputil.ReverseProxy {
 			r.Out.Trailer = nil // which would be announced, and come without values
 			setForwarded(r.Out.Header, r.In)
 		},
-		ModifyResponse: passable,
+		ModifyResponse: func(answer *http.Response) error { return passable(answer, patient) },
 		Transport:      up,
 		BufferPool:     &buffers{sync.Pool{New: func() any { return new(buffer) }}},
 		ErrorLog:       zap.NewStdLog(log),
@@ -211,13 +212,18 @@ var quoting = regexp.MustCompile(`(?s)(malformed (?:MIME header(?: initial)?(?: 
 // unquoted returns what an error of the transport says, without what the app sent, which is somebody's.
 func unquoted(err error) string { return quoting.ReplaceAllString(err.Error(), "$1") }
 
-// passable has an answer of the app be one that can be passed on. In HTTP/1.1 no trailers follow a body whose length is told, as they do in HTTP/2.
-func passable(answer *http.Response) error {
+// passable has an answer of the app be one that can be passed on, and a WebSocket end that its client has ended, patient later. In HTTP/1.1 no trailers follow a body whose length is told, as they do in HTTP/2.
+func passable(answer *http.Response, patient time.Duration) error {
 	if answer.StatusCode < http.StatusContinue { // net/http reads 000, and panics when it is to write it
 		return fmt.Errorf("malformed HTTP status %q", answer.Status)
 	}
 	if len(answer.Trailer) > 0 && answer.Request.Method != http.MethodHead {
 		answer.Header.Del("Content-Length")
+	}
+	if answer.StatusCode == http.StatusSwitchingProtocols {
+		if conn, is := answer.Body.(io.ReadWriteCloser); is {
+			answer.Body = &appsEnd{conn, patient}
+		}
 	}
 	return nil
 }

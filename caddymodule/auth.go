@@ -107,6 +107,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	defer leave()
 	introduce(admitted, userPrefix, guard.FieldsFrom(admitted.Context()))
 	a.guard.leaveToErrorRoutes(r, admitted)
+	defer showBody(r, admitted).end()
 	answer, end := a.guard.Answer(w, admitted)
 	defer end()
 	return next.ServeHTTP(untilEnd(answer, admitted), admitted)

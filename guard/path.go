@@ -46,6 +46,8 @@ func plainPath(u *url.URL) (string, bool) {
 		switch c := path[i]; {
 		case c == '\\', c == ';', c == '?', c == '#', c < ' ', c == 0x7f, c == '/' && i > 0 && path[i-1] == '/':
 			return "", false
+		case c == '$' && path[i-1] == ':': // Windows takes /admin::$INDEX_ALLOCATION/x for /admin/x
+			return "", false
 		}
 	}
 	if hasOddSegment(path) || hasLookalike(path) || u.RawPath != "" && isAsSent(u) && hasOddEscape(u.RawPath) || strings.Contains(path, "%") && decodesTwice(path) {

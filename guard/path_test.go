@@ -75,11 +75,12 @@ func merged(text string) string {
 	return text
 }
 
-// windows is a file system that takes backslashes for slashes and drops dots and spaces at the end of names.
+// windows is a file system that takes backslashes for slashes and drops dots and spaces at the end of names, and what says that the name is that of a file or a
+// folder (NTFS streams).
 func windows(text string) string {
 	segments := strings.Split(path.Clean("/"+strings.ReplaceAll(text, `\`, "/")), "/")
 	for i, s := range segments {
-		segments[i] = strings.TrimRight(s, ". ")
+		segments[i] = strings.TrimRight(cut(cut(s, "::$"), ":$"), ". ")
 	}
 	return strings.Join(segments, "/")
 }
@@ -117,7 +118,7 @@ func TestNoReaderSeesAnotherPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	pieces := []string{"o-p_n", "o%2Dp%5fn", "o-p%5Fn", "-", "%2d", "/", "/", "/", "//", "admin", "ADMIN", "Admin", "adm%69n", "%61dmin", "open", "Open", "%6fpen", ".", "..", ".json", "%2e", "%2E%2e", "%2f", "%2F", "%5c", `\`, "%00", ";",
-		"%3b", ";x=y", "%3f", "%23", "%25", "%252f", "%252e", "%c0%af", "%c0%ae", "x", "%20", "+", "*", ":", "@", "%0a", "%7f", "~", "\u017f", "%e2%84%aa",
+		"%3b", ";x=y", "%3f", "%23", "%25", "%252f", "%252e", "::$INDEX_ALLOCATION", ":$I30:%24INDEX_ALLOCATION", "%c0%af", "%c0%ae", "x", "%20", "+", "*", ":", "@", "%0a", "%7f", "~", "\u017f", "%e2%84%aa",
 		"\uff0f", "\uff3c", "\uff0e\uff0e", "\u2025", "%e2%80%a4.", "\u2215", "\u2044", "\uff41dmin", "adm\u0131n", "adm\u0130n", "\u00e9"}
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 1))

@@ -214,6 +214,25 @@ func TestForeignNeedsNoStore(t *testing.T) {
 	wantDecision(t, g, e.token(key, map[string]any{"iss": "urn:postern:rlm_1"}), guard.Deny) // core says so
 }
 
+// TestOwnBesideForeign relies on what is remembered of Postern's own users no longer than where there is no issuer elsewhere.
+func TestOwnBesideForeign(t *testing.T) {
+	e := newElsewhere(t, newKey(t, jose.EdDSA))
+	for _, check := range []guard.Check{guard.CheckFeed, guard.CheckAlways} {
+		w := worldToday()
+		w.knows("a.b.good", ann)
+		g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings(), Check: check}})
+		wantDecision(t, g, "a.b.good", guard.Allow)
+		w.silent.Store(true)
+		w.fails("a.b.good", core.ErrUnavailable)
+		wantDecision(t, g, "a.b.good", guard.CannotKnow)
+		w.silent.Store(false)
+		w.fails("a.b.good", core.ErrInvalidToken)
+		if check == guard.CheckAlways {
+			wantDecision(t, g, "a.b.good", guard.Deny)
+		}
+	}
+}
+
 // TestForeignKeptApart: an issuer whose ids have no name before them speaks for nobody's users but its own, whatever ids it gives, also where a guard
 // before this one knows nothing of the other issuer.
 func TestForeignKeptApart(t *testing.T) {

@@ -51,9 +51,15 @@ func endedByGuard(s *http.Server) { s.ConnContext = guard.ConnContext }
 // begin opens a stream, and returns it once something came.
 func (s *streams) begin(token string) io.ReadCloser {
 	s.Helper()
+	return s.beginBy("GET", token)
+}
+
+// beginBy is begin by a method.
+func (s *streams) beginBy(method, token string) io.ReadCloser {
+	s.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, "GET", s.url, nil)
+	r, err := http.NewRequestWithContext(ctx, method, s.url, nil)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -89,41 +95,44 @@ func untilCut(t *testing.T, body io.ReadCloser) {
 
 // TestStreamsEndWithTheirSession cuts what is open for long when its user may no longer enter, and only then.
 func TestStreamsEndWithTheirSession(t *testing.T) {
+	reads := guard.Policy{Require: []string{"read"}}
+	fresh := guard.Policy{Require: []string{"read"}, SignedInWithin: new(guard.Duration(90 * time.Minute))}
 	for _, tt := range []struct {
-		name string
-		end  func(w *world)
+		name   string
+		policy guard.Policy
+		end    func(w *world)
 	}{
-		{"session ended", func(w *world) {
+		{"session ended", reads, func(w *world) {
 			w.fails("good", core.ErrInvalidToken)
 			w.listener.Forget([]string{"kss_ann1"})
 		}},
-		{"user deactivated", func(w *world) {
+		{"user deactivated", reads, func(w *world) {
 			w.fails("good", core.ErrUserInactive)
 			w.listener.Forget([]string{"usr_ann"})
 		}},
-		{"permission taken", func(w *world) {
+		{"permission taken", reads, func(w *world) {
 			w.knows("good", ann)
 			w.listener.Forget([]string{"usr_ann"})
 		}},
-		{"news, and the store is away", func(w *world) {
+		{"news, and the store is away", reads, func(w *world) {
 			w.fails("good", core.ErrUnavailable)
 			w.listener.Forget([]string{"usr_ann"})
 		}},
-		{"missed news, and it was ended", func(w *world) {
+		{"missed news, and it was ended", reads, func(w *world) {
 			w.fails("good", core.ErrInvalidToken)
 			w.listener.ForgetAll()
 		}},
-		{"expired", func(w *world) {
+		{"expired", reads, func(w *world) {
 			w.fails("good", core.ErrInvalidToken)
 			w.pass(2 * time.Hour)
 		}},
-		{"signed in too long ago", func(w *world) { w.pass(40 * time.Minute) }},
-		{"silence, and the store is away", func(w *world) {
+		{"signed in too long ago", fresh, func(w *world) { w.pass(40 * time.Minute) }},
+		{"silence, and the store is away", reads, func(w *world) {
 			w.silent.Store(true)
 			w.fails("good", core.ErrUnavailable)
 			w.pass(10 * time.Second)
 		}},
-		{"silence by a clock that stands still, and the store is away", func(w *world) {
+		{"silence by a clock that stands still, and the store is away", reads, func(w *world) {
 			w.stood.Store(true)
 			w.fails("good", core.ErrUnavailable)
 		}},
@@ -141,7 +150,7 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 			t.Run(tt.name+way.name, func(t *testing.T) {
 				w := newWorld()
 				w.knows("good", member(func(*core.Identity) {}))
-				g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{Require: []string{"read"}, SignedInWithin: new(guard.Duration(90 * time.Minute))}}})
+				g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: tt.policy}})
 				behind := g.Handler
 				if way.proxy {
 					behind = g.ProxyHandler
@@ -175,6 +184,43 @@ func TestStreamsOutliveOtherNews(t *testing.T) {
 	w.fails("good", core.ErrInvalidToken)
 	w.listener.Forget([]string{"usr_ann"})
 	s.ends(body)
+}
+
+// TestStreamsInGrace keeps open, while the store is away, what only reads, for as long as that may be asked for too.
+func TestStreamsInGrace(t *testing.T) {
+	for _, tt := range []struct {
+		name, method string
+		then         func(w *world) // after a while of silence
+	}{
+		{"the grace is over", "GET", func(w *world) { w.pass(time.Minute) }},
+		{"there was news of the user", "GET", func(w *world) { w.listener.Forget([]string{"usr_ann"}) }},
+		{"the token has expired", "GET", func(w *world) { w.pass(20 * time.Second) }},
+		{"it may change something", "POST", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			who := ann
+			who.ExpiresAt = w.now.Add(25 * time.Second)
+			if tt.name == "the grace is over" {
+				who.ExpiresAt = w.now.Add(time.Hour)
+			}
+			w.knows("good", who)
+			s := newStreams(t, w.guard(t, guard.Options{Settings: guard.Settings{StaleOK: guard.Duration(time.Minute)}}).Handler)
+			body := s.beginBy(tt.method, "good")
+			before := w.readsOf("good")
+			w.silent.Store(true)
+			w.fails("good", core.ErrUnavailable)
+			w.pass(10 * time.Second)
+			if tt.then != nil {
+				eventually(t, "the store is asked in vain, twice", func() bool { return w.readsOf("good") > before+1 })
+				if n := s.open.Load(); n != 1 {
+					t.Errorf("%d streams are open, want the one", n)
+				}
+				tt.then(w)
+			}
+			s.ends(body)
+		})
+	}
 }
 
 // renewer renews tokens, and counts.

@@ -189,6 +189,8 @@ func TestLoadComplains(t *testing.T) {
 			"POSTERN_RULES in the environment: there is more than one document"}},
 		{"blanks in the environment", "upstream: http://a\nmfa: true\n", []string{"POSTERN_MFA= ", "POSTERN_ORG=# none"}, []string{
 			"POSTERN_MFA in the environment: it has no value", "POSTERN_ORG in the environment: it has no value"}},
+		{"several of a kind", "upstream: ftp://a\nupstream_ca: /no/ca\ntrusted_proxies: [me, '::ffff:1.2.3.4/100']\nwebhook_allow: [here, 10.0.0.1, there]\n", nil, []string{"upstream \"ftp://a\" must be a URL", "upstream_ca: open /no/ca",
+			`trusted_proxies: "me"`, `trusted_proxies: "::ffff:1.2.3.4/100"`, `webhook_allow: "here"`, `webhook_allow: "there"`}},
 		{"a file without an end", "upstream: http://a\nupstream_ca: /dev/zero\n", nil, []string{"upstream_ca: read /dev/zero: it has more than 4 MiB"}},
 		{"the environment", "upstream: http://a\n", []string{"POSTERN_REDIS=x", "POSTERN_H2C=maybe"}, []string{"POSTERN_REDIS in the environment is no setting; did you mean redis_url?", "h2c is \"maybe\""}},
 	}

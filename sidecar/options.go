@@ -105,7 +105,7 @@ func (o *Options) validate() error {
 	}
 	errs = append(errs, o.Guard.Validate(), o.Hashing.Validate())
 	allow, err := egress.ParseNetworks(o.WebhookAllow)
-	complain(err != nil, "webhook_allow: %v", err)
+	errs = append(errs, about("webhook_allow", err))
 	_, err = delivery.New(delivery.Options{Allow: allow, SMTP: o.SMTP})
 	errs = append(errs, about("smtp", err))
 	complain(o.Upstream == "" && o.ForwardAuthListen == off, "upstream, the app to guard, is not set; name it as in --upstream http://127.0.0.1:3000")

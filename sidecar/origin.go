@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -25,6 +26,7 @@ var private = []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0
 // parseProxies reads addresses, networks and the words private and unix.
 func parseProxies(list []string) (proxies, error) {
 	var p proxies
+	var errs []error
 	for _, item := range list {
 		switch item {
 		case "unix":
@@ -42,9 +44,13 @@ func parseProxies(list []string) (proxies, error) {
 			network, err = address.Prefix(address.BitLen())
 		}
 		if err != nil || network.Addr().Is4In6() { // a network of which would hold nobody, since addresses are compared in their plain form
-			return proxies{}, fmt.Errorf("trusted_proxies: %q is no address, no network like 10.0.0.0/8, and neither private nor unix", item)
+			errs = append(errs, fmt.Errorf("trusted_proxies: %q is no address, no network like 10.0.0.0/8, and neither private nor unix", item))
+			continue
 		}
 		p.networks = append(p.networks, network.Masked())
+	}
+	if len(errs) > 0 {
+		return proxies{}, errors.Join(errs...)
 	}
 	return p, nil
 }

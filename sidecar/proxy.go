@@ -65,8 +65,12 @@ func parseUpstream(text, caFile string) (*upstream, error) {
 	case u.Port() != "" && !isPort(u.Port()):
 		err = errors.New("no port")
 	}
+	pool, failed := readCertificates(caFile)
 	if err != nil {
-		return nil, fmt.Errorf("upstream %q must be a URL like http://127.0.0.1:3000, https://app.internal, h2c://127.0.0.1:3000 or unix:/run/app.sock", text)
+		err = fmt.Errorf("upstream %q must be a URL like http://127.0.0.1:3000, https://app.internal, h2c://127.0.0.1:3000 or unix:/run/app.sock", text)
+	}
+	if err = errors.Join(err, failed); err != nil {
+		return nil, err
 	}
 	dial := dialerOf(socket)
 	t, handshakes := newTransport(heard(dial)), newTransport(dial)
@@ -78,11 +82,7 @@ func parseUpstream(text, caFile string) (*upstream, error) {
 		t.Protocols = new(http.Protocols)
 		t.Protocols.SetUnencryptedHTTP2(true)
 	}
-	if caFile != "" {
-		pool, err := readCertificates(caFile)
-		if err != nil {
-			return nil, err
-		}
+	if pool != nil {
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 		handshakes.TLSClientConfig = t.TLSClientConfig.Clone()
 	}
@@ -161,8 +161,11 @@ func dialSocket(ctx context.Context, dialer *net.Dialer, socket string) (net.Con
 	}
 }
 
-// readCertificates reads a file of certificates in PEM.
+// readCertificates reads a file of certificates in PEM; nil = none is named.
 func readCertificates(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
 	text, err := namedfile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("upstream_ca: %w", err)

@@ -119,6 +119,7 @@ func (p Policy) control(_, address string, _ syscall.RawConn) error {
 // ParseNetworks reads addresses and networks: "127.0.0.1", "10.0.0.0/8".
 func ParseNetworks(texts []string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
+	var errs []error
 	for _, text := range texts {
 		if n, err := netip.ParsePrefix(text); err == nil {
 			all = append(all, n.Masked())
@@ -126,9 +127,13 @@ func ParseNetworks(texts []string) ([]netip.Prefix, error) {
 		}
 		a, err := netip.ParseAddr(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no address and no network; they look like 192.0.2.1 and 10.0.0.0/8", text)
+			errs = append(errs, fmt.Errorf("%q is no address and no network; they look like 192.0.2.1 and 10.0.0.0/8", text))
+			continue
 		}
 		all = append(all, netip.PrefixFrom(a, a.BitLen()))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	return all, nil
 }

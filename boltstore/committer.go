@@ -2,8 +2,10 @@ package boltstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -12,6 +14,12 @@ import (
 
 // maxShared bounds how many changes share one commit, so that the first of them does not wait long for the last.
 const maxShared = 256
+
+// commitPatience is how long a change may take to be on disk. Of a disk that hangs its caller is told that, as of one that is full, rather than waiting with it.
+const commitPatience = 10 * time.Second
+
+// errHangs says that nothing was written for commitPatience.
+var errHangs = errors.New("the disk does not take it")
 
 // change is something to write. Its results are fields of its own, which nobody reads before it is committed.
 type change interface {
@@ -38,19 +46,22 @@ type committer struct {
 	bells    *bells
 	requests chan *request
 	closing  <-chan struct{}
+	patience time.Duration // commitPatience, but in a test
 }
 
 func newCommitter(db *database, bells *bells, closing <-chan struct{}) *committer {
-	return &committer{db: db, bells: bells, requests: make(chan *request), closing: closing}
+	return &committer{db: db, bells: bells, requests: make(chan *request), closing: closing, patience: commitPatience}
 }
 
 // submit carries out a change and returns once it is on disk, or will not be. If ctx ends before the change was
-// taken up, nothing happens; if it ends later the error wraps core.ErrOutcomeUnknown too.
+// taken up, nothing happens; if it ends later the error wraps core.ErrOutcomeUnknown too. So it is where that takes longer than commitPatience.
 func (c *committer) submit(ctx context.Context, change change, rings ...string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	r := &request{change: change, rings: rings, done: make(chan error, 1)}
+	late := time.NewTimer(c.patience)
+	defer late.Stop()
 	select {
 	case c.requests <- r:
 	case <-ctx.Done():
@@ -59,6 +70,8 @@ func (c *committer) submit(ctx context.Context, change change, rings ...string) 
 		return errClosed
 	case <-c.db.lost.c:
 		return errLost
+	case <-late.C:
+		return fmt.Errorf("%w: %w", core.ErrUnavailable, errHangs)
 	}
 	select {
 	case err := <-r.done:
@@ -67,6 +80,8 @@ func (c *committer) submit(ctx context.Context, change change, rings ...string) 
 		return fmt.Errorf("%w (%v)", core.ErrOutcomeUnknown, errLost)
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", core.ErrOutcomeUnknown, ctx.Err())
+	case <-late.C:
+		return fmt.Errorf("%w: %w", core.ErrOutcomeUnknown, errHangs)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -121,6 +122,32 @@ func TestCancelledWrite(t *testing.T) {
 	close(finish)
 	if err := c.submit(t.Context(), writing("next")); err != nil {
 		t.Errorf("submit = %v; want it done", err)
+	}
+	if found := written(t, s, "taken", "waiting", "next"); !found[0] || found[1] || !found[2] {
+		t.Errorf("taken, waiting and next are there: %v; want true, false, true", found)
+	}
+}
+
+// TestDiskHangs has a commit not come to its end. Who waits for it, or behind it, is told so in the end, and not held up for as long as the disk is.
+func TestDiskHangs(t *testing.T) {
+	s, c := openCommitter(t)
+	c.patience = 50 * time.Millisecond
+	begun, finish := make(chan struct{}), make(chan struct{})
+	taken := make(chan error, 1)
+	go func() {
+		taken <- c.submit(t.Context(), fakeChange(func(tx *bolt.Tx) (bool, error) { close(begun); <-finish; return writing("taken")(tx) }))
+	}()
+	<-begun
+	if err := c.submit(t.Context(), writing("waiting")); !errors.Is(err, core.ErrUnavailable) || errors.Is(err, core.ErrOutcomeUnknown) {
+		t.Errorf("submit behind a commit that hangs = %v; want ErrUnavailable", err)
+	}
+	if err := <-taken; !errors.Is(err, core.ErrOutcomeUnknown) || errors.Is(err, core.ErrUnavailable) {
+		t.Errorf("submit of what hangs = %v; want ErrOutcomeUnknown", err)
+	}
+	close(finish)
+	c.patience = time.Minute
+	if err := c.submit(t.Context(), writing("next")); err != nil {
+		t.Errorf("submit afterwards = %v; want it done", err)
 	}
 	if found := written(t, s, "taken", "waiting", "next"); !found[0] || found[1] || !found[2] {
 		t.Errorf("taken, waiting and next are there: %v; want true, false, true", found)

@@ -242,6 +242,11 @@ func TestCookieNeedsProofOfOrigin(t *testing.T) {
 		{"by way of a service worker, of a page elsewhere", "POST", relayed("Origin", "https://example.com", "Referer", "https://sub.example.com/"), 403, 403},
 		{"by way of a service worker, of a page that does not say where", "POST", relayed("Origin", "null"), 403, 403},
 		{"by way of a service worker, of another page of ours", "POST", relayed("Origin", "https://example.com", "Referer", "https://www.example.com/form"), 403, 200},
+		{"by way of a service worker in WebKit", "POST", relayedInWebKit("Origin", "https://example.com", "Referer", "https://example.com/form"), 200, 200},
+		{"by way of a service worker in WebKit, of a page elsewhere", "POST", relayedInWebKit("Origin", "https://sub.example.com", "Referer", "https://sub.example.com/"), 403, 403},
+		{"by way of a service worker in WebKit, of a page that does not say where", "POST", relayedInWebKit("Origin", "https://example.com", "Referer", "https://example.com/js/worker.js?v=1"), 403, 403},
+		{"by way of a module of a service worker in WebKit, of a page that does not say where", "POST", relayedInWebKit("Origin", "https://example.com", "Referer", "https://example.com/worker.mjs"), 403, 403},
+		{"by way of a service worker in Chromium, of a page that does not say where", "POST", relayedInWebKit("Origin", "null", "Upgrade-Insecure-Requests", "1"), 200, 200},
 		{"said twice", "POST", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Site", "cross-site"}, 403, 403},
 		{"said twice, of our origin", "POST", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Site", "cross-site", "Origin", "https://example.com"}, 403, 403},
 		{"own origin", "PUT", []string{"Origin", "https://example.com"}, 200, 200},
@@ -283,6 +288,11 @@ func TestCookieNeedsProofOfOrigin(t *testing.T) {
 // relayed are the headers of a form that a service worker passes on by fetch(event.request) in Firefox, and more.
 func relayed(more ...string) []string {
 	return append([]string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Dest", "empty", "Upgrade-Insecure-Requests", "1"}, more...)
+}
+
+// relayedInWebKit are those in WebKit.
+func relayedInWebKit(more ...string) []string {
+	return append([]string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty"}, more...)
 }
 
 // TestOrigins takes those alone that a browser may say that a page is of.

@@ -285,6 +285,10 @@ func TestForeignForms(t *testing.T) {
 		"by an Origin that is null": {"Sec-Fetch-Site", "", "Origin", "null"},
 		"by way of a service worker": {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "same-origin", "Upgrade-Insecure-Requests", "1",
 			"Origin", "https://example.com", "Referer", "https://neighbour.example.com/"},
+		"by way of a service worker in WebKit": {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty",
+			"Origin", "https://neighbour.example.com", "Referer", "https://neighbour.example.com/"},
+		"by way of a service worker in WebKit, from a page that does not say where it is": {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty",
+			"Origin", w.site.URL, "Referer", w.site.URL + "/worker.js"},
 		"by way of a service worker, from a page that does not say where it is": {"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "same-origin", "Upgrade-Insecure-Requests", "1", "Origin", "null"},
 	} {
 		for _, path := range []string{"/auth/sign-in", "/auth/sign-out"} {
@@ -295,13 +299,17 @@ func TestForeignForms(t *testing.T) {
 	}
 }
 
-// TestOwnForms takes a form of the pages that a service worker of the app passes on, as Firefox has it.
+// TestOwnForms takes a form of the pages that a service worker of the app passes on, as browsers have it.
 func TestOwnForms(t *testing.T) {
 	w := newWorld(t, teststore.Bolt(t), nil)
-	a := w.send("POST", "/auth/sign-in", url.Values{"username": {"ann"}, "password": {password}}, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "same-origin",
-		"Upgrade-Insecure-Requests", "1", "Origin", w.site.URL, "Referer", w.site.URL+"/auth/sign-in")
-	if a.StatusCode != http.StatusSeeOther || len(a.Cookies()) != 2 {
-		t.Errorf("POST /auth/sign-in = %d with cookies %v; want 303 with two", a.StatusCode, a.Cookies())
+	for browser, headers := range map[string][]string{
+		"Firefox": {"Sec-Fetch-Mode", "same-origin", "Upgrade-Insecure-Requests", "1", "Origin", w.site.URL, "Referer", w.site.URL + "/auth/sign-in"},
+		"WebKit":  {"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Origin", w.site.URL, "Referer", w.site.URL + "/auth/sign-in"},
+	} {
+		a := w.send("POST", "/auth/sign-in", url.Values{"username": {"ann"}, "password": {password}}, headers...)
+		if a.StatusCode != http.StatusSeeOther || len(a.Cookies()) != 2 {
+			t.Errorf("%s: POST /auth/sign-in = %d with cookies %v; want 303 with two", browser, a.StatusCode, a.Cookies())
+		}
 	}
 }
 

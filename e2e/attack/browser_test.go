@@ -31,10 +31,11 @@ func TestCrossSite(t *testing.T) {
 			}
 			refused(method, "a Referer", "Referer: http://"+h.guard+"/page")
 			refused(method, "the site of another, and an own Origin", "Sec-Fetch-Site: cross-site", own)
-			for _, from := range []string{"Accept: */*", "Referer: http://x." + h.guard + "/", "Referer: http://" + h.guard + "@evil.example/", "Referer: http://" + h.guard + ".evil.example/", "Referer: //" + h.guard + "/"} {
+			for _, from := range []string{"Accept: */*", "Referer: http://x." + h.guard + "/", "Referer: http://" + h.guard + "@evil.example/", "Referer: http://" + h.guard + ".evil.example/", "Referer: //" + h.guard + "/", "Referer: http://" + h.guard + "/worker.js"} {
 				refused(method, "what a service worker passes on, and "+from, append(relayed, own, from)...)
+				refused(method, "what one passes on in WebKit, and "+from, append(relayedInWebKit, own, from)...)
 			}
-			for _, lines := range [][]string{{"Sec-Fetch-Site: same-origin"}, {own}, {"Sec-Fetch-Site: same-origin", own}, append(relayed, own, "Referer: http://"+h.guard+"/page")} {
+			for _, lines := range [][]string{{"Sec-Fetch-Site: same-origin"}, {own}, {"Sec-Fetch-Site: same-origin", own}, append(relayed, own, "Referer: http://"+h.guard+"/page"), append(relayedInWebKit, own, "Referer: http://"+h.guard+"/page")} {
 				if a := h.ask(method, "/page", append(lines, cookie)...); a.saw == nil {
 					h.Errorf("%s with the cookie and %q = %d; want it to pass", method, lines, a.status)
 				}
@@ -57,6 +58,9 @@ func TestCrossSite(t *testing.T) {
 // relayed is what Firefox says of a form that a service worker of the app passes on, whoever sent it.
 var relayed = []string{"Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: same-origin", "Sec-Fetch-Dest: empty", "Upgrade-Insecure-Requests: 1"}
 
+// relayedInWebKit is what WebKit says of it. Of a page that does not say where it is, Referer says where the worker's script is.
+var relayedInWebKit = []string{"Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: empty"}
+
 // form posts a form of the pages.
 func (h *host) form(path string, values url.Values, lines ...string) answer {
 	h.Helper()
@@ -72,7 +76,7 @@ func TestForeignForms(t *testing.T) {
 		token := h.newUser(name, nil).token
 		sign := url.Values{"username": {name}, "password": {password}}
 		for _, lines := range [][]string{{"Sec-Fetch-Site: cross-site"}, {"Sec-Fetch-Site: same-site"}, {"Origin: https://evil.example"}, {"Origin: null"}, {"Sec-Fetch-Site: cross-site", "Origin: http://" + h.guard}, {"Origin: http://" + h.guard + ".evil.example"},
-			append(relayed, "Origin: http://"+h.guard, "Referer: http://x."+h.guard+"/"), append(relayed, "Origin: null")} {
+			append(relayed, "Origin: http://"+h.guard, "Referer: http://x."+h.guard+"/"), append(relayed, "Origin: null"), append(relayedInWebKit, "Origin: http://x."+h.guard, "Referer: http://x."+h.guard+"/"), append(relayedInWebKit, "Origin: http://"+h.guard, "Referer: http://"+h.guard+"/worker.js")} {
 			for path, values := range map[string]url.Values{"/auth/sign-in": sign, "/auth/sign-out": nil, "/auth/second-factor": {"token": {"kli_x"}, "code": {"000000"}}} {
 				a := h.form(path, values, append(lines, "Cookie: __Host-postern="+token)...)
 				if a.status != 403 || len(a.header["Set-Cookie"]) > 0 {

@@ -3,6 +3,7 @@ package failure
 import (
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -100,10 +101,28 @@ func IsNavigation(r *http.Request) bool {
 	return wantsPage
 }
 
-// Relayed reports whether r is a navigation that a service worker of the app passes on by fetch(event.request), other than as a navigation, and
-// returns the page that began it, as Referer says, "" where that is not said. Firefox (153) calls all of these same-origin in Sec-Fetch-Site and
-// Origin, also where a page of another origin of the site began them. They keep Upgrade-Insecure-Requests, which browsers send with navigations alone.
+// Relayed reports whether r is a navigation that a service worker of the app passes on by fetch(event.request), in a browser that calls all of these
+// same-origin in Sec-Fetch-Site, also where a page of another origin of the site began them. It returns the page that began it, as Referer says, ""
+// where that is not said.
+//
+// Firefox (153) does not call them navigations, but has them keep Upgrade-Insecure-Requests, which browsers send with navigations alone. WebKit (2.50)
+// does, for no destination, and unlike Chromium, which says truly whose they are, it sends no such wish over TLS. Of a page that does not say where it is,
+// WebKit says in Origin that it is ours, and in Referer where the worker's script is.
 func Relayed(r *http.Request) (page string, relayed bool) {
-	mode := r.Header.Get("Sec-Fetch-Mode")
-	return r.Header.Get("Referer"), mode != "" && mode != "navigate" && r.Header.Get("Upgrade-Insecure-Requests") == "1"
+	mode, upgrades := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Upgrade-Insecure-Requests") == "1"
+	if mode == "navigate" {
+		relayed = !upgrades && r.Header.Get("Sec-Fetch-Dest") == "empty"
+	} else {
+		relayed = upgrades && mode != ""
+	}
+	if page = r.Header.Get("Referer"); isScript(page) {
+		page = ""
+	}
+	return page, relayed
+}
+
+// isScript reports whether an address is by its name that of a script, which sends no forms.
+func isScript(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (strings.HasSuffix(u.Path, ".js") || strings.HasSuffix(u.Path, ".mjs"))
 }

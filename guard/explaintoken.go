@@ -36,6 +36,9 @@ func (g *Guard) explainToken(credential string, v *Verdict) string {
 	if v.Decision == Deny && v.Refusal.Reason == core.ErrAPIKeyAddress.Code {
 		return "The key is bound to addresses, and nobody shows it here: from one of them the request might pass.\n"
 	}
+	if v.Decision == CannotKnow {
+		return g.explainKeys(credential, v)
+	}
 	if unexplained := judgeError(core.ErrInvalidToken, SourceBearer); v.Decision != Deny || v.Refusal.Detail != unexplained.Refusal.Detail {
 		return ""
 	}
@@ -67,4 +70,20 @@ func (g *Guard) explainForeign(credential string, c claimed) string {
 	}
 	return fmt.Sprintf("It says that it is of the issuer %q, and this guard takes tokens of %q, to the letter, and of its realm.\n",
 		from, slices.Sorted(maps.Keys(g.foreign)))
+}
+
+// explainKeys says what is missing to verify a token of an issuer elsewhere; "" where that is not what keeps it from being judged.
+func (g *Guard) explainKeys(credential string, v *Verdict) string {
+	c, _ := readClaimed(credential)
+	from, _ := c.From.(string)
+	f := g.foreign[from]
+	switch {
+	case f != nil && v.Refusal.Reason == errIssuerAway.Code:
+		return fmt.Sprintf("The keys of the issuer %s could not be fetched, and the log says why.\n", f.Name)
+	case f != nil && v.Refusal.Reason == errNewerKey.Code:
+		keys := f.keys.Keys()
+		return fmt.Sprintf("It is signed with none of the keys of the issuer %s that are known, %d of %s. There may be a newer one, so they are fetched again.\n",
+			f.Name, keys.Len(), keys.At.UTC().Format(time.RFC3339))
+	}
+	return ""
 }

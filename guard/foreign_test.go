@@ -97,10 +97,11 @@ func TestForeignIdentity(t *testing.T) {
 			settings: func(i *guard.Issuer) { i.MFAClasses = []string{"gold"} }, claims: claims{"acr": "silver", "amr": "gold"},
 			want: headers{"X-Id": "idp:u1", "X-Realm": "idp"},
 		},
-		"a sign-in that lies ahead": {claims: claims{"auth_time": time.Now().Add(time.Hour).Unix()}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
-		"unprefixed":                {settings: func(i *guard.Issuer) { i.Unprefixed = true }, claims: claims{"sub": "auth0|1"}, want: headers{"X-Id": "auth0|1", "X-Realm": "idp"}},
-		"like one of ours":          {claims: claims{"sub": "usr_ann"}, want: headers{"X-Id": "idp:usr_ann", "X-Realm": "idp"}},
-		"a type":                    {settings: func(i *guard.Issuer) { i.UserType = core.UserAPI }, want: headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Type": "api"}},
+		"a class that a variable was to say": {settings: func(i *guard.Issuer) { i.MFAClasses = []string{""} }, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
+		"a sign-in that lies ahead":          {claims: claims{"auth_time": time.Now().Add(time.Hour).Unix()}, want: headers{"X-Id": "idp:u1", "X-Realm": "idp"}},
+		"unprefixed":                         {settings: func(i *guard.Issuer) { i.Unprefixed = true }, claims: claims{"sub": "auth0|1"}, want: headers{"X-Id": "auth0|1", "X-Realm": "idp"}},
+		"like one of ours":                   {claims: claims{"sub": "usr_ann"}, want: headers{"X-Id": "idp:usr_ann", "X-Realm": "idp"}},
+		"a type":                             {settings: func(i *guard.Issuer) { i.UserType = core.UserAPI }, want: headers{"X-Id": "idp:u1", "X-Realm": "idp", "X-Type": "api"}},
 		"what is asked for": {
 			settings: func(i *guard.Issuer) {
 				i.RequireClaims = map[string][]string{"hd": {"example.org", "example.com"}, "/a/groups": {"staff"}, "n": {"7"}}
@@ -421,6 +422,7 @@ func TestForeignExplained(t *testing.T) {
 	for token, want := range map[string]string{
 		e.token(key, map[string]any{"iss": e.URL + "/"}):                                 `It says that it is of the issuer "` + e.URL + `/", and this guard takes tokens of ["` + e.URL + `"], to the letter, and of its realm.`,
 		e.token(key, map[string]any{"iss": nil}):                                         `It says that it is of the issuer ""`,
+		e.token(newKey(t, jose.EdDSA), map[string]any{"iat": time.Now().Unix() + 30}):    "It is signed with none of the keys of the issuer idp that are known, 1 of 20",
 		header(`{"alg":"HS256"}`, e.token(key, nil)):                                     "It says that it is of the issuer idp, of whom no token of this form is taken: malformed token: alg is not an asymmetric one that is known.",
 		header(`{"alg":"EdDSA","x5c":["a"]}`, e.token(key, nil)):                         "malformed token: the header has a member that would change how the token is verified.",
 		e.token(key, map[string]any{"iss": "urn:postern:rlm_1", "aud": string(realmID)}): "It says that it is for this realm",

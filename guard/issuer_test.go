@@ -29,6 +29,9 @@ func TestIssuerDownAtStart(t *testing.T) {
 	if v.Decision != guard.CannotKnow || v.Refusal.Status != http.StatusServiceUnavailable || v.Refusal.Reason != "issuer_unavailable" || v.Refusal.RetryAfter < time.Second {
 		t.Errorf("without keys: %s %+v, want 503 issuer_unavailable with Retry-After", v.Decision, v.Refusal)
 	}
+	if got, err := g.Explain(t.Context(), "GET", "/", token); err != nil || !strings.Contains(got, "The keys of the issuer idp could not be fetched, and the log says why.") {
+		t.Errorf("Explain without keys = %q, %v; want why it cannot be known", got, err)
+	}
 	if v := g.Judge(with(e.token(key, map[string]any{"exp": 1}))); v.Decision != guard.Deny {
 		t.Errorf("without keys, a token that has expired anyhow: %s, want deny", v.Decision)
 	}
@@ -177,6 +180,21 @@ func TestIssuerHasOneKidTwice(t *testing.T) {
 	e.publishes(first)
 	g.Judge(with(e.token(forger, map[string]any{"iat": time.Now().Unix() + 30}))) // asks for a fetch
 	eventually(t, "the second key is withdrawn", func() bool { return g.Judge(with(token)).Decision == guard.Deny })
+}
+
+// TestIssuerAwayForDays: what was fetched last holds for 72 hours, and then it cannot be known of anybody who they are, who was let in before neither.
+func TestIssuerAwayForDays(t *testing.T) {
+	key := newKey(t, jose.EdDSA)
+	e, w := newElsewhere(t, key), worldToday()
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Issuers: e.settings()}})
+	token := e.token(key, map[string]any{"exp": time.Now().Add(240 * time.Hour).Unix()})
+	wantDecision(t, g, token, guard.Allow)
+	w.pass(71 * time.Hour)
+	wantDecision(t, g, token, guard.Allow)
+	w.pass(2 * time.Hour)
+	if v := g.Judge(with(token)); v.Decision != guard.CannotKnow || v.Refusal.Reason != "issuer_unavailable" {
+		t.Errorf("73 hours after the keys were fetched: %s %+v, want 503 issuer_unavailable", v.Decision, v.Refusal)
+	}
 }
 
 // TestUnknownKeysCostLittle: garbage brings about neither fetches without end nor refusals of who is known.

@@ -324,26 +324,49 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// TestMatcher routes by who was let in.
+// TestMatcher routes by who was let in: the first that they are is what they are.
 func TestMatcher(t *testing.T) {
 	w := newWorld(t)
 	p := w.settle()
 	w.load(w.config("", `postern_auth {
 		optional
 	}
-	@people postern {
-		user_type human
-	}
 	@programs postern {
 		user_type api
 	}
-	respond @people "a person"
+	@pilots postern {
+		require fly
+	}
+	@late postern {
+		signed_in_within 87840h
+		mfa
+	}
+	@people postern {
+		user_type human
+		signed_in_within 1h
+	}
+	@known postern
 	respond @programs "a program"
+	respond @pilots "a pilot"
+	respond @late "somebody with two factors"
+	respond @people "a person"
+	respond @known "somebody"
 	respond "nobody"`))
 	for token, want := range map[string]string{p.tokens.Valid: "a person", "": "nobody", p.tokens.Revoked: "nobody"} {
 		if got := w.get("/", token); got.body != want {
 			t.Errorf("%.8q is %q, want %q", token, got.body, want)
 		}
+	}
+	w.load(w.config("", `postern_auth
+	@programs postern {
+		user_type api
+	}
+	@known postern
+	respond @programs "a program"
+	respond @known "somebody"
+	respond "nobody"`))
+	if got := w.get("/", p.tokens.Valid); got.body != "somebody" {
+		t.Errorf("of whom nothing is asked is %q, want somebody", got.body)
 	}
 }
 

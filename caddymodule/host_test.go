@@ -370,19 +370,36 @@ func TestMatcher(t *testing.T) {
 	}
 }
 
-// TestProvider stands beside another provider.
+// TestProvider stands beside another provider, which lets in whom it does not know, and refuses by 401 whatever keeps it from knowing somebody.
 func TestProvider(t *testing.T) {
 	w := newWorld(t)
 	p := w.settle()
 	config := w.adapt(w.config("", `basic_auth {
 		bob $2a$04$yC3Q6ubd8dPfUWbUSVpHyuQKWvaHXcdkPDcSCMFiY1eNcJ1fDIyS.
 	}
-	respond "{http.auth.user.id} {http.auth.user.username}"`))
-	w.loadJSON(bytes.Replace(config, []byte(`"providers":{`), []byte(`"providers":{"postern":{},`), 1))
-	if got := w.get("/", p.tokens.Valid); got.body != string(p.ann.User.ID)+" ann" {
+	respond "{http.auth.user.id} {http.auth.user.username} {http.auth.user.email}"`))
+	with := func(settings string) {
+		t.Helper()
+		w.loadJSON(bytes.Replace(config, []byte(`"providers":{`), []byte(`"providers":{"postern":`+settings+`,`), 1))
+	}
+	with("{}")
+	if got := w.get("/", p.tokens.Valid); got.body != string(p.ann.User.ID)+" ann ann@example.com" {
 		t.Errorf("signed in = %+v", got)
 	}
 	if got := w.get("/", p.tokens.Revoked); got.status != http.StatusUnauthorized {
 		t.Errorf("revoked = %d, want 401", got.status)
+	}
+	with(`{"optional":true,"public":["/open"]}`)
+	for _, path := range []string{"/", "/open"} {
+		if got := w.get(path, ""); got.status != http.StatusUnauthorized {
+			t.Errorf("nobody, where a guard would let pass = %+v, want 401", got)
+		}
+		if got := w.get(path, p.tokens.Valid); got.status != http.StatusOK {
+			t.Errorf("somebody, where a guard would let anybody pass = %+v, want 200", got)
+		}
+	}
+	with(`{"realm":"nowhere"}`)
+	if got := w.get("/", p.tokens.Valid); got.status != http.StatusUnauthorized || len(w.logged("auth provider returned error")) != 1 {
+		t.Errorf("of a realm that is not there = %+v, of which the log says %s; want 401, and why", got, w.logged("auth provider"))
 	}
 }

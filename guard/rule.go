@@ -96,13 +96,13 @@ func (r *rule) matches(method, path string) bool {
 	return r.takesMethod(method) && fitOf(r.exact, path, "") >= within
 }
 
-// names reports whether a path of the rule says what the last segment of path is, which it matches.
-func (r *rule) names(path string) bool {
-	last := path[strings.LastIndexByte(path, '/')+1:]
-	return slices.ContainsFunc(r.exact, func(p pattern) bool {
-		return !p.rest && p.segments[len(p.segments)-1] == last && p.fit(path) == page
-	})
+// names reports whether a path of the rule, which is for a path, says what its segment n is, counted from 0.
+func (r *rule) names(path string, n int) bool {
+	return slices.ContainsFunc(r.exact, func(p pattern) bool { return n < len(p.segments) && p.segments[n] != "*" && p.fit(path) >= within })
 }
+
+// lastOf returns which segment is a path's last, counted from 0.
+func lastOf(path string) int { return strings.Count(path, "/") - 1 }
 
 // endingsOf returns the endings that paths of rules have which ask for anything, or may.
 func endingsOf(rules []rule) []string {
@@ -188,20 +188,21 @@ func otherMethod(method string) string {
 }
 
 // hearAll has d ask for what is asked for at a path, and at each that an app may take it for: one that minds neither case nor a slash at the end, and
-// unless a rule names its last segment, no ending either, nor what follows a file. Each is heard by itself, so that no rule for one of them hides what is
+// unless the rule for it names what is there, no ending either, nor what follows a file. Each is heard by itself, so that no rule for one of them hides what is
 // asked for at another. It returns the rule for the path as it is spelled.
 func (c *compiled) hearAll(d *demand, method, path string) *rule {
 	spelled := c.first(method, path)
 	d.add(spelled)
 	read := loosely(path)
 	c.hear(d, method, read, "", false)
-	if spelled.names(path) {
-		return spelled
+	if !spelled.names(path, lastOf(path)) {
+		c.hearShort(d, method, read, false)
 	}
-	c.hearShort(d, method, read, false)
 	for at := fileEnd(read, 0); at > 0; at = fileEnd(read, at) {
-		c.hear(d, method, read[:at], "", true)
-		c.hearShort(d, method, read[:at], true)
+		if !spelled.names(path, lastOf(read[:at])) {
+			c.hear(d, method, read[:at], "", true)
+			c.hearShort(d, method, read[:at], true)
+		}
 	}
 	return spelled
 }

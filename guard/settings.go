@@ -141,7 +141,7 @@ type Policy struct {
 // `/admin/*`, `/users/*/avatar`. A rule without paths is for all paths, one without methods for all methods.
 //
 // A path is read as it is spelled, and as an application might read it that minds neither case nor a slash at the end (`/ADMIN`, and `/admin` as well as
-// `/admin/`); unless a rule names its last segment, also as one that minds no ending (`/admin.json`), has it for the page of its folder
+// `/admin/`); unless the rule for it names what is there, also as one that minds no ending (`/admin.json`), has it for the page of its folder
 // (`/admin/index.html`), or takes what follows a file for something else (`/admin.php/x`). Where these lead to different rules, a request must
 // satisfy all. So a rule that asks for more catches all spellings, and one that asks for less only its own.
 type Rule struct {

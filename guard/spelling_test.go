@@ -56,7 +56,10 @@ func TestOtherSpellings(t *testing.T) {
 		"a folder by its page": {[]guard.Rule{rule(pay, "", "/index.html", "/reports/index.php"), rule(guard.Policy{}, "", "/reports/*")}, []ask{
 			{"GET", "/reports/", "reader", guard.Deny}, {"GET", "/reports", "reader", guard.Deny}, {"GET", "/", "reader", guard.Deny}, {"GET", "/", "payer", guard.Allow}, {"GET", "/reports/7", "reader", guard.Allow}}},
 		"after a file": {[]guard.Rule{rule(pay, "", "/admin.php", "/export")}, []ask{
-			{"GET", "/admin.php/x", "reader", guard.Deny}, {"GET", "/ADMIN.php/x.css/y", "reader", guard.Deny}, {"GET", "/export.cgi/x", "reader", guard.Deny}, {"GET", "/admin.php/x", "payer", guard.Allow}, {"GET", "/export/x", "reader", guard.Allow}}},
+			{"GET", "/admin.php/x", "reader", guard.Deny}, {"GET", "/ADMIN.php/x.css/y", "reader", guard.Deny}, {"GET", "/export.cgi/x", "reader", guard.Deny}, {"GET", "/admin.php/x", "payer", guard.Allow}, {"GET", "/export/x", "reader", guard.Allow},
+			{"GET", "/%EF%B7%BA.x/%EF%B7%BA.y/z", "reader", guard.Allow}}}, // of which one is eighteen where it is read loosely
+		"after a file that stands in the place of any": {[]guard.Rule{{Paths: []string{"/users/*/avatar"}, Public: true}, rule(pay, "", "/users/export.php")}, []ask{
+			{"GET", "/users/export.php/avatar", "", guard.Deny}, {"GET", "/users/export.php/avatar", "reader", guard.Deny}, {"GET", "/users/a.b/avatar", "", guard.Allow}}},
 		"methods": {[]guard.Rule{rule(pay, "GET", "/report"), rule(fly, "POST", "/report"), rule(guard.Policy{}, "OPTIONS", "/open"), rule(pay, "", "/open")}, []ask{
 			{"FOO", "/report", "reader", guard.Deny}, {"FOO", "/report", "payer", guard.Allow}, {"OPTIONS", "/report", "reader", guard.Deny}, {"post", "/REPORT", "payer", guard.Deny}, {"PUT", "/report", "reader", guard.Allow},
 			{"OPTIONS", "/open", "reader", guard.Allow}, {"GET", "/open", "reader", guard.Deny}}},
@@ -86,6 +89,8 @@ func TestOrdinaryPolicies(t *testing.T) {
 			{"GET", "/api/health", "", guard.Allow}, {"GET", "/api/docs/", "", guard.Allow}, {"GET", "/api/docs/v1.0/index.html", "", guard.Allow}, {"GET", "/api/users/a.b@c.example/avatar", "", guard.Allow},
 			{"GET", "/api/users/a%40c.example/avatar", "", guard.Allow}, {"GET", "/api/users", "reader", guard.Allow}, {"GET", "/api/users.json", "reader", guard.Allow}, {"POST", "/api/users", "reader", guard.Deny},
 			{"DELETE", "/api/orders/7", "reader", guard.Allow}, {"GET", "/other", "reader", guard.Deny}}},
+		"pages after a file": {guard.Settings{Public: []string{"/index.php/login"}, Rules: []guard.Rule{{Paths: []string{"/index.php/help/*"}}, {Paths: []string{"/index.php", "/index.php/*"}, Policy: pay}}}, []ask{
+			{"GET", "/index.php/login", "", guard.Allow}, {"GET", "/index.php/help/a.html", "reader", guard.Allow}, {"GET", "/index.php/orders", "reader", guard.Deny}, {"GET", "/index.php/orders", "payer", guard.Allow}}},
 		"WordPress": {guard.Settings{Optional: true, Rules: []guard.Rule{{Paths: []string{"/wp-admin/admin-ajax.php"}, Public: true}, {Paths: []string{"/wp-login.php"}}, {Paths: []string{"/wp-admin/*", "/xmlrpc.php"}, Policy: pay}}}, []ask{
 			{"POST", "/wp-admin/admin-ajax.php", "", guard.Allow}, {"GET", "/wp-login.php", "reader", guard.Allow}, {"GET", "/2026/11/hello/", "", guard.Allow}, {"GET", "/index.php", "", guard.Allow},
 			{"GET", "/wp-admin/", "reader", guard.Deny}, {"GET", "/xmlrpc.php/x", "reader", guard.Deny}, {"GET", "/wp-admin/index.php", "payer", guard.Allow}}},

@@ -65,12 +65,12 @@ func TestNoSpellingAsksLess(t *testing.T) {
 		page := strings.TrimSuffix(pagePaths.Draw(t, "page"), "/*")
 		method := rapid.SampledFrom([]string{"GET", "HEAD", "POST"}).Draw(t, "method")
 		decides := c.first(method, page)
-		if !decides.names(page) || decides.public {
+		if !decides.names(page, lastOf(page)) || decides.public {
 			return // it is for all that is below, or asks for nothing
 		}
 		how := rapid.SampledFrom([]string{"as it is", "in capitals", "with a slash", "with an ending", "without its ending", "as the page of folder", "as a folder", "with more after a file"}).Draw(t, "how")
 		other := otherSpellings[how](t, page)
-		if other == "" || c.first(method, other).names(other) {
+		if other == "" || c.first(method, other).names(other, lastOf(other)) {
 			return
 		}
 		sent := rapid.SampledFrom([]string{method, strings.ToLower(method)}).Draw(t, "sent")

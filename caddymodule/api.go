@@ -44,6 +44,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if !a.serves(r) {
 		return next.ServeHTTP(w, r)
 	}
+	lastIfUnsure(w, r)
 	r = withID(r)
 	awaitBody(w, r)
 	if isEarlyWrite(r) {

@@ -93,6 +93,7 @@ func (a *Auth) Cleanup() error {
 
 // ServeHTTP asks the guard, and passes an allowed request on.
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	lastIfUnsure(w, r)
 	v, err := a.judge(r)
 	if err != nil { // of a matcher: it is not known what the request is for
 		a.guard.leaveToErrorRoutes(r, a.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow}))

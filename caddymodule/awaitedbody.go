@@ -18,7 +18,7 @@ func leaveBody(w http.ResponseWriter, r *http.Request) bool {
 
 // awaitBody does what leaveBody does, unless the body is read by whoever answers, in its own goroutine.
 func awaitBody(w http.ResponseWriter, r *http.Request) {
-	if leaveBody(w, r) {
+	if leaveBody(w, r) && !isUnsure(r) {
 		r.Body = &awaitedBody{r.Body, w.Header()}
 	}
 }

@@ -104,6 +104,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if !pages.IsUnder(p.mount(), r) {
 		return next.ServeHTTP(w, r)
 	}
+	lastIfUnsure(w, r)
 	asked := r
 	r = withID(r)
 	w.Header().Set(failure.IDHeader, failure.IDOf(r))

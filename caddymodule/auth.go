@@ -97,6 +97,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	v, err := a.judge(r)
 	if err != nil { // of a matcher: it is not known what the request is for
 		a.guard.leaveToErrorRoutes(r, a.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow}))
+		introduceNobody(r)
 		return err
 	}
 	if v.Decision != guard.Allow {
@@ -135,7 +136,7 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, v guard.Verdict) e
 	logField(r, zap.String("reason", v.Refusal.Reason))
 	replacerOf(r).Set("http.auth.postern.error", v.Refusal.Reason)
 	replacerOf(r).Set("http.auth.postern.request_id", v.Refusal.RequestID)
-	introduce(r, userPrefix, nil)
+	introduceNobody(r)
 	introduce(r, candidatePrefix, v.Fields())
 	why := caddyhttp.Error(v.Refusal.Status, errors.New(v.Refusal.Reason))
 	asked := asAsked(r)

@@ -30,11 +30,26 @@ func introduce(r *http.Request, prefix string, field func(name string) (string, 
 	if field != nil {
 		replacer.DeleteByPrefix(prefix)
 	}
-	if former, there := replacer.Get(prefix); !there {
+	if s := speakerOf(replacer, prefix); s == nil {
 		replacer.Map((&speaker{prefix, field}).answer)
-	} else if s, is := former.(*speaker); is && field != nil {
+	} else if field != nil {
 		s.field = field
 	}
+}
+
+// introduceNobody makes the placeholders of a request that a guard refuses speak of nobody, though a guard before it had let somebody in.
+func introduceNobody(r *http.Request) {
+	introduce(r, userPrefix, nil)
+	if s := speakerOf(replacerOf(r), userPrefix); s != nil {
+		s.field = nil
+	}
+}
+
+// speakerOf returns who answers the placeholders that begin with a prefix, or nil.
+func speakerOf(replacer *caddy.Replacer, prefix string) *speaker {
+	former, _ := replacer.Get(prefix)
+	s, _ := former.(*speaker)
+	return s
 }
 
 // answer answers one placeholder, and for the bare prefix hands out the speaker.

@@ -100,6 +100,32 @@ func TestPlaceholdersOfTheLast(t *testing.T) {
 	}
 }
 
+// TestPlaceholdersOfARefusal speak of nobody where a guard refuses, or cannot tell what the request is for, though one before it has let somebody in: FastCGI
+// takes REMOTE_USER from there.
+func TestPlaceholdersOfARefusal(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `route {
+		postern_auth
+		postern_auth {
+			require app:read
+			public {
+				expression `+"`{http.request.header.X-Count} != '' && int({http.request.header.X-Count}) > 1`"+`
+			}
+		}
+		respond "inside"
+	}
+	handle_errors {
+		respond "{err.status_code} [{http.auth.user.id}{http.auth.user.username}] [{http.auth.candidate.username}]"
+	}`))
+	if got := w.get("/", p.tokens.Valid); got.body != "403 [] [ann]" {
+		t.Errorf("refused = %q; want nobody, and ann for who was refused", got.body)
+	}
+	if got := w.get("/", p.tokens.Valid, "X-Count", "many"); !strings.Contains(got.body, " [] ") {
+		t.Errorf("where a matcher fails = %+v; want nobody", got)
+	}
+}
+
 // TestPlaceholdersAfterOthers speak of whom the guard let in, though another handler before it has set them to somebody else.
 func TestPlaceholdersAfterOthers(t *testing.T) {
 	w := newWorld(t)

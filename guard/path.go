@@ -30,8 +30,9 @@ func IsPlain(u *url.URL) bool {
 	return ok
 }
 
-// IsExact reports whether the path of u is plain and nothing in it is escaped without need either, for hosts with rules of their own that go by one reading.
-func IsExact(u *url.URL) bool { return IsPlain(u) && markedPath(u) == "" }
+// IsExact reports whether the path of u is plain and has no escaped '-' or '_' either, for hosts with rules of their own that go by one reading. Other escapes
+// without need, such as that of '@', they must bear with: many clients send them.
+func IsExact(u *url.URL) bool { return IsPlain(u) && markedPath(u, markHyphens) == "" }
 
 // plainPath returns the path of u in the one way that everybody reads it, decoded, or false where readings may differ.
 func plainPath(u *url.URL) (string, bool) {
@@ -121,13 +122,13 @@ func hasOddEscape(escaped string) bool {
 	return false
 }
 
-// markedPath returns the path of u, which is plain, as an application reads it that routes by what need not be escaped as it is sent; "" where none of that is.
+// markedPath returns the path of u, which is plain, as an application reads it that routes by what need not be escaped as it is sent, and marks leaves escaped; "" where nothing of that is.
 // Clients that escape all but letters and digits send it so (Swift's with .alphanumerics, Rust's with NON_ALPHANUMERIC), and JavaScript's encodeURIComponent some.
-func markedPath(u *url.URL) string {
+func markedPath(u *url.URL, marks *strings.Replacer) string {
 	if u.RawPath == "" || !isAsSent(u) {
 		return ""
 	}
-	marked := markEscapes.Replace(u.RawPath)
+	marked := marks.Replace(u.RawPath)
 	if marked == u.RawPath {
 		return ""
 	}
@@ -135,16 +136,22 @@ func markedPath(u *url.URL) string {
 	return path
 }
 
-// markEscapes has escapes of what net/url does not escape, and a path may hold, stay when it is decoded.
-var markEscapes = func() *strings.Replacer {
+// markEscapes has escapes of what net/url does not escape, and a path may hold, stay when it is decoded; markHyphens has those of '-' and '_'.
+var (
+	markEscapes = keepEscaped("-_~@:+$&,=")
+	markHyphens = keepEscaped("-_")
+)
+
+// keepEscaped returns what has escapes of these stay when a path is decoded.
+func keepEscaped(these string) *strings.Replacer {
 	var pairs []string
-	for _, c := range "-_~@:+$&,=" {
+	for _, c := range these {
 		for _, escape := range []string{fmt.Sprintf("%%%02x", c), fmt.Sprintf("%%%02X", c)} {
 			pairs = append(pairs, escape, "%25"+escape[1:])
 		}
 	}
 	return strings.NewReplacer(pairs...)
-}()
+}
 
 func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'

@@ -164,7 +164,7 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 	if c.byMethod && overridesMethod(r) {
 		return demand{}, &refuseMethod
 	}
-	paths := [...]string{path, cmp.Or(markedPath(r.URL), path)}
+	paths := [...]string{path, cmp.Or(markedPath(r.URL, markEscapes), path)}
 	for _, path := range slices.Compact(paths[:]) {
 		spelled := c.hearAll(&d, r.Method, path)
 		if other := otherMethod(r.Method); c.byMethod && other != r.Method && !slices.Contains(spelled.methods, r.Method) {

@@ -169,6 +169,8 @@ func TestVerifyKeys(t *testing.T) {
 		{name: "an old token of a key that is not its", keys: keys, key: stranger, change: old, want: refused("its key is not one that the issuer publishes")},
 		{name: "a token without iat, likewise", keys: keys, key: stranger, change: none, want: refused("its key is not one that the issuer publishes")},
 		{name: "a new token of a key that is not known", keys: keys, key: stranger, change: fresh, want: issuer.ErrNewerKey},
+		{name: "one of less than the skew before the keys were fetched", keys: keys, key: stranger, change: map[string]any{"iat": noon.Unix() - 119}, want: issuer.ErrNewerKey},
+		{name: "one of the skew before", keys: keys, key: stranger, change: map[string]any{"iat": noon.Unix() - 120}, want: refused("its key is not one that the issuer publishes")},
 		{name: "no keys yet", key: ed, want: issuer.ErrNoKeys},
 		{name: "no keys yet, and it has expired anyhow", key: ed, change: map[string]any{"exp": 1}, want: refused("it has expired")},
 		{name: "keys of long ago", keys: &issuer.Keys{KeySet: keys.KeySet, At: noon.Add(-issuer.MaxKeysAge - 1)}, key: ed, want: issuer.ErrOldKeys},

@@ -256,3 +256,10 @@ func TestFetchReachesNothingInside(t *testing.T) {
 		}
 	}
 }
+
+// TestFetchAsksNoProxy, which would reach what it likes: where it leads to, only the one who dials can see.
+func TestFetchAsksNoProxy(t *testing.T) {
+	if newClient(nil, nil).Transport.(*http.Transport).Proxy != nil {
+		t.Error("keys are fetched by way of the proxy that the environment names; want them fetched directly")
+	}
+}

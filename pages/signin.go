@@ -140,8 +140,13 @@ func (p *Pages) welcome(w http.ResponseWriter, r *http.Request, in *core.SignedI
 }
 
 // goOn answers with a page that has the browser go on by itself. A redirect will not do: browsers hold all that the answer to a form leads to,
-// redirect by redirect, to form-action, and from there on an app may send people wherever it likes.
+// redirect by redirect, to form-action, and from there on an app may send people wherever it likes. A link elsewhere may lead here as well, without
+// any form; then a redirect does, after which the app still hears that another site has sent the person, as it would not if our page did.
 func (p *Pages) goOn(w http.ResponseWriter, r *http.Request, to string) {
+	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+		sendOn(w, to)
+		return
+	}
 	w.Header().Set("Refresh", "0; url="+to) // returnTo has checked it, and nothing in it ends an address there
 	p.render(w, r, http.StatusOK, "You are signed in", h.P(h.A(h.Href(to), g.Text("Go on"))))
 }

@@ -102,6 +102,11 @@ func TestCookieNotKept(t *testing.T) {
 	if kept.StatusCode != http.StatusOK || kept.Header.Get("Refresh") != "0; url=/page?q=1" || !strings.Contains(kept.body, `<a href="/page?q=1">Go on</a>`) {
 		t.Errorf("with the cookie = %d, Refresh %q; want to go on to /page?q=1: %s", kept.StatusCode, kept.Header.Get("Refresh"), kept.body)
 	}
+	for _, site := range []string{"cross-site", "same-site"} { // whose link must not become one of ours
+		if a := w.send("GET", look, nil, "Cookie", "session="+in.session().Value, "Sec-Fetch-Site", site); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/page?q=1" || a.Header.Get("Refresh") != "" {
+			t.Errorf("by a link of a page %s = %d to %q; want 303 to /page?q=1", site, a.StatusCode, a.Header.Get("Location"))
+		}
+	}
 	if lost := w.send("GET", look, nil); lost.StatusCode != http.StatusOK || !strings.Contains(lost.body, "did not keep the cookie") || lost.hidden("return_to") != "/page?q=1" {
 		t.Errorf("without the cookie = %d: %s", lost.StatusCode, lost.body)
 	}

@@ -117,7 +117,7 @@ func (f *front) closeIdle(ctx context.Context, every time.Duration) {
 		case <-tick.C:
 		}
 		g := f.begin()
-		if g.upstream != nil && g.upstream.transport.IdleConnTimeout == 0 {
+		if g.upstream != nil && g.upstream.transport.Load().IdleConnTimeout == 0 {
 			g.upstream.rest()
 		}
 		g.requests.Done()

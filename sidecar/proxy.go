@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,7 +29,7 @@ import (
 // upstream is the app, and the way to it.
 type upstream struct {
 	url        *url.URL
-	transport  *http.Transport
+	transport  atomic.Pointer[http.Transport]
 	handshakes *http.Transport // for WebSockets
 }
 
@@ -38,12 +39,41 @@ func (up *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Header["Upgrade"] != nil {
 		return up.handshakes.RoundTrip(r)
 	}
-	return up.transport.RoundTrip(r)
+	transport := up.transport.Load()
+	answer, err := transport.RoundTrip(r)
+	if err != nil && isTurnedAway(err) {
+		up.connectAnew(transport)
+	}
+	return answer, err
+}
+
+// connectAnew has requests from now on go over other connections than a transport's, which ends when nothing is under way on it any more.
+func (up *upstream) connectAnew(instead *http.Transport) {
+	if up.transport.CompareAndSwap(instead, instead.Clone()) {
+		instead.CloseIdleConnections()
+	}
+}
+
+// turnedAway is what http.Transport says of a request in HTTP/2 that the app ended, as errors.As reads it.
+type turnedAway struct {
+	StreamID uint32
+	Code     uint32 // RFC 9113 §7
+	Cause    error
+}
+
+func (turnedAway) Error() string { return "ended by the app" }
+
+// isTurnedAway reports whether an app takes no more requests on a connection. All clients share one, so that it would take none of the others either, for as
+// long as somebody sees to that: Node's http2 counts what it has yet to send, to clients that do not take it, and what was given up.
+func isTurnedAway(err error) bool {
+	const enhanceYourCalm = 0xb
+	ended, is := errors.AsType[turnedAway](err)
+	return is && ended.Code == enhanceYourCalm
 }
 
 // rest closes the connections that no request uses.
 func (up *upstream) rest() {
-	up.transport.CloseIdleConnections()
+	up.transport.Load().CloseIdleConnections()
 	up.handshakes.CloseIdleConnections()
 }
 
@@ -86,7 +116,9 @@ func parseUpstream(text, caFile string) (*upstream, error) {
 		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 		handshakes.TLSClientConfig = t.TLSClientConfig.Clone()
 	}
-	return &upstream{u, t, handshakes}, nil
+	up := &upstream{url: u, handshakes: handshakes}
+	up.transport.Store(t)
+	return up, nil
 }
 
 // isPort reports whether a text is the number of a port that there can be.

@@ -8,10 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/postern-auth/postern/internal/redistest"
 )
@@ -160,13 +163,13 @@ func TestSilentHTTP2(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(up.rest)
-	if h2 := up.transport.HTTP2; h2 == nil || h2.SendPingTimeout != silentFor || h2.PingTimeout != silentFor {
+	if h2 := up.transport.Load().HTTP2; h2 == nil || h2.SendPingTimeout != silentFor || h2.PingTimeout != silentFor {
 		t.Fatalf("the transport has %+v; want it to find out that the app is silent", h2)
 	}
-	up.transport.HTTP2.SendPingTimeout, up.transport.HTTP2.PingTimeout = 20*time.Millisecond, 2*time.Second
+	up.transport.Load().HTTP2.SendPingTimeout, up.transport.Load().HTTP2.PingTimeout = 20*time.Millisecond, 2*time.Second
 	var gone atomic.Bool
-	dial := up.transport.DialContext
-	up.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := up.transport.Load().DialContext
+	up.transport.Load().DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		return &mutedConn{conn, &gone}, err
 	}
@@ -191,6 +194,69 @@ func TestSilentHTTP2(t *testing.T) {
 	gone.Store(false)
 	if err := ask(); err != nil {
 		t.Errorf("a request to an app that is back = %v; want an answer", err)
+	}
+}
+
+// TestTurnedAway has an app in HTTP/2 turn away all requests on a connection that others share. Only one of them may hear of that: the next ask over another.
+func TestTurnedAway(t *testing.T) {
+	app := httptest.NewUnstartedServer(http.NotFoundHandler())
+	app.Config.Protocols = new(http.Protocols)
+	app.Config.Protocols.SetUnencryptedHTTP2(true)
+	app.Start()
+	t.Cleanup(app.Close)
+	for code, others := range map[byte]int{0xb: 404, 0x8: 502} {
+		full, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = full.Close() })
+		go turnAway(full, code)
+		up, err := parseUpstream(strings.Replace(app.URL, "http", "h2c", 1), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(up.rest)
+		var dialed atomic.Int64
+		dial := up.transport.Load().DialContext
+		up.transport.Load().DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dialed.Add(1) > 1 {
+				return dial(ctx, network, address)
+			}
+			return dial(ctx, network, full.Addr().String())
+		}
+		ask := func() int {
+			w := httptest.NewRecorder()
+			newProxy(up, time.Minute, zap.NewNop()).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", nil).WithContext(t.Context()))
+			return w.Code
+		}
+		for i, want := range []int{502, others, others} {
+			if got := ask(); got != want {
+				t.Errorf("where the app ends requests with code %d, POST %d = %d; want %d", code, i+1, got, want)
+			}
+		}
+	}
+}
+
+// turnAway serves HTTP/2 to who comes first, and ends every request with a code (RFC 9113 §4.1, §6.4).
+func turnAway(l net.Listener, code byte) {
+	conn, err := l.Accept()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	_, err = in.Discard(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
+	if err == nil {
+		_, err = conn.Write([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}) // SETTINGS
+	}
+	for head := make([]byte, 9); err == nil; {
+		if _, err = io.ReadFull(in, head); err != nil {
+			return
+		}
+		_, err = in.Discard(int(head[0])<<16 | int(head[1])<<8 | int(head[2]))
+		if err == nil && head[3] == 1 { // HEADERS
+			_, err = conn.Write(slices.Concat([]byte{0, 0, 4, 3, 0}, head[5:9], []byte{0, 0, 0, code}))
+		}
 	}
 }
 
@@ -237,13 +303,13 @@ func TestLateRest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if up.transport.IdleConnTimeout != timeout {
-			t.Errorf("over %s an idle connection closes itself after %v; want %v", scheme, up.transport.IdleConnTimeout, timeout)
+		if up.transport.Load().IdleConnTimeout != timeout {
+			t.Errorf("over %s an idle connection closes itself after %v; want %v", scheme, up.transport.Load().IdleConnTimeout, timeout)
 		}
 		if scheme == "https" {
 			continue
 		}
-		up.transport.IdleConnTimeout = min(up.transport.IdleConnTimeout, 20*time.Millisecond)
+		up.transport.Load().IdleConnTimeout = min(up.transport.Load().IdleConnTimeout, 20*time.Millisecond)
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, up.url.String(), nil)
 		if err != nil {
 			t.Fatal(err)

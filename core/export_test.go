@@ -100,8 +100,8 @@ func (c *Core) HashWork() HashWork {
 	return HashWork{w.own.Load(), w.imported.Load(), w.levelled.Load()}
 }
 
-// RotateNow rotates the signing keys that are due, as the schedule does.
-func (r *Realms) RotateNow(ctx context.Context) { r.rotateNow(ctx) }
+// RotateNow rotates the signing keys that are due, as the schedule does, and returns when that looks again.
+func (r *Realms) RotateNow(ctx context.Context) time.Duration { return r.rotateNow(ctx) }
 
 // TOTPCode returns what an authenticator shows at a time.
 func TOTPCode(key []byte, at time.Time) string { return hotp(key, uint64(totpStep(at)), totpDigits) }

@@ -109,30 +109,36 @@ func (r *Realms) rekey(ctx context.Context, c *change, before, after *Realm) err
 const longestToken = 90 * 24 * time.Hour
 
 // Keys are looked at for whether they are due a while after the start, for processes that never grow old, and then again
-// and again.
+// and again: sooner where that failed, as in an outage that may be over by then.
 const (
 	rotationFirst = time.Minute
 	rotationCheck = time.Hour
+	rotationAgain = time.Minute
 )
 
 // rotateOnSchedule rotates the keys of realms whose settings ask for it, until ctx ends. Where several processes do so
 // at once, one is faster and the others find the keys fresh.
 func (r *Realms) rotateOnSchedule(ctx context.Context) {
-	for wait := rotationFirst; ; wait = rotationCheck {
+	for wait := rotationFirst; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
-		r.rotateNow(ctx)
+		wait = r.rotateNow(ctx)
 	}
 }
 
-// rotateNow rotates what is due, and lets Options.Trouble know where that fails. What failed is tried again in an hour.
-func (r *Realms) rotateNow(ctx context.Context) {
-	if err := r.rotateDue(ctx); ctx.Err() == nil {
+// rotateNow rotates what is due, lets Options.Trouble know where that fails, and returns when to look again.
+func (r *Realms) rotateNow(ctx context.Context) time.Duration {
+	err := r.rotateDue(ctx)
+	if ctx.Err() == nil {
 		r.d.troubles.note("rotation of signing keys", err)
 	}
+	if err != nil {
+		return rotationAgain
+	}
+	return rotationCheck
 }
 
 // rotateDue rotates the keys of every realm whose newest are older than its settings allow.

@@ -117,6 +117,19 @@ func endingsOf(rules []rule) []string {
 	return all
 }
 
+// depthOf returns how many segments a path of a rule has at most that is for a page.
+func depthOf(rules []rule) int {
+	depth := 0
+	for i := range rules {
+		for _, p := range rules[i].loose {
+			if !p.rest {
+				depth = max(depth, len(p.segments))
+			}
+		}
+	}
+	return depth
+}
+
 // asks reports whether the rule, which may be nil, asks for anything.
 func (r *rule) asks() bool { return r != nil && !r.policy.any }
 
@@ -199,7 +212,11 @@ func (c *compiled) hearAll(d *demand, method, path string) *rule {
 		c.hearShort(d, method, read, false)
 	}
 	for at := fileEnd(read, 0); at > 0; at = fileEnd(read, at) {
-		if !spelled.names(path, lastOf(read[:at])) {
+		n := lastOf(read[:at])
+		if n > c.depth { // anybody can write a path of a million
+			break
+		}
+		if !spelled.names(path, n) {
 			c.hear(d, method, read[:at], "", true)
 			c.hearShort(d, method, read[:at], true)
 		}

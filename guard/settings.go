@@ -249,6 +249,7 @@ type compiled struct {
 
 	byMethod bool     // a rule looks at methods
 	endings  []string // that paths of rules have
+	depth    int      // of those that are for a page
 
 	top     rule     // what holds where none matches
 	login   *url.URL // nil = none
@@ -278,7 +279,7 @@ func (s Settings) compile() (*compiled, error) {
 	c.top = rule{set: Rule{Policy: c.Policy}, name: withoutRule, optional: c.Optional}
 	c.rules, err = newRules(c.Public, c.Rules, c.saidOfAll())
 	note(err)
-	c.endings = endingsOf(c.rules)
+	c.endings, c.depth = endingsOf(c.rules), depthOf(c.rules)
 	c.byMethod = slices.ContainsFunc(c.rules, func(r rule) bool { return len(r.methods) > 0 })
 	c.top.policy, err = newPolicy("", c.Policy)
 	note(err)

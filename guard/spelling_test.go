@@ -3,6 +3,7 @@ package guard_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/postern-auth/postern/core"
 	"github.com/postern-auth/postern/guard"
@@ -71,6 +72,17 @@ func TestOtherSpellings(t *testing.T) {
 			{"GET", "/a", "payer", guard.Deny}, {"GET", "/a.b", "payer", guard.Allow}, {"GET", "/b", "reader", guard.Allow}}},
 	} {
 		hold(t, name, readerAndPayer().guard(t, guard.Options{Settings: guard.Settings{Rules: tt.rules}}), tt.asks)
+	}
+}
+
+// TestLongPathCostsLittle asks for a path of as many files, one in the other, as nobody takes: that costs no more than to read it.
+func TestLongPathCostsLittle(t *testing.T) {
+	g := newWorld().guard(t, guard.Options{Settings: guard.Settings{Rules: []guard.Rule{{Paths: []string{"/a.php", "/a/*/b.html"}, Policy: guard.Policy{MFA: true}}}}})
+	r := request("GET", "/")
+	r.URL.Path = strings.Repeat("/a.b", 1<<20)
+	begun := time.Now()
+	if v := g.Judge(r); v.Decision != guard.Deny || time.Since(begun) > 5*time.Second {
+		t.Errorf("a path of four million bytes: %s %s after %s, want a refusal at once", v.Decision, v.Refusal.Reason, time.Since(begun))
 	}
 }
 

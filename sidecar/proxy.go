@@ -131,6 +131,10 @@ func isPort(text string) bool {
 // connection: on one to a machine that is gone they would wait until TCP gives up, a quarter of an hour later.
 const silentFor = 30 * time.Second
 
+// untaken is how much of an answer in HTTP/2 is kept here, in bytes, while its client takes none of it. net/http would keep 4 MiB: clients that leave all they
+// ask for would take all memory. An app a millisecond away can still send 256 MB a second of each answer.
+const untaken = 256 << 10
+
 // restAfter is how long, about, a connection to the app stays open that no request uses.
 const restAfter = 90 * time.Second
 
@@ -168,7 +172,7 @@ func newTransport(dial dialFunc) *http.Transport {
 		TLSHandshakeTimeout:   5 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true, // what the app sends is what the client gets
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: silentFor, PingTimeout: silentFor},
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: silentFor, PingTimeout: silentFor, MaxReceiveBufferPerStream: untaken},
 	}
 }
 

@@ -197,6 +197,41 @@ func TestSilentHTTP2(t *testing.T) {
 	}
 }
 
+// TestUntakenAnswer has nobody take an answer in HTTP/2. Little of it may be kept for them, and the app is to wait with the rest.
+func TestUntakenAnswer(t *testing.T) {
+	sent := make(chan int, 1)
+	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n, chunk := 0, make([]byte, 4<<10)
+		for err := error(nil); err == nil; n += len(chunk) {
+			if err = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second)); err == nil {
+				_, err = w.Write(chunk)
+			}
+		}
+		sent <- n
+	}))
+	app.Config.Protocols = new(http.Protocols)
+	app.Config.Protocols.SetUnencryptedHTTP2(true)
+	app.Start()
+	t.Cleanup(app.Close)
+	up, err := parseUpstream(strings.Replace(app.URL, "http", "h2c", 1), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(up.rest)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, up.url.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := up.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if n := <-sent; n < untaken || n > 2*untaken {
+		t.Errorf("of an answer that nobody takes the app could send %d bytes; want about %d", n, untaken)
+	}
+}
+
 // TestTurnedAway has an app in HTTP/2 turn away all requests on a connection that others share. Only one of them may hear of that: the next ask over another.
 func TestTurnedAway(t *testing.T) {
 	app := httptest.NewUnstartedServer(http.NotFoundHandler())

@@ -11,14 +11,16 @@ func (g *Guard) unshared(w http.ResponseWriter) (answer http.ResponseWriter, end
 	if h := w.Header(); h["Set-Cookie"] == nil || !g.setsCookie(h) {
 		return w, func() {}
 	}
-	a := &unsharedAnswer{ResponseWriter: w}
+	a := &unsharedAnswer{ResponseWriter: w, cookies: slices.Clone(w.Header()["Set-Cookie"])}
 	return a, a.begin
 }
 
 // unsharedAnswer is an answer that is for one person alone.
 type unsharedAnswer struct {
 	http.ResponseWriter
-	begun bool
+	cookies  []string // as they were set before the handler was asked
+	informed bool     // something was sent that only informs (1xx), after which httputil.ReverseProxy clears what was set before
+	begun    bool
 }
 
 // begin has the headers say so.
@@ -28,6 +30,11 @@ func (a *unsharedAnswer) begin() {
 	}
 	a.begun = true
 	h := a.Header()
+	for _, cookie := range a.cookies {
+		if a.informed && !slices.Contains(h["Set-Cookie"], cookie) {
+			h.Add("Set-Cookie", cookie)
+		}
+	}
 	for name := range h {
 		if tellsSharedCaches(name) {
 			delete(h, name)
@@ -57,6 +64,8 @@ func forbidsSharing(line string) bool {
 func (a *unsharedAnswer) WriteHeader(status int) {
 	if status >= http.StatusOK { // others only inform
 		a.begin()
+	} else {
+		a.informed = true
 	}
 	a.ResponseWriter.WriteHeader(status)
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +70,41 @@ func TestNewCookieIsForOneAlone(t *testing.T) {
 		again := ask()
 		if name == "a body" && (len(again.Cookies()) != 0 || again.Header.Get("Cache-Control") != "public, max-age=3600" || again.Header.Get("CDN-Cache-Control") == "") {
 			t.Errorf("%s: an answer without a new cookie has %v, want what the app says", name, again.Header)
+		}
+	}
+}
+
+// TestNewCookieAfterEarlyHints has an app behind the proxy of the standard library inform before it answers, after which that proxy clears all headers.
+func TestNewCookieAfterEarlyHints(t *testing.T) {
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		_, _ = io.WriteString(w, "page")
+	}))
+	defer app.Close()
+	to, err := url.Parse(app.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld()
+	who := ann
+	who.RenewAt, who.ExpiresAt = w.now.Add(-time.Minute), w.now.Add(time.Hour)
+	w.knows("good", who)
+	site := httptest.NewServer(w.guard(t, guard.Options{Renewer: &renewer{}}).ProxyHandler(httputil.NewSingleHostReverseProxy(to)))
+	defer site.Close()
+	for i, want := range []int{1, 0} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", site.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Cookie", "__Host-postern=good")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if cookies := resp.Cookies(); len(cookies) != want || want == 1 && resp.Header.Get("Cache-Control") != "private" {
+			t.Errorf("request %d: an answer after early hints has the cookies %v and Cache-Control %q; want %d", i, cookies, resp.Header.Get("Cache-Control"), want)
 		}
 	}
 }

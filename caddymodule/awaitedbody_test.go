@@ -44,9 +44,10 @@ func TestAnnouncedBody(t *testing.T) {
 			require fly
 		}
 	}
+	error /failed 404
 	reverse_proxy APP
-	handle_errors 403 {
-		respond "spoken" 403
+	handle_errors 403 404 {
+		respond "spoken" {err.status_code}
 	}`))
 	for _, tt := range []struct {
 		path, token string
@@ -55,6 +56,7 @@ func TestAnnouncedBody(t *testing.T) {
 	}{
 		{"/page", "x.y.z", http.StatusUnauthorized, true},
 		{"/spoken", p.tokens.Valid, http.StatusForbidden, true},
+		{"/failed", p.tokens.Valid, http.StatusNotFound, true},
 		{"/page", p.tokens.Valid, http.StatusOK, false},
 		{"/v1/realms", "", http.StatusForbidden, true},
 		{"/v1/users", "", http.StatusUnprocessableEntity, false},

@@ -21,6 +21,7 @@ const metGuard = "http.auth.postern.guard"
 // ServeHTTP passes on what error routes may see, and has their answer be as that of what is behind the guard (guard.Guard.Answer).
 func (g *errorGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	lastIfUnsure(w, r)
+	leaveBody(w, r)
 	met, is := caddyhttp.GetVar(r.Context(), metGuard).(*sharedGuard)
 	if !is {
 		met = g.guard

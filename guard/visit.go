@@ -140,8 +140,8 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 }
 
 // Admit does what Prepare does for a request that v allows, and more: it gives a cookie past half its life a new token, and
-// ends the request when its user may no longer enter, by cancelling its context. leave must be called when
-// the handler has returned.
+// ends the request when its user may no longer enter, by cancelling its context. The handler is to answer by what Answer makes of w, and leave must be called
+// when it has returned.
 func (g *Guard) Admit(w http.ResponseWriter, r *http.Request, v Verdict) (admitted *http.Request, leave func()) {
 	r, here := g.admit(w, r, &v)
 	return r, here.leave

@@ -262,7 +262,7 @@ func (d *deps) check(ctx context.Context) (Fitness, error) {
 	return fit, nil
 }
 
-// keepTime corrects the clock every minute, and reports how fit the store is and how many jobs are left.
+// keepTime corrects the clock every minute, and reports how fit the store is and how many jobs are left, and whether it takes writes again.
 func (d *deps) keepTime(ctx context.Context) {
 	for {
 		call, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -274,6 +274,7 @@ func (d *deps) keepTime(ctx context.Context) {
 		if ctx.Err() == nil {
 			d.report(fit, err)
 		}
+		d.tryWrites(ctx)
 		select {
 		case <-ctx.Done():
 			return

@@ -114,3 +114,6 @@ func (r *Realms) ByEnvironment(ctx context.Context, guid string) (*Realm, error)
 	}
 	return state.Realm, nil
 }
+
+// TryWrites writes to the store where writes have failed, as happens every minute.
+func (c *Core) TryWrites(ctx context.Context) { c.d.tryWrites(ctx) }

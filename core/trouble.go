@@ -47,6 +47,16 @@ type writes struct {
 	failed  atomic.Int64 // when one last did, in nanoseconds since the epoch
 }
 
+// tryWrites writes to the store, though nothing, where writes have failed: so it is known that they go well again also where nobody signs in or out meanwhile.
+func (d *deps) tryWrites(ctx context.Context) {
+	if !d.writes.failing.Load() {
+		return
+	}
+	if now, err := d.clock.now(); err == nil {
+		_, _ = d.change(Partition{}, now).carryOut(ctx) // which notes how it went
+	}
+}
+
 // note takes how a write went at now. What the store refuses, as a precondition that does not hold, says nothing, and neither does a
 // write whose caller has left.
 func (w *writes) note(ctx context.Context, t *troubles, now time.Time, err error) {

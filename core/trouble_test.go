@@ -58,13 +58,24 @@ func TestWritesThatFailAreTold(t *testing.T) {
 			t.Fatalf("%s: told %v; want %v", step.what, told, step.want)
 		}
 	}
+	c.TryWrites(w.ctx)
+	w.clock.Advance(time.Minute)
+	if c.TryWrites(w.ctx); len(told) != 3 {
+		t.Fatalf("while nobody writes, and writes fail: told %v; want nothing new", told)
+	}
+	store.on.Store(false)
+	w.clock.Advance(time.Minute)
+	if c.TryWrites(w.ctx); !slices.Equal(told, []bool{true, false, true, false}) {
+		t.Fatalf("while nobody writes, and writes go well: told %v; want that they do", told)
+	}
+	write(true)
 	gone, cancel := context.WithCancel(w.ctx)
 	cancel()
 	w.clock.Advance(time.Minute)
 	write(false)
 	store.on.Store(true)
 	_ = create(gone)
-	if want := []bool{true, false, true, false}; !slices.Equal(told, want) {
+	if want := []bool{true, false, true, false, true, false}; !slices.Equal(told, want) {
 		t.Errorf("after a write whose caller has left: told %v; want %v", told, want)
 	}
 }

@@ -21,8 +21,8 @@ func TestAllows(t *testing.T) {
 			t.Errorf("Allows(%s) = %v; want %v", address, got, want)
 		}
 	}
-	some := Policy{Allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("64:ff9b::10.3.0.0/112")}}
-	for address, want := range map[string]bool{"10.1.2.3": true, "64:ff9b::10.3.0.1": true, "10.3.0.1": false, "::ffff:10.1.2.3": true, "64:ff9b::10.1.2.3": true, "10.2.0.1": false, "64:ff9b::10.2.0.1": false, "::1": true, "127.0.0.1": false} {
+	some := Policy{Allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("64:ff9b::10.3.0.0/112"), netip.MustParsePrefix("fe80::/64")}}
+	for address, want := range map[string]bool{"10.1.2.3": true, "fe80::1%eth0": true, "fe80:1::1%eth0": false, "64:ff9b::10.3.0.1": true, "10.3.0.1": false, "::ffff:10.1.2.3": true, "64:ff9b::10.1.2.3": true, "10.2.0.1": false, "64:ff9b::10.2.0.1": false, "::1": true, "127.0.0.1": false} {
 		if got := some.Allows(netip.MustParseAddr(address)); got != want {
 			t.Errorf("with an allowance, Allows(%s) = %v; want %v", address, got, want)
 		}

@@ -43,8 +43,16 @@ func (up *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := transport.RoundTrip(r)
 	if err != nil && isTurnedAway(err) {
 		up.connectAnew(transport)
+		if onlyReads(r) {
+			return up.transport.Load().RoundTrip(r)
+		}
 	}
 	return answer, err
+}
+
+// onlyReads reports whether a request may be sent again of which it is not known whether it was heard.
+func onlyReads(r *http.Request) bool {
+	return r.Body == nil && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions)
 }
 
 // connectAnew has requests from now on go over other connections than a transport's, which ends when nothing is under way on it any more.

@@ -232,43 +232,57 @@ func TestUntakenAnswer(t *testing.T) {
 	}
 }
 
-// TestTurnedAway has an app in HTTP/2 turn away all requests on a connection that others share. Only one of them may hear of that: the next ask over another.
+// TestTurnedAway has an app in HTTP/2 turn away all requests on a connection that others share. Only the first that does more than read may hear of that:
+// it is asked over another connection from then on.
 func TestTurnedAway(t *testing.T) {
+	for _, tt := range []struct {
+		method        string
+		code          byte
+		first, others int
+	}{
+		{http.MethodPost, 0xb, 502, 404}, {http.MethodGet, 0xb, 404, 404}, {http.MethodPost, 0x8, 502, 502}, {http.MethodGet, 0x8, 502, 502},
+	} {
+		turnedAway := turnedAwayBy(t, tt.code)
+		for i, want := range []int{tt.first, tt.others, tt.others} {
+			if got := turnedAway(tt.method); got != want {
+				t.Errorf("where the app ends requests with code %d, %s %d = %d; want %d", tt.code, tt.method, i+1, got, want)
+			}
+		}
+	}
+}
+
+// turnedAwayBy returns what asks an app in HTTP/2 for a page that is not there. On the first connection that is asked over, it ends each request with a code.
+func turnedAwayBy(t *testing.T, code byte) (ask func(method string) int) {
+	t.Helper()
 	app := httptest.NewUnstartedServer(http.NotFoundHandler())
 	app.Config.Protocols = new(http.Protocols)
 	app.Config.Protocols.SetUnencryptedHTTP2(true)
 	app.Start()
 	t.Cleanup(app.Close)
-	for code, others := range map[byte]int{0xb: 404, 0x8: 502} {
-		full, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	full, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = full.Close() })
+	go turnAway(full, code)
+	up, err := parseUpstream(strings.Replace(app.URL, "http", "h2c", 1), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(up.rest)
+	var dialed atomic.Int64
+	dial := up.transport.Load().DialContext
+	up.transport.Load().DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dialed.Add(1) > 1 {
+			return dial(ctx, network, address)
 		}
-		t.Cleanup(func() { _ = full.Close() })
-		go turnAway(full, code)
-		up, err := parseUpstream(strings.Replace(app.URL, "http", "h2c", 1), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(up.rest)
-		var dialed atomic.Int64
-		dial := up.transport.Load().DialContext
-		up.transport.Load().DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-			if dialed.Add(1) > 1 {
-				return dial(ctx, network, address)
-			}
-			return dial(ctx, network, full.Addr().String())
-		}
-		ask := func() int {
-			w := httptest.NewRecorder()
-			newProxy(up, time.Minute, zap.NewNop()).ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", nil).WithContext(t.Context()))
-			return w.Code
-		}
-		for i, want := range []int{502, others, others} {
-			if got := ask(); got != want {
-				t.Errorf("where the app ends requests with code %d, POST %d = %d; want %d", code, i+1, got, want)
-			}
-		}
+		return dial(ctx, network, full.Addr().String())
+	}
+	proxy := newProxy(up, time.Minute, zap.NewNop())
+	return func(method string) int {
+		w := httptest.NewRecorder()
+		proxy.ServeHTTP(w, httptest.NewRequest(method, "/", nil).WithContext(t.Context()))
+		return w.Code
 	}
 }
 

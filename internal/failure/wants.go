@@ -86,6 +86,11 @@ func IsNavigation(r *http.Request) bool {
 	if r.Header.Get("X-Requested-With") == "XMLHttpRequest" { // and not the name of an Android app, which navigates
 		return false
 	}
+	return acceptsPage(r)
+}
+
+// acceptsPage reports whether r accepts what a browser that navigates does, and nothing that it does not ask for by itself.
+func acceptsPage(r *http.Request) bool {
 	wantsPage := false
 	for _, line := range r.Header["Accept"] {
 		for item := range strings.SplitSeq(line, ",") {
@@ -94,7 +99,7 @@ func IsNavigation(r *http.Request) bool {
 			case "text/html", "application/xhtml+xml":
 				wantsPage = true
 			case MediaJSON, MediaJSONAPI, MediaProblem:
-				return false // no browser asks for that by itself
+				return false
 			}
 		}
 	}
@@ -107,15 +112,20 @@ func IsNavigation(r *http.Request) bool {
 //
 // Firefox (153) does not call them navigations, but has them keep Upgrade-Insecure-Requests, which browsers send with navigations alone. WebKit (2.50)
 // does, for no destination, and unlike Chromium, which says truly whose they are, it sends no such wish over TLS. Of a page that does not say where it is,
-// WebKit says in Origin that it is ours, and in Referer where the worker's script is.
+// WebKit says in Origin that it is ours, and in Referer where the worker's script is. So do all of what a worker makes anew of a navigation, by
+// new Request(event.request, ...), whoever began it; in WebKit that shows by what it accepts.
 func Relayed(r *http.Request) (page string, relayed bool) {
 	mode, upgrades := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Upgrade-Insecure-Requests") == "1"
-	if mode == "navigate" {
+	page = r.Header.Get("Referer")
+	byScript := isScript(page)
+	switch mode {
+	case "":
+	case "navigate":
 		relayed = !upgrades && r.Header.Get("Sec-Fetch-Dest") == "empty"
-	} else {
-		relayed = upgrades && mode != ""
+	default:
+		relayed = upgrades || byScript && acceptsPage(r)
 	}
-	if page = r.Header.Get("Referer"); isScript(page) {
+	if byScript {
 		page = ""
 	}
 	return page, relayed

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime/debug"
 	"time"
 
@@ -129,6 +130,9 @@ func (c *committer) settle(requests []*request) {
 // attempt carries requests out in one transaction and commits it, unless none of them wrote anything. It returns the
 // number of the request that undid the transaction, or -1, and what went wrong.
 func (c *committer) attempt(requests []*request) (spoiler int, err error) {
+	if _, err := c.db.inPlace(); errors.Is(err, fs.ErrNotExist) || errors.Is(err, errReplaced) {
+		return -1, fmt.Errorf("begin: %w: %w", core.ErrUnavailable, err)
+	}
 	tx, err := c.db.begin(true)
 	if err != nil {
 		return -1, fmt.Errorf("begin: %w: %w", core.ErrUnavailable, err)

@@ -1,7 +1,10 @@
 package boltstore
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
@@ -13,13 +16,17 @@ import (
 var errLost = fmt.Errorf("the file is not what was written to it: another program emptied it or wrote over it while it was open, or it is damaged; "+
 	"stop this server, see to the file, or put a backup in its place, and start it again (%w)", core.ErrUnavailable)
 
+// errReplaced says that writing to the open file would be in vain.
+var errReplaced = errors.New("another file is in the place")
+
 // database is the open file, for as long as it is what was opened. bbolt believes whatever it finds in the file when a transaction begins, but where
 // pages are free, which it remembers: what another program wrote over it, such as a backup that was copied there, would be told as ours, and spoilt by the
 // next commit. Safe for concurrent use, but that one transaction at a time writes.
 type database struct {
 	*bolt.DB
-	lost  event // it is not
-	stuck event // bbolt holds locks that nobody gives back
+	file  fs.FileInfo // nil = it was gone at once
+	lost  event       // it is not
+	stuck event       // bbolt holds locks that nobody gives back
 
 	mu     sync.Mutex // while a transaction begins: whoever waits for that within bbolt, and it fails, waits for ever
 	newest int        // number of the newest transaction that is known to be in the file; one more may be, while it is committed or after that failed
@@ -28,8 +35,22 @@ type database struct {
 // newDatabase returns the database over db, which was opened just now.
 func newDatabase(db *bolt.DB) *database {
 	d := &database{DB: db, lost: newEvent(), stuck: newEvent()}
+	d.file, _ = os.Stat(db.Path())
 	_ = db.View(func(tx *bolt.Tx) error { d.newest = tx.ID(); return nil })
 	return d
+}
+
+// inPlace returns what the system says of the file. It fails where that is gone from where it was opened, or another is in its place: what is written then
+// is lost when this process ends.
+func (d *database) inPlace() (fs.FileInfo, error) {
+	info, err := os.Stat(d.Path())
+	if err != nil {
+		return nil, err
+	}
+	if !os.SameFile(info, d.file) {
+		return nil, fmt.Errorf("%w of %s, which takes no changes any more: start this server again", errReplaced, d.Path())
+	}
+	return info, nil
 }
 
 // begin begins a transaction. It fails with errLost, from the first time on for ever.

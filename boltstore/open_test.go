@@ -47,21 +47,35 @@ func TestOpenMakesPrivateFile(t *testing.T) {
 	}
 }
 
-// TestCheckFindsAnotherFile takes the file away under a store, and puts a copy in its place, as somebody does who restores a backup and forgot to stop the server.
-func TestCheckFindsAnotherFile(t *testing.T) {
+// TestAnotherFile takes the file away under a store, and puts a copy in its place, as somebody does who restores a backup and forgot to stop the server. Check says so,
+// and nothing is acknowledged that would be gone with the process.
+func TestAnotherFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "postern.db")
 	s := open(t, path)
+	write := func(when string, done bool) {
+		t.Helper()
+		_, err := s.Apply(t.Context(), &core.Transaction{ID: when, Put: []core.Put{{Name: "n", Value: []byte("x")}}})
+		if (err == nil) != done || !done && (!errors.Is(err, core.ErrUnavailable) || errors.Is(err, core.ErrOutcomeUnknown)) {
+			t.Errorf("Apply %s = %v; want it done: %v", when, err, done)
+		}
+	}
+	write("before", true)
 	if err := os.Rename(path, path+".away"); err != nil {
 		t.Fatal(err)
 	}
 	if fitness, err := s.Check(t.Context()); err == nil {
 		t.Errorf("Check without the file = %+v; want a failure", fitness)
 	}
+	write("without", false)
 	if err := os.WriteFile(path, wholeFile(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if fitness, err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "another file") {
 		t.Errorf("Check with another file = %+v, %v; want it said", fitness, err)
+	}
+	write("beside", false)
+	if r, err := s.Get(t.Context(), core.Key{Name: "n"}); err != nil || r[0].Version == 0 {
+		t.Errorf("Get = %+v, %v; want what was there", r, err)
 	}
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
@@ -69,6 +83,7 @@ func TestCheckFindsAnotherFile(t *testing.T) {
 	if _, err := s.Check(t.Context()); err != nil {
 		t.Errorf("Check with the file back = %v", err)
 	}
+	write("back", true)
 }
 
 // TestOpening holds that each opening of a file is told from all before it, and that all over one hear the same.

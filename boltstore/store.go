@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -21,7 +19,6 @@ import (
 // Store is a core.Store over one file. It is made by Open and safe for concurrent use.
 type Store struct {
 	db      *database
-	file    fs.FileInfo // of the file that is open; nil = it was gone at once
 	now     func() time.Time
 	opening string // random; see core.Fitness
 	commit  *committer
@@ -44,10 +41,8 @@ func start(opened *bolt.DB, options Options) *Store {
 	db := newDatabase(opened)
 	closing, stop := context.WithCancel(context.Background())
 	bells := newBells()
-	file, _ := os.Stat(db.Path())
 	s := &Store{
 		db:      db,
-		file:    file,
 		now:     options.Now,
 		opening: rand.Text(),
 		commit:  newCommitter(db, bells, closing.Done()),
@@ -84,12 +79,9 @@ func (s *Store) Close() error {
 func (s *Store) Check(ctx context.Context) (core.Fitness, error) {
 	fitness := core.Fitness{Server: "bolt", Now: s.now(), Opening: s.opening}
 	err := s.view(ctx, func(*bolt.Tx) error {
-		info, err := os.Stat(s.db.Path())
+		info, err := s.db.inPlace()
 		if err != nil {
 			return err
-		}
-		if !os.SameFile(info, s.file) {
-			return fmt.Errorf("another file is in the place of %s: what changes from now on is lost when this process ends", s.db.Path())
 		}
 		if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 			fitness.Findings = append(fitness.Findings, core.Finding{

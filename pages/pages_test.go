@@ -299,16 +299,24 @@ func TestForeignForms(t *testing.T) {
 	}
 }
 
-// TestOwnForms takes a form of the pages that a service worker of the app passes on, as browsers have it.
+// TestOwnForms takes a form of the pages that a service worker of the app passes on, as browsers have it, with an answer that they get over.
 func TestOwnForms(t *testing.T) {
 	w := newWorld(t, teststore.Bolt(t), nil)
-	for browser, headers := range map[string][]string{
-		"Firefox": {"Sec-Fetch-Mode", "same-origin", "Upgrade-Insecure-Requests", "1", "Origin", w.site.URL, "Referer", w.site.URL + "/auth/sign-in"},
-		"WebKit":  {"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Origin", w.site.URL, "Referer", w.site.URL + "/auth/sign-in"},
+	for _, tt := range []struct {
+		browser string
+		headers []string
+		forget  string
+	}{
+		{"Firefox", []string{"Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Dest", "empty", "Upgrade-Insecure-Requests", "1"}, `"cache"`},
+		{"Chromium", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Upgrade-Insecure-Requests", "1"}, `"cache"`},
+		{"WebKit", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty"}, ""},
 	} {
-		a := w.send("POST", "/auth/sign-in", url.Values{"username": {"ann"}, "password": {password}}, headers...)
-		if a.StatusCode != http.StatusSeeOther || len(a.Cookies()) != 2 {
-			t.Errorf("%s: POST /auth/sign-in = %d with cookies %v; want 303 with two", browser, a.StatusCode, a.Cookies())
+		headers := append(tt.headers, "Origin", w.site.URL, "Referer", w.site.URL+"/auth/sign-in")
+		for path, cookies := range map[string]int{"/auth/sign-in": 2, "/auth/sign-out": 1} {
+			a := w.send("POST", path, url.Values{"username": {"ann"}, "password": {password}}, headers...)
+			if forget := a.Header.Get("Clear-Site-Data"); a.StatusCode != http.StatusSeeOther || len(a.Cookies()) != cookies || forget != tt.forget {
+				t.Errorf("%s: POST %s = %d with cookies %v and Clear-Site-Data %q; want 303 with %d and %q", tt.browser, path, a.StatusCode, a.Cookies(), forget, cookies, tt.forget)
+			}
 		}
 	}
 }

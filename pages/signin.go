@@ -171,7 +171,7 @@ func (p *Pages) remember(w http.ResponseWriter, r *http.Request, in *core.Signed
 		p.o.Logger.Warn("a session that another sign-in replaced could not be ended", zap.Error(err))
 	}
 	if !in.Known {
-		forgetPages(w.Header())
+		forgetPages(w, r)
 	}
 	until := p.o.Now().Add(in.Session.Lifetime.Duration())
 	if in.Session.Until.Before(until) {

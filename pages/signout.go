@@ -9,6 +9,7 @@ import (
 	h "maragu.dev/gomponents/html"
 
 	"github.com/postern-auth/postern/core"
+	"github.com/postern-auth/postern/internal/failure"
 )
 
 // signOutForm is what the page to sign out shows.
@@ -49,12 +50,18 @@ func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, p.o.Cookies.NoSessionCookie())
-	forgetPages(w.Header())
+	forgetPages(w, r)
 	http.Redirect(w, r, p.SignInPath()+"?"+url.Values{"signed_out": {"1"}, "return_to": {p.returnTo(r)}}.Encode(), http.StatusSeeOther)
 }
 
-// forgetPages has a browser forget what it keeps of this site to show it again, cookies aside.
-func forgetPages(h http.Header) { h.Set("Clear-Site-Data", `"cache"`) }
+// forgetPages has a browser forget what it keeps of this site to show it again, cookies aside. WebKit (2.50) never gets over an answer that says so where a
+// service worker of the app passes it on: neither would anybody get in or out there.
+func forgetPages(w http.ResponseWriter, r *http.Request) {
+	if _, relayed := failure.Relayed(r); relayed && r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+		return
+	}
+	w.Header().Set("Clear-Site-Data", `"cache"`)
+}
 
 // endSession ends the session of every cookie of the name that a request shows. One that proves nothing is over already.
 func (p *Pages) endSession(r *http.Request) error {

@@ -22,7 +22,7 @@ func TestEndings(t *testing.T) {
 		status, optional int
 	}{
 		{"/admin.json", "reader", 403, 403}, {"/admin.json", "payer", 200, 200}, {"/admin.json", "", 401, 401}, {"/ADMIN.Html", "reader", 403, 403}, {"/admin.json/", "reader", 403, 403},
-		{"/admin.json/x", "reader", 200, 200}, {"/administration.json", "", 401, 200}, {"/.admin", "", 401, 200}, {"/x/.admin", "reader", 200, 200},
+		{"/admin.json/x", "reader", 403, 403}, {"/admin.json/x", "payer", 200, 200}, {"/x/admin.json/x", "reader", 200, 200}, {"/administration.json", "", 401, 200}, {"/.admin", "", 401, 200}, {"/x/.admin", "reader", 200, 200},
 		{"/about", "reader", 403, 403}, {"/about", "payer", 200, 200}, {"/about.html", "reader", 403, 403}, {"/about.txt", "", 401, 401},
 		{"/feed.xml", "", 200, 200}, {"/feed.json", "reader", 403, 403}, {"/FEED.xml", "reader", 403, 403},
 		{"/", "", 200, 200}, {"/favicon.ico", "", 200, 200}, {"/favicon", "", 401, 200}, {"/favicon.png", "", 401, 200}, {"/assets/admin.css", "", 200, 200},

@@ -342,6 +342,17 @@ func (p *pattern) fit(path string) fit {
 	return elsewhere
 }
 
+// names reports whether p says what its segment n is, counted from 0. A slash at the end, after which is an empty one, says nothing of what is before it.
+func (p *pattern) names(n int) bool {
+	if n < 0 || n >= len(p.segments) {
+		return false
+	}
+	if n > 0 && p.segments[n] == "" {
+		n--
+	}
+	return p.segments[n] != "*"
+}
+
 // segmentEnd returns where the first segment of a text ends.
 func segmentEnd(text string) int {
 	if i := strings.IndexByte(text, '/'); i >= 0 {
@@ -350,15 +361,29 @@ func segmentEnd(text string) int {
 	return len(text)
 }
 
-// fitOf returns what a path with an ending is to those patterns that it is most to. Where there are none, it is within all.
-func fitOf(patterns []pattern, path, ending string) fit {
+// taken is what a path is taken for.
+type taken uint8
+
+const (
+	whole  taken = iota // all that is asked for: rules for it count, and those for all that is below a folder, and what holds without one
+	itself              // another name of it: only rules for that page count
+	file                // a file before the end of the path: likewise, and only those that name it, since most such are none (/users/a.b/avatar)
+	stem                // such a file without its ending: likewise, and those for all that is below a folder of its name
+)
+
+// fitOf returns what a path with an ending, taken for something, is to those patterns that it is most to. Where there are none, it is within all.
+func fitOf(patterns []pattern, path, ending string, as taken) fit {
 	if len(patterns) == 0 {
 		return within
 	}
 	best := elsewhere
 	for i := range patterns {
-		if p := &patterns[i]; p.rest || p.ending == ending {
-			best = max(best, p.fit(path))
+		p := &patterns[i]
+		if !p.rest && p.ending != ending {
+			continue
+		}
+		if how := p.fit(path); how == within || as < file || p.names(len(p.segments)-1) {
+			best = max(best, how)
 		}
 	}
 	return best

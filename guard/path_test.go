@@ -117,7 +117,7 @@ func TestNoReaderSeesAnotherPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pieces := []string{"o-p_n", "o%2Dp%5fn", "o-p%5Fn", "-", "%2d", "/", "/", "/", "//", "admin", "ADMIN", "Admin", "adm%69n", "%61dmin", "open", "Open", "%6fpen", ".", "..", ".json", "%2e", "%2E%2e", "%2f", "%2F", "%5c", `\`, "%00", ";",
+	pieces := []string{"o-p_n", "o%2Dp%5fn", "o-p%5Fn", "-", "%2d", "/", "/", "/", "//", "admin", "ADMIN", "Admin", "adm%69n", "%61dmin", "open", "Open", "%6fpen", ".", "..", ".json", ".php/x", "%2e", "%2E%2e", "%2f", "%2F", "%5c", `\`, "%00", ";",
 		"%3b", ";x=y", "%3f", "%23", "%25", "%252f", "%252e", "::$INDEX_ALLOCATION", ":$I30:%24INDEX_ALLOCATION", "%c0%af", "%c0%ae", "x", "%20", "+", "*", ":", "@", "%0a", "%7f", "~", "\u017f", "%e2%84%aa",
 		"\uff0f", "\uff3c", "\uff0e\uff0e", "\u2025", "%e2%80%a4.", "\u2215", "\u2044", "\uff41dmin", "adm\u0131n", "adm\u0130n", "\u00e9"}
 	seed := rand.Uint64()

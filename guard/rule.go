@@ -93,12 +93,12 @@ func (r *rule) takesMethod(method string) bool {
 
 // matches reports whether the rule is for a request as it is spelled.
 func (r *rule) matches(method, path string) bool {
-	return r.takesMethod(method) && fitOf(r.exact, path, "") >= within
+	return r.takesMethod(method) && fitOf(r.exact, path, "", whole) >= within
 }
 
 // names reports whether a path of the rule, which is for a path, says what its segment n is, counted from 0.
 func (r *rule) names(path string, n int) bool {
-	return slices.ContainsFunc(r.exact, func(p pattern) bool { return n < len(p.segments) && p.segments[n] != "*" && p.fit(path) >= within })
+	return slices.ContainsFunc(r.exact, func(p pattern) bool { return p.names(n) && p.fit(path) >= within })
 }
 
 // lastOf returns which segment is a path's last, counted from 0.
@@ -117,14 +117,12 @@ func endingsOf(rules []rule) []string {
 	return all
 }
 
-// depthOf returns how many segments a path of a rule has at most that is for a page.
+// depthOf returns how many segments a path of a rule has at most.
 func depthOf(rules []rule) int {
 	depth := 0
 	for i := range rules {
 		for _, p := range rules[i].loose {
-			if !p.rest {
-				depth = max(depth, len(p.segments))
-			}
+			depth = max(depth, len(p.segments))
 		}
 	}
 	return depth
@@ -207,9 +205,9 @@ func (c *compiled) hearAll(d *demand, method, path string) *rule {
 	spelled := c.first(method, path)
 	d.add(spelled)
 	read := loosely(path)
-	c.hear(d, method, read, "", false)
+	c.hear(d, method, read, "", whole)
 	if !spelled.names(path, lastOf(path)) {
-		c.hearShort(d, method, read, false)
+		c.hearShort(d, method, read, whole)
 	}
 	for at := fileEnd(read, 0); at > 0; at = fileEnd(read, at) {
 		n := lastOf(read[:at])
@@ -217,28 +215,32 @@ func (c *compiled) hearAll(d *demand, method, path string) *rule {
 			break
 		}
 		if !spelled.names(path, n) {
-			c.hear(d, method, read[:at], "", true)
-			c.hearShort(d, method, read[:at], true)
+			c.hear(d, method, read[:at], "", file)
+			c.hearShort(d, method, read[:at], stem)
 		}
 	}
 	return spelled
 }
 
-// hearShort does what hear does for a path without its ending, and then with each that a rule has, and for the folder whose page it is.
-func (c *compiled) hearShort(d *demand, method, path string, itself bool) {
+// hearShort does what hear does for a path without its ending, as a stem or whole, and then with each ending that a rule has, and for the folder whose page it is.
+func (c *compiled) hearShort(d *demand, method, path string, as taken) {
 	short := withoutEnding(path)
 	if len(short) < len(path) {
-		c.hear(d, method, short, "", itself)
+		c.hear(d, method, short, "", as)
+	}
+	alone := itself
+	if as == stem {
+		alone = file
 	}
 	for _, ending := range c.endings {
-		stem := short
+		before := short
 		if ending[0] == '/' {
-			stem = path // a folder may be called v1.2
+			before = path // a folder may be called v1.2
 		}
-		c.hear(d, method, stem, ending, true)
+		c.hear(d, method, before, ending, alone)
 	}
 	if folder, is := withoutIndex(short); is {
-		c.hear(d, method, folder, "", true)
+		c.hear(d, method, folder, "", itself)
 	}
 }
 
@@ -253,23 +255,27 @@ func (c *compiled) first(method, path string) *rule {
 }
 
 // hear has d ask for what the first rule asks that is for a path, which was read loosely, with an ending after it. A rule for /admin/* is heard at /admin
-// too, and hides no later one for that page itself. With itself, only a rule for that page is heard.
-func (c *compiled) hear(d *demand, method, path, ending string, itself bool) {
+// too, and hides no later one for that page itself.
+func (c *compiled) hear(d *demand, method, path, ending string, as taken) {
+	around := as == whole
+	folders := around || as == stem
 	for i := range c.rules {
 		r := &c.rules[i]
 		if !r.takesMethod(method) {
 			continue
 		}
-		how := fitOf(r.loose, path, ending)
-		if how == page || how != elsewhere && !itself {
+		how := fitOf(r.loose, path, ending, as)
+		if how == page || how == folder && folders || how == within && around {
 			d.add(r)
 		}
 		if how >= within {
 			return
 		}
-		itself = itself || how == folder
+		if how == folder {
+			around, folders = false, false
+		}
 	}
-	if !itself {
+	if around {
 		d.add(&c.top)
 	}
 }

@@ -249,7 +249,7 @@ type compiled struct {
 
 	byMethod bool     // a rule looks at methods
 	endings  []string // that paths of rules have
-	depth    int      // of those that are for a page
+	depth    int      // in segments
 
 	top     rule     // what holds where none matches
 	login   *url.URL // nil = none

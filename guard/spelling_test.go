@@ -59,6 +59,10 @@ func TestOtherSpellings(t *testing.T) {
 		"after a file": {[]guard.Rule{rule(pay, "", "/admin.php", "/export")}, []ask{
 			{"GET", "/admin.php/x", "reader", guard.Deny}, {"GET", "/ADMIN.php/x.css/y", "reader", guard.Deny}, {"GET", "/export.cgi/x", "reader", guard.Deny}, {"GET", "/admin.php/x", "payer", guard.Allow}, {"GET", "/export/x", "reader", guard.Allow},
 			{"GET", "/%EF%B7%BA.x/%EF%B7%BA.y/z", "reader", guard.Allow}}}, // of which one is eighteen where it is read loosely
+		"after a file whose page is a folder's": {[]guard.Rule{rule(pay, "", "/admin/*")}, []ask{
+			{"GET", "/admin.php/x", "reader", guard.Deny}, {"GET", "/Admin.segments/_tree.segment.rsc", "reader", guard.Deny}, {"GET", "/admin.php/x", "payer", guard.Allow}, {"GET", "/x.admin/y", "reader", guard.Allow}}},
+		"an ending before a slash": {[]guard.Rule{rule(pay, "", "/users/export"), rule(guard.Policy{}, "", "/users/*/")}, []ask{
+			{"GET", "/users/export.json/", "reader", guard.Deny}, {"GET", "/users/export/", "reader", guard.Deny}, {"GET", "/users/7.json/", "reader", guard.Allow}}},
 		"after a file that stands in the place of any": {[]guard.Rule{{Paths: []string{"/users/*/avatar"}, Public: true}, rule(pay, "", "/users/export.php")}, []ask{
 			{"GET", "/users/export.php/avatar", "", guard.Deny}, {"GET", "/users/export.php/avatar", "reader", guard.Deny}, {"GET", "/users/a.b/avatar", "", guard.Allow}}},
 		"methods": {[]guard.Rule{rule(pay, "GET", "/report"), rule(fly, "POST", "/report"), rule(guard.Policy{}, "OPTIONS", "/open"), rule(pay, "", "/open")}, []ask{
@@ -103,6 +107,8 @@ func TestOrdinaryPolicies(t *testing.T) {
 			{"DELETE", "/api/orders/7", "reader", guard.Allow}, {"GET", "/other", "reader", guard.Deny}}},
 		"pages after a file": {guard.Settings{Public: []string{"/index.php/login"}, Rules: []guard.Rule{{Paths: []string{"/index.php/help/*"}}, {Paths: []string{"/index.php", "/index.php/*"}, Policy: pay}}}, []ask{
 			{"GET", "/index.php/login", "", guard.Allow}, {"GET", "/index.php/help/a.html", "reader", guard.Allow}, {"GET", "/index.php/orders", "reader", guard.Deny}, {"GET", "/index.php/orders", "payer", guard.Allow}}},
+		"users by address": {guard.Settings{Public: []string{"/users/*/avatar/", "/v/*/health"}, Rules: []guard.Rule{{Paths: []string{"/users/*/", "/users/*/*", "/v/1.2/*", "/users/*/index.html"}, Policy: pay}}}, []ask{
+			{"GET", "/users/a.b@c.example/avatar/", "", guard.Allow}, {"GET", "/v/1.2/health", "", guard.Allow}, {"GET", "/users/a.b@c.example/", "reader", guard.Deny}, {"GET", "/v/1.2/x", "reader", guard.Deny}}},
 		"WordPress": {guard.Settings{Optional: true, Rules: []guard.Rule{{Paths: []string{"/wp-admin/admin-ajax.php"}, Public: true}, {Paths: []string{"/wp-login.php"}}, {Paths: []string{"/wp-admin/*", "/xmlrpc.php"}, Policy: pay}}}, []ask{
 			{"POST", "/wp-admin/admin-ajax.php", "", guard.Allow}, {"GET", "/wp-login.php", "reader", guard.Allow}, {"GET", "/2026/11/hello/", "", guard.Allow}, {"GET", "/index.php", "", guard.Allow},
 			{"GET", "/wp-admin/", "reader", guard.Deny}, {"GET", "/xmlrpc.php/x", "reader", guard.Deny}, {"GET", "/wp-admin/index.php", "payer", guard.Allow}}},

@@ -178,8 +178,10 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 	paths := [...]string{path, cmp.Or(markedPath(r.URL, markEscapes), path)}
 	for _, path := range slices.Compact(paths[:]) {
 		spelled := c.hearAll(&d, r.Method, path)
-		if other := otherMethod(r.Method); c.byMethod && other != r.Method && !slices.Contains(spelled.methods, r.Method) {
-			c.hearAll(&d, other, path)
+		for _, other := range otherMethods(r.Method) {
+			if c.byMethod && other != r.Method && !slices.Contains(spelled.methods, r.Method) {
+				c.hearAll(&d, other, path)
+			}
 		}
 	}
 	if d.full {
@@ -188,14 +190,15 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 	return d, nil
 }
 
-// otherMethod returns the method that an app may take one for: in capitals, and GET where it is none that changes something. Many an app asks for none, and
+// otherMethods returns the methods that an app may take one for: that in capitals, and GET where it is none that changes something. Many an app asks for none, and
 // a WebSocket over HTTP/2 or HTTP/3 begins with CONNECT (RFC 8441, RFC 9220), and reaches an app that speaks HTTP/1.1 as GET.
-func otherMethod(method string) string {
-	switch method = strings.ToUpper(method); method {
+func otherMethods(method string) [2]string {
+	method = strings.ToUpper(method)
+	switch method {
 	case http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-		return method
+		return [...]string{method, method}
 	}
-	return http.MethodGet
+	return [...]string{method, http.MethodGet}
 }
 
 // hearAll has d ask for what is asked for at a path, and at each that an app may take it for: one that minds neither case nor a slash at the end, and

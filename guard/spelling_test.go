@@ -68,6 +68,10 @@ func TestOtherSpellings(t *testing.T) {
 		"methods": {[]guard.Rule{rule(pay, "GET", "/report"), rule(fly, "POST", "/report"), rule(guard.Policy{}, "OPTIONS", "/open"), rule(pay, "", "/open")}, []ask{
 			{"FOO", "/report", "reader", guard.Deny}, {"FOO", "/report", "payer", guard.Allow}, {"OPTIONS", "/report", "reader", guard.Deny}, {"post", "/REPORT", "payer", guard.Deny}, {"PUT", "/report", "reader", guard.Allow},
 			{"OPTIONS", "/open", "reader", guard.Allow}, {"GET", "/open", "reader", guard.Deny}}},
+		"a method that few know": {[]guard.Rule{rule(pay, "PROPFIND OPTIONS", "/dav/*"), rule(fly, "GET", "/dav/*")}, []ask{
+			{"propfind", "/dav/x", "payer", guard.Deny}, {"PropFind", "/dav/x", "", guard.Deny}, {"options", "/dav/x", "reader", guard.Deny}, {"PROPFIND", "/dav/x", "payer", guard.Allow}, {"report", "/other", "reader", guard.Allow}}},
+		"a method, and no other": {[]guard.Rule{rule(pay, "PROPFIND", "/dav/*")}, []ask{
+			{"propfind", "/dav/x", "reader", guard.Deny}, {"propfind", "/dav/x", "payer", guard.Allow}, {"REPORT", "/dav/x", "reader", guard.Allow}}},
 		"a method for all, and its other spelling": {[]guard.Rule{rule(guard.Policy{}, "", "/admin/*"), rule(pay, "DELETE")}, []ask{
 			{"delete", "/ADMIN/x", "reader", guard.Deny}, {"DELETE", "/admin/x", "reader", guard.Allow}}},
 		"what need not be encoded": {[]guard.Rule{rule(guard.Policy{}, "", "/@me/*"), rule(pay, "", "/*")}, []ask{

@@ -48,11 +48,12 @@ func (g *sharedGuard) leaveToErrorRoutes(r, prepared *http.Request) {
 // gateErrorRoutes puts one before the error routes of a server, while its configuration is loaded. Caddy makes ready the routes of a server first, then
 // its error routes, and then named routes, when those can only be reached from within: in a Caddyfile all have a subroute around them.
 func (g *sharedGuard) gateErrorRoutes(ctx caddy.Context) error {
+	gate := caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{&errorGate{g}}}
+	gateSubroutes(ctx, gate)
 	server, is := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !is || server.Errors == nil || isGated(server.Errors.Routes) {
 		return nil
 	}
-	gate := caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{&errorGate{g}}}
 	if slices.ContainsFunc(server.Routes, isRaw) {
 		server.Errors.Routes = slices.Insert(server.Errors.Routes, 0, gate)
 		return nil
@@ -71,6 +72,16 @@ func (g *sharedGuard) gateErrorRoutes(ctx caddy.Context) error {
 		}
 	}
 	return nil
+}
+
+// gateSubroutes puts gate before the error routes that subroutes around the guard have of their own, as only JSON can say. Caddy makes these ready after their routes.
+func gateSubroutes(ctx caddy.Context, gate caddyhttp.Route) {
+	for _, around := range ctx.Modules() {
+		sub, is := around.(*caddyhttp.Subroute)
+		if is && sub.Errors != nil && !isGated(sub.Errors.Routes) && slices.ContainsFunc(sub.Routes, isRaw) {
+			sub.Errors.Routes = slices.Insert(sub.Errors.Routes, 0, gate)
+		}
+	}
 }
 
 // isGated reports whether a gate is before routes.

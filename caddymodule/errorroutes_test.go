@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -173,6 +174,41 @@ func TestErrorRoutesOfWhatMetNoGuard(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestErrorRoutesOfSubroutes forges likewise where a subroute has error routes of its own, as only JSON can say.
+func TestErrorRoutesOfSubroutes(t *testing.T) {
+	for name, guard := range map[string]string{"a guard": "postern_auth", "in a handle": "handle {\n\t\tpostern_auth\n\t}"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			app := w.unanswers()
+			w.loadJSON(w.inSubroute(w.config("", strings.Replace(early, "GUARD", guard, 1))))
+			w.hidesNothing(app, "/basic/")
+			w.raw("GET /basic/ HTTP/1.1\r\nHost: "+w.site+"\r\nX-Postern-Email: evil\r\nX-Other: mine\r\n\r\n", false)
+			header, _, asked := app.heard("GET /basic/")
+			if !asked || header.Get("X-Other") != "mine" || header.Get("X-Postern-Email") != "" {
+				t.Errorf("the app was asked: %t, with %v; want all but what was forged", asked, header)
+			}
+		})
+	}
+}
+
+// inSubroute returns the JSON of a Caddyfile, with all routes of its server in one subroute, and its error routes there too.
+func (w *world) inSubroute(caddyfile string) []byte {
+	w.Helper()
+	type object = map[string]any
+	var config object
+	if err := json.Unmarshal(w.adapt(caddyfile), &config); err != nil {
+		w.Fatal(err)
+	}
+	server := config["apps"].(object)["http"].(object)["servers"].(object)["srv0"].(object)
+	server["routes"] = []object{{"handle": []object{{"handler": "subroute", "routes": server["routes"], "errors": server["errors"]}}}}
+	delete(server, "errors")
+	text, err := json.Marshal(config)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return text
 }
 
 // TestErrorRouteGivesNobodyAnothersCookie has an error route say of caching what it likes, where the guard has renewed a cookie.

@@ -146,12 +146,7 @@ func (t *traveller) meet(h caddyhttp.MiddlewareHandler) (ended bool, err error) 
 			}
 		}
 	case *Auth:
-		text, place, err := h.explain(t.r, t.credential)
-		if place != "" && !slices.Contains(t.places, place) {
-			t.places = append(t.places, place)
-		}
-		t.said = append(t.said, text)
-		return false, err
+		return false, t.ask(h)
 	default:
 		if name := answerer(h); name != "" {
 			t.answered = " of " + name + ", which answers"
@@ -159,6 +154,16 @@ func (t *traveller) meet(h caddyhttp.MiddlewareHandler) (ended bool, err error) 
 		}
 	}
 	return false, nil
+}
+
+// ask has a guard say what it makes of the request.
+func (t *traveller) ask(a *Auth) error {
+	text, place, err := a.explain(t.r, t.credential)
+	if place != "" && !slices.Contains(t.places, place) {
+		t.places = append(t.places, place)
+	}
+	t.said = append(t.said, text)
+	return err
 }
 
 // answerer returns what a Caddyfile calls a handler that answers what comes to it, and asks none after it; "" for others.

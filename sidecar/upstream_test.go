@@ -150,19 +150,26 @@ func TestTrailersOfRequests(t *testing.T) {
 	}
 }
 
-// TestSilentHTTP2 has the machine of an app go away without a word, while a connection in HTTP/2 is open. The request on it fails in
-// bounded time, and the next one asks anew.
-func TestSilentHTTP2(t *testing.T) {
-	app := httptest.NewUnstartedServer(http.NotFoundHandler())
-	app.Config.Protocols = new(http.Protocols)
-	app.Config.Protocols.SetUnencryptedHTTP2(true)
-	app.Start()
-	t.Cleanup(app.Close)
-	up, err := parseUpstream(strings.Replace(app.URL, "http", "h2c", 1), "")
+// inHTTP2 returns an app that is asked in HTTP/2 without TLS.
+func inHTTP2(t *testing.T, app http.Handler) *upstream {
+	t.Helper()
+	server := httptest.NewUnstartedServer(app)
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	t.Cleanup(server.Close)
+	up, err := parseUpstream(strings.Replace(server.URL, "http", "h2c", 1), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(up.rest)
+	return up
+}
+
+// TestSilentHTTP2 has the machine of an app go away without a word, while a connection in HTTP/2 is open. The request on it fails in
+// bounded time, and the next one asks anew.
+func TestSilentHTTP2(t *testing.T) {
+	up := inHTTP2(t, http.NotFoundHandler())
 	if h2 := up.transport.Load().HTTP2; h2 == nil || h2.SendPingTimeout != silentFor || h2.PingTimeout != silentFor {
 		t.Fatalf("the transport has %+v; want it to find out that the app is silent", h2)
 	}
@@ -200,7 +207,7 @@ func TestSilentHTTP2(t *testing.T) {
 // TestUntakenAnswer has nobody take an answer in HTTP/2. Little of it may be kept for them, and the app is to wait with the rest.
 func TestUntakenAnswer(t *testing.T) {
 	sent := make(chan int, 1)
-	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	up := inHTTP2(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		n, chunk := 0, make([]byte, 4<<10)
 		for err := error(nil); err == nil; n += len(chunk) {
 			if err = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Second)); err == nil {
@@ -209,15 +216,6 @@ func TestUntakenAnswer(t *testing.T) {
 		}
 		sent <- n
 	}))
-	app.Config.Protocols = new(http.Protocols)
-	app.Config.Protocols.SetUnencryptedHTTP2(true)
-	app.Start()
-	t.Cleanup(app.Close)
-	up, err := parseUpstream(strings.Replace(app.URL, "http", "h2c", 1), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(up.rest)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, up.url.String(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -254,22 +252,13 @@ func TestTurnedAway(t *testing.T) {
 // turnedAwayBy returns what asks an app in HTTP/2 for a page that is not there. On the first connection that is asked over, it ends each request with a code.
 func turnedAwayBy(t *testing.T, code byte) (ask func(method string) int) {
 	t.Helper()
-	app := httptest.NewUnstartedServer(http.NotFoundHandler())
-	app.Config.Protocols = new(http.Protocols)
-	app.Config.Protocols.SetUnencryptedHTTP2(true)
-	app.Start()
-	t.Cleanup(app.Close)
+	up := inHTTP2(t, http.NotFoundHandler())
 	full, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = full.Close() })
 	go turnAway(full, code)
-	up, err := parseUpstream(strings.Replace(app.URL, "http", "h2c", 1), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(up.rest)
 	var dialed atomic.Int64
 	dial := up.transport.Load().DialContext
 	up.transport.Load().DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {

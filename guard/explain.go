@@ -108,6 +108,9 @@ func (c *compiled) explainRules(r *http.Request) string {
 	case &refuseTrace, &refuseTunnel:
 		return "No rule decides: the method is refused everywhere."
 	default:
+		if d.full {
+			return fmt.Sprintf("No rule decides: there are more than %d for what an app may take the path for, of which one is %s. Join some.", maxDemands, d.rules[0].explain())
+		}
 		return "No rule decides: the path can be read in more than one way."
 	}
 	text := "Decided by " + d.rules[0].explain()
@@ -118,7 +121,7 @@ func (c *compiled) explainRules(r *http.Request) string {
 				text += ", and by " + r.explain()
 			}
 		}
-		text += " for an app that minds neither case, a slash at the end, an ending such as .json, nor what is encoded; all of that must be satisfied"
+		text += " for an app that minds neither case, a slash at the end, an ending such as .json, what follows a file, what is encoded, nor the method; all of that must be satisfied"
 	}
 	if text += "."; d.public {
 		text += " Anybody may pass."

@@ -56,6 +56,20 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainManyRules says why several rules decide, and that there are too many.
+func TestExplainManyRules(t *testing.T) {
+	var many []guard.Rule
+	for _, ending := range []string{"a", "b", "c", "d", "e", "f"} {
+		many = append(many, guard.Rule{Paths: []string{"/x." + ending}, Policy: guard.Policy{Require: []string{ending}}})
+	}
+	g := newWorld().guard(t, guard.Options{Settings: guard.Settings{Rules: append(many, guard.Rule{Methods: []string{"GET"}, Policy: guard.Policy{MFA: true}})}})
+	for address, want := range map[string]string{"/x": "No rule decides: there are more than 5 for what an app may take the path for, of which one is ", "/y": "what follows a file, what is encoded, nor the method"} {
+		if got, err := g.Explain(t.Context(), "FOO", address, ""); err != nil || !strings.Contains(got, want) {
+			t.Errorf("Explain(FOO %s) = %q, %v; want %q", address, got, err, want)
+		}
+	}
+}
+
 // TestExplainRealm says that the realm is not there, or cannot be read, whatever is shown.
 func TestExplainRealm(t *testing.T) {
 	outside := newElsewhere(t).settings()

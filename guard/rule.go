@@ -158,7 +158,7 @@ func (d *demand) add(r *rule) {
 	d.full = true
 }
 
-// demands returns what r must satisfy, or why it cannot be judged.
+// demands returns what r must satisfy, or why it cannot be judged; where that is for too many rules, with the first of them.
 func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 	if isTrace(r) {
 		return demand{}, &refuseTrace
@@ -185,7 +185,7 @@ func (c *compiled) demands(r *http.Request) (demand, *Refusal) {
 		}
 	}
 	if d.full {
-		return demand{}, &refuseAmbiguous
+		return d, &refuseAmbiguous
 	}
 	return d, nil
 }

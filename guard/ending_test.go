@@ -75,6 +75,30 @@ func TestEndingInARule(t *testing.T) {
 	}
 }
 
+// TestWhatIsBelowAnyComesFirst has a rule for what is below any user before the one for users, of which a slash at the end makes no page below.
+func TestWhatIsBelowAnyComesFirst(t *testing.T) {
+	w := newWorld()
+	w.knows("reader", member(func(who *core.Identity) { who.Orgs = who.Orgs[:1] }))
+	w.knows("payer", member(func(*core.Identity) {}))
+	pay := guard.Policy{Require: []string{"pay"}}
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/buckets/*/*"}, Rules: []guard.Rule{{Paths: []string{"/users/*/*"}}, {Paths: []string{"/users/*", "/buckets/*"}, Policy: pay}}}})
+	for path, want := range map[string][]guard.Decision{ // for nobody, a reader, a payer
+		"/users/7": {guard.Deny, guard.Deny, guard.Allow}, "/users/7/": {guard.Deny, guard.Deny, guard.Allow}, "/USERS/7": {guard.Deny, guard.Deny, guard.Allow},
+		"/users/7.json/": {guard.Deny, guard.Deny, guard.Allow}, "/users/7/avatar": {guard.Deny, guard.Allow, guard.Allow}, "/users/7/avatar/": {guard.Deny, guard.Allow, guard.Allow},
+		"/buckets/b": {guard.Deny, guard.Deny, guard.Allow}, "/buckets/b/": {guard.Deny, guard.Deny, guard.Allow}, "/buckets/b/x": {guard.Allow, guard.Allow, guard.Allow},
+	} {
+		for i, token := range []string{"", "reader", "payer"} {
+			r := request("DELETE", path)
+			if token != "" {
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+			if v := g.Judge(r); v.Decision != want[i] {
+				t.Errorf("DELETE %s as %q: %s, want %s", path, token, v.Decision, want[i])
+			}
+		}
+	}
+}
+
 // TestWhatIsBelowComesFirst has rules for all that follows a path come before one for the path itself, which holds however that is spelled.
 func TestWhatIsBelowComesFirst(t *testing.T) {
 	w := newWorld()

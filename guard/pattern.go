@@ -77,6 +77,7 @@ type fit uint8
 
 const (
 	elsewhere fit = iota // nothing
+	anyFolder            // /users/7 to /users/*/*
 	folder               // /admin to /admin/*
 	within               // /admin/ or /admin/x to /admin/*
 	page                 // /admin to /admin
@@ -103,8 +104,10 @@ func (p *pattern) fit(path string) fit {
 		}
 	}
 	switch {
-	case p.rest && rest == "":
+	case p.rest && rest == "" && p.names(len(p.segments)-1):
 		return folder
+	case p.rest && rest == "":
+		return anyFolder
 	case p.rest:
 		return within
 	case rest == "":

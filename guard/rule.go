@@ -258,7 +258,7 @@ func (c *compiled) first(method, path string) *rule {
 }
 
 // hear has d ask for what the first rule asks that is for a path, which was read loosely, with an ending after it. A rule for /admin/* is heard at /admin
-// too, and hides no later one for that page itself.
+// too, and hides no later one for that page itself; and one for /users/*/* hides none at /users/7, where an app has a page rather than a folder.
 func (c *compiled) hear(d *demand, method, path, ending string, as taken) {
 	around := as == whole
 	folders := around || as == stem
@@ -268,7 +268,7 @@ func (c *compiled) hear(d *demand, method, path, ending string, as taken) {
 			continue
 		}
 		how := fitOf(r.loose, path, ending, as)
-		if how == page || how == folder && folders || how == within && around {
+		if how == page || (how == folder || how == anyFolder) && folders || how == within && around {
 			d.add(r)
 		}
 		if how >= within {

@@ -74,12 +74,23 @@ func (g *sharedGuard) gateErrorRoutes(ctx caddy.Context) error {
 	return nil
 }
 
-// gateSubroutes puts gate before the error routes that subroutes around the guard have of their own, as only JSON can say. Caddy makes these ready after their routes.
+// unhandled stands after the error routes of a subroute around a guard. Where none of these answers, Caddy goes on to what follows the subroute, which may be
+// the app: it is to look for error routes further out instead.
+type unhandled struct{}
+
+func (unhandled) ServeHTTP(_ http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	err, _ := r.Context().Value(caddyhttp.ErrorCtxKey).(error)
+	return err
+}
+
+// gateSubroutes puts gate before the error routes that subroutes around the guard have of their own, as only JSON can say, and unhandled after them. Caddy makes these
+// ready after their routes.
 func gateSubroutes(ctx caddy.Context, gate caddyhttp.Route) {
 	for _, around := range ctx.Modules() {
 		sub, is := around.(*caddyhttp.Subroute)
 		if is && sub.Errors != nil && !isGated(sub.Errors.Routes) && slices.ContainsFunc(sub.Routes, isRaw) {
-			sub.Errors.Routes = slices.Insert(sub.Errors.Routes, 0, gate)
+			end := caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{unhandled{}}}
+			sub.Errors.Routes = slices.Concat(caddyhttp.RouteList{gate}, sub.Errors.Routes, caddyhttp.RouteList{end})
 		}
 	}
 }

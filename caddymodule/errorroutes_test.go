@@ -193,17 +193,48 @@ func TestErrorRoutesOfSubroutes(t *testing.T) {
 	}
 }
 
+// TestUnansweredInSubroute has a guard in a subroute whose own error routes answer no refusal, while those of the server do. Nobody gets on to what follows.
+func TestUnansweredInSubroute(t *testing.T) {
+	w := newWorld(t)
+	app := w.unanswers()
+	w.loadJSON(w.rearranged(w.config("", `postern_auth
+	handle_errors 401 {
+		respond "in the site's words"
+	}`), func(server object) {
+		notFound := object{"routes": []object{{"match": []object{{"expression": "{http.error.status_code} == 404"}}, "handle": []object{{"handler": "static_response", "body": "not found"}}}}}
+		server["routes"] = []object{
+			{"handle": []object{{"handler": "subroute", "routes": server["routes"], "errors": notFound}}},
+			{"handle": []object{{"handler": "reverse_proxy", "upstreams": []object{{"dial": w.app}}}}},
+		}
+	}))
+	if got := w.get("/secret", ""); got.body != "in the site's words" {
+		t.Errorf("nobody gets %+v; want the refusal in the site's words", got)
+	}
+	if _, _, asked := app.heard("GET /secret"); asked {
+		t.Error("the app was asked")
+	}
+}
+
 // inSubroute returns the JSON of a Caddyfile, with all routes of its server in one subroute, and its error routes there too.
 func (w *world) inSubroute(caddyfile string) []byte {
 	w.Helper()
-	type object = map[string]any
+	return w.rearranged(caddyfile, func(server object) {
+		server["routes"] = []object{{"handle": []object{{"handler": "subroute", "routes": server["routes"], "errors": server["errors"]}}}}
+		delete(server, "errors")
+	})
+}
+
+// object is one of JSON.
+type object = map[string]any
+
+// rearranged returns the JSON of a Caddyfile after a change of its server.
+func (w *world) rearranged(caddyfile string, change func(server object)) []byte {
+	w.Helper()
 	var config object
 	if err := json.Unmarshal(w.adapt(caddyfile), &config); err != nil {
 		w.Fatal(err)
 	}
-	server := config["apps"].(object)["http"].(object)["servers"].(object)["srv0"].(object)
-	server["routes"] = []object{{"handle": []object{{"handler": "subroute", "routes": server["routes"], "errors": server["errors"]}}}}
-	delete(server, "errors")
+	change(config["apps"].(object)["http"].(object)["servers"].(object)["srv0"].(object))
 	text, err := json.Marshal(config)
 	if err != nil {
 		w.Fatal(err)

@@ -166,6 +166,20 @@ func inHTTP2(t *testing.T, app http.Handler) *upstream {
 	return up
 }
 
+// page asks the app for its first page, of which the body is yet to come.
+func (up *upstream) page(t *testing.T) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, up.url.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := up.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
 // TestSilentHTTP2 has the machine of an app go away without a word, while a connection in HTTP/2 is open. The request on it fails in
 // bounded time, and the next one asks anew.
 func TestSilentHTTP2(t *testing.T) {
@@ -216,15 +230,7 @@ func TestUntakenAnswer(t *testing.T) {
 		}
 		sent <- n
 	}))
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, up.url.String(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := up.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
+	defer up.page(t).Body.Close()
 	if n := <-sent; n < untaken || n > 2*untaken {
 		t.Errorf("of an answer that nobody takes the app could send %d bytes; want about %d", n, untaken)
 	}
@@ -348,14 +354,7 @@ func TestLateRest(t *testing.T) {
 			continue
 		}
 		up.transport.Load().IdleConnTimeout = min(up.transport.Load().IdleConnTimeout, 20*time.Millisecond)
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, up.url.String(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := up.RoundTrip(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp := up.page(t)
 		up.rest()
 		rested <- true
 		if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "hello" {

@@ -81,10 +81,15 @@ func TestWhatIsBelowAnyComesFirst(t *testing.T) {
 	w.knows("reader", member(func(who *core.Identity) { who.Orgs = who.Orgs[:1] }))
 	w.knows("payer", member(func(*core.Identity) {}))
 	pay := guard.Policy{Require: []string{"pay"}}
-	g := w.guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/buckets/*/*"}, Rules: []guard.Rule{{Paths: []string{"/users/*/*"}}, {Paths: []string{"/users/*", "/buckets/*"}, Policy: pay}}}})
+	g := w.guard(t, guard.Options{Settings: guard.Settings{Public: []string{"/buckets/*/*"}, Rules: []guard.Rule{
+		{Paths: []string{"/users/*/*"}}, {Methods: []string{"DELETE"}, Paths: []string{"/teams/*/*"}},
+		{Paths: []string{"/teams/7/*"}, Policy: guard.Policy{Require: []string{"fly"}}}, // hidden by the one before, so that it hides nothing either
+		{Paths: []string{"/users/*", "/buckets/*", "/teams/*"}, Policy: pay},
+	}}})
 	for path, want := range map[string][]guard.Decision{ // for nobody, a reader, a payer
 		"/users/7": {guard.Deny, guard.Deny, guard.Allow}, "/users/7/": {guard.Deny, guard.Deny, guard.Allow}, "/USERS/7": {guard.Deny, guard.Deny, guard.Allow},
 		"/users/7.json/": {guard.Deny, guard.Deny, guard.Allow}, "/users/7/avatar": {guard.Deny, guard.Allow, guard.Allow}, "/users/7/avatar/": {guard.Deny, guard.Allow, guard.Allow},
+		"/teams/7": {guard.Deny, guard.Deny, guard.Allow}, "/TEAMS/7": {guard.Deny, guard.Deny, guard.Allow}, "/teams/7/x": {guard.Deny, guard.Allow, guard.Allow},
 		"/buckets/b": {guard.Deny, guard.Deny, guard.Allow}, "/buckets/b/": {guard.Deny, guard.Deny, guard.Allow}, "/buckets/b/x": {guard.Allow, guard.Allow, guard.Allow},
 	} {
 		for i, token := range []string{"", "reader", "payer"} {

@@ -258,7 +258,8 @@ func (c *compiled) first(method, path string) *rule {
 }
 
 // hear has d ask for what the first rule asks that is for a path, which was read loosely, with an ending after it. A rule for /admin/* is heard at /admin
-// too, and hides no later one for that page itself; and one for /users/*/* hides none at /users/7, where an app has a page rather than a folder.
+// too, and hides no later one for that page itself; and one for /users/*/* hides at /users/7, where an app has a page rather than a folder, those alone that
+// are for what is below.
 func (c *compiled) hear(d *demand, method, path, ending string, as taken) {
 	around := as == whole
 	folders := around || as == stem
@@ -271,11 +272,13 @@ func (c *compiled) hear(d *demand, method, path, ending string, as taken) {
 		if how == page || (how == folder || how == anyFolder) && folders || how == within && around {
 			d.add(r)
 		}
-		if how >= within {
+		switch {
+		case how >= within:
 			return
-		}
-		if how == folder {
+		case how == folder && folders:
 			around, folders = false, false
+		case how == anyFolder:
+			folders = false
 		}
 	}
 	if around {

@@ -270,8 +270,8 @@ func (f *facts) rights() core.Finding {
 }
 
 func (f *facts) clock() core.Finding {
-	const code, text = "clock", "the server's clock is %v %s that of this machine, so that sessions and lock-outs end too early or too late: let both follow NTP"
-	direction := "before"
+	const code, text = "clock", "the server's clock is %v %s this machine's, so that sessions and lock-outs end too early or too late: let both follow NTP"
+	direction := "ahead of"
 	if f.ahead < 0 {
 		direction = "behind"
 	}

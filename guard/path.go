@@ -48,6 +48,8 @@ func plainPath(u *url.URL) (string, bool) {
 			return "", false
 		case c == '$' && path[i-1] == ':': // Windows takes /admin::$INDEX_ALLOCATION/x for /admin/x
 			return "", false
+		case c == '(' && i > 2 && path[i-3] == '/' && path[i-2] == '(' && isCapital(path[i-1]): // ASP.NET takes /(S(x))/admin for /admin, whether or not it keeps sessions so
+			return "", false
 		}
 	}
 	if hasOddSegment(path) || hasLookalike(path) || u.RawPath != "" && isAsSent(u) && hasOddEscape(u.RawPath) || strings.Contains(path, "%") && decodesTwice(path) {
@@ -155,6 +157,8 @@ func keepEscaped(these string) *strings.Replacer {
 func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
+
+func isCapital(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 // decodesTwice reports whether a path that was decoded once still holds escapes.
 func decodesTwice(path string) bool {

@@ -174,13 +174,12 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// loosely returns a path as one reads it who minds neither case, nor a slash at the end, nor which of several characters stands
-// for a letter (NFKC). It returns path itself where that makes no difference.
-func loosely(path string) string {
+// withoutSlash returns a path as one reads it who minds no slash at the end.
+func withoutSlash(path string) string {
 	if len(path) > 1 {
-		path = strings.TrimSuffix(path, "/")
+		return strings.TrimSuffix(path, "/")
 	}
-	return foldText(path)
+	return path
 }
 
 // withoutEnding returns a path without the ending of its last segment, such as .json or .html, and path itself where there is none. To many an app that is no
@@ -217,7 +216,7 @@ func fileEnd(path string, after int) int {
 	return after + dot + slash
 }
 
-// foldText returns what stands for all texts that differ from text in case, or are compatible, only.
+// foldText returns what stands for all texts that differ from text in case, or are compatible (NFKC), only. It returns text itself where that makes no difference.
 func foldText(text string) string {
 	if !isASCII(text) {
 		text = norm.NFKC.String(text)

@@ -39,12 +39,18 @@ func meansElsewhere(segment string) bool {
 	return strings.HasPrefix(segment, ":") || strings.HasSuffix(segment, ",") || strings.ContainsAny(segment, "{}")
 }
 
-// loose returns the pattern of loosely read paths.
-func (p pattern) loose() pattern {
+// folded returns the pattern of paths that were folded.
+func (p pattern) folded() pattern {
 	p.segments = slices.Clone(p.segments)
 	for i, s := range p.segments {
 		p.segments[i] = foldText(s)
 	}
+	return p
+}
+
+// loose returns the pattern of loosely read paths.
+func (p pattern) loose() pattern {
+	p = p.folded()
 	if n := len(p.segments); n > 1 && !p.rest && p.segments[n-1] == "" {
 		p.segments = p.segments[:n-1] // a slash at the end
 	}

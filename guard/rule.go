@@ -18,8 +18,9 @@ type rule struct {
 	optional bool // anybody may pass
 	policy   policy
 
-	exact []pattern // its paths
-	loose []pattern // likewise, and those without an ending, for paths that are read loosely
+	exact  []pattern // its paths
+	folded []pattern // likewise, for whoever minds no case
+	loose  []pattern // likewise, and those without an ending, for paths that are read loosely
 }
 
 // What decides besides rules, for those who ask which one does.
@@ -66,6 +67,7 @@ func newRule(name string, r Rule) (rule, error) {
 			continue
 		}
 		one.exact = append(one.exact, p)
+		one.folded = append(one.folded, p.folded())
 		one.loose = p.loose().andStems(one.loose)
 	}
 	for _, m := range r.Methods {
@@ -201,13 +203,15 @@ func otherMethods(method string) [2]string {
 	return [...]string{method, http.MethodGet}
 }
 
-// hearAll has d ask for what is asked for at a path, and at each that an app may take it for: one that minds neither case nor a slash at the end, and
+// hearAll has d ask for what is asked for at a path, and at each that an app may take it for: one that minds no case, nor a slash at the end either, and
 // unless the rule for it names what is there, no ending either, nor what follows a file. Each is heard by itself, so that no rule for one of them hides what is
 // asked for at another. It returns the rule for the path as it is spelled.
 func (c *compiled) hearAll(d *demand, method, path string) *rule {
 	spelled := c.first(method, path)
 	d.add(spelled)
-	read := loosely(path)
+	folded := foldText(path)
+	d.add(c.firstInAnyCase(method, folded))
+	read := withoutSlash(folded)
 	c.hear(d, method, read, "", whole)
 	if !spelled.names(path, lastOf(path)) {
 		c.hearShort(d, method, read, whole)
@@ -252,6 +256,16 @@ func (c *compiled) first(method, path string) *rule {
 	for i := range c.rules {
 		if c.rules[i].matches(method, path) {
 			return &c.rules[i]
+		}
+	}
+	return &c.top
+}
+
+// firstInAnyCase does what first does for a path that was folded, which only who minds no case takes for the one that a rule names.
+func (c *compiled) firstInAnyCase(method, path string) *rule {
+	for i := range c.rules {
+		if r := &c.rules[i]; r.takesMethod(method) && fitOf(r.folded, path, "", whole) >= within {
+			return r
 		}
 	}
 	return &c.top

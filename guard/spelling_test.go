@@ -56,6 +56,11 @@ func TestOtherSpellings(t *testing.T) {
 			{"GET", "/index.html", "payer", guard.Allow}, {"GET", "/reports/7.html", "reader", guard.Allow}, {"GET", "/reports/index.d/x", "reader", guard.Deny}}},
 		"a folder by its page": {[]guard.Rule{rule(pay, "", "/index.html", "/reports/index.php"), rule(guard.Policy{}, "", "/reports/*")}, []ask{
 			{"GET", "/reports/", "reader", guard.Deny}, {"GET", "/reports", "reader", guard.Deny}, {"GET", "/", "reader", guard.Deny}, {"GET", "/", "payer", guard.Allow}, {"GET", "/reports/7", "reader", guard.Allow}}},
+		"what is below a page, in another case": {[]guard.Rule{rule(guard.Policy{}, "", "/docs"), rule(pay, "", "/docs/*")}, []ask{
+			{"GET", "/docs", "payer", guard.Allow}, {"GET", "/docs/", "reader", guard.Deny}, {"GET", "/DOCS/", "reader", guard.Deny}, {"GET", "/DOCS/", "payer", guard.Allow}}},
+		"a page before what is below it, in another case": {[]guard.Rule{rule(guard.Policy{}, "", "/Admin/reports/*"), rule(pay, "", "/Admin/*")}, []ask{
+			{"GET", "/Admin/reports", "reader", guard.Deny}, {"GET", "/ADMIN/reports", "reader", guard.Deny}, {"GET", "/admin/reports", "reader", guard.Deny}, {"GET", "/ADMIN/reports", "payer", guard.Allow},
+			{"GET", "/Admin/reports/", "reader", guard.Allow}, {"GET", "/ADMIN/REPORTS/7", "reader", guard.Allow}}},
 		"after a file": {[]guard.Rule{rule(pay, "", "/admin.php", "/export")}, []ask{
 			{"GET", "/admin.php/x", "reader", guard.Deny}, {"GET", "/ADMIN.php/x.css/y", "reader", guard.Deny}, {"GET", "/export.cgi/x", "reader", guard.Deny}, {"GET", "/admin.php/x", "payer", guard.Allow}, {"GET", "/export/x", "reader", guard.Allow},
 			{"GET", "/%EF%B7%BA.x/%EF%B7%BA.y/z", "reader", guard.Allow}}}, // of which one is eighteen where it is read loosely

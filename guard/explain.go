@@ -111,7 +111,7 @@ func (c *compiled) explainRules(r *http.Request) string {
 		if d.full {
 			return fmt.Sprintf("No rule decides: there are more than %d for what an app may take the path for, of which one is %s. Join some.", maxDemands, d.rules[0].explain())
 		}
-		return "No rule decides: the path can be read in more than one way."
+		return fmt.Sprintf("No rule decides: the path can be read in more than one way, since it has %s.", oddIn(r.URL))
 	}
 	text := "Decided by " + d.rules[0].explain()
 	if d.rules[1] != nil {

@@ -36,7 +36,10 @@ func TestExplain(t *testing.T) {
 		{"GET", "//open:x", "", []string{"GET //open:x: deny, 400 ambiguous_path"}},
 		{"CONNECT", "/open", "a.b.good", []string{"405 no_proxy", "No rule decides: the method"}},
 		{"TRACE", "/open", "a.b.good", []string{"405 trace", "No rule decides: the method"}},
-		{"GET", "/x;y", "a.b.good", []string{"400 ambiguous_path", "No rule decides"}},
+		{"GET", "/x;y", "a.b.good", []string{"400 ambiguous_path", "No rule decides", "semicolon"}},
+		{"GET", "/wiki/Acme%20Inc.", "", []string{"400 ambiguous_path", "names that end in a dot", "since it has a segment that"}},
+		{"GET", "/wiki/C%23", "", []string{"400 ambiguous_path", "since it has a backslash, semicolon, question mark or number sign"}},
+		{"GET", "/files/a%2Fb", "", []string{"400 ambiguous_path", "since it has an escaped slash"}},
 		{"GET", "/", "k", []string{"allow", "usr_robot", "shown as api_key"}},
 		{"GET", "/", "bound", []string{"403 api_key_address", "bound to addresses, and nobody shows it here"}},
 	} {

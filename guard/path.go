@@ -20,7 +20,7 @@ import (
 
 // refuseAmbiguous is for paths that can be read in several ways.
 var refuseAmbiguous = Refusal{Status: http.StatusBadRequest, Reason: "ambiguous_path",
-	Detail: "The path of this request can be read in more than one way. Send it without encoded separators, dots, letters, digits, hyphens and underscores, dot segments, double slashes, semicolons and backslashes."}
+	Detail: "The path of this request can be read in more than one way. Send it without encoded slashes, dots, letters, digits, hyphens and underscores, dot segments, double slashes, semicolons, backslashes, question marks and number signs, and names that end in a dot or a space."}
 
 // IsPlain reports whether all applications read the path of u alike, but that some route by what is escaped without need as it is sent, which Judge
 // bears in mind. One that they do not is refused where rules look at paths; whoever puts a path in front of it must refuse it likewise.
@@ -35,27 +35,49 @@ func IsExact(u *url.URL) bool { return IsPlain(u) && markedPath(u, markHyphens) 
 
 // plainPath returns the path of u in the one way that everybody reads it, decoded, or false where readings may differ.
 func plainPath(u *url.URL) (string, bool) {
-	path := u.Path
-	if path == "" && u.Opaque == "" { // GET http://example.com
+	if u.Path == "" && u.Opaque == "" { // GET http://example.com
 		return "/", true
 	}
-	if u.Opaque != "" || path[0] != '/' || !utf8.ValidString(path) {
+	if oddIn(u) != "" {
 		return "", false
+	}
+	return u.Path, true
+}
+
+// oddIn says what the path of u has that readings differ about; "" = nothing.
+func oddIn(u *url.URL) string {
+	path := u.Path
+	switch {
+	case u.Opaque != "" || !strings.HasPrefix(path, "/"):
+		return "no slash at its beginning"
+	case !utf8.ValidString(path):
+		return "what is not UTF-8"
 	}
 	for i := range len(path) {
 		switch c := path[i]; {
-		case c == '\\', c == ';', c == '?', c == '#', c < ' ', c == 0x7f, c == '/' && i > 0 && path[i-1] == '/':
-			return "", false
+		case c == '\\', c == ';', c == '?', c == '#':
+			return "a backslash, semicolon, question mark or number sign in it, escaped or not"
+		case c < ' ', c == 0x7f:
+			return "a control character"
+		case c == '/' && i > 0 && path[i-1] == '/':
+			return "two slashes in a row"
 		case c == '$' && path[i-1] == ':': // Windows takes /admin::$INDEX_ALLOCATION/x for /admin/x
-			return "", false
+			return "a colon and a dollar sign, which name a part of a file on Windows"
 		case c == '(' && i > 2 && path[i-3] == '/' && path[i-2] == '(' && isCapital(path[i-1]): // ASP.NET takes /(S(x))/admin for /admin, whether or not it keeps sessions so
-			return "", false
+			return "a segment like (S(x)), which ASP.NET takes out"
 		}
 	}
-	if hasOddSegment(path) || hasLookalike(path) || u.RawPath != "" && isAsSent(u) && hasOddEscape(u.RawPath) || strings.Contains(path, "%") && decodesTwice(path) {
-		return "", false
+	switch {
+	case hasOddSegment(path):
+		return "a segment that is . or .., or ends in a dot or a space"
+	case hasLookalike(path):
+		return "a character that some take for a slash, a backslash or dots"
+	case u.RawPath != "" && isAsSent(u) && hasOddEscape(u.RawPath):
+		return "an escaped slash, dot, letter or digit"
+	case strings.Contains(path, "%") && decodesTwice(path):
+		return "what is still escaped when it has been read"
 	}
-	return path, true
+	return ""
 }
 
 // hasOddSegment reports whether a segment is . or .., or ends with a dot or a space, which some file systems drop.

@@ -215,13 +215,17 @@ func withoutEnding(path string) string {
 	return path
 }
 
-// indexPage is what many an app and server has for the page of the folder that it is in, with whatever ending.
-const indexPage = "index"
+// isFolderPage reports whether a segment is what many an app and server has for the page of the folder that it is in: index, with whatever ending, and before ASP.NET
+// and IIS default with one, since without one that is mostly a page of its own.
+func isFolderPage(segment string) bool {
+	short := withoutEnding(segment)
+	return short == "index" || short == "default" && short != segment
+}
 
-// withoutIndex returns the folder whose page a path without an ending is, and false where it is none's.
+// withoutIndex returns the folder whose page a path is, and false where it is none's.
 func withoutIndex(path string) (string, bool) {
-	folder, is := strings.CutSuffix(path, "/"+indexPage)
-	return cmp.Or(folder, "/"), is
+	at := strings.LastIndexByte(path, '/')
+	return cmp.Or(path[:at], "/"), isFolderPage(path[at+1:])
 }
 
 // fileEnd returns where a segment ends that has an ending and is not the last, as /admin.php in /admin.php/x, after some place; -1 where there is none. To such

@@ -69,7 +69,7 @@ func (p pattern) andStems(others []pattern) []pattern {
 	if len(short) < len(last) {
 		others = append(others, pattern{segments: append(slices.Clone(above), short), ending: last[len(short):]})
 	}
-	if short == indexPage {
+	if isFolderPage(last) {
 		if n == 0 {
 			above = []string{""}
 		}

@@ -246,7 +246,7 @@ func (c *compiled) hearShort(d *demand, method, path string, as taken) {
 		}
 		c.hear(d, method, before, ending, alone)
 	}
-	if folder, is := withoutIndex(short); is {
+	if folder, is := withoutIndex(path); is {
 		c.hear(d, method, folder, "", itself)
 	}
 }

@@ -52,9 +52,10 @@ func TestOtherSpellings(t *testing.T) {
 		"what is below comes first": {[]guard.Rule{rule(guard.Policy{}, "", "/users/*"), rule(pay, "", "/users.html")}, []ask{
 			{"GET", "/users", "reader", guard.Deny}, {"GET", "/users/", "reader", guard.Deny}, {"GET", "/users/7", "reader", guard.Allow}}},
 		"the page of a folder": {[]guard.Rule{rule(pay, "", "/", "/reports/"), rule(guard.Policy{}, "", "/reports/*")}, []ask{
-			{"GET", "/reports/index.html", "reader", guard.Deny}, {"GET", "/reports/INDEX.php", "reader", guard.Deny}, {"GET", "/reports/index/", "reader", guard.Deny}, {"GET", "/index.html", "reader", guard.Deny},
+			{"GET", "/reports/index.html", "reader", guard.Deny}, {"GET", "/reports/INDEX.php", "reader", guard.Deny}, {"GET", "/reports/Default.aspx", "reader", guard.Deny}, {"GET", "/reports/default.htm/x", "reader", guard.Deny}, {"GET", "/reports/default", "reader", guard.Allow}, {"GET", "/reports/index/", "reader", guard.Deny}, {"GET", "/index.html", "reader", guard.Deny},
 			{"GET", "/index.html", "payer", guard.Allow}, {"GET", "/reports/7.html", "reader", guard.Allow}, {"GET", "/reports/index.d/x", "reader", guard.Deny}}},
-		"a folder by its page": {[]guard.Rule{rule(pay, "", "/index.html", "/reports/index.php"), rule(guard.Policy{}, "", "/reports/*")}, []ask{
+		"a folder by its page": {[]guard.Rule{rule(pay, "", "/index.html", "/reports/index.php", "/old/Default.aspx"), rule(guard.Policy{}, "", "/reports/*", "/old/*")}, []ask{
+			{"GET", "/old/", "reader", guard.Deny}, {"GET", "/old/x.aspx", "reader", guard.Allow},
 			{"GET", "/reports/", "reader", guard.Deny}, {"GET", "/reports", "reader", guard.Deny}, {"GET", "/", "reader", guard.Deny}, {"GET", "/", "payer", guard.Allow}, {"GET", "/reports/7", "reader", guard.Allow}}},
 		"what is below a page, in another case": {[]guard.Rule{rule(guard.Policy{}, "", "/docs"), rule(pay, "", "/docs/*")}, []ask{
 			{"GET", "/docs", "payer", guard.Allow}, {"GET", "/docs/", "reader", guard.Deny}, {"GET", "/DOCS/", "reader", guard.Deny}, {"GET", "/DOCS/", "payer", guard.Allow}}},

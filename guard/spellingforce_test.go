@@ -23,7 +23,7 @@ var otherSpellings = map[string]func(t *rapid.T, path string) string{
 	},
 	"without its ending": func(_ *rapid.T, path string) string { return withoutEnding(path) },
 	"as the page of folder": func(t *rapid.T, path string) string {
-		return strings.TrimSuffix(path, "/") + rapid.SampledFrom([]string{"/index", "/index.html"}).Draw(t, "page")
+		return strings.TrimSuffix(path, "/") + rapid.SampledFrom([]string{"/index", "/index.html", "/default.aspx"}).Draw(t, "page")
 	},
 	"as a folder": func(_ *rapid.T, path string) string {
 		at := strings.LastIndexByte(path, '/')

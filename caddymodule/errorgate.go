@@ -22,6 +22,7 @@ const metGuard = "http.auth.postern.guard"
 func (g *errorGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	lastIfUnsure(w, r)
 	leaveBody(w, r)
+	leaveUnsaid(r)
 	met, is := caddyhttp.GetVar(r.Context(), metGuard).(*sharedGuard)
 	if !is {
 		met = g.guard

@@ -16,6 +16,12 @@ const (
 	candidatePrefix = "http.auth.candidate."
 )
 
+// What an error route finds of a refusal.
+const (
+	refusalReason = "http.auth.postern.error"
+	refusalID     = "http.auth.postern.request_id"
+)
+
 // speaker answers the placeholders of a request that begin with a prefix. There is one for each, however many guards the request passes:
 // Caddy asks in the order in which speakers came, and the first would go on speaking of whom the first guard saw.
 type speaker struct {
@@ -42,6 +48,19 @@ func introduceNobody(r *http.Request) {
 	introduce(r, userPrefix, nil)
 	if s := speakerOf(replacerOf(r), userPrefix); s != nil {
 		s.field = nil
+	}
+}
+
+// leaveUnsaid gives the placeholders that error routes may use, and of which no guard said anything, no value: Caddy would leave their names standing,
+// for an app to take for somebody.
+func leaveUnsaid(r *http.Request) {
+	introduce(r, userPrefix, nil)
+	introduce(r, candidatePrefix, nil)
+	replacer := replacerOf(r)
+	for _, name := range []string{refusalReason, refusalID} {
+		if _, said := replacer.Get(name); !said {
+			replacer.Set(name, "")
+		}
 	}
 }
 

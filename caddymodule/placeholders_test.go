@@ -47,6 +47,25 @@ func TestCandidate(t *testing.T) {
 	}
 }
 
+// TestPlaceholdersOfOtherErrors have no value in error routes for what no guard refused: because the error comes before it, or after it let somebody in.
+func TestPlaceholdersOfOtherErrors(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `route {
+		error /before/* 503
+		postern_auth
+		error 503
+	}
+	handle_errors {
+		respond "{http.auth.postern.error} {http.auth.postern.request_id} [{http.auth.candidate.id}] [{http.auth.user.username}]"
+	}`))
+	for path, want := range map[string]string{"/before/": "  [] []", "/after/": "  [] [ann]"} {
+		if got := w.get(path, p.tokens.Valid); got.body != want {
+			t.Errorf("%s: %q; want %q", path, got.body, want)
+		}
+	}
+}
+
 // TestPlaceholdersOfNobody have no value where a guard lets pass without identity: no header holds their name instead.
 func TestPlaceholdersOfNobody(t *testing.T) {
 	w := newWorld(t)

@@ -94,18 +94,19 @@ func (a *Auth) Cleanup() error {
 // ServeHTTP asks the guard, and passes an allowed request on.
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	lastIfUnsure(w, r)
-	v, err := a.judge(r)
+	met := asMet(r)
+	v, err := a.judge(met)
 	if err != nil { // of a matcher: it is not known what the request is for
-		a.guard.leaveToErrorRoutes(r, a.guard.Prepare(r, guard.Verdict{Decision: guard.CannotKnow}))
+		a.guard.leaveToErrorRoutes(r, a.guard.Prepare(met, guard.Verdict{Decision: guard.CannotKnow}))
 		introduceNobody(r)
 		return err
 	}
 	if v.Decision != guard.Allow {
-		prepared := a.guard.Prepare(r, v)
+		prepared := a.guard.Prepare(met, v)
 		a.guard.leaveToErrorRoutes(r, prepared)
 		return a.refuse(w, prepared, v)
 	}
-	admitted, leave := a.guard.Admit(w, r, v)
+	admitted, leave := a.guard.Admit(w, met, v)
 	defer leave()
 	introduce(admitted, userPrefix, guard.FieldsFrom(admitted.Context()))
 	a.guard.leaveToErrorRoutes(r, admitted)

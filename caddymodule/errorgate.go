@@ -6,6 +6,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/postern-auth/postern/guard"
 )
 
 // errorGate stands before the error routes of a server that has guards. These get Caddy's own request. Where that failed before it met a guard, for
@@ -15,25 +17,33 @@ type errorGate struct {
 	guard *sharedGuard // any of the server
 }
 
-// metGuard is the variable of a request that holds the *sharedGuard which it met last.
+// metGuard is the variable of a request that holds its last meeting with a guard.
 const metGuard = "http.auth.postern.guard"
+
+// meeting is how a request met a guard.
+type meeting struct {
+	guard *sharedGuard
+	made  *http.Request // what the guard made of it
+}
+
+// String keeps a meeting that is asked for by a placeholder to itself.
+func (*meeting) String() string { return "" }
 
 // ServeHTTP passes on what error routes may see, and has their answer be as that of what is behind the guard (guard.Guard.Answer).
 func (g *errorGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	lastIfUnsure(w, r)
 	leaveBody(w, r)
 	leaveUnsaid(r)
-	met, is := caddyhttp.GetVar(r.Context(), metGuard).(*sharedGuard)
-	if !is {
-		met = g.guard
-		if why := met.Disarm(r); why != nil {
-			w.WriteHeader(why.Status)
-			return nil
-		}
+	own := g.guard
+	if met, is := caddyhttp.GetVar(r.Context(), metGuard).(*meeting); is {
+		own = met.guard
+	} else if why := own.Disarm(r); why != nil {
+		w.WriteHeader(why.Status)
+		return nil
 	}
-	r = met.WithoutTrailers(r)
+	r = own.WithoutTrailers(r)
 	keepBody(r)
-	answer, end := met.Answer(w, r)
+	answer, end := own.Answer(w, r)
 	defer end()
 	return next.ServeHTTP(answer, r)
 }
@@ -43,7 +53,16 @@ func (g *errorGate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 func (g *sharedGuard) leaveToErrorRoutes(r, prepared *http.Request) {
 	keepBody(prepared)
 	r.Body, r.ContentLength, r.Trailer = prepared.Body, prepared.ContentLength, prepared.Trailer
-	caddyhttp.SetVar(r.Context(), metGuard, g)
+	caddyhttp.SetVar(r.Context(), metGuard, &meeting{g, prepared})
+}
+
+// asMet returns r as a guard is to meet it. Where it comes to one again as Caddy's own request, as it does on an error route, the former have removed the
+// credentials: whoever is known would be nobody, or told to sign in while the store is away.
+func asMet(r *http.Request) *http.Request {
+	if met, is := caddyhttp.GetVar(r.Context(), metGuard).(*meeting); is {
+		return guard.Anew(r, met.made)
+	}
+	return r
 }
 
 // gateErrorRoutes puts one before the error routes of a server, while its configuration is loaded. Caddy makes ready the routes of a server first, then

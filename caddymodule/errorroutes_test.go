@@ -263,6 +263,63 @@ func TestErrorRouteGivesNobodyAnothersCookie(t *testing.T) {
 	}
 }
 
+// TestSecondGuardOnErrorRoute has a guard on an error route find who a request comes from that another guard has let in, or could not check, and has taken the credential from.
+func TestSecondGuardOnErrorRoute(t *testing.T) {
+	for _, kind := range []string{"", "optional"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.settle()
+			other := openHouse(w)
+			w.load(w.config("", `route {
+		postern_auth
+		error 404
+	}
+	handle_errors {
+		postern_auth {
+			`+kind+`
+		}
+		reverse_proxy APP
+	}`))
+			shown := map[string][2]string{"a token": {"Authorization", "Bearer " + p.tokens.Valid}, "a cookie": {"Cookie", "__Host-postern=" + p.tokens.Valid}}
+			for name, header := range shown {
+				if got := w.get("/", "", header[0], header[1]); got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
+					t.Errorf("%s while the data is in use = %+v; want 503 with Retry-After", name, got)
+				}
+			}
+			other.close()
+			for name, header := range shown {
+				w.eventually(name+" is known to the app of the error route", func() bool {
+					got := w.get("/", "", header[0], header[1])
+					return got.status == http.StatusOK && got.seen(t).Get("X-Postern-Username") == "ann"
+				})
+			}
+			if got := w.get("/", p.tokens.Revoked); (got.status == http.StatusOK) != (kind == "optional") || strings.Contains(got.body, "X-Postern") {
+				t.Errorf("a revoked token = %+v", got)
+			}
+		})
+	}
+}
+
+// TestTokenStaysRemoved on an error route whose guard looks for none.
+func TestTokenStaysRemoved(t *testing.T) {
+	w := newWorld(t)
+	p := w.settle()
+	w.load(w.config("", `route {
+		postern_auth
+		error 404
+	}
+	handle_errors {
+		postern_auth {
+			from cookie
+			optional
+		}
+		reverse_proxy APP
+	}`))
+	if seen := w.get("/", p.tokens.Valid).seen(t); seen.Get("Authorization") != "" || seen.Get("X-Postern-Username") != "" {
+		t.Errorf("the App saw %v; want nobody and no token", seen)
+	}
+}
+
 // TestErrorRouteOfWhatWasAsked is about paths as they were asked for, though the guard stands where a part of them is removed.
 func TestErrorRouteOfWhatWasAsked(t *testing.T) {
 	w := newWorld(t)

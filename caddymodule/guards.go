@@ -24,9 +24,6 @@ type sharedGuard struct {
 	engine *engine
 }
 
-// String keeps a guard that is asked for by a placeholder to itself.
-func (*sharedGuard) String() string { return "" }
-
 // Destruct ends the guard and gives back its engine, once those have left who were let in: streams outlive a reload, and are to end when their
 // user may no longer enter. A Caddy that exits waits for nobody here.
 func (g *sharedGuard) Destruct() error {

@@ -102,6 +102,23 @@ func (p *passage) sent(h http.Header) http.Header {
 	return h
 }
 
+// Anew returns r, of which guards have made prepared, for a guard that meets it as if it were the first, as on an error route. That goes by the credentials that they
+// have removed, and finds out anew who that is, for whoever it was may have been turned away since. A request on its way through guards is returned as it is.
+func Anew(r, prepared *http.Request) *http.Request {
+	if passageOf(r.Context()) != nil {
+		return r
+	}
+	return r.WithContext(context.WithValue(r.Context(), contextKey{}, passageOf(prepared.Context()).ofNobody()))
+}
+
+// ofNobody returns what a passage and those before it removed, and not whom they found.
+func (p *passage) ofNobody() *passage {
+	if p == nil {
+		return nil
+	}
+	return &passage{guard: p.guard, former: p.former.ofNobody(), authorization: p.authorization, cookies: p.cookies, keys: p.keys}
+}
+
 // restore sets a header to what it was.
 func restore(h http.Header, name string, values []string) {
 	if len(values) > 0 {

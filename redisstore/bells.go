@@ -17,8 +17,9 @@ import (
 // first waits. It may fail, and announcements be lost: then those who wait find out at their next poll.
 // Safe for concurrent use.
 type bells struct {
-	open    func() *redis.PubSub // asks nothing of Redis yet
-	channel string
+	open      func() *redis.PubSub // asks nothing of Redis yet
+	channel   string
+	pingEvery time.Duration // pingEvery, but in a test
 
 	mu      sync.Mutex
 	pubsub  *redis.PubSub // nil until somebody waits, and after close
@@ -28,7 +29,7 @@ type bells struct {
 }
 
 func newBells(open func() *redis.PubSub, channel string) *bells {
-	return &bells{open: open, channel: channel, waiting: make(map[string]map[chan struct{}]struct{})}
+	return &bells{open: open, channel: channel, pingEvery: pingEvery, waiting: make(map[string]map[chan struct{}]struct{})}
 }
 
 // listen returns a channel that has something in it whenever one of the logs may have got entries since it was last
@@ -68,6 +69,7 @@ func (b *bells) leave(logs []core.LogPosition, bell chan struct{}) {
 const (
 	pingEvery = 3 * time.Second        // so often the connection is tried, on which nothing may be announced for long
 	pingFor   = 5 * time.Second        // and for so long
+	mostLost  = 3                      // pings without any answer, after which it is made again
 	hearAgain = 100 * time.Millisecond // pause after what could not be heard, from the second time on
 )
 
@@ -77,9 +79,9 @@ func (b *bells) hear(pubsub *redis.PubSub) {
 	_ = pubsub.Subscribe(context.Background(), b.channel) // what fails is tried again by the client
 	over := make(chan struct{})
 	defer close(over)
-	b.done.Go(func() { ping(pubsub, over) })
+	b.done.Go(func() { ping(pubsub, b.pingEvery, over) })
 	for failed := false; ; {
-		m, err := receive(pubsub)
+		m, err := receive(pubsub, mostLost*b.pingEvery)
 		if errors.Is(err, redis.ErrClosed) {
 			return
 		}
@@ -99,20 +101,23 @@ func (b *bells) hear(pubsub *redis.PubSub) {
 // unheard stands for what came over a subscription and could not be read.
 type unheard struct{}
 
-// receive returns the next that comes over a subscription. A channel of go-redis's would be the end of the process where that is not formed as messages
-// are: who reads for it panics, in a goroutine of its own.
-func receive(pubsub *redis.PubSub) (m any, err error) {
+// receive returns the next that comes over a subscription. Where nothing does for so long, not even the answer to a ping, the connection leads nowhere any more,
+// though what is written to it may be taken for a quarter of an hour; then it fails, and the next makes another. A channel of go-redis's would be the end of the
+// process where what comes is not formed as messages are: who reads for it panics, in a goroutine of its own.
+func receive(pubsub *redis.PubSub, atMost time.Duration) (m any, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), atMost)
+	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			m, err = &unheard{}, fmt.Errorf("redisstore: announcement: %v", p)
 		}
 	}()
-	return pubsub.Receive(context.Background())
+	return pubsub.Receive(ctx) // which gives a connection up on which ctx ended
 }
 
 // ping tries the connection of a subscription now and again, until over. One that cannot be written to is made again.
-func ping(pubsub *redis.PubSub, over <-chan struct{}) {
-	tick := time.NewTicker(pingEvery)
+func ping(pubsub *redis.PubSub, every time.Duration, over <-chan struct{}) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {

@@ -1,8 +1,10 @@
 package redisstore
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -41,4 +43,31 @@ func TestOddAnnouncements(t *testing.T) {
 		b.leave(logs, bell)
 		b.close()
 	}
+}
+
+// TestDeadAnnouncements has a connection take what is written to it and answer nothing, as where a firewall has forgotten it. It is made again, and with it who
+// waits is woken, since announcements may have been lost.
+func TestDeadAnnouncements(t *testing.T) {
+	t.Parallel()
+	proxy := redistest.NewProxy(t, redistest.Start(t))
+	o, err := redis.ParseURL(proxy.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(o)
+	defer client.Close()
+	logs := []core.LogPosition{{Log: core.Log{Partition: core.Partition{Realm: "rl_1"}, Name: "inv"}}}
+	b := newBells(func() *redis.PubSub { return client.Subscribe(t.Context()) }, "wake")
+	b.pingEvery = 100 * time.Millisecond
+	bell := b.listen(logs)
+	defer b.close()
+	<-bell // the subscription is made
+	proxy.Set(func(reply []byte) ([]byte, bool) {
+		if bytes.Contains(bytes.ToLower(reply), []byte("pong")) {
+			return nil, false
+		}
+		return reply, false
+	})
+	redistest.Eventually(t, "the subscription is made again", func() bool { return len(bell) > 0 })
+	b.leave(logs, bell)
 }

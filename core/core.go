@@ -57,6 +57,9 @@ func CheckAddresses(publicURL, linkBase string) error {
 	if !isPlace(publicURL) {
 		errs = append(errs, errors.New("the public URL must look like https://auth.example.com"))
 	}
+	if strings.HasSuffix(strings.TrimSuffix(publicURL, "/"), "/v1") { // issuers would have it twice, and stay so
+		errs = append(errs, errors.New("the public URL must not end in /v1, which is added to it: leave that out"))
+	}
 	if !isPlace(linkBase) {
 		errs = append(errs, errors.New("the base of links in e-mails must look like https://app.example.com/auth"))
 	}

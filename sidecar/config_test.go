@@ -174,6 +174,7 @@ func TestLoadComplains(t *testing.T) {
 		{"no list", "upstream: http://a\npassword_list: /nonexistent\n", nil, []string{"password_list: open /nonexistent"}},
 		{"durability of what", "upstream: http://a\ndurability: replicas\n", nil, []string{"durability and wait_replicas are for Redis"}},
 		{"addresses", "upstream: http://a\npublic_url: ftp://x\nmail_links: app.example.com\n", nil, []string{"the public URL must look like", "the base of links in e-mails must"}},
+		{"an address with what is added to it", "upstream: http://a\npublic_url: https://auth.example.com/v1/\n", nil, []string{"the public URL must not end in /v1"}},
 		{"no settings", "- a\n", nil, []string{"line 1: it must be settings"}},
 		{"two documents", "upstream: http://a\n---\nupstream: http://b\n", nil, []string{"more than one document"}},
 		{"no YAML", "a: [\n", nil, []string{"yaml: line"}},

@@ -29,6 +29,7 @@ func TestOptions(t *testing.T) {
 		{"cluster by socket", Options{URL: "unix:///run/redis.sock", Mode: ModeCluster}, "unix socket"},
 		{"parameters", Options{URL: "redis://h?pool_size=7"}, "URL must be"},
 		{"another scheme", Options{URL: "http://h"}, "URL must be"},
+		{"a password with a number sign as it is", Options{URL: "redis://:p@ss#w@h"}, "URL must be"},
 		{"sentinels without a master", Options{URL: "redis+sentinel://a,b"}, "URL must be"},
 		{"a sentinel that is none", Options{URL: "redis+sentinel://a,,b/main"}, "URL must be"},
 		{"a port that is none", Options{URL: "redis+sentinel://a:x/main"}, "URL must be"},

@@ -26,7 +26,7 @@ func (o *Options) readURL() error {
 		return o.readSeveral(server, Mode(mode), rest)
 	}
 	u, err := url.Parse(o.URL)
-	if err != nil || !onlyHas(u.Query(), "db") {
+	if err != nil || u.Fragment != "" || !onlyHas(u.Query(), "db") {
 		return errBadURL
 	}
 	parsed, err := redis.ParseURL(o.URL)

@@ -149,6 +149,7 @@ func TestPublicAndOptional(t *testing.T) {
 		{"public, nobody", public, "/open", "", 200, false},
 		{"public, somebody", public, "/open/x", "good", 200, true},
 		{"public, expired", public, "/open", "expired", 200, false},
+		{"public, broken", public, "/open", "good good", 200, false},
 		{"public, cannot know", public, "/open", "away", 200, false},
 		{"not public", public, "/openly", "", 401, false},
 		{"not public, in another case", public, "/OPEN", "", 401, false},
@@ -157,6 +158,7 @@ func TestPublicAndOptional(t *testing.T) {
 		{"optional, nobody", optional, "/", "", 200, false},
 		{"optional, somebody", optional, "/", "good", 200, true},
 		{"optional, expired", optional, "/", "expired", 200, false},
+		{"optional, broken", optional, "/", "good good", 200, false},
 		{"optional, cannot know", optional, "/", "away", 503, false},
 		{"optional, any path", optional, "/a//b", "", 200, false},
 	}

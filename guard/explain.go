@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/postern-auth/postern/core"
@@ -154,6 +155,34 @@ func explainWho(v Verdict) string {
 	if who.Username != "" {
 		about = append(about, who.Username)
 	}
-	return fmt.Sprintf("It comes from %s (%s), shown as %s; permissions [%s], orgs [%s], e-mail verified %t, second factor %t, signed in at %q.",
-		who.User, strings.Join(about, ", "), v.source, permissions(who), orgs(who), who.EmailVerified, who.MFA, signedInAt(who))
+	text := fmt.Sprintf("It comes from %s (%s), shown as %s; permissions [%s], orgs [%s], e-mail verified %t, second factor %t",
+		who.User, strings.Join(about, ", "), v.source, permissions(who), orgs(who), who.EmailVerified, who.MFA)
+	if at := signedInAt(who); at != "" {
+		text += ", signed in at " + at
+	}
+	text += "."
+	if v.Refusal.Reason == refusePermission.Reason {
+		for _, r := range v.rules {
+			if r.asks() {
+				text += r.policy.explainLack(who)
+			}
+		}
+	}
+	return text
+}
+
+// explainLack says which permissions who lacks, "" where it is none.
+func (p *policy) explainLack(who *core.Identity) string {
+	where := ""
+	if p.Org != "" {
+		where = " in " + string(p.Org)
+	}
+	had := func(name string) bool { return p.has(who, name) }
+	switch missing := slices.DeleteFunc(slices.Clone(p.Require), had); {
+	case len(missing) > 0:
+		return fmt.Sprintf(" It lacks [%s]%s.", strings.Join(missing, ","), where)
+	case len(p.RequireAny) > 0 && !slices.ContainsFunc(p.RequireAny, had):
+		return fmt.Sprintf(" It has none of [%s]%s.", strings.Join(p.RequireAny, ","), where)
+	}
+	return ""
 }

@@ -50,12 +50,37 @@ func TestExplain(t *testing.T) {
 			}
 		}
 	}
+	if got, err := g.Explain(t.Context(), "GET", "/", "k"); err != nil || strings.Contains(got, "signed in") {
+		t.Errorf("Explain with an API key = %q, %v; want nothing about a sign-in", got, err)
+	}
 	if _, err := g.Explain(t.Context(), "GET X", "/", ""); err == nil {
 		t.Error("Explain takes a method with a space")
 	}
 	g = w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{Require: []string{"fly"}}}})
 	if got, err := g.Explain(t.Context(), "GET", "/", "a.b.good"); err != nil || !strings.Contains(got, `Decided by what holds where no rule matches, {"require":["fly"]}.`) {
 		t.Errorf("Explain where all need a permission = %q, %v; want which", got, err)
+	}
+}
+
+// TestExplainLack says which permissions are missing, and in which org, of several rules that ask for some.
+func TestExplainLack(t *testing.T) {
+	w := newWorld()
+	w.knows("a.b.good", member(func(*core.Identity) {}))
+	for _, tt := range []struct {
+		asked guard.Policy
+		want  string // after what else there is
+	}{
+		{guard.Policy{Require: []string{"pay", "fly", "dive"}}, `. It lacks [fly,dive].` + "\n"},
+		{guard.Policy{Require: []string{"fly"}, Org: "org_a"}, `. It lacks [fly] in org_a.` + "\n"},
+		{guard.Policy{Require: []string{"pay"}, RequireAny: []string{"fly", "dive"}}, `. It has none of [fly,dive].` + "\n"},
+		{guard.Policy{Require: []string{"pay"}, MFA: true}, "Z.\n"},
+	} {
+		g := w.guard(t, guard.Options{Settings: guard.Settings{Policy: guard.Policy{Require: []string{"pay"}}, Rules: []guard.Rule{{Paths: []string{"/x"}, Policy: tt.asked}}}})
+		for _, address := range []string{"/x", "/X"} {
+			if got, err := g.Explain(t.Context(), "GET", address, "a.b.good"); err != nil || !strings.HasSuffix(got, tt.want) {
+				t.Errorf("Explain(GET %s) where %+v is asked = %q, %v; want %q in the end", address, tt.asked, got, err, tt.want)
+			}
+		}
 	}
 }
 

@@ -95,6 +95,9 @@ func (a *Auth) Cleanup() error {
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	lastIfUnsure(w, r)
 	met := asMet(r)
+	if met != r { // whom the former guards let in is nobody until this one says so
+		introduceNobody(r)
+	}
 	v, err := a.judge(met)
 	if err != nil { // of a matcher: it is not known what the request is for
 		a.guard.leaveToErrorRoutes(r, a.guard.Prepare(met, guard.Verdict{Decision: guard.CannotKnow}))

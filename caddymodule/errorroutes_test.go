@@ -300,7 +300,7 @@ func TestSecondGuardOnErrorRoute(t *testing.T) {
 	}
 }
 
-// TestTokenStaysRemoved on an error route whose guard looks for none.
+// TestTokenStaysRemoved on an error route whose guard looks for none, and to which whoever the former let in is nobody.
 func TestTokenStaysRemoved(t *testing.T) {
 	w := newWorld(t)
 	p := w.settle()
@@ -313,10 +313,12 @@ func TestTokenStaysRemoved(t *testing.T) {
 			from cookie
 			optional
 		}
-		reverse_proxy APP
+		reverse_proxy APP {
+			header_up X-Told "[{http.auth.user.username}]"
+		}
 	}`))
-	if seen := w.get("/", p.tokens.Valid).seen(t); seen.Get("Authorization") != "" || seen.Get("X-Postern-Username") != "" {
-		t.Errorf("the App saw %v; want nobody and no token", seen)
+	if seen := w.get("/", p.tokens.Valid).seen(t); seen.Get("Authorization") != "" || seen.Get("X-Postern-Username") != "" || seen.Get("X-Told") != "[]" {
+		t.Errorf("the App saw %v; want nobody, by a placeholder either, and no token", seen)
 	}
 }
 

@@ -102,21 +102,22 @@ func (p *passage) sent(h http.Header) http.Header {
 	return h
 }
 
-// Anew returns r, of which guards have made prepared, for a guard that meets it as if it were the first, as on an error route. That goes by the credentials that they
-// have removed, and finds out anew who that is, for whoever it was may have been turned away since. A request on its way through guards is returned as it is.
+// Anew returns r, of which guards have made prepared, for a guard that meets it as if it were the first of these, as on an error route. That goes by the credentials
+// that they have removed, and finds out anew who that is, for whoever it was may have been turned away since. A request on its way through them is returned as it is.
 func Anew(r, prepared *http.Request) *http.Request {
-	if passageOf(r.Context()) != nil {
+	outer, latest := passageOf(r.Context()), passageOf(prepared.Context())
+	if outer == latest {
 		return r
 	}
-	return r.WithContext(context.WithValue(r.Context(), contextKey{}, passageOf(prepared.Context()).ofNobody()))
+	return r.WithContext(context.WithValue(r.Context(), contextKey{}, latest.ofNobody(outer)))
 }
 
-// ofNobody returns what a passage and those before it removed, and not whom they found.
-func (p *passage) ofNobody() *passage {
-	if p == nil {
-		return nil
+// ofNobody returns what a passage and those before it, up to one further out, removed, and not whom they found.
+func (p *passage) ofNobody(outer *passage) *passage {
+	if p == nil || p == outer {
+		return p
 	}
-	return &passage{guard: p.guard, former: p.former.ofNobody(), authorization: p.authorization, cookies: p.cookies, keys: p.keys}
+	return &passage{guard: p.guard, former: p.former.ofNobody(outer), authorization: p.authorization, cookies: p.cookies, keys: p.keys}
 }
 
 // restore sets a header to what it was.

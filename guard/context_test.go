@@ -154,3 +154,39 @@ func TestInnerGuardTakesBack(t *testing.T) {
 		t.Errorf("the app is told of permissions %q, which the inner guard knows to be over", got)
 	}
 }
+
+// TestAnew has a request that two guards have met, and taken credentials from, come to a third where only the first is on its way. It goes by what the second has removed,
+// and finds out anew who that is.
+func TestAnew(t *testing.T) {
+	w := newWorld()
+	w.knows("a.b.c", ann)
+	names := &guard.Names{}
+	settle := func(s guard.Settings) *guard.Guard {
+		return w.guard(t, guard.Options{Settings: s, Names: names, Keys: keys{"k": {Realm: realmID, User: "usr_robot"}}})
+	}
+	outer := settle(guard.Settings{From: []guard.Source{guard.SourceCookie}, Optional: true})
+	byKey, byBearer := settle(guard.Settings{From: []guard.Source{guard.SourceAPIKey}}), settle(guard.Settings{})
+	for _, tt := range []struct {
+		name, header, credential string
+		inner                    *guard.Guard
+	}{{"a key", "X-Api-Key", "k", byKey}, {"a token", "Authorization", "Bearer a.b.c", byBearer}} {
+		r := request("GET", "/")
+		r.Header.Set(tt.header, tt.credential)
+		met := outer.Prepare(r, outer.Judge(r))
+		made := tt.inner.Prepare(met, tt.inner.Judge(met))
+		if v := tt.inner.Judge(guard.Anew(met, made)); v.Decision != guard.Allow {
+			t.Errorf("%s: %s, %s; want allow", tt.name, v.Decision, v.Refusal.Reason)
+		}
+		if v := tt.inner.Judge(guard.Anew(made, made)); v.Decision != guard.Allow {
+			t.Errorf("%s, on its way: %s, %s; want allow", tt.name, v.Decision, v.Refusal.Reason)
+		}
+	}
+	r := with("a.b.c")
+	met := outer.Prepare(r, outer.Judge(r))
+	made := byBearer.Prepare(met, byBearer.Judge(met))
+	always := settle(guard.Settings{Check: guard.CheckAlways})
+	w.fails("a.b.c", core.ErrInvalidToken)
+	if v := always.Judge(guard.Anew(met, made)); v.Decision != guard.Deny {
+		t.Errorf("a token that ended meanwhile: %s; want deny", v.Decision)
+	}
+}
